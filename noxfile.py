@@ -1,0 +1,48 @@
+"""The project's sessions: `nox` runs lint, types and test, `nox --list` tells of the others."""
+
+import nox
+
+nox.needs_version = ">=2026.4"
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting, the direction of imports, and spelling."""
+    install(session, "lint")
+    session.run("bash", "format_code.sh", "--no-venv", "--check", external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session, "types", "-e", ".[cli,postgres]")
+    session.run("mypy")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run all tests, or what is given after `--`."""
+    install(session, "test", "-e", ".[cli,postgres]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def record(session: nox.Session) -> None:
+    """Record the cassettes anew, against OpenRouter with a real key; needs the network and costs cents."""
+    install(session, "test", "-e", ".[cli,postgres]")
+    session.run("python", "tests/recording/record.py", *session.posargs)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Ask a model what is given after `--`, and show the row that the call wrote."""
+    session.install("-e", ".[cli]")
+    session.run("python", "backend/scripts/ask.py", *session.posargs)
+
+
+def install(session: nox.Session, group: str, *project: str) -> None:
+    """Install a dependency group of pyproject.toml and, where given, the project itself."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, group), *project)

@@ -1,0 +1,110 @@
+"""The house rules that no tool of the lint session checks."""
+
+import ast
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted([ROOT / "noxfile.py", *(ROOT / "backend").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+MODULE = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
+
+APPLICATION = ("modules", "stand_in", "scripts", "tests")
+OF_THE_APPLICATION = {
+    "modules.shared_models": {"Base", "PostgresUUID"},
+    "modules.infrastructure.public": {"infrastructure_provider"},
+}
+SECRETS = re.compile(
+    r"""
+      sk-or-v1-[0-9a-f]{32,}     # OpenRouter: a key
+    | user_2[0-9A-Za-z]{20,}     # OpenRouter: an account
+    | __cf_bm=[^;\s"]{21,}       # OpenRouter: a cookie
+    | sk-ant-[0-9A-Za-z_-]{20,}  # Anthropic: a key
+    | AIza[0-9A-Za-z_-]{30,}     # Google: a key
+    """,
+    re.VERBOSE,
+)
+
+
+def name(path: Path) -> str:
+    """Return a file's path inside the project, as the id of its test."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_file_has_fewer_than_250_lines(path: Path) -> None:
+    """Every Python file is read in one sitting: it has fewer than 250 lines."""
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert 250 > lines
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_function_has_fewer_than_40_lines(path: Path) -> None:
+    """Every function fits on a screen: it has fewer than 40 lines, decorators aside."""
+    long = {
+        node.name: lines
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) >= 40
+    }
+    assert {} == long
+
+
+@pytest.mark.parametrize("path", MODULE, ids=name)
+def test_llm_services_takes_three_names_from_the_application(path: Path) -> None:
+    """llm_services fits into another application: it uses its base, its UUID type, its database."""
+    foreign = {
+        (module, imported)
+        for module, imported in imports(path)
+        if module.split(".")[0] in APPLICATION
+        and not f"{module}.".startswith("modules.llm_services.")
+        and imported not in OF_THE_APPLICATION.get(module, ())
+    }
+    assert set() == foreign
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the absolute name of each module that a file imports, with what it takes from it ("" for all)."""
+    package = path.relative_to(ROOT / "backend").parent.parts
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def test_no_file_holds_a_secret() -> None:
+    """No file that git tracks, or would, holds an API key, a session cookie or an account id."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    files = [path for entry in listed.split("\0") if (path := ROOT / entry).is_file()]
+    assert [] == [name(path) for path in files if SECRETS.search(path.read_text(errors="ignore"))]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-or-v1-" + "0f" * 32,
+        "user_2" + "aB3" * 9,
+        "__cf_bm=" + "x.1-" * 9,
+        "sk-ant-" + "api03-" * 9,
+        "AIza" + "Sy_" * 13,
+    ],
+)
+def test_a_secret_is_recognised(secret: str) -> None:
+    """The patterns match keys, cookies and account ids of the lengths that are really issued."""
+    assert SECRETS.search(f'"{secret}"')
+
+
+def test_the_network_is_blocked() -> None:
+    """No test reaches another machine: a connection to any address but this machine's own is refused."""
+    with socket.socket() as connection, pytest.raises(RuntimeError, match="Network is disabled"):
+        connection.connect(("192.0.2.1", 443))
