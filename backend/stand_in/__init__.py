@@ -1,0 +1,64 @@
+"""Start the stand-in for OpenRouter as a process of its own and hand out its base URL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["running"]
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run a stand-in on a free port of this machine and yield its base URL.
+
+    The process ends with the block, or with this process, whichever comes first; what it wrote to
+    standard error is repeated here. Raise RuntimeError when it does not start.
+    """
+    command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
+    with tempfile.TemporaryFile("w+") as stderr:
+        with subprocess.Popen(  # noqa: S603 - this very interpreter and package
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=_environment(),
+            text=True,
+        ) as child:
+            try:
+                yield _announced_url(child, stderr)
+            finally:
+                child.terminate()
+        sys.stderr.write(_contents(stderr))
+
+
+def _announced_url(child: subprocess.Popen[str], stderr: IO[str]) -> str:
+    line = child.stdout.readline() if child.stdout else ""
+    url = line.rpartition(" ")[2].strip()
+    if not url.startswith("http://"):
+        child.terminate()
+        child.wait()
+        message = f"the stand-in did not start (exit {child.returncode}):\n{_contents(stderr)}"
+        raise RuntimeError(message)
+    return url
+
+
+def _contents(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment, with the folder that holds this package importable in the child."""
+    source = str(Path(__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([source, inherited]) if inherited else source
+    return {**os.environ, "PYTHONPATH": path}
