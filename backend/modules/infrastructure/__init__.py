@@ -1,0 +1,1 @@
+"""The database the backend stands on."""

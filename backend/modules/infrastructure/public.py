@@ -1,0 +1,54 @@
+"""The door of the infrastructure module: a database session for whoever asks."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dotenv import find_dotenv, load_dotenv
+
+from .database import Database, DatabaseSession
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy.orm import Session
+
+__all__ = ["DatabaseSession", "Infrastructure", "infrastructure_provider"]
+
+DEFAULT_DATABASE_URL = "sqlite:///llm_services.db"
+
+
+class Infrastructure:
+    """The database named by `DATABASE_URL`, else the SQLite file `llm_services.db` in the working directory."""
+
+    def __init__(self) -> None:
+        """Read nothing yet: `initialize` does."""
+        self._database: Database | None = None
+
+    def initialize(self) -> None:
+        """Load `.env` without overriding the environment, and choose the database; later calls change nothing."""
+        if self._database is None:
+            load_dotenv(find_dotenv(usecwd=True))
+            url = os.environ.get("DATABASE_URL", "").strip()
+            self._database = Database(url or DEFAULT_DATABASE_URL)
+
+    def get_database_session(self) -> DatabaseSession:
+        """Return a new session, which the caller closes."""
+        return DatabaseSession(self._ready().session())
+
+    def get_session_context(self) -> AbstractContextManager[Session]:
+        """Return a block that commits at its end, rolls back when it raises, and closes its session."""
+        return self._ready().session_context()
+
+    def _ready(self) -> Database:
+        if self._database is None:
+            raise RuntimeError("infrastructure is not initialized: call initialize() first")
+        return self._database
+
+
+@cache
+def infrastructure_provider() -> Infrastructure:
+    """Return the one infrastructure of this process."""
+    return Infrastructure()

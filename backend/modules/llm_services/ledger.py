@@ -1,0 +1,103 @@
+"""Writes of `llm_requests`: opens and settles rows, each in a transaction of its own.
+
+A row is committed before its request leaves and settled before the caller gets the answer; nothing that the
+caller's session holds is committed or rolled back. On SQLite a row joins the caller's transaction where it
+would otherwise wait for it (`sqlite_locks`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from .exceptions import LLMError
+from .models import LLMRequestModel, new_request_id
+from .sqlite_locks import joined
+from .storable import storable
+from .types import RequestStatus
+from .writer import Write, writer_for
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from uuid import UUID
+
+    from sqlalchemy import Table
+    from sqlalchemy.orm import Session
+
+COLUMNS: Final = cast("Table", LLMRequestModel.__table__).columns
+
+
+@dataclass
+class Entry:
+    """A row in the making; `is_open` once its pending state is written."""
+
+    row: dict[str, Any]
+    is_open: bool = False
+
+    @property
+    def id(self) -> UUID:
+        """The request id."""
+        request_id: UUID = self.row["id"]
+        return request_id
+
+
+class Ledger:
+    """Writes rows to the database of a session, beside whatever that session is doing."""
+
+    def __init__(self, session: Session, patience: float) -> None:
+        """Wait at most `patience` seconds for SQLite's one writer: longer than a caller may await its model."""
+        self._session = session
+        self._patience = patience
+
+    @staticmethod
+    def entry(**columns: object) -> Entry:
+        """Return a pending row with an id of its own, not written yet."""
+        now = datetime.now(UTC)
+        fixed = {"id": new_request_id(), "status": RequestStatus.PENDING, "cached": False, "created_at": now}
+        return Entry(dict.fromkeys(COLUMNS.keys()) | _storable(fixed | columns | {"updated_at": now}))
+
+    async def open(self, entry: Entry) -> None:
+        """Write a pending row; raises LLMError when the database does not take it."""
+        await self._write(entry, ())
+
+    async def settle(self, entry: Entry, **columns: object) -> None:
+        """Write the end of an open row; raises LLMError when the database does not take it."""
+        entry.row |= _storable(columns | {"updated_at": datetime.now(UTC)})
+        await self._write(entry, tuple(sorted({*columns, "updated_at"})))
+
+    async def _write(self, entry: Entry, changes: tuple[str, ...]) -> None:
+        write = Write(entry.row, changes, self._patience)
+        try:
+            bind = self._session.get_bind(LLMRequestModel)
+            writer = writer_for(bind.engine)
+            is_sqlite = bind.dialect.name == "sqlite"
+            cancelled = None
+            if not (is_sqlite and joined(self._session, bind, writer, write)):
+                cancelled = await _ended(writer.submit(write))
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise LLMError(f"the database did not take the row of this call: {cause}") from error
+        entry.is_open = True
+        if cancelled:
+            raise cancelled
+
+
+async def _ended(write: Future[None]) -> asyncio.CancelledError | None:
+    """Wait for `write` to end, through cancellation, which is returned for the caller to raise."""
+    waiting = asyncio.wrap_future(write)
+    cancelled = None
+    while not waiting.done():
+        try:
+            await asyncio.wait({waiting})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    waiting.result()
+    return cancelled
+
+
+def _storable(columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: storable(COLUMNS[name], value) for name, value in columns.items()}

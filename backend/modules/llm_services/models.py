@@ -1,0 +1,106 @@
+"""Table `llm_requests`: one row per attempt of a call."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from modules.shared_models import Base, PostgresUUID
+
+from .types import LONGEST_MODEL_NAME, RequestStatus
+
+
+def new_request_id() -> uuid.UUID:
+    """Return a random id that SQLite keeps as text.
+
+    A column of type UUID has numeric affinity there: some three ids in a million, all digits or digits
+    around one `e`, would be stored as a float and lost.
+    """
+    request_id = uuid.uuid4()
+    while not set("abcdf") & set(request_id.hex):
+        request_id = uuid.uuid4()
+    return request_id
+
+
+class LLMRequestModel(Base):
+    """What was asked, what came back, what it cost, or why it failed."""
+
+    __tablename__ = "llm_requests"
+
+    # The request id handed to callers.
+    id: Mapped[uuid.UUID] = mapped_column(PostgresUUID(as_uuid=True), primary_key=True, default=new_request_id)
+    # The application's user, if the caller named one.
+    user_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    # The wire spoken: chat_completions, responses, messages, generate_content, images, speech.
+    api_variant: Mapped[str] = mapped_column(String(50), default="responses", index=True)
+    # The LLMProviderType that took the call.
+    provider: Mapped[str] = mapped_column(String(50), index=True)
+    # The requested name, prefix included; the model that served it is in response_raw.
+    model: Mapped[str] = mapped_column(String(LONGEST_MODEL_NAME), index=True)
+    # The provider's id of the answer: for OpenRouter the generation id.
+    provider_response_id: Mapped[str | None] = mapped_column(String(100), index=True)
+    # The provider's name for its build, where it gives one.
+    system_fingerprint: Mapped[str | None] = mapped_column(String(100))
+    # The configured or requested value; request_payload says whether it was sent.
+    temperature: Mapped[float] = mapped_column(Float)
+    # The cap that was asked for; NULL: none.
+    max_output_tokens: Mapped[int | None] = mapped_column(Integer)
+    # The caller's messages: a list of objects with role and content.
+    messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    # The caller's options, and the first attempt's id on later attempts.
+    additional_params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The JSON that was sent.
+    request_payload: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The answer's text, or what came of it before a failure.
+    response_content: Mapped[str | None] = mapped_column(Text)
+    # The envelope: body as it came, and what is known about it (status_code, generation_id, cost_source, ...).
+    response_raw: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The answer's structured part: the parsed object, or the tool calls.
+    response_output: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    # Input and output together, as reported.
+    tokens_used: Mapped[int | None] = mapped_column(Integer)
+    # Prompt tokens, cached ones included.
+    input_tokens: Mapped[int | None] = mapped_column(Integer)
+    # Completion tokens, reasoning included.
+    output_tokens: Mapped[int | None] = mapped_column(Integer)
+    # USD, all in; NULL on a failed row: unknown.
+    cost_estimate: Mapped[float | None] = mapped_column(Float)
+    # When the provider says it made the answer.
+    response_created_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # pending, completed, failed.
+    status: Mapped[str] = mapped_column(String(50), default=RequestStatus.PENDING.value, index=True)
+    # From sending to parsed, on our clock.
+    execution_time_ms: Mapped[int | None] = mapped_column(Integer)
+    # The failure in words, as raised.
+    error_message: Mapped[str | None] = mapped_column(Text)
+    # The class name of the exception.
+    error_type: Mapped[str | None] = mapped_column(String(100))
+    # 1 for the first attempt of a call.
+    retry_attempt: Mapped[int] = mapped_column(Integer, default=1)
+    # Cached input tokens, a response-cache hit, or our own cache.
+    cached: Mapped[bool] = mapped_column(Boolean, default=False, index=True)
+    # Our clock when the attempt began, with microseconds.
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    # The last write.
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), onupdate=func.now()
+    )
+
+    @property
+    def total_tokens_calculated(self) -> int | None:
+        """The reported total, else input and output added where both are known."""
+        if self.tokens_used is not None:
+            return self.tokens_used
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def request_summary(self) -> str:
+        """One line for a log: provider, model, status, tokens, cost."""
+        figures = f"{self.total_tokens_calculated} tokens, {self.cost_estimate} USD"
+        return f"{self.provider} {self.model} {self.status}: {figures}"

@@ -1,0 +1,1 @@
+"""The providers, one file of mapping each, on one flow."""

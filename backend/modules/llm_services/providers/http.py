@@ -1,0 +1,152 @@
+"""One send: a shared client, one deadline, and exceptions that say whether the request left the machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from ..exceptions import LLMError, LLMTimeoutError
+from .lenient import well_formed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+CONNECT_SECONDS: Final = 10.0
+IDLE_CONNECTIONS: Final = 100
+
+# httpx raises these only before a byte of the request has been sent.
+NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+KEPT_HEADERS: Final = (
+    "content-type",
+    "retry-after",
+    "retry-after-ms",
+    "x-generation-id",
+    "x-openrouter-cache-",
+    "x-ratelimit-",
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a provider's requests go, and the headers that open the door there."""
+
+    base_url: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass
+class Exchange:
+    """What one attempt has shown so far, filled in as it arrives, so that a failure keeps what was seen."""
+
+    status_code: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def note(self, status_code: int, headers: object) -> None:
+        """Keep the status and the headers that say something about the call."""
+        self.status_code = status_code
+        if isinstance(headers, Mapping):
+            named = {str(name).lower(): str(value) for name, value in headers.items()}
+            self.headers |= {name: value for name, value in named.items() if name.startswith(KEPT_HEADERS)}
+
+
+async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exchange: Exchange) -> None:  # noqa: ASYNC109 - the deadline is this function's subject
+    """Send `payload` and put what comes back into `exchange`: JSON decoded, anything else as text.
+
+    `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in.
+    Raises LLMTimeoutError when it passes, LLMError when the connection fails.
+    """
+    client = await _client(endpoint.base_url)
+    try:
+        async with asyncio.timeout(timeout):
+            response = await client.post(
+                endpoint.base_url + endpoint.path,
+                json=payload,
+                headers=dict(endpoint.headers),
+                timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+                extensions={"exchange": exchange},
+            )
+    except NEVER_SENT as error:
+        raise _unsent(endpoint, error) from error
+    except (TimeoutError, httpx.TimeoutException) as error:
+        message = (
+            f"no answer from {endpoint.base_url} within {timeout:g} s (REQUEST_TIMEOUT); "
+            "the request was sent and may have been billed, so it is not repeated"
+        )
+        raise LLMTimeoutError(message, status_code=exchange.status_code) from error
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        message = (
+            f"the connection to {endpoint.base_url} broke before the answer was complete ({_words(error)}); "
+            "the request was sent and may have been billed, so it is not repeated"
+        )
+        raise LLMError(message, status_code=exchange.status_code) from error
+    # A response event hook has noted this already; a patched `post` runs no hooks.
+    exchange.note(response.status_code, response.headers)
+    exchange.body = _decoded(response)
+
+
+def _unsent(endpoint: Endpoint, error: Exception) -> LLMError:
+    if isinstance(error, httpx.TimeoutException):
+        message = f"no connection to {endpoint.base_url} within {CONNECT_SECONDS:g} s; nothing was sent"
+        return LLMTimeoutError(message, retryable=True)
+    message = f"no connection to {endpoint.base_url} ({_words(error)}); nothing was sent"
+    return LLMError(message, retryable=True)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _decoded(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON the server sent
+    try:
+        return well_formed(response.json())
+    except (ValueError, RecursionError):
+        return response.text
+
+
+async def _note(response: httpx.Response) -> None:
+    """Run when the headers have arrived and the body has not: a body that never ends leaves its id all the same."""
+    exchange: Exchange = response.request.extensions["exchange"]
+    exchange.note(response.status_code, response.headers)
+
+
+_clients: dict[tuple[asyncio.AbstractEventLoop, str], tuple[httpx.AsyncClient, AsyncGenerator[httpx.AsyncClient]]] = {}
+
+
+async def _client(base_url: str) -> httpx.AsyncClient:
+    """Return this event loop's client for `base_url`, which is closed when the loop shuts down."""
+    key = asyncio.get_running_loop(), base_url
+    if key not in _clients:
+        for stale in [known for known in _clients if known[0].is_closed()]:
+            del _clients[stale]
+        lifetime = _lifetime(key)
+        _clients[key] = await anext(lifetime), lifetime
+    return _clients[key][0]
+
+
+async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str]) -> AsyncGenerator[httpx.AsyncClient]:
+    """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
+    client = httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+        event_hooks={"response": [_note]},
+    )
+    try:
+        yield client
+    finally:
+        _clients.pop(key, None)
+        await client.aclose()

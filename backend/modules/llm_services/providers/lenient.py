@@ -1,0 +1,77 @@
+"""Reading JSON whose shape a server may change without notice: the value where it fits, None where it does not."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any, Final
+
+LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """Return an object as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return an array as it is, anything else as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """Return a string that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, also one written as a string."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) else None
+
+
+def count(value: object) -> int | None:
+    """Return a whole number that is not negative."""
+    figure = number(value)
+    return int(figure) if figure is not None and figure >= 0 and figure == int(figure) else None
+
+
+def moment(value: object) -> datetime | None:
+    """Return an epoch time in seconds as a time in UTC."""
+    seconds = number(value)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def well_formed(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return JSON with every lone surrogate, which no encoding can carry on, as U+FFFD."""
+    match value:
+        case str():
+            return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
+        case dict():
+            return {well_formed(key): well_formed(item) for key, item in value.items()}
+        case list():
+            return [well_formed(item) for item in value]
+        case _:
+            return value
+
+
+def arguments(value: object) -> dict[str, Any] | None:
+    """Return a tool call's arguments, decoded: {} when there are none, None when they are no JSON object."""
+    if isinstance(value, str) and value.strip():
+        try:
+            value = well_formed(json.loads(value))
+        except (ValueError, RecursionError):
+            return None
+    if not value or (isinstance(value, str) and not value.strip()):
+        return {}
+    return value if isinstance(value, dict) else None

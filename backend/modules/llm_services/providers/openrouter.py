@@ -1,0 +1,189 @@
+"""OpenRouter's Chat Completions (https://openrouter.ai/docs/api-reference/chat-completion)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from ..config import OPENROUTER_BASE_URL
+from ..exceptions import LLMAuthenticationError
+from ..types import Answer, LLMCall, LLMMessage, LLMProviderType, ToolCall, Usage
+from . import openrouter_errors, structured
+from .base import LLMProvider
+from .http import Endpoint
+from .lenient import arguments, count, items, mapping, moment, number, text
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from ..config import LLMConfig
+    from ..exceptions import LLMError
+    from .http import Exchange
+
+PREFIX: Final = "openrouter/"
+EFFORTS: Final = frozenset({"max", "xhigh", "high", "medium", "low", "minimal", "none"})
+VERBOSITIES: Final = frozenset({"low", "medium", "high"})
+
+
+class OpenRouterProvider(LLMProvider):
+    """200+ models behind one key; names are `openrouter/<author>/<model>`."""
+
+    provider_type = LLMProviderType.OPENROUTER
+    api_variant = "chat_completions"
+    known_options = frozenset({"reasoning", "verbosity", "text"})
+
+    def __init__(self, config: LLMConfig, db_session: Session) -> None:
+        """Raise LLMAuthenticationError without a key."""
+        if not config.openrouter_api_key:
+            raise LLMAuthenticationError(
+                "OpenRouter has no API key: set OPENROUTER_API_KEY (https://openrouter.ai/settings/keys)",
+                provider=self.provider_type,
+            )
+        super().__init__(config, db_session)
+
+    def endpoint(self) -> Endpoint:
+        """Return Chat Completions, with the key and, where configured, the application's name."""
+        headers = {
+            "Authorization": f"Bearer {self.config.openrouter_api_key}",
+            "HTTP-Referer": self.config.openrouter_app_url,
+            "X-Title": self.config.openrouter_app_title,
+        }
+        base_url = self.config.openrouter_base_url or OPENROUTER_BASE_URL
+        return Endpoint(base_url, "/chat/completions", {name: value for name, value in headers.items() if value})
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Map a call to Chat Completions; `usage` needs no asking, it always comes."""
+        messages = list(call.messages)
+        payload: dict[str, Any] = {"model": wire_model(call.model_name), "temperature": call.temperature}
+        if call.response_model:
+            messages.insert(0, structured.schema_message(call.response_model))
+            payload["response_format"] = {"type": "json_object"}
+        if call.max_output_tokens is not None:
+            payload["max_tokens"] = call.max_output_tokens
+        if call.tools:
+            payload["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
+        payload["messages"] = [_wire_message(message) for message in messages]
+        return payload | _wire_options(call.options)
+
+    def parse(self, exchange: Exchange) -> Answer:
+        """Read a completion, or what there is of one."""
+        body = mapping(exchange.body)
+        choice = mapping(next(iter(items(body.get("choices"))), None))
+        message = mapping(choice.get("message"))
+        usage = mapping(body.get("usage"))
+        details = {
+            "generation_id": exchange.headers.get("x-generation-id") or text(body.get("id")),
+            "served_model": text(body.get("model")),
+            "upstream_provider": text(body.get("provider")),
+            "native_finish_reason": text(choice.get("native_finish_reason")),
+            "service_tier": text(body.get("service_tier")),
+            "cache_status": exchange.headers.get("x-openrouter-cache-status"),
+            "is_byok": usage.get("is_byok") if isinstance(usage.get("is_byok"), bool) else None,
+        }
+        return Answer(
+            content=_content(message.get("content")),
+            finish_reason=text(choice.get("finish_reason")),
+            refusal=text(message.get("refusal")),
+            tool_calls=tuple(_tool_call(call, index) for index, call in enumerate(items(message.get("tool_calls")))),
+            usage=_usage(usage, body.get("cost"), exchange),
+            response_id=text(body.get("id")) or exchange.headers.get("x-generation-id"),
+            system_fingerprint=text(body.get("system_fingerprint")),
+            created_at=moment(body.get("created")),
+            details=details,
+        )
+
+    def failure(self, exchange: Exchange, call: LLMCall) -> LLMError | None:
+        """Return what OpenRouter, or the provider behind it, says is wrong; also inside a 200."""
+        return openrouter_errors.failure(exchange, call)
+
+
+def wire_model(model: str) -> str:
+    """Return the name that OpenRouter knows a model by.
+
+    The prefix goes, once, where an `<author>/<model>` or a bare `@preset/...` follows it; a single segment is one
+    of OpenRouter's own models (`openrouter/auto`), whose author the prefix is. Raises ValueError for empty parts.
+    """
+    rest = model.removeprefix(PREFIX)
+    head = rest.split("@", 1)[0]
+    if not rest.strip() or (head and not all(part.strip() for part in head.split("/"))):
+        raise ValueError(f"{model!r} is not a model name: expected openrouter/<author>/<model>")
+    return rest if "/" in head or not head else model
+
+
+def _wire_message(message: LLMMessage) -> dict[str, Any]:
+    wire = message.model_dump(mode="json", exclude_none=True)
+    content = message.content
+    wire["content"] = [_wire_part(part) for part in content] if isinstance(content, list) else content
+    return wire
+
+
+def _wire_part(part: dict[str, Any]) -> dict[str, Any]:
+    """Translate a Responses-style part; Chat Completions parts go as they are."""
+    match part.get("type"):
+        case "input_text" | "output_text":
+            return {"type": "text", "text": part.get("text", "")}
+        case "input_image":
+            return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
+        case _:
+            return part
+
+
+def _wire_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Map the options that consumers pass to any provider; ValueError for an impossible value."""
+    reasoning = options.get("reasoning")
+    verbosity = options.get("verbosity") or mapping(options.get("text")).get("verbosity")
+    wire: dict[str, Any] = {}
+    if reasoning is not None:
+        effort = mapping(reasoning).get("effort")
+        if not isinstance(reasoning, dict) or (effort is not None and effort not in EFFORTS):
+            raise ValueError(
+                f"reasoning must be an object whose effort is one of {', '.join(sorted(EFFORTS))}, not {reasoning!r}"
+            )
+        wire["reasoning"] = reasoning
+    if verbosity is not None:
+        if verbosity not in VERBOSITIES:
+            raise ValueError(f"verbosity must be one of {', '.join(sorted(VERBOSITIES))}, not {verbosity!r}")
+        wire["verbosity"] = verbosity
+    return wire
+
+
+def _content(content: object) -> str:
+    if isinstance(content, list):
+        return "".join(text(mapping(part).get("text")) or "" for part in content)
+    return text(content) or ""
+
+
+def _tool_call(call: object, index: int) -> ToolCall:
+    """Read one call; arguments that are missing or empty mean none, ones that are no object are told by `failure`."""
+    function = mapping(mapping(call).get("function"))
+    name = text(function.get("name")) or ""
+    call_id = text(mapping(call).get("id")) or f"call_{index}_{name}"
+    return ToolCall(id=call_id, name=name, arguments=arguments(function.get("arguments")) or {})
+
+
+def _usage(usage: dict[str, Any], top_level_cost: object, exchange: Exchange) -> Usage:
+    """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged. With your own provider
+    key it is OpenRouter's fee alone, and the upstream cost comes on top; otherwise the upstream cost is inside it.
+    """
+    prompt = mapping(usage.get("prompt_tokens_details"))
+    completion = mapping(usage.get("completion_tokens_details"))
+    cached = count(prompt.get("cached_tokens"))
+    cached = count(usage.get("cached_tokens")) if cached is None else cached
+    charged = number(usage.get("cost"))
+    charged = number(top_level_cost) if charged is None else charged
+    if charged is not None and usage.get("is_byok") is True:
+        upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost")) or 0.0
+        charged = float(Decimal(str(charged)) + Decimal(str(upstream)))
+    hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
+    return Usage(
+        input_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=count(usage.get("completion_tokens")),
+        total_tokens=count(usage.get("total_tokens")),
+        cached_input_tokens=cached,
+        cache_creation_tokens=count(prompt.get("cache_write_tokens")),
+        reasoning_tokens=count(completion.get("reasoning_tokens")),
+        cost=charged,
+        cached=bool(cached) or hit,
+    )

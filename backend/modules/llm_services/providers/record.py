@@ -1,0 +1,158 @@
+"""The columns of a row, from what was asked and what came back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..redaction import redact
+from ..types import CostSource, LLMResponse, RequestStatus
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from ..types import Answer, Completion, LLMCall, LLMMessage
+    from .http import Exchange
+
+
+def pending(call: LLMCall, payload: dict[str, Any], attempt: int, first_attempt: UUID | None) -> dict[str, Any]:
+    """Return what is known before anything is sent."""
+    params: dict[str, Any] = redact(call.options)
+    if first_attempt:
+        params = {**params, "first_attempt": str(first_attempt)}
+    return {
+        "user_id": call.user_id,
+        "model": call.model,
+        "temperature": call.temperature,
+        "max_output_tokens": call.max_output_tokens,
+        "messages": [message_record(message) for message in call.messages],
+        "additional_params": params or None,
+        "request_payload": payload,
+        "retry_attempt": attempt,
+    }
+
+
+def message_record(message: LLMMessage) -> dict[str, Any]:
+    """Return a message as the row keeps it: role and content always, the rest where given."""
+    return {"content": None, **message.model_dump(mode="json", exclude_none=True)}
+
+
+def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dict[str, Any]:
+    """Return the columns of an answered request; a cost that nobody reported is 0.0, marked unpriced."""
+    source = CostSource.UNPRICED if answer.usage.cost is None else CostSource.REPORTED
+    return {
+        **_answered(answer),
+        "status": RequestStatus.COMPLETED,
+        "response_content": answer.content,
+        "response_raw": _envelope(exchange, answer, cost_source=source),
+        "response_output": _output(completion),
+        "cost_estimate": completion.response.cost_estimate,
+        "execution_time_ms": completion.response.response_time_ms,
+    }
+
+
+def _output(completion: Completion) -> Any:  # noqa: ANN401 - JSON
+    if completion.parsed is not None:
+        return completion.parsed.model_dump(mode="json")
+    return [call.model_dump() for call in completion.tool_calls] or None
+
+
+def failed(answer: Answer, exchange: Exchange, error: BaseException, elapsed_ms: int) -> dict[str, Any]:
+    """Return the columns of a failed request; tokens and cost where they were billed, else NULL: unknown."""
+    facts = {name: getattr(error, name, None) for name in ("error_code", "retry_after", "retryable")}
+    source = None if answer.usage.cost is None else CostSource.REPORTED
+    return {
+        **_answered(answer),
+        "status": RequestStatus.FAILED,
+        "response_content": answer.content or None,
+        "response_raw": _envelope(exchange, answer, cost_source=source, **facts),
+        "cost_estimate": answer.usage.cost,
+        "execution_time_ms": elapsed_ms,
+        "error_type": type(error).__name__,
+        "error_message": redact(str(error)) or _reason(error),
+    }
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "the caller cancelled the call"
+    return type(error).__name__
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    usage = answer.usage
+    return {
+        "provider_response_id": answer.response_id,
+        "system_fingerprint": answer.system_fingerprint,
+        "tokens_used": total_tokens(answer),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "response_created_at": answer.created_at,
+        "cached": usage.cached,
+    }
+
+
+def _envelope(exchange: Exchange, answer: Answer, **facts: Any) -> dict[str, Any]:
+    known = {
+        "status_code": exchange.status_code,
+        "finish_reason": answer.finish_reason,
+        "cached_input_tokens": answer.usage.cached_input_tokens,
+        "cache_creation_tokens": answer.usage.cache_creation_tokens,
+        "reasoning_tokens": answer.usage.reasoning_tokens,
+        **answer.details,
+        **facts,
+    }
+    return {"body": redact(exchange.body)} | {name: value for name, value in known.items() if value is not None}
+
+
+def total_tokens(answer: Answer) -> int | None:
+    """Return the reported total, else the sum of input and output where both are known."""
+    usage = answer.usage
+    if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
+        return usage.total_tokens
+    return usage.input_tokens + usage.output_tokens
+
+
+def response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMResponse:
+    """Return the answer as callers see it."""
+    usage = answer.usage
+    return LLMResponse(
+        content=answer.content,
+        provider=provider,
+        model=model,
+        tokens_used=total_tokens(answer),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_estimate=0.0 if usage.cost is None else usage.cost,
+        response_time_ms=elapsed_ms,
+        cached=usage.cached,
+        provider_response_id=answer.response_id,
+        system_fingerprint=answer.system_fingerprint,
+        response_created_at=answer.created_at,
+        finish_reason=answer.finish_reason,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_creation_tokens=usage.cache_creation_tokens,
+    )
+
+
+def usage_summary(answered: LLMResponse) -> dict[str, Any]:
+    """Return the figures that come with a structured answer; tokens and cost are numbers, never None."""
+    total = answered.tokens_used or 0
+    known = {
+        "input_tokens": answered.input_tokens,
+        "output_tokens": answered.output_tokens,
+        "prompt_tokens": answered.input_tokens,
+        "completion_tokens": answered.output_tokens,
+        "total_tokens": total,
+        "cached_input_tokens": answered.cached_input_tokens,
+        "cache_creation_tokens": answered.cache_creation_tokens,
+    }
+    tokens = {name: value for name, value in known.items() if value is not None}
+    return {
+        **tokens,
+        "tokens_used": total,
+        "cost_estimate": answered.cost_estimate or 0.0,
+        "cached": answered.cached,
+        "provider": answered.provider,
+        "usage": tokens,
+    }

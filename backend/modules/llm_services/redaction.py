@@ -1,0 +1,40 @@
+"""What must never be stored or shown: API keys, and the account ids that error bodies carry."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+SECRET = re.compile(
+    r"""sk-[A-Za-z0-9_-]{8,}              # OpenRouter, OpenAI, Anthropic keys, masked ones apart
+      | AIza[0-9A-Za-z_-]{20,}            # Google keys
+      | (?:AKIA|ASIA)[0-9A-Z]{16}         # AWS access key ids
+      | \bBearer\s+[^\s"',}]{8,}
+      | \b(?:user|org|acct|proj|key|req)[-_](?=[A-Za-z]*[0-9])[A-Za-z0-9]{12,}
+    """,
+    re.VERBOSE,
+)
+ACCOUNT_FIELDS = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
+MASK = "[redacted]"
+
+
+def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
+    """Return `value` with keys and account ids masked, in every string and under every field that names an account.
+
+    A message that is an object is a model's own words, which stay as they came.
+    """
+    match value:
+        case str():
+            return SECRET.sub(MASK, value)
+        case dict():
+            return {key: _redact_field(key, item) for key, item in value.items()}
+        case list():
+            return [redact(item) for item in value]
+        case _:
+            return value
+
+
+def _redact_field(key: str, item: Any) -> Any:  # noqa: ANN401 - as above
+    if key in ACCOUNT_FIELDS and item:
+        return MASK
+    return item if key == "message" and isinstance(item, dict) else redact(item)

@@ -1,0 +1,60 @@
+"""Reads of `llm_requests` on the caller's session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, func, select
+
+from .models import LLMRequestModel
+from .types import in_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+
+class LLMRequestRepo:
+    """Queries that return rows, or figures about them, newest first."""
+
+    def __init__(self, session: Session) -> None:
+        """Read through `session`, which is neither committed nor rolled back here."""
+        self._session = session
+
+    def by_id(self, request_id: UUID) -> LLMRequestModel | None:
+        """Return the row of a request id, None where there is none."""
+        return self._session.get(LLMRequestModel, request_id, populate_existing=True)
+
+    def recent(self, limit: int, offset: int, *where: ColumnElement[bool]) -> Sequence[LLMRequestModel]:
+        """Return rows newest first; ties are ordered by id, so that pages do not overlap."""
+        newest = LLMRequestModel.created_at.desc(), LLMRequestModel.id
+        query = select(LLMRequestModel).where(*where).order_by(*newest).limit(limit).offset(offset)
+        return self._session.scalars(query.execution_options(populate_existing=True)).all()
+
+    def by_user(self, user_id: int, limit: int, offset: int) -> Sequence[LLMRequestModel]:
+        """Return a user's rows, newest first."""
+        return self.recent(limit, offset, LLMRequestModel.user_id == user_id)
+
+    def count(self, *where: ColumnElement[bool]) -> int:
+        """Count rows."""
+        return self._session.scalar(select(func.count()).select_from(LLMRequestModel).where(*where)) or 0
+
+    def count_by_user(self, user_id: int) -> int:
+        """Count a user's rows."""
+        return self.count(LLMRequestModel.user_id == user_id)
+
+    def count_by_status(self, status: str) -> int:
+        """Count rows of one status."""
+        return self.count(LLMRequestModel.status == status)
+
+    def count_since(self, moment: datetime) -> int:
+        """Count rows made at or after `moment`."""
+        return self.count(LLMRequestModel.created_at >= in_utc(moment))
+
+    def cost_since(self, moment: datetime) -> float:
+        """Add up the known costs, in USD, of rows made at or after `moment`."""
+        total = select(func.sum(LLMRequestModel.cost_estimate)).where(LLMRequestModel.created_at >= in_utc(moment))
+        return self._session.scalar(total) or 0.0

@@ -1,0 +1,241 @@
+"""Every value that crosses a boundary of this module, defined once."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC; one without a zone, as SQLite hands them out, is taken to be UTC."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+
+
+LONGEST_MODEL_NAME: Final = 100  # characters: the width of the column
+LARGEST_INTEGER: Final = 2**31 - 1  # what an integer column holds
+
+
+class LLMProviderType(StrEnum):
+    """The services that a model name can be routed to."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    AZURE_OPENAI = "azure_openai"
+    BEDROCK = "bedrock"
+    GEMINI = "gemini"
+    OPENROUTER = "openrouter"
+
+
+class MessageRole(StrEnum):
+    """Who speaks in a message; compares equal to the plain string."""
+
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    FUNCTION = "function"
+
+
+class RequestStatus(StrEnum):
+    """Where a request row stands: sent or about to be, answered, or failed."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class CostSource(StrEnum):
+    """Where the cost of a row comes from: the provider's own figure, a price table, or nowhere."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    UNPRICED = "unpriced"
+
+
+class LLMMessage(BaseModel):
+    """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts."""
+
+    role: MessageRole
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    function_call: dict[str, Any] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class ToolDefinition(BaseModel):
+    """A function the model may ask for; `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ToolCall(BaseModel):
+    """A function the model asked for, with its arguments decoded."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class LLMResponse(BaseModel):
+    """What a model answered: text, token counts, cost in USD and time in milliseconds.
+
+    `cached` says that cached input tokens, a response-cache hit or our own cache took part.
+    `input_tokens` includes `cached_input_tokens` and `cache_creation_tokens`.
+    """
+
+    content: str
+    provider: str
+    model: str
+    tokens_used: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_estimate: float | None = None
+    response_time_ms: int | None = None
+    cached: bool = False
+    provider_response_id: str | None = None
+    system_fingerprint: str | None = None
+    response_output: Any = None
+    response_created_at: datetime | None = None
+    finish_reason: str | None = None
+    cached_input_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+
+
+class ImageResponse(BaseModel):
+    """A generated image, by its http(s) URL; cost in USD."""
+
+    image_url: str
+    revised_prompt: str | None = None
+    size: str | None = None
+    cost_estimate: float | None = None
+
+
+class AudioResponse(BaseModel):
+    """Generated speech; cost in USD, duration in seconds."""
+
+    audio_base64: str
+    mime_type: str
+    voice: str | None = None
+    model: str | None = None
+    cost_estimate: float | None = None
+    duration_seconds: float | None = None
+
+    def audio_bytes(self) -> bytes:
+        """Return the audio, decoded."""
+        return base64.b64decode(self.audio_base64)
+
+
+class WebSearchResponse(BaseModel):
+    """Results of a web search, as the provider gave them."""
+
+    search_results: list[dict[str, Any]] = []
+    cost_estimate: float | None = None
+
+
+class LLMRequest(BaseModel):
+    """One row of `llm_requests`, column by column; cost in USD, time in milliseconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    user_id: int | None = None
+    api_variant: str
+    provider: str
+    model: str
+    provider_response_id: str | None = None
+    system_fingerprint: str | None = None
+    temperature: float
+    max_output_tokens: int | None = None
+    messages: Any
+    additional_params: Any = None
+    request_payload: Any = None
+    response_content: str | None = None
+    response_raw: Any = None
+    response_output: Any = None
+    tokens_used: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_estimate: float | None = None
+    response_created_at: Moment | None = None
+    status: str
+    execution_time_ms: int | None = None
+    error_message: str | None = None
+    error_type: str | None = None
+    retry_attempt: int
+    cached: bool
+    created_at: Moment
+    updated_at: Moment
+
+
+@dataclass(frozen=True)
+class LLMCall:
+    """What a caller asks of a provider; None is the configured default, until the flow fills it in.
+
+    `options` are the keywords beyond the named ones.
+    """
+
+    messages: list[LLMMessage]
+    model: str | None = None
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    user_id: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    response_model: type[BaseModel] | None = None
+    tools: list[ToolDefinition] = field(default_factory=list)
+
+    @property
+    def model_name(self) -> str:
+        """The model, once it is filled in."""
+        return self.model or ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a call used and cost, None where the wire does not say; cost in USD, all in."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything that a body says, read leniently; `details` is what only its provider says (served model, ...)."""
+
+    content: str = ""
+    finish_reason: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    response_id: str | None = None
+    system_fingerprint: str | None = None
+    created_at: datetime | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a finished call hands out: the response, its tool calls or its validated object, and the row's id."""
+
+    response: LLMResponse
+    request_id: UUID
+    tool_calls: tuple[ToolCall, ...] = ()
+    parsed: BaseModel | None = None
