@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Ask a model one question, and show the row that the call left in `llm_requests`.
+
+    ask.py "What is a ledger?"
+    ask.py "What is a ledger?" --model openrouter/openai/gpt-4.1-mini
+    ask.py "What is a ledger?" --schema      the answer as a validated object
+
+The key is read from OPENROUTER_API_KEY, in the environment or in .env. Without one, a stand-in for OpenRouter
+is started on this machine and answers instead: real HTTP, a real row, no real model, no cost.
+Rows go to DATABASE_URL, else to the SQLite file llm_services.db in the working directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+import stand_in
+from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services import LLMError, LLMMessage, llm_services_provider
+from modules.llm_services.types import MessageRole
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from modules.llm_services import LLMRequest, LLMServicesProvider
+
+STAND_IN_KEY = "sk-or-stand-in"
+USAGE_ERROR = 2
+
+
+class Answer(BaseModel):
+    """What `--schema` asks for."""
+
+    answer: str = Field(description="the answer, in one or two sentences")
+    key_points: list[str] = Field(description="what the answer rests on", min_length=1)
+    confidence: float = Field(description="how sure the model is", ge=0, le=1)
+
+
+def main() -> int:
+    """Ask, and return 0 for an answer, 1 for a failed call, 2 for a question that cannot be asked."""
+    arguments = _arguments()
+    console = Console()
+    infrastructure_provider().initialize()
+    with ExitStack() as cleanup:
+        if not os.environ.get("OPENROUTER_API_KEY", "").strip():
+            _use_stand_in(console, cleanup)
+        try:
+            llm = llm_services_provider()
+            return asyncio.run(_ask(llm, console, arguments))
+        except (ValueError, RuntimeError) as error:
+            console.print(f"[red]{escape(str(error))}[/]")
+            return USAGE_ERROR
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("question", help="what to ask")
+    parser.add_argument("--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model")
+    parser.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
+    return parser.parse_args()
+
+
+def _use_stand_in(console: Console, cleanup: ExitStack) -> None:
+    console.print(
+        "[yellow]OPENROUTER_API_KEY is not set:[/] a stand-in on this machine answers instead of OpenRouter.\n"
+        "The HTTP and the row are real; the words, tokens and cost are the stand-in's own.\n"
+    )
+    os.environ["OPENROUTER_BASE_URL"] = cleanup.enter_context(stand_in.running())
+    os.environ["OPENROUTER_API_KEY"] = STAND_IN_KEY
+    os.environ["LLM_PROVIDER"] = "openrouter"
+
+
+async def _ask(llm: LLMServicesProvider, console: Console, asked: argparse.Namespace) -> int:
+    messages = [LLMMessage(role=MessageRole.USER, content=asked.question)]
+    request_id: UUID | None
+    try:
+        if asked.schema:
+            answer, request_id, _usage = await llm.generate_structured_response(messages, Answer, model=asked.model)
+            text = answer.model_dump_json(indent=2)
+        else:
+            response, request_id = await llm.generate_response(messages, model=asked.model)
+            text = response.content
+        console.print(Panel(escape(text), title="answer", title_align="left", border_style="green"))
+    except LLMError as error:
+        request_id = error.request_id
+        console.print(Panel(escape(str(error)), title=type(error).__name__, title_align="left", border_style="red"))
+    request = llm.get_request(request_id) if request_id else None
+    if request is None:
+        return 1
+    console.print(_row(request))
+    return 0 if request.status == "completed" else 1
+
+
+def _row(request: LLMRequest) -> Table:
+    """Lay out the row: what a person asks of it first, first."""
+    raw = request.response_raw or {}
+    cost = "unknown" if request.cost_estimate is None else f"{request.cost_estimate:.8f} USD ({raw.get('cost_source')})"
+    cached = raw.get("cached_input_tokens") or 0
+    shown = {
+        "id": request.id,
+        "status": request.status,
+        "asked for": request.model,
+        "served by": " at ".join(filter(None, (raw.get("served_model"), raw.get("upstream_provider")))),
+        "tokens": request.tokens_used and f"{request.input_tokens} in ({cached} cached), {request.output_tokens} out",
+        "cost": cost,
+        "time": f"{request.execution_time_ms} ms",
+        "finish reason": raw.get("finish_reason"),
+        "generation": request.provider_response_id,
+        "error": request.error_type,
+    }
+    table = Table(title="its row in llm_requests", title_justify="left", show_header=False, border_style="dim")
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in shown.items():
+        if value:
+            table.add_row(name, escape(str(value)))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
