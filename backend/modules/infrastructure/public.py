@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dotenv import find_dotenv, load_dotenv
+from sqlalchemy.exc import ArgumentError
 
 from .database import Database, DatabaseSession
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DatabaseSession", "Infrastructure", "infrastructure_provider"]
 
 DEFAULT_DATABASE_URL = "sqlite:///llm_services.db"
+EXAMPLE_URLS = "sqlite:///file.db, or postgresql+psycopg://user@host/name with the extra `postgres` installed"
 
 
 class Infrastructure:
@@ -28,11 +30,17 @@ class Infrastructure:
         self._database: Database | None = None
 
     def initialize(self) -> None:
-        """Load `.env` without overriding the environment, and choose the database; later calls change nothing."""
+        """Load `.env` without overriding the environment, and choose the database; later calls change nothing.
+
+        Raises ValueError for a DATABASE_URL that leads to no database.
+        """
         if self._database is None:
             load_dotenv(find_dotenv(usecwd=True))
             url = os.environ.get("DATABASE_URL", "").strip()
-            self._database = Database(url or DEFAULT_DATABASE_URL)
+            try:
+                self._database = Database(url or DEFAULT_DATABASE_URL)
+            except (ArgumentError, ImportError) as error:
+                raise ValueError(f"DATABASE_URL: {error}; expected {EXAMPLE_URLS}") from error
 
     def get_database_session(self) -> DatabaseSession:
         """Return a new session, which the caller closes."""

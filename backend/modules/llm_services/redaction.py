@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 SECRET = re.compile(
-    r"""sk-[A-Za-z0-9_-]{8,}              # OpenRouter, OpenAI, Anthropic keys, masked ones apart
-      | AIza[0-9A-Za-z_-]{20,}            # Google keys
-      | (?:AKIA|ASIA)[0-9A-Z]{16}         # AWS access key ids
-      | \bBearer\s+[^\s"',}]{8,}
+    r"""\bsk-[A-Za-z0-9_-]{8,}              # keys of OpenRouter, OpenAI, Anthropic
+      | \bAIza[0-9A-Za-z_-]{20,}            # Google keys
+      | \b(?:AKIA|ASIA)[0-9A-Z]{16}         # AWS access key ids
+      | \bBearer\s+[^\s"',})]{8,}
       | \b(?:user|org|acct|proj|key|req)[-_](?=[A-Za-z]*[0-9])[A-Za-z0-9]{12,}
     """,
     re.VERBOSE,

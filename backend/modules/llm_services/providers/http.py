@@ -67,7 +67,7 @@ async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exch
     """Send `payload` and put what comes back into `exchange`: JSON decoded, anything else as text.
 
     `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in.
-    Raises LLMTimeoutError when it passes, LLMError when the connection fails.
+    Raises LLMTimeoutError when it passes, LLMError when the connection fails, ValueError for what is not JSON.
     """
     client = await _client(endpoint.base_url)
     try:
@@ -87,6 +87,8 @@ async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exch
             "the request was sent and may have been billed, so it is not repeated"
         )
         raise LLMTimeoutError(message, status_code=exchange.status_code) from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the call cannot be sent as JSON: {error}") from error
     except (httpx.RequestError, httpx.InvalidURL) as error:
         message = (
             f"the connection to {endpoint.base_url} broke before the answer was complete ({_words(error)}); "

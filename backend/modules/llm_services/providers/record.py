@@ -34,7 +34,7 @@ def pending(call: LLMCall, payload: dict[str, Any], attempt: int, first_attempt:
 
 def message_record(message: LLMMessage) -> dict[str, Any]:
     """Return a message as the row keeps it: role and content always, the rest where given."""
-    return {"content": None, **message.model_dump(mode="json", exclude_none=True)}
+    return {"role": message.role, "content": message.content} | message.model_dump(mode="json", exclude_none=True)
 
 
 def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""The environment, read once and checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.llm_services.config import (
+    OPENROUTER_BASE_URL,
+    PROVIDER_VARIABLES,
+    VARIABLES,
+    LLMConfig,
+    create_llm_config_from_env,
+)
+from modules.llm_services.types import LLMProviderType
+
+KEY = "sk-or-v1-configuration-test"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LLM_PROVIDER", *VARIABLES.values()):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_defaults() -> None:
+    """With nothing set: no provider, temperature 0.7, no token cap, 180 seconds, 3 retries, OpenRouter's own URL."""
+    config = create_llm_config_from_env()
+    assert (None, None) == (config.provider, config.model)
+    assert (0.7, None, 180.0, 3) == (
+        config.temperature,
+        config.max_output_tokens,
+        config.request_timeout,
+        config.max_retries,
+    )
+    assert "https://openrouter.ai/api/v1" == config.openrouter_base_url == OPENROUTER_BASE_URL
+
+
+def test_a_key_chooses_openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OPENROUTER_API_KEY alone makes OpenRouter the default provider, with its default model."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", f"  {KEY}\n")
+    config = create_llm_config_from_env()
+    assert (LLMProviderType.OPENROUTER, "openrouter/anthropic/claude-3-opus", KEY) == (
+        config.validate_config(),
+        config.model,
+        config.openrouter_api_key,
+    )
+
+
+@pytest.mark.parametrize("name", VARIABLES.values())
+def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A variable of nothing but spaces is one that is not set."""
+    defaults = create_llm_config_from_env()
+    monkeypatch.setenv(name, "  \t ")
+    assert defaults == create_llm_config_from_env()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEMPERATURE", "warm"),
+        ("TEMPERATURE", "2.1"),
+        ("TEMPERATURE", "nan"),
+        ("MAX_OUTPUT_TOKENS", "0"),
+        ("MAX_OUTPUT_TOKENS", "1.5"),
+        ("REQUEST_TIMEOUT", "-1"),
+        ("REQUEST_TIMEOUT", "inf"),
+        ("MAX_RETRIES", "-1"),
+        ("MAX_RETRIES", "three"),
+        ("OPENROUTER_API_KEY", "sk-or-v1-with a space"),
+        ("OPENROUTER_API_KEY", "sk-or-v1-with-a\nnewline"),
+        ("OPENROUTER_API_KEY", "sk-or-v1-ключ"),
+        ("OPENROUTER_BASE_URL", "openrouter.ai/api/v1"),
+        ("OPENROUTER_BASE_URL", "ftp://openrouter.ai"),
+        ("OPENROUTER_BASE_URL", "https://"),
+        ("OPENROUTER_BASE_URL", "https://user:password@openrouter.ai"),
+        ("OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1?key=x"),
+        ("OPENROUTER_BASE_URL", "https://openrouter.ai:port"),
+        ("OPENROUTER_BASE_URL", "https://open router.ai"),
+        ("OPENROUTER_APP_TITLE", "Größe"),
+        ("LLM_PROVIDER", "openruoter"),
+    ],
+)
+def test_a_malformed_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A malformed value is a ValueError that names its variable; a key's value stays out of it."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=name) as caught:
+        create_llm_config_from_env()
+    assert "sk-or" not in str(caught.value)
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://openrouter.ai/api/v1", "http://192.0.2.1/api", "http://127.0.0.1.example.org"])
+def test_no_key_travels_in_the_clear(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Plain http to another machine is refused."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+    with pytest.raises(ValueError, match="OPENROUTER_BASE_URL: must be https"):
+        create_llm_config_from_env()
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8765/api/v1/", "http://127.0.0.1:1/api/v1", "http://[::1]:1/api/v1"])
+def test_plain_http_is_for_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Plain http to this machine is taken, without the trailing slash."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+    assert url.rstrip("/") == create_llm_config_from_env().openrouter_base_url
+
+
+@pytest.mark.parametrize(
+    ("hint", "provider"),
+    [
+        ("openrouter", LLMProviderType.OPENROUTER),
+        (" OpenAI ", LLMProviderType.OPENAI),
+        ("azure", LLMProviderType.AZURE_OPENAI),
+        ("claude", LLMProviderType.ANTHROPIC),
+        ("google", LLMProviderType.GEMINI),
+    ],
+)
+def test_llm_provider_names_the_default(monkeypatch: pytest.MonkeyPatch, hint: str, provider: LLMProviderType) -> None:
+    """LLM_PROVIDER names the default provider, by its value or by a common name, in any case."""
+    monkeypatch.setenv("LLM_PROVIDER", hint)
+    assert provider == create_llm_config_from_env().provider
+
+
+def test_arguments_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """provider_override and model_override win over LLM_PROVIDER and the provider's default model."""
+    monkeypatch.setenv("LLM_PROVIDER", "openai")
+    config = create_llm_config_from_env(LLMProviderType.OPENROUTER, "openrouter/auto")
+    assert (LLMProviderType.OPENROUTER, "openrouter/auto") == (config.provider, config.model)
+
+
+@pytest.mark.parametrize("provider", LLMProviderType)
+def test_a_provider_that_is_not_configured_says_what_to_set(provider: LLMProviderType) -> None:
+    """validate_config names the variables of a provider that cannot be called."""
+    with pytest.raises(ValueError, match=f"^{provider} ") as caught:
+        LLMConfig(provider=provider).validate_config()
+    for variable in PROVIDER_VARIABLES[provider]:
+        assert variable in str(caught.value)
+
+
+def test_a_configuration_shows_no_key() -> None:
+    """Neither repr nor str of a configuration, nor its validation errors, hold the key."""
+    config = LLMConfig(openrouter_api_key=KEY)
+    with pytest.raises(ValueError, match="openrouter_api_key") as caught:
+        LLMConfig(openrouter_api_key=f"a space and {KEY}")
+    assert KEY not in f"{config!r} {config} {caught.value!r} {caught.value}"

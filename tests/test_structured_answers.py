@@ -1,0 +1,92 @@
+"""Where the object of a structured answer is found, and what is said when it is not there."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, RootModel, ValidationError
+
+from modules.llm_services.exceptions import LLMValidationError
+from modules.llm_services.providers.structured import schema_message, validated
+from modules.llm_services.types import Answer, Usage
+
+PARIS = '{"name": "Paris", "population": 2100000}'
+
+
+class City(BaseModel):
+    """What is asked for."""
+
+    name: str
+    population: int
+
+
+class Names(RootModel[list[str]]):
+    """A list, not an object."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PARIS,
+        f"\n\n  {PARIS}\n",
+        f"```json\n{PARIS}\n```",
+        f"```\n{PARIS}\n```",
+        f"Here you are:\n```JSON\n{PARIS}\n```\nAnything else?",
+        f"Sure! {PARIS} I hope that helps.",
+        f"A set {{of braces}} first, then {PARIS}",
+        f'The schema {{"type": "object"}} is met by {PARIS}.',
+        f"[1] {PARIS} [2]",
+    ],
+)
+def test_the_object_is_found(text: str) -> None:
+    """The object is found as the whole answer, inside a fence, and inside prose."""
+    assert City(name="Paris", population=2100000) == validated(Answer(content=text), City)
+
+
+def test_a_list_is_found_in_prose() -> None:
+    """A model whose root is a list takes the list."""
+    assert Names(["a", "b"]) == validated(Answer(content='They are ["a", "b"].'), Names)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(content='{"name": "Paris"}'), "not a valid City: population: Field required"),
+        (
+            Answer(content='Paris: {"name": "Paris", "population": "many"}'),
+            "population: Input should be a valid integer",
+        ),
+        (Answer(content="Paris has two million people."), "not a valid City: answer: Invalid JSON"),
+        (Answer(content=""), "empty where a City was asked for"),
+        (Answer(content='{"name": "Par', finish_reason="length", usage=Usage(output_tokens=5)), "truncated .*5 output"),
+        (
+            Answer(finish_reason="length", usage=Usage(output_tokens=64, reasoning_tokens=64)),
+            "64 of them reasoning.: raise max_output_tokens",
+        ),
+        (Answer(content="I can't.", finish_reason="content_filter"), "refused to answer with a City: content filter"),
+        (Answer(refusal="I won't."), "refused to answer with a City: I won't."),
+    ],
+)
+def test_what_is_wrong_is_named(answer: Answer, words: str) -> None:
+    """An unusable answer is an LLMValidationError, raised from pydantic's, that says what it is before blaming JSON."""
+    with pytest.raises(LLMValidationError, match=words) as caught:
+        validated(answer, City)
+    assert isinstance(caught.value.__cause__, ValidationError)
+
+
+def test_a_cut_answer_that_is_whole_is_taken() -> None:
+    """An object that is complete is taken although the answer was cut after it."""
+    assert "Paris" == validated(Answer(content=f"{PARIS} And", finish_reason="length"), City).name
+
+
+@pytest.mark.parametrize("text", ["{" * 10_000, "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+def test_a_tower_of_brackets_is_no_object(text: str) -> None:
+    """Thousands of brackets end in an LLMValidationError like any other text."""
+    with pytest.raises(LLMValidationError, match="not a valid City"):
+        validated(Answer(content=text), City)
+
+
+def test_the_schema_is_in_the_system_message() -> None:
+    """JSON mode is asked for in words as well: a system message holds the schema."""
+    message = schema_message(City)
+    assert "system" == message.role
+    assert '"population": {"title": "Population", "type": "integer"}' in str(message.content)

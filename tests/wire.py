@@ -1,0 +1,79 @@
+"""A server inside the test's own event loop, that answers each request with what the test writes, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+
+@dataclass
+class Visit:
+    """One request, read whole, and the connection to answer it on."""
+
+    head: str
+    payload: dict[str, Any]
+    writer: asyncio.StreamWriter
+
+    def answer(self, body: object, status: int = 200, **headers: str) -> None:
+        """Write a whole answer; a body that is not text goes as JSON."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        data = text.encode()
+        head = (
+            f"HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(data)}\r\nconnection: close\r\n{named}\r\n"
+        )
+        self.writer.write(head.encode() + data)
+
+
+@dataclass
+class Server:
+    """Where the server listens, and what came in."""
+
+    base_url: str
+    visits: list[Visit] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[Visit], Awaitable[None] | None]) -> AsyncGenerator[Server]:
+    """Serve on this machine until the block ends; a handler that returns has its connection closed."""
+    served = Server("")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            length = next(
+                line.split(":")[1] for line in head.splitlines() if line.lower().startswith("content-length:")
+            )
+            visit = Visit(head, json.loads(await reader.readexactly(int(length))), writer)
+            served.visits.append(visit)
+            waiting = answer(visit)
+            if waiting is not None:
+                await waiting
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(visited(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    served.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v1"
+    try:
+        yield served
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
