@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMRateLimitError
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers import base
+from modules.llm_services.providers.attempts import Attempts
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from modules.shared_models import Base
@@ -132,7 +132,7 @@ async def test_an_empty_answer_is_not_asked_again(session: Session) -> None:
 @pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0)])
 def test_backoff_doubles_with_jitter(attempt: int, longest: float) -> None:
     """Without the server's own figure the wait doubles, between half of it and all of it at random."""
-    waits = [base._wait(LLMError("later"), attempt) for _ in range(200)]
+    waits = [Attempts(9, attempt).wait(LLMError("later", retryable=True)) or 0 for _ in range(200)]
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 

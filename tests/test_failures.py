@@ -20,11 +20,13 @@ CALL = LLMCall([LLMMessage(role=MessageRole.USER, content="hi")], model="openrou
 UPSTREAM = {"provider_name": "Google", "raw": "quota exhausted"}
 
 
-def failure(body: object, status: int = 200, call: LLMCall = CALL, **headers: str) -> LLMError | None:
+def failure(
+    body: object, status: int = 200, call: LLMCall = CALL, headers: dict[str, str] | None = None
+) -> LLMError | None:
     """Return what OpenRouter's provider makes of a body that came with a status."""
     config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key="sk-or-v1-failures")
     exchange = Exchange(body=body)
-    exchange.note(status, {name.replace("_", "-"): value for name, value in headers.items()})
+    exchange.note(status, headers or {})
     return OpenRouterProvider(config, Session()).failure(exchange, call)
 
 
@@ -120,26 +122,26 @@ def test_the_upstream_is_quoted_by_name() -> None:
     ("said", "headers", "seconds"),
     [
         ({}, {}, None),
-        ({}, {"retry_after": "3"}, 3.0),
-        ({}, {"retry_after": "2.5"}, 2.5),
-        ({}, {"retry_after_ms": "1500", "retry_after": "2"}, 1.5),
-        ({}, {"retry_after": "soon"}, None),
-        ({}, {"retry_after": "-3"}, 0.0),
-        ({}, {"retry_after": "inf"}, None),
-        ({"availability": {"retry_after": 4}}, {"retry_after": "9"}, 4.0),
-        ({"availability": {"retry_after": None}}, {"retry_after": "9"}, 9.0),
+        ({}, {"retry-after": "3"}, 3.0),
+        ({}, {"retry-after": "2.5"}, 2.5),
+        ({}, {"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
+        ({}, {"retry-after": "soon"}, None),
+        ({}, {"retry-after": "-3"}, 0.0),
+        ({}, {"retry-after": "inf"}, None),
+        ({"availability": {"retry_after": 4}}, {"retry-after": "9"}, 4.0),
+        ({"availability": {"retry_after": None}}, {"retry-after": "9"}, 9.0),
     ],
 )
 def test_the_wait_is_the_servers_own(said: dict[str, Any], headers: dict[str, str], seconds: float | None) -> None:
     """retry_after comes from the body, else from a header; what is no number of seconds is None."""
-    found = failure(error(429, **said), 429, **headers)
+    found = failure(error(429, **said), 429, headers=headers)
     assert found is not None
     assert seconds == found.retry_after
 
 
 def test_a_wait_may_be_a_date() -> None:
     """A Retry-After that is an HTTP date is the seconds until then."""
-    found = failure(error(503), 503, retry_after=formatdate(time.time() + 30, usegmt=True))
+    found = failure(error(503), 503, headers={"Retry-After": formatdate(time.time() + 30, usegmt=True)})
     assert found is not None
     assert 28 < (found.retry_after or 0) <= 30
 

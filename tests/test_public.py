@@ -157,7 +157,7 @@ def test_an_odd_row_does_not_take_the_others_with_it(session: Session) -> None:
     session.execute(text("UPDATE llm_requests SET temperature = 'warm', status = 7 WHERE rowid = 2"))
     requests = llm_services_admin_provider(session).get_recent_requests()
     assert 3 == len(requests)
-    assert 1 == sum(each.temperature == "warm" for each in requests)
+    assert 1 == sum("warm" == str(each.temperature) for each in requests)
 
 
 def test_reading_leaves_the_callers_session_alone(session: Session) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import BaseModel, RootModel, ValidationError
 
 from modules.llm_services.exceptions import LLMValidationError
-from modules.llm_services.providers.structured import schema_message, validated
+from modules.llm_services.providers.structured import instruction, validated
 from modules.llm_services.types import Answer, Usage
 
 PARIS = '{"name": "Paris", "population": 2100000}'
@@ -78,6 +80,35 @@ def test_a_cut_answer_that_is_whole_is_taken() -> None:
     assert "Paris" == validated(Answer(content=f"{PARIS} And", finish_reason="length"), City).name
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "Paris", "population": 2100000,}',
+        '```json\n{"name": "Paris",\n "population": 2100000,\n}\n```',
+        'It is "this": {"name": "Paris", "population": 2100000 , } so there.',
+    ],
+)
+def test_trailing_commas_are_forgiven(text: str) -> None:
+    """A comma before a closing bracket is dropped; one inside a string stays."""
+    assert 2100000 == validated(Answer(content=text), City).population
+    assert "a,]" == validated(Answer(content='{"name": "a,]", "population": 1,}'), City).name
+
+
+class Country(BaseModel):
+    """A model with children."""
+
+    capital: City
+    cities: list[City] = []
+    motto: str = ""
+
+
+def test_children_in_strings_are_decoded_where_they_must_be() -> None:
+    """A child that came as JSON in a string is decoded when validation fails without that, and only there."""
+    document = {"capital": PARIS, "cities": [PARIS], "motto": PARIS}
+    country = validated(Answer(content=json.dumps(document)), Country)
+    assert ("Paris", "Paris", PARIS) == (country.capital.name, country.cities[0].name, country.motto)
+
+
 @pytest.mark.parametrize("text", ["{" * 10_000, "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
 def test_a_tower_of_brackets_is_no_object(text: str) -> None:
     """Thousands of brackets end in an LLMValidationError like any other text."""
@@ -85,8 +116,6 @@ def test_a_tower_of_brackets_is_no_object(text: str) -> None:
         validated(Answer(content=text), City)
 
 
-def test_the_schema_is_in_the_system_message() -> None:
-    """JSON mode is asked for in words as well: a system message holds the schema."""
-    message = schema_message(City)
-    assert "system" == message.role
-    assert '"population": {"title": "Population", "type": "integer"}' in str(message.content)
+def test_json_is_asked_for_in_words() -> None:
+    """JSON mode is asked for in words as well, and they hold the schema."""
+    assert '"population": {"title": "Population", "type": "integer"}' in instruction(City)

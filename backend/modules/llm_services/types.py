@@ -71,6 +71,7 @@ class LLMMessage(BaseModel):
     function_call: dict[str, Any] | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    reasoning_details: list[dict[str, Any]] | None = None
 
 
 class ToolDefinition(BaseModel):
@@ -184,7 +185,7 @@ class LLMRequest(BaseModel):
 class LLMCall:
     """What a caller asks of a provider; None is the configured default, until the flow fills it in.
 
-    `options` are the keywords beyond the named ones.
+    `options` are the keywords beyond the named ones; `..._is_given` tells the caller's word from a default.
     """
 
     messages: list[LLMMessage]
@@ -195,6 +196,8 @@ class LLMCall:
     options: dict[str, Any] = field(default_factory=dict)
     response_model: type[BaseModel] | None = None
     tools: list[ToolDefinition] = field(default_factory=list)
+    temperature_is_given: bool = False
+    max_output_tokens_is_given: bool = False
 
     @property
     def model_name(self) -> str:
@@ -233,9 +236,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a finished call hands out: the response, its tool calls or its validated object, and the row's id."""
+    """What a finished call hands out; `spent` is what its earlier attempts used and cost."""
 
     response: LLMResponse
     request_id: UUID
     tool_calls: tuple[ToolCall, ...] = ()
     parsed: BaseModel | None = None
+    spent: tuple[Usage, ...] = ()

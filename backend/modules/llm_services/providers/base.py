@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+from abc import abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,40 +21,29 @@ from ..exceptions import LLMError
 from ..ledger import Ledger
 from ..types import Completion, LLMCall
 from . import calls, http, record, structured
+from .attempts import Attempts
+from .calls import Calls
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from sqlalchemy.orm import Session
 
     from ..config import LLMConfig
     from ..ledger import Entry
     from ..types import (
         Answer,
-        AudioResponse,
-        ImageResponse,
-        LLMMessage,
-        LLMProviderType,
-        LLMResponse,
-        ToolCall,
-        ToolDefinition,
-        WebSearchResponse,
     )
 
 Model = TypeVar("Model", bound=BaseModel)
 logger = logging.getLogger(__name__)
 
-BACKOFF_SECONDS: Final = 0.5
-WAIT_BUDGET_SECONDS: Final = 60.0
 # How much longer than a call the ledger waits for SQLite's writer, who may be a caller awaiting its own call.
 LEDGER_MARGIN_SECONDS: Final = 30.0
 LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")
 
 
-class LLMProvider(ABC):
+class LLMProvider(Calls):
     """One vendor's wire, on the shared flow."""
 
-    provider_type: ClassVar[LLMProviderType]
     api_variant: ClassVar[str]
     known_options: ClassVar[frozenset[str]] = frozenset()
 
@@ -64,7 +53,7 @@ class LLMProvider(ABC):
         self._ledger = Ledger(db_session, config.request_timeout + LEDGER_MARGIN_SECONDS)
 
     @abstractmethod
-    def endpoint(self) -> http.Endpoint:
+    def endpoint(self, call: LLMCall) -> http.Endpoint:
         """Return where requests go, key included."""
 
     @abstractmethod
@@ -79,98 +68,47 @@ class LLMProvider(ABC):
     def failure(self, exchange: http.Exchange, call: LLMCall) -> LLMError | None:
         """Return what is wrong with an exchange, None when it is an answer."""
 
-    async def generate_response(
-        self,
-        messages: list[LLMMessage],
-        user_id: int | None = None,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_output_tokens: int | None = None,
-        **options: Any,
-    ) -> tuple[LLMResponse, UUID]:
-        """Return the answer's text and figures, and the id of its row."""
-        done = await self._complete(LLMCall(messages, model, temperature, max_output_tokens, user_id, options))
-        return done.response, done.request_id
-
-    async def generate_structured_response(
-        self,
-        messages: list[LLMMessage],
-        response_model: type[Model],
-        user_id: int | None = None,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_output_tokens: int | None = None,
-        **options: Any,
-    ) -> tuple[Model, UUID, dict[str, Any]]:
-        """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
-        call = LLMCall(messages, model, temperature, max_output_tokens, user_id, options, response_model)
-        done = await self._complete(call)
-        return cast("Model", done.parsed), done.request_id, record.usage_summary(done.response)
-
-    async def generate_response_with_tools(
-        self,
-        messages: list[LLMMessage],
-        tools: list[ToolDefinition],
-        user_id: int | None = None,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_output_tokens: int | None = None,
-        **options: Any,
-    ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
-        """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
-        call = LLMCall(messages, model, temperature, max_output_tokens, user_id, options, tools=tools)
-        done = await self._complete(call)
-        return done.response, list(done.tool_calls) or None, done.request_id
-
-    async def generate_image(
-        self, prompt: str, user_id: int | None = None, **options: Any
-    ) -> tuple[ImageResponse, UUID]:
-        """Raise NotImplementedError unless the provider makes images."""
-        raise NotImplementedError(self._not_offered("image generation"))
-
-    async def generate_audio(
-        self, text: str, voice: str, user_id: int | None = None, **options: Any
-    ) -> tuple[AudioResponse, UUID]:
-        """Raise NotImplementedError unless the provider speaks."""
-        raise NotImplementedError(self._not_offered("audio generation"))
-
-    async def search_recent_news(
-        self, queries: list[str], user_id: int | None = None, max_results: int = 10, **options: Any
-    ) -> tuple[WebSearchResponse, UUID]:
-        """Raise NotImplementedError unless the provider searches."""
-        raise NotImplementedError(self._not_offered("web search"))
-
-    def _not_offered(self, what: str) -> str:
-        return f"{what} through {self.provider_type} is not implemented"
+    def answered(self, call: LLMCall, exchange: http.Exchange) -> None:
+        """Take note of an answer that a later call of the conversation refers to."""
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Make attempts, a row each, until one succeeds or waiting cannot help."""
+        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
         call = calls.filled(call, self.config, DEFAULT_MODELS[self.provider_type])
         calls.report_unknown(call.options, self.known_options)
         payload = self.render(call)
-        number, waited, first = 1, 0.0, None
+        attempts = Attempts(self.config.max_retries)
         while True:
+            exchange = http.Exchange()
             try:
-                return await self._attempt(call, payload, number, first)
+                completion = await self._attempt(call, payload, exchange, attempts)
             except LLMError as error:
-                wait = _wait(error, number)
-                if not error.retryable or number > self.config.max_retries or waited + wait > WAIT_BUDGET_SECONDS:
+                answer = self.parse(exchange)
+                wait = attempts.wait(error)
+                correction = (
+                    None if attempts.is_last or attempts.corrected else structured.corrected(call, answer, error)
+                )
+                if wait is None and correction is None:
                     raise
-                first = first or error.request_id
-            await asyncio.sleep(wait)
-            number, waited = number + 1, waited + wait
+                attempts.failed(error.request_id, answer.usage, wait or 0.0)
+            else:
+                return replace(completion, spent=tuple(attempts.spent))
+            if correction is not None:
+                call, payload, attempts.corrected = correction, self.render(correction), True
+            await asyncio.sleep(wait or 0.0)
 
-    async def _attempt(self, call: LLMCall, payload: dict[str, Any], number: int, first: UUID | None) -> Completion:
+    async def _attempt(
+        self, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange, attempts: Attempts
+    ) -> Completion:
         entry = self._ledger.entry(
             provider=self.provider_type,
             api_variant=self.api_variant,
-            **record.pending(call, payload, number, first),
+            **record.pending(call, payload, attempts.number, attempts.first),
         )
-        exchange, started = http.Exchange(), time.perf_counter()
+        started = time.perf_counter()
         try:
             await self._create_llm_request(entry)
             started = time.perf_counter()
-            await http.post(self.endpoint(), payload, self.config.request_timeout, exchange)
+            await http.post(self.endpoint(call), payload, self.config.request_timeout, exchange)
             answer, parsed = self._read(exchange, call)
         except BaseException as error:
             await self._update_llm_request_error(entry, exchange, error, _ms_since(started))
@@ -178,6 +116,7 @@ class LLMProvider(ABC):
         response = record.response(answer, self.provider_type, call.model_name, _ms_since(started))
         completion = Completion(response, entry.id, answer.tool_calls, parsed)
         await self._update_llm_request_success(entry, exchange, answer, completion)
+        self.answered(call, exchange)
         return completion
 
     def _read(self, exchange: http.Exchange, call: LLMCall) -> tuple[Answer, BaseModel | None]:
@@ -227,14 +166,6 @@ class LLMProvider(ABC):
         except LLMError as ledger_error:
             logger.error("llm_request %s stays pending: %s", entry.id, ledger_error)  # the caller gets its own error
         _log(entry, logging.INFO)
-
-
-def _wait(error: LLMError, attempt: int) -> float:
-    """Return the seconds to wait: the server's own figure, else exponential backoff with jitter."""
-    if error.retry_after is not None:
-        return error.retry_after
-    longest = BACKOFF_SECONDS * 2.0 ** (attempt - 1)
-    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
 
 def _ms_since(started: float) -> int:

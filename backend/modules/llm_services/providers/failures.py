@@ -87,7 +87,9 @@ def _kind(failure: Failure) -> type[LLMError]:
 SENTENCES: Final = {
     HTTPStatus.BAD_REQUEST: "{who} refused the request for {model} {said}",
     HTTPStatus.UNAUTHORIZED: "{who} refused the API key {said}: check {key}",
-    HTTPStatus.PAYMENT_REQUIRED: "the {service} account cannot pay {said}: add credits, or lower max_output_tokens",
+    HTTPStatus.PAYMENT_REQUIRED: (
+        "the {service} account cannot pay for this call {said}: add credits, or lower max_output_tokens"
+    ),
     HTTPStatus.FORBIDDEN: "{who} does not permit this request for {model} {said}",
     HTTPStatus.NOT_FOUND: "{service} has no endpoint for {model} that takes this request {said}",
     HTTPStatus.REQUEST_TIMEOUT: "{who} timed out {said}",

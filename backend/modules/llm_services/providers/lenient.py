@@ -6,6 +6,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -35,6 +36,11 @@ def number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return figure if math.isfinite(figure) else None
+
+
+def exact_sum(*figures: float | None) -> float:
+    """Add up the figures that are known in decimal, so that 0.1 and 0.2 make 0.3."""
+    return float(sum((Decimal(str(figure)) for figure in figures if figure is not None), Decimal()))
 
 
 def count(value: object) -> int | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config import OPENROUTER_BASE_URL
 from ..exceptions import LLMAuthenticationError
-from ..types import Answer, LLMCall, LLMMessage, LLMProviderType, ToolCall, Usage
+from ..types import Answer, LLMCall, LLMProviderType, ToolCall, Usage
 from . import openrouter_errors, structured
 from .base import LLMProvider
 from .http import Endpoint
-from .lenient import arguments, count, items, mapping, moment, number, text
+from .lenient import arguments, count, exact_sum, items, mapping, moment, number, text
+from .openrouter_messages import ToolTurns
+from .openrouter_options import KNOWN_OPTIONS, read_options
+from .schemas import json_schema_format
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from sqlalchemy.orm import Session
 
     from ..config import LLMConfig
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
     from .http import Exchange
 
 PREFIX: Final = "openrouter/"
-EFFORTS: Final = frozenset({"max", "xhigh", "high", "medium", "low", "minimal", "none"})
-VERBOSITIES: Final = frozenset({"low", "medium", "high"})
 
 
 class OpenRouterProvider(LLMProvider):
@@ -30,7 +31,7 @@ class OpenRouterProvider(LLMProvider):
 
     provider_type = LLMProviderType.OPENROUTER
     api_variant = "chat_completions"
-    known_options = frozenset({"reasoning", "verbosity", "text"})
+    known_options = KNOWN_OPTIONS
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Raise LLMAuthenticationError without a key."""
@@ -40,10 +41,11 @@ class OpenRouterProvider(LLMProvider):
                 provider=self.provider_type,
             )
         super().__init__(config, db_session)
+        self._turns = ToolTurns()
 
-    def endpoint(self) -> Endpoint:
+    def endpoint(self, call: LLMCall) -> Endpoint:
         """Return Chat Completions, with the key and, where configured, the application's name."""
-        headers = {
+        headers = read_options(call.options).headers() | {
             "Authorization": f"Bearer {self.config.openrouter_api_key}",
             "HTTP-Referer": self.config.openrouter_app_url,
             "X-Title": self.config.openrouter_app_title,
@@ -53,23 +55,27 @@ class OpenRouterProvider(LLMProvider):
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Map a call to Chat Completions; `usage` needs no asking, it always comes."""
-        messages = list(call.messages)
-        payload: dict[str, Any] = {"model": wire_model(call.model_name), "temperature": call.temperature}
-        if call.response_model:
-            messages.insert(0, structured.schema_message(call.response_model))
-            payload["response_format"] = {"type": "json_object"}
-        if call.max_output_tokens is not None:
-            payload["max_tokens"] = call.max_output_tokens
+        options = read_options(call.options)
+        sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
+        payload: dict[str, Any] = {"model": wire_model(call.model_name), **_present(sampling), **options.body()}
+        messages = self._turns.wire(call.messages)
         if call.tools:
             payload["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
-        payload["messages"] = [_wire_message(message) for message in messages]
-        return payload | _wire_options(call.options)
+        if call.response_model and options.structured_output == "json_schema":
+            payload |= _schema_mode(call, call.response_model, payload)
+        elif call.response_model:
+            messages.insert(0, {"role": "system", "content": structured.instruction(call.response_model)})
+            payload["response_format"] = {"type": "json_object"}
+        return payload | {"messages": messages}
+
+    def answered(self, call: LLMCall, exchange: Exchange) -> None:
+        """Remember an answer that calls tools, for the results that come without it."""
+        self._turns.remember(call.messages, _message(exchange))
 
     def parse(self, exchange: Exchange) -> Answer:
         """Read a completion, or what there is of one."""
         body = mapping(exchange.body)
-        choice = mapping(next(iter(items(body.get("choices"))), None))
-        message = mapping(choice.get("message"))
+        choice, message = _choice(exchange), _message(exchange)
         usage = mapping(body.get("usage"))
         details = {
             "generation_id": exchange.headers.get("x-generation-id") or text(body.get("id")),
@@ -97,6 +103,33 @@ class OpenRouterProvider(LLMProvider):
         return openrouter_errors.failure(exchange, call)
 
 
+def _choice(exchange: Exchange) -> dict[str, Any]:
+    return mapping(next(iter(items(mapping(exchange.body).get("choices"))), None))
+
+
+def _message(exchange: Exchange) -> dict[str, Any]:
+    return mapping(_choice(exchange).get("message"))
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _schema_mode(call: LLMCall, response_model: type[BaseModel], payload: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the model's schema, of endpoints that honour it.
+
+    `require_parameters` rules out every endpoint that lacks any parameter sent, so only what the caller gave is sent.
+    """
+    if not call.temperature_is_given:
+        del payload["temperature"]
+    if not call.max_output_tokens_is_given:
+        payload.pop("max_tokens", None)
+    return {
+        "response_format": {"type": "json_schema", "json_schema": json_schema_format(response_model)},
+        "provider": {"require_parameters": True, **payload.get("provider", {})},
+    }
+
+
 def wire_model(model: str) -> str:
     """Return the name that OpenRouter knows a model by.
 
@@ -108,43 +141,6 @@ def wire_model(model: str) -> str:
     if not rest.strip() or (head and not all(part.strip() for part in head.split("/"))):
         raise ValueError(f"{model!r} is not a model name: expected openrouter/<author>/<model>")
     return rest if "/" in head or not head else model
-
-
-def _wire_message(message: LLMMessage) -> dict[str, Any]:
-    wire = message.model_dump(mode="json", exclude_none=True)
-    content = message.content
-    wire["content"] = [_wire_part(part) for part in content] if isinstance(content, list) else content
-    return wire
-
-
-def _wire_part(part: dict[str, Any]) -> dict[str, Any]:
-    """Translate a Responses-style part; Chat Completions parts go as they are."""
-    match part.get("type"):
-        case "input_text" | "output_text":
-            return {"type": "text", "text": part.get("text", "")}
-        case "input_image":
-            return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
-        case _:
-            return part
-
-
-def _wire_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Map the options that consumers pass to any provider; ValueError for an impossible value."""
-    reasoning = options.get("reasoning")
-    verbosity = options.get("verbosity") or mapping(options.get("text")).get("verbosity")
-    wire: dict[str, Any] = {}
-    if reasoning is not None:
-        effort = mapping(reasoning).get("effort")
-        if not isinstance(reasoning, dict) or (effort is not None and effort not in EFFORTS):
-            raise ValueError(
-                f"reasoning must be an object whose effort is one of {', '.join(sorted(EFFORTS))}, not {reasoning!r}"
-            )
-        wire["reasoning"] = reasoning
-    if verbosity is not None:
-        if verbosity not in VERBOSITIES:
-            raise ValueError(f"verbosity must be one of {', '.join(sorted(VERBOSITIES))}, not {verbosity!r}")
-        wire["verbosity"] = verbosity
-    return wire
 
 
 def _content(content: object) -> str:
@@ -174,8 +170,7 @@ def _usage(usage: dict[str, Any], top_level_cost: object, exchange: Exchange) ->
     charged = number(usage.get("cost"))
     charged = number(top_level_cost) if charged is None else charged
     if charged is not None and usage.get("is_byok") is True:
-        upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost")) or 0.0
-        charged = float(Decimal(str(charged)) + Decimal(str(upstream)))
+        charged = exact_sum(charged, number(mapping(usage.get("cost_details")).get("upstream_inference_cost")))
     hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
     return Usage(
         input_tokens=count(usage.get("prompt_tokens")),

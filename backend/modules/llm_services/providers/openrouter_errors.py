@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,19 @@ SERVICE: Final = "OpenRouter"
 KEY_VARIABLE: Final = "OPENROUTER_API_KEY"
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
 DAILY: Final = "openrouter_free_tier_daily"
+DAILY_WORDS: Final = "per-day"
+BALANCE: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only afford ([0-9]{1,12})")
+# Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
+PASSING: Final = (
+    "rate_limit_exceeded provider_unavailable provider_overloaded timeout server capacity_exhausted "
+    "temporarily_unavailable"
+)
+LASTING: Final = (
+    "invalid_request invalid_prompt context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long "
+    "content_policy_violation refusal authentication payment_required permission_denied not_found "
+    "precondition_failed payload_too_large unprocessable"
+)
+ERROR_TYPES: Final = dict.fromkeys(PASSING.split(), True) | dict.fromkeys(LASTING.split(), False)
 LONGEST_EXCERPT: Final = 200
 SLASHES: Final = 2  # in openrouter/<author>/<model>
 
@@ -57,23 +71,24 @@ def _undecodable(message: dict[str, Any], status: int) -> LLMError | None:
 
 
 def _told(said: object, exchange: Exchange, call: LLMCall) -> LLMError:
-    """Read an error object; its own numeric code comes before the HTTP status, and words before numbers."""
+    """Read an error object; its own numeric code comes before the HTTP status."""
     error = mapping(said) or {"message": str(said)}
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
-    status = next(
-        (code for code in map(_numeric, (error.get("code"), error.get("http_status"))) if code is not None), None
-    )
+    codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
+    status = next((code for code in codes if code is not None), None)
     names = (metadata.get("error_type"), error.get("error_type"), availability.get("code"), error.get("code"))
-    raw = metadata.get("raw")
-    limits = {name.lower(): value for name, value in mapping(metadata.get("headers")).items()}
+    name = next((name for name in map(text, names) if name and not name.isdigit()), None)
+    limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
+    wait = server_wait(availability.get("retry_after"), limits.get("x-ratelimit-reset"), exchange.headers)
+    is_daily, raw = _is_daily(error, metadata), metadata.get("raw")
     found = Failure(
         status_code=(exchange.status_code or 0) if status is None else status,
-        message=(text(error.get("message")) or "") + _hint(status, call.model_name),
-        error_code=next((name for name in map(text, names) if name and not name.isdigit()), None),
+        message=_words(error, metadata) + _hint(status, name, call),
+        error_code=name,
         upstream=text(metadata.get("provider_name")),
         upstream_words=raw if isinstance(raw, str) else json.dumps(raw) if raw else None,
-        retryable=_retryable(status, metadata, availability),
-        retry_after=server_wait(availability.get("retry_after"), limits.get("x-ratelimit-reset"), exchange.headers),
+        retryable=False if is_daily else _retryable(status, name, metadata, availability),
+        retry_after=_until_midnight() if is_daily and wait is None else wait,
     )
     return to_exception(found, SERVICE, call.model_name, KEY_VARIABLE)
 
@@ -85,20 +100,46 @@ def _numeric(code: object) -> int | None:
     return int(code) if isinstance(code, str) and re.fullmatch("[0-9]{1,4}", code) else None
 
 
-def _retryable(status: int | None, metadata: dict[str, Any], availability: dict[str, Any]) -> bool | None:
-    """Return OpenRouter's own word on whether to try again, None where it has none."""
+def _words(error: dict[str, Any], metadata: dict[str, Any]) -> str:
+    """Return OpenRouter's message: the balance in figures, and the reasons of a moderation."""
+    message = text(error.get("message")) or ""
+    if balance := BALANCE.search(message):
+        asked, affordable = map(int, balance.groups())
+        return f"it can afford {affordable:,} of the {asked:,} tokens requested"
+    reasons = ", ".join(filter(None, map(text, items(metadata.get("reasons")))))
+    return f"{message}, for {reasons}" if reasons else message
+
+
+def _is_daily(error: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    return metadata.get("limit_source") == DAILY or DAILY_WORDS in (text(error.get("message")) or "")
+
+
+def _until_midnight() -> float:
+    """Return the seconds until the day ends in UTC, when daily limits begin anew."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (midnight - now).total_seconds()
+
+
+def _retryable(
+    status: int | None, name: str | None, metadata: dict[str, Any], availability: dict[str, Any]
+) -> bool | None:
+    """Return OpenRouter's own word on whether to try again: its flag, then the error's name; None without either."""
     if isinstance(availability.get("retryable"), bool):
         return bool(availability["retryable"])
-    if metadata.get("limit_source") == DAILY:
-        return False
     in_flight = {str(metadata.get("reason")), str(metadata.get("limit_source"))} & IN_FLIGHT
-    return True if status == HTTPStatus.PAYMENT_REQUIRED and in_flight else None
+    if status == HTTPStatus.PAYMENT_REQUIRED and in_flight:
+        return True
+    return ERROR_TYPES.get(name or "")
 
 
-def _hint(status: int | None, model: str) -> str:
-    """Tell a name of one segment, which was sent whole, what a name looks like."""
-    if status == HTTPStatus.BAD_REQUEST and model.count("/") < SLASHES:
+def _hint(status: int | None, name: str | None, call: LLMCall) -> str:
+    """Say what to do about a name that was sent whole, or a model that no endpoint serves with a schema."""
+    if status == HTTPStatus.BAD_REQUEST and call.model_name.count("/") < SLASHES:
         return "; a model of another author is named openrouter/<author>/<model>"
+    by_schema = call.response_model is not None and call.options.get("structured_output") == "json_schema"
+    if by_schema and (status == HTTPStatus.NOT_FOUND or name == "constraint_filtered"):
+        return "; no endpoint honours structured_output='json_schema' here: leave it out for JSON mode"
     return ""
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..redaction import redact
 from ..types import CostSource, LLMResponse, RequestStatus
+from .lenient import exact_sum
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from ..types import Answer, Completion, LLMCall, LLMMessage
+    from ..types import Answer, Completion, LLMCall, LLMMessage, Usage
     from .http import Exchange
 
 
@@ -84,7 +85,7 @@ def _answered(answer: Answer) -> dict[str, Any]:
     return {
         "provider_response_id": answer.response_id,
         "system_fingerprint": answer.system_fingerprint,
-        "tokens_used": total_tokens(answer),
+        "tokens_used": total_tokens(usage),
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "response_created_at": answer.created_at,
@@ -105,9 +106,8 @@ def _envelope(exchange: Exchange, answer: Answer, **facts: Any) -> dict[str, Any
     return {"body": redact(exchange.body)} | {name: value for name, value in known.items() if value is not None}
 
 
-def total_tokens(answer: Answer) -> int | None:
+def total_tokens(usage: Usage) -> int | None:
     """Return the reported total, else the sum of input and output where both are known."""
-    usage = answer.usage
     if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
         return usage.total_tokens
     return usage.input_tokens + usage.output_tokens
@@ -120,7 +120,7 @@ def response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMR
         content=answer.content,
         provider=provider,
         model=model,
-        tokens_used=total_tokens(answer),
+        tokens_used=total_tokens(usage),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_estimate=0.0 if usage.cost is None else usage.cost,
@@ -135,24 +135,31 @@ def response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMR
     )
 
 
-def usage_summary(answered: LLMResponse) -> dict[str, Any]:
-    """Return the figures that come with a structured answer; tokens and cost are numbers, never None."""
-    total = answered.tokens_used or 0
-    known = {
-        "input_tokens": answered.input_tokens,
-        "output_tokens": answered.output_tokens,
-        "prompt_tokens": answered.input_tokens,
-        "completion_tokens": answered.output_tokens,
-        "total_tokens": total,
-        "cached_input_tokens": answered.cached_input_tokens,
-        "cache_creation_tokens": answered.cache_creation_tokens,
+def usage_summary(done: Completion) -> dict[str, Any]:
+    """Return what a structured answer used, all attempts together; tokens and cost are numbers, never None."""
+    answered = done.response
+    tokens = {
+        "input_tokens": _sum(answered.input_tokens, *(each.input_tokens for each in done.spent)),
+        "output_tokens": _sum(answered.output_tokens, *(each.output_tokens for each in done.spent)),
+        "total_tokens": _sum(answered.tokens_used, *(total_tokens(each) for each in done.spent)) or 0,
+        "cached_input_tokens": _sum(answered.cached_input_tokens, *(each.cached_input_tokens for each in done.spent)),
+        "cache_creation_tokens": _sum(
+            answered.cache_creation_tokens, *(each.cache_creation_tokens for each in done.spent)
+        ),
     }
-    tokens = {name: value for name, value in known.items() if value is not None}
+    tokens |= {"prompt_tokens": tokens["input_tokens"], "completion_tokens": tokens["output_tokens"]}
+    known = {name: value for name, value in tokens.items() if value is not None}
     return {
-        **tokens,
-        "tokens_used": total,
-        "cost_estimate": answered.cost_estimate or 0.0,
+        **known,
+        "tokens_used": known["total_tokens"],
+        "cost_estimate": exact_sum(answered.cost_estimate, *(each.cost for each in done.spent)),
         "cached": answered.cached,
         "provider": answered.provider,
-        "usage": tokens,
+        "usage": known,
     }
+
+
+def _sum(*counts: int | None) -> int | None:
+    """Add up what is known, None when nothing is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

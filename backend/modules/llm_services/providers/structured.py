@@ -1,10 +1,11 @@
-"""Structured answers: asking for JSON in words, and finding the object in what comes back."""
+"""Structured answers: asking for JSON in words, finding the object in what comes back, asking once more."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,28 +15,29 @@ from ..types import LLMMessage, MessageRole
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..types import Answer
+    from ..exceptions import LLMError
+    from ..types import Answer, LLMCall
 
 Model = TypeVar("Model", bound=BaseModel)
 
 FENCE: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 MOST_CANDIDATES: Final = 50
 MOST_PROBLEMS: Final = 5
 NOT_JSON: Final = "json_invalid"
 
 
-def schema_message(response_model: type[BaseModel]) -> LLMMessage:
-    """Return the system message that asks for one JSON object of `response_model`'s schema."""
+def instruction(response_model: type[BaseModel]) -> str:
+    """Return the words that ask for one JSON object of `response_model`'s schema."""
     schema = json.dumps(response_model.model_json_schema(), ensure_ascii=False)
-    content = (
+    return (
         "Answer with one JSON object and nothing else: no prose, no code fence. "
         f"It must be valid against this JSON Schema:\n{schema}"
     )
-    return LLMMessage(role=MessageRole.SYSTEM, content=content)
 
 
 def validated(answer: Answer, response_model: type[Model]) -> Model:
-    """Return the object that the answer's text holds, inside a fence or prose too.
+    """Return the object that the answer's text holds: in a fence or prose, with trailing commas or children as strings.
 
     Raises LLMValidationError, which says truncated, refused or empty before it blames the JSON.
     """
@@ -45,14 +47,30 @@ def validated(answer: Answer, response_model: type[Model]) -> Model:
             return response_model.model_validate_json(candidate)
         except ValidationError as error:
             errors.append(error)
+            unquoted = _unquoted(candidate, error)
+        if unquoted is not None:
+            try:
+                return response_model.model_validate_json(unquoted)
+            except ValidationError as error:
+                errors.append(error)
     wrong_shape = (found for found in errors if found.errors()[0]["type"] != NOT_JSON)
     cause = next(wrong_shape, errors[0])
     raise LLMValidationError(_complaint(answer, response_model, cause)) from cause
 
 
 def _candidates(text: str) -> Iterator[str]:
-    yield text.strip()
-    yield from FENCE.findall(text)
+    """Yield what may be the object: the whole text, fences, each bracket's value; then without trailing commas."""
+    whole = [text.strip(), *FENCE.findall(text)]
+    yield from whole
+    yield from _values(text)
+    for each in whole:
+        mended = _without_trailing_commas(each)
+        if mended != each:
+            yield mended
+            yield from _values(mended)
+
+
+def _values(text: str) -> Iterator[str]:
     decoder = json.JSONDecoder()
     position = 0
     for _ in range(MOST_CANDIDATES):
@@ -67,19 +85,61 @@ def _candidates(text: str) -> Iterator[str]:
             yield text[start:position]
 
 
+def _without_trailing_commas(text: str) -> str:
+    return STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text)
+
+
+def _unquoted(candidate: str, error: ValidationError) -> str | None:
+    """Return `candidate` with the children that failed because they are JSON in a string decoded; None without any."""
+    try:
+        document = json.loads(candidate)
+    except (ValueError, RecursionError):
+        return None
+    found = False
+    for problem in error.errors():
+        holder: Any = {"": document}
+        key: Any = ""
+        for step in problem["loc"]:
+            inside = holder[key]
+            if step in inside if isinstance(inside, dict) else isinstance(inside, list) and isinstance(step, int):
+                holder, key = inside, step
+        if isinstance(holder[key], str) and holder[key].lstrip()[:1] in {"{", "["}:
+            try:
+                holder[key] = json.loads(holder[key])
+            except (ValueError, RecursionError):
+                continue
+            found = True
+    return json.dumps(document) if found else None
+
+
+def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
+    """Return the call that shows the model its answer and what was wrong with it; None where that cannot help."""
+    if not isinstance(error.__cause__, ValidationError) or _cannot_be_better(answer):
+        return None
+    words = f"That is not what was asked for: {error}. Answer again, with the corrected JSON object and nothing else."
+    said = LLMMessage(role=MessageRole.ASSISTANT, content=answer.content)
+    return replace(call, messages=[*call.messages, said, LLMMessage(role=MessageRole.USER, content=words)])
+
+
+def _cannot_be_better(answer: Answer) -> bool:
+    """Say whether an answer was cut, refused or empty, so that asking again would end the same way."""
+    ended_badly = answer.finish_reason in {"length", "content_filter"} or bool(answer.refusal)
+    return ended_badly or not answer.content.strip()
+
+
 def _complaint(answer: Answer, response_model: type[BaseModel], error: ValidationError) -> str:
-    name = response_model.__name__
+    name, reasoning = response_model.__name__, answer.usage.reasoning_tokens or 0
     if answer.finish_reason == "length":
         return (
             f"the answer was truncated before {name} was complete ({answer.usage.output_tokens} output tokens, "
-            f"{answer.usage.reasoning_tokens or 0} of them reasoning): raise max_output_tokens"
+            f"{reasoning} of them reasoning): raise max_output_tokens"
         )
     if answer.finish_reason == "content_filter" or answer.refusal:
         return f"the model refused to answer with a {name}: {answer.refusal or 'content filter'}"
     if not answer.content.strip():
-        return f"the answer is empty where a {name} was asked for"
+        only = f", after {reasoning} tokens of reasoning" if reasoning else ""
+        return f"the answer is empty where a {name} was asked for{only}"
     problems = "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}"
-        for problem in error.errors()[:MOST_PROBLEMS]
+        f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in error.errors()[:MOST_PROBLEMS]
     )
     return f"the answer is not a valid {name}: {problems}"

@@ -1,0 +1,190 @@
+"""The stand-in's failures: errors that a scenario plays, answers that stop short, and faulty requests refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from stand_in.kinds import Failure
+from stand_in.scenarios import REFUSALS, SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Ask: TypeAlias = Callable[..., httpx.Response]
+    Completed: TypeAlias = Callable[..., dict[str, Any]]
+
+
+def refused(response: httpx.Response, name: str) -> dict[str, Any]:
+    """Return the error of a refusal, its name and status as the table has them."""
+    assert (name, REFUSALS[name].status) == (response.headers["x-stand-in"], response.status_code)
+    error: dict[str, Any] = response.json()["error"]
+    assert response.status_code == error["code"]
+    return error
+
+
+def dumped(**fields: object) -> bytes:
+    """Return a body as it goes out."""
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "slow"])
+def test_a_scenario_is_reached_by_its_name(ask: Ask, name: str) -> None:
+    """A scenario that ends is reached by its name, says so in a header, and answers with its status."""
+    response = ask(f"stand-in/{name}", user=f"status of {name}")
+    assert (name, SCENARIOS[name].status) == (response.headers["x-stand-in"], response.status_code)
+
+
+def test_an_error_has_its_status_in_its_body() -> None:
+    """The code of an error is the status it comes with, except where the status is 200 for the padding's sake."""
+    every = [*SCENARIOS.values(), *REFUSALS.values()]
+    codes = {each.name: (each.status, each.answer.code) for each in every if isinstance(each.answer, Failure)}
+    assert {"error-in-200": (200, 502)} == {name: pair for name, pair in codes.items() if pair[0] != pair[1]}
+
+
+def test_every_scenario_follows_a_public_source() -> None:
+    """What a scenario follows is a file of a public repository or a GitHub thread."""
+    source = re.compile(r"[\w.-]+/[\w.-]+ \S|https://github\.com/")
+    assert [] == [each.name for each in SCENARIOS.values() if not source.match(each.follows)]
+
+
+def test_an_error_names_the_model(ask: Ask) -> None:
+    """The words of an error are OpenRouter's, with the requested model filled in."""
+    error = ask("stand-in/no-endpoints").json()["error"]
+    assert {"message": "No endpoints found for stand-in/no-endpoints.", "code": 404} == error
+
+
+def test_errors_carry_the_account(ask: Ask) -> None:
+    """Beside an error stands the account's id: one for each key, also where the status is 200."""
+    first, second, other = (
+        ask(f"stand-in/{name}", headers={"Authorization": f"Bearer {key}"}).json()["user_id"]
+        for name, key in (("no-endpoints", "sk-or-1"), ("error-in-200", "sk-or-1"), ("no-endpoints", "sk-or-2"))
+    )
+    assert re.fullmatch(r"user_[A-Za-z0-9]{27}", first)
+    assert first == second != other
+
+
+@pytest.mark.parametrize(("name", "hint"), [("rate-limited", "1"), ("rate-limited-no-hint", None)])
+def test_a_rate_limit_may_say_when_to_come_back(ask: Ask, name: str, hint: str | None) -> None:
+    """Retry-After is sent by the scenario that has one, and by no other."""
+    assert hint == ask(f"stand-in/{name}").headers.get("retry-after")
+
+
+def test_the_daily_cap_resets_in_ten_hours(ask: Ask) -> None:
+    """The daily cap says when it resets inside its body: ten hours ahead, in milliseconds since 1970."""
+    error = ask("stand-in/daily-cap").json()["error"]
+    reset = int(error["metadata"]["headers"]["X-RateLimit-Reset"]) / 1000
+    assert reset - time.time() == pytest.approx(10 * 60 * 60, abs=60)
+
+
+def test_no_credits_names_what_was_asked(ask: Ask) -> None:
+    """The 402 says how many tokens the request asked for, and fewer that the credit covers."""
+    message = ask("stand-in/no-credits", max_tokens=900).json()["error"]["message"]
+    assert "requested up to 900 tokens, but can only afford 450." in message
+
+
+def test_moderation_quotes_a_hundred_characters(ask: Ask) -> None:
+    """What moderation flagged is quoted back, cut in its middle to a hundred characters."""
+    said = f"begin {'x' * 200} end"
+    error = ask("stand-in/forbidden", messages=[{"role": "user", "content": said}]).json()["error"]
+    quoted = error["metadata"]["flagged_input"]
+    assert 100 == len(quoted)
+    assert re.fullmatch(r"begin x+\.\.\.x+ end", quoted)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"user": "a"}, {"user": "b"}, {"messages": [{"role": "user", "content": "asked first"}]}]
+)
+def test_flaky_fails_once_per_user(ask: Ask, fields: dict[str, Any]) -> None:
+    """The first request of a user, or of a first message, is turned away with a 503, the next completed."""
+    assert [503, 200, 200] == [ask("stand-in/flaky", **fields).status_code for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "finish", "text", "error"),
+    [
+        ("empty", "stop", False, False),
+        ("truncated", "length", True, False),
+        ("refused", "content_filter", False, False),
+        ("choice-error", "error", True, True),
+    ],
+)
+def test_answers_that_stop_short(completed: Completed, name: str, finish: str, *, text: bool, error: bool) -> None:
+    """What an answer lacks shows in its finish_reason, whether it has text, and the error in its choice."""
+    choice = completed(f"stand-in/{name}")["choices"][0]
+    assert (finish, text, error) == (choice["finish_reason"], bool(choice["message"]["content"]), "error" in choice)
+
+
+def test_choices_may_be_empty(completed: Completed) -> None:
+    """A 200 may hold an empty list of choices."""
+    assert [] == completed("stand-in/no-choices")["choices"]
+
+
+def test_everything_may_be_null(completed: Completed) -> None:
+    """A 200 may hold null for its choices, and for every other field but the time."""
+    body = completed("stand-in/null-choices")
+    assert "choices" in body
+    assert {"created"} == {name for name, value in body.items() if value is not None}
+
+
+@pytest.mark.parametrize("model", ["stand-in/no-such-scenario", "gpt-4o", "auto", "/", "openai/"])
+def test_an_unknown_model_is_a_400(ask: Ask, model: str) -> None:
+    """A stand-in/ name that is no scenario, and a name without author or slug, are not valid model ids."""
+    assert {"message": f"{model} is not a valid model ID", "code": 400} == refused(ask(model), "unknown-model")
+
+
+def test_a_model_whose_alpha_has_ended(ask: Ask) -> None:
+    """openrouter/horizon-beta is a 404, as recorded."""
+    assert 404 == refused(ask("openrouter/horizon-beta"), "alpha-ended")["code"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({}, "missing-key"),
+        ({"Authorization": "Bearer sk-proj-1"}, "unknown-key"),
+        ({"Authorization": "Bearer sk-or-v1-invalid"}, "unknown-key"),
+    ],
+)
+def test_a_key_is_looked_at_first(base_url: str, headers: dict[str, str], name: str) -> None:
+    """No key, and one that is not OpenRouter's or is marked invalid, is a 401 before the body is read."""
+    response = httpx.post(f"{base_url}/chat/completions", content=b"{", headers=headers, trust_env=False)
+    assert 401 == refused(response, name)["code"]
+    assert "user_id" not in response.json()
+
+
+HELLO = [{"role": "user", "content": "hello"}]
+ENDLESS = {"json_schema": {"schema": {"$ref": "#"}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"{", "bad-json"),
+        (b"[]", "bad-json"),
+        (b"\xff", "bad-json"),
+        pytest.param(b'{"a":' * 100_000, "too-deep", id="a body without end"),
+        (dumped(model="stand-in/structured", messages=HELLO, response_format=ENDLESS), "too-deep"),
+        (b"{}", "no-messages"),
+        (dumped(messages=[]), "no-messages"),
+        (dumped(messages=["hello"]), "no-messages"),
+        (dumped(messages=[{"role": "user", "content": ""}]), "no-input"),
+        (dumped(messages=[{"role": "user", "content": [{"type": "input_text", "text": "hello"}]}]), "no-input"),
+        (dumped(messages=HELLO, stream=True), "streaming"),
+    ],
+)
+def test_a_faulty_body_is_a_400(client: httpx.Client, body: bytes, name: str) -> None:
+    """A body that OpenRouter would refuse is refused, and so is one that asks to stream."""
+    assert 400 == refused(client.post("/chat/completions", content=body), name)["code"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/models"), ("GET", "/chat/completions"), ("POST", "/")])
+def test_other_paths_and_methods_are_not_found(client: httpx.Client, method: str, path: str) -> None:
+    """Anything but POST /chat/completions is a 404 in the shape of an error."""
+    assert 404 == refused(client.request(method, path), "unknown-path")["code"]

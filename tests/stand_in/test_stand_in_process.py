@@ -1,0 +1,144 @@
+"""The stand-in as a process: its command line, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import stand_in
+from stand_in.scenarios import REFUSALS, SCENARIOS
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(stand_in.__file__).resolve().parent.parent)}
+
+
+def launched(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command line with every warning an error."""
+    return subprocess.Popen(
+        [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        text=True,
+    )
+
+
+def announced(process: subprocess.Popen[str]) -> str:
+    """Return the line that the process prints once it listens."""
+    assert process.stdout
+    return process.stdout.readline()
+
+
+def printed(*arguments: str) -> str:
+    """Return what the command line prints when it exits by itself."""
+    with launched(*arguments) as process:
+        out, err = process.communicate(timeout=30)
+    assert (0, "") == (process.returncode, err)
+    return out
+
+
+def question(name: str) -> dict[str, Any]:
+    """Return the body of a request to a scenario."""
+    return {"model": f"stand-in/{name}", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_it_says_what_it_is_and_where() -> None:
+    """All that it prints is one line: that it is a stand-in, and its base URL."""
+    with launched("--port", "0") as process:
+        line = announced(process)
+        process.terminate()
+        rest, _ = process.communicate(timeout=30)
+    assert re.fullmatch(
+        r"stand-in for OpenRouter \(nothing here is a real model\) on http://127\.0\.0\.1:\d+/api/v1\n", line
+    )
+    assert "" == rest
+
+
+def test_the_listing_has_a_row_for_every_answer() -> None:
+    """`--list` prints every scenario and every refusal with its status, what it does and what it follows."""
+    rows = {tuple(re.split(r" {2,}", line)) for line in printed("--list").splitlines()}
+    models = {(f"stand-in/{each.name}", str(each.status), each.does, each.follows) for each in SCENARIOS.values()}
+    refusals = {(each.name, str(each.status), each.does, each.follows) for each in REFUSALS.values()}
+    assert models | refusals <= rows
+
+
+def test_help_teaches() -> None:
+    """`--help` says which variable to set, and the scenarios it gives as examples exist."""
+    text = printed("--help")
+    examples = set(re.findall(r"`stand-in/([\w-]+)`", text))
+    assert "OPENROUTER_BASE_URL" in text
+    assert examples
+    assert examples <= set(SCENARIOS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_without_a_word(number: signal.Signals) -> None:
+    """Interrupted with one connection idle and another unanswered, it exits with 0 and writes nothing."""
+    path, headers = "/chat/completions", {"Authorization": "Bearer sk-or-v1-stand-in"}
+    with launched("--port", "0") as process:
+        url = announced(process).split()[-1]
+        with (
+            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+            client.stream("POST", path, json=question("slow")),
+        ):
+            client.post(path, json=question("completion"))
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+    assert (0, "", "") == (process.returncode, out, err)
+
+
+def test_what_is_no_http_is_hung_up_on() -> None:
+    """A client that does not speak HTTP finds its connection closed, and nothing is written about it."""
+    with launched("--port", "0") as process:
+        where = urlsplit(announced(process).split()[-1])
+        with socket.create_connection((where.hostname or "", where.port or 0), timeout=10) as connection:
+            connection.sendall(b"no HTTP\r\n\r\n")
+            assert b"" == connection.recv(1)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert "" == err
+
+
+def test_it_ends_with_its_standard_input() -> None:
+    """Attached, it exits with 0 when its standard input closes, as it does when the process that holds it dies."""
+    with launched("--port", "0", "--attached") as process:
+        announced(process)
+        _, err = process.communicate(timeout=30)
+    assert (0, "") == (process.returncode, err)
+
+
+def test_a_port_in_use_is_one_sentence(base_url: str) -> None:
+    """When it cannot listen it exits with 1 and says where and why, without a traceback."""
+    port = urlsplit(base_url).port
+    with launched("--port", str(port)) as process:
+        _, err = process.communicate(timeout=30)
+    assert 1 == process.returncode
+    assert re.fullmatch(rf"stand_in: cannot listen on 127\.0\.0\.1:{port}: .*in use.*\n", err)
+
+
+def test_a_stand_in_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When the process ends before it announces itself, `running` raises with its exit code and its stderr."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no such module >&2\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    with pytest.raises(RuntimeError, match=r"did not start \(exit 3\):\nno such module"), stand_in.running():
+        pass
+
+
+def test_importing_it_is_cheap() -> None:
+    """Importing the package brings in the standard library only, and nothing of the application."""
+    code = "import sys; before = set(sys.modules); import stand_in; print(*set(sys.modules) - before)"
+    found = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in found.stdout.split()}
+    assert {"stand_in"} == loaded - sys.stdlib_module_names
