@@ -33,7 +33,7 @@ def test(session: nox.Session) -> None:
 def record(session: nox.Session) -> None:
     """Record the cassettes anew, against OpenRouter with a real key; needs the network and costs cents."""
     install(session, "test", "-e", ".[cli,postgres]")
-    session.run("python", "tests/recording/record.py", *session.posargs)
+    session.run("python", "tests/recording/record.py", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(default=False)

@@ -61,6 +61,9 @@ def _output(completion: Completion) -> Any:  # noqa: ANN401 - JSON
 def failed(answer: Answer, exchange: Exchange, error: BaseException, elapsed_ms: int) -> dict[str, Any]:
     """Return the columns of a failed request; tokens and cost where they were billed, else NULL: unknown."""
     facts = {name: getattr(error, name, None) for name in ("error_code", "retry_after", "retryable")}
+    own_code = getattr(error, "status_code", None)
+    if own_code not in {None, exchange.status_code}:
+        facts |= {"status_code": own_code, "http_status": exchange.status_code}
     source = None if answer.usage.cost is None else CostSource.REPORTED
     return {
         **_answered(answer),

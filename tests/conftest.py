@@ -1,0 +1,43 @@
+"""Fixtures that every suite can use: a database, empty but for the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import URL, Engine
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """Run one PostgreSQL server for all tests."""
+    with databases.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: URL) -> Iterator[Engine]:
+    """Return an engine on a PostgreSQL database that no other test sees."""
+    with databases.postgres_database(postgres_server) as url, databases.ready(url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    """Return an engine on a SQLite file that no other test sees."""
+    with databases.ready(f"sqlite:///{tmp_path / 'test.db'}") as engine:
+        yield engine
+
+
+@pytest.fixture(params=["sqlite_engine", "postgres_engine"], ids=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Run the test twice: on a SQLite file and on PostgreSQL."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine

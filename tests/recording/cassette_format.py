@@ -1,0 +1,196 @@
+"""Cassettes as a reviewer reads them: where each comes from, headers by an allow-list, JSON bodies parsed.
+
+`serialize` is the only way to the disk, and it scrubs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+import yaml
+
+from recording.scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scrubbed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPENROUTER: Final = "https://openrouter.ai"
+BASE_URL: Final = f"{OPENROUTER}/api/v1"
+STAND_IN: Final = "the stand-in (not OpenRouter)"
+STAND_IN_HEADER: Final = "x-stand-in"
+PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
+# Where record.py keeps what it has recorded, until its test has passed.
+FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
+# What YAML takes for the end of a line, other than \n: kept only where it is escaped.
+LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
+MATCHED: Final = ("method", "host", "path", "canonical_body")
+
+
+class Request(Protocol):
+    """A request as vcrpy holds it."""
+
+    body: bytes
+
+
+class Cassette(Protocol):
+    """What the tests see of vcrpy's cassette."""
+
+    path: str
+    requests: list[Request]
+    responses: list[dict[str, Any]]
+    play_count: int
+    all_played: bool
+
+    def __len__(self) -> int: ...
+
+
+class Recorder(Protocol):
+    """What is configured of vcrpy."""
+
+    def register_serializer(self, name: str, serializer: object) -> None:
+        """Make a serializer known by a name."""
+
+    def register_matcher(self, name: str, matcher: object) -> None:
+        """Make a way of comparing requests known by a name."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as such, and repeats instead of referring."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        del data
+        return True
+
+    def text(self, text: str) -> yaml.Node:
+        style = '"' if LINE_ENDS.search(text) else "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.text)
+
+
+def configure(vcr: Recorder) -> None:
+    """Teach vcrpy this format and this way of comparing bodies."""
+    vcr.register_serializer("yaml", SimpleNamespace(serialize=serialize, deserialize=deserialize))
+    vcr.register_matcher(canonical_body.__name__, canonical_body)
+
+
+def serialize(cassette: dict[str, Any]) -> str:
+    """Return vcrpy's interactions as the text of a cassette, scrubbed, the host always OpenRouter's."""
+    interactions: list[dict[str, Any]] = cassette["interactions"]
+    written = [{"request": _written_request(each), "response": _written_response(each)} for each in interactions]
+    content = {"origin": _origin(interactions), "interactions": scrubbed(written)}
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+def deserialize(text: str) -> dict[str, Any]:
+    """Return the text of a cassette as vcrpy's interactions."""
+    return {"interactions": [_played(each) for each in yaml.safe_load(text)["interactions"]]}
+
+
+def origin(cassette: Path) -> dict[str, Any]:
+    """Return what a cassette says of where it comes from."""
+    return dict(yaml.safe_load(cassette.read_text("utf-8"))["origin"])
+
+
+def decoded(response: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded response without its compression: httpx undoes whatever httpx asked for."""
+    headers = [(name, value) for name, values in response["headers"].items() for value in values]
+    plain = httpx.Response(response["status"]["code"], headers=headers, content=response["body"]["string"])
+    return {**response, "body": {"string": plain.content}}
+
+
+def canonical_body(asked: Request, recorded: Request) -> None:
+    """Raise AssertionError, with the difference, unless both bodies are the same JSON in whatever order of keys."""
+    ours, theirs = _canonical(asked.body), _canonical(recorded.body)
+    if ours != theirs:
+        lines = difflib.unified_diff(theirs.splitlines(), ours.splitlines(), "recorded", "asked", n=2, lineterm="")
+        raise AssertionError("the request's body is not the recorded one\n" + "\n".join(lines))
+
+
+def _canonical(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), sort_keys=True, indent=2, ensure_ascii=False)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def _origin(interactions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say who answered, by what the answers show: the stand-in signs its own."""
+    servers, played = set(), set()
+    for each in interactions:
+        headers = allowed(each["response"]["headers"], (STAND_IN_HEADER,))
+        played |= set(headers.values())
+        servers.add(STAND_IN if headers else urlsplit(each["request"]["uri"]).netloc)
+    scenario = {"scenario": " and ".join(sorted(played))} if played else {}
+    return {"server": " and ".join(sorted(servers)), **scenario, "recorded": datetime.now(UTC).date()}
+
+
+def _written_request(interaction: dict[str, Any]) -> dict[str, Any]:
+    request = interaction["request"]
+    where = urlsplit(request["uri"])
+    return {
+        "method": request["method"],
+        "uri": OPENROUTER + where.path + (f"?{where.query}" if where.query else ""),
+        "headers": allowed(request["headers"], REQUEST_HEADERS),
+        **_written_body(request["body"] or ""),
+    }
+
+
+def _written_response(interaction: dict[str, Any]) -> dict[str, Any]:
+    response = interaction["response"]
+    text = response["body"]["string"]
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    return {
+        "status": response["status"]["code"],
+        "headers": allowed(response["headers"], RESPONSE_HEADERS),
+        "padding": _written_padding(text[:start]),
+        **_written_body(text[start:]),
+    }
+
+
+def _written_padding(space: str) -> int | str:
+    """Return the number of OpenRouter's units of padding, and padding of another form as it is."""
+    units, rest = divmod(len(space), len(PADDING))
+    return units if not rest and space == PADDING * units else space
+
+
+def _written_body(text: str) -> dict[str, Any]:
+    """Return `body`, parsed, where the text is a JSON object or array, else `text`."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = None
+    return {"body": parsed} if isinstance(parsed, dict | list) else {"text": text}
+
+
+def _played(interaction: dict[str, Any]) -> dict[str, Any]:
+    request, response = interaction["request"], interaction["response"]
+    padding = response["padding"]
+    space = PADDING * padding if isinstance(padding, int) else padding
+    return {
+        "request": {
+            "method": request["method"],
+            "uri": request["uri"],
+            "headers": {name: [value] for name, value in request["headers"].items()},
+            "body": _played_body(request),
+        },
+        "response": {
+            "status": {"code": response["status"], "message": ""},
+            "headers": {name: [value] for name, value in response["headers"].items()},
+            "body": {"string": space + _played_body(response)},
+        },
+    }
+
+
+def _played_body(part: dict[str, Any]) -> str:
+    if "text" in part:
+        return str(part["text"])
+    return json.dumps(part["body"], ensure_ascii=False, separators=(",", ":"))

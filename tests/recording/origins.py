@@ -1,0 +1,50 @@
+"""The table of cassettes/README.md, written from what the cassettes say of themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from recording.cassette_format import origin
+from recording.scenarios import SCENARIOS, Scenario
+from stand_in.scenarios import REFUSALS
+from stand_in.scenarios import SCENARIOS as PLAYED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+BEGIN: Final = "<!-- the table is written by tests/recording/record.py -->"
+END: Final = "<!-- end of the table -->"
+TABLE: Final = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+HEAD: Final = "| cassette | model asked | recorded from | on | can be ordered live |\n|---|---|---|---|---|"
+
+
+def update_table(folder: Path) -> None:
+    """Write the table of `folder`/README.md anew, where there is such a file."""
+    readme = folder / "README.md"
+    if readme.exists():
+        readme.write_text(with_table(readme.read_text("utf-8"), folder), "utf-8")
+
+
+def with_table(readme: str, folder: Path) -> str:
+    """Return a README whose table is that of the cassettes in `folder`."""
+    rows = [_row(scenario, folder / "openrouter" / f"{scenario.name}.yaml") for scenario in SCENARIOS.values()]
+    table = "\n".join([BEGIN, "", HEAD, *rows, "", END])
+    return TABLE.sub(lambda _: table, readme)
+
+
+def _row(scenario: Scenario, cassette: Path) -> str:
+    said = origin(cassette) if cassette.exists() else {"server": "nobody yet", "recorded": ""}
+    name = f"[{scenario.name}](openrouter/{cassette.name})"
+    live = f"no: {scenario.not_live}" if scenario.not_live else "yes"
+    return f"| {name} | `{scenario.model}` | {_server(said)} | {said['recorded']} | {live} |"
+
+
+def _server(said: Mapping[str, object]) -> str:
+    """Return who answered and, for the stand-in, the public source that its scenario follows."""
+    played = said.get("scenario")
+    known = {**PLAYED, **REFUSALS}
+    if played not in known:
+        return str(said["server"])
+    return f"{said['server']}, scenario `{played}`, after {known[played].follows}"
