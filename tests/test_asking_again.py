@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
-from sqlalchemy import create_engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-from modules.shared_models import Base
 from wire import Visit, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="Which city?")]
 MODEL = "openrouter/author/model"
@@ -47,16 +46,6 @@ def answering(*bodies: dict[str, Any]) -> Callable[[Visit], None]:
     """Return a handler that answers with each body in turn."""
     turns = iter(bodies)
     return lambda visit: visit.answer(next(turns))
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    """Open a session on a SQLite file."""
-    engine = create_engine(f"sqlite:///{tmp_path}/rows.db")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
 
 
 def provider(session: Session, base_url: str, retries: int = 3) -> OpenRouterProvider:

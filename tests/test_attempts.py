@@ -6,8 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMRateLimitError
@@ -15,12 +14,12 @@ from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.attempts import Attempts
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-from modules.shared_models import Base
 from wire import Visit, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 MODEL = "openrouter/author/model"
@@ -29,16 +28,6 @@ COMPLETION = {
     "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.5},
 }
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    """Open a session on a SQLite file."""
-    engine = create_engine(f"sqlite:///{tmp_path}/rows.db")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
 
 
 def provider(session: Session, base_url: str, retries: int) -> OpenRouterProvider:

@@ -7,33 +7,19 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMTimeoutError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-from modules.shared_models import Base
 from wire import Visit, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from sqlalchemy.orm import Session
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 MODEL = "openrouter/author/model"
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    """Open a session on a SQLite file."""
-    engine = create_engine(f"sqlite:///{tmp_path}/rows.db")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
 
 
 def provider(session: Session, base_url: str, *, timeout: float = 5, retries: int = 0) -> OpenRouterProvider:

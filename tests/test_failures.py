@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import formatdate
 from typing import Any
 
 import pytest
-from sqlalchemy.orm import Session
 
 from modules.llm_services import exceptions
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.providers.http import Exchange
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMCall, LLMMessage, LLMProviderType, MessageRole
-
-CALL = LLMCall([LLMMessage(role=MessageRole.USER, content="hi")], model="openrouter/author/model")
-UPSTREAM = {"provider_name": "Google", "raw": "quota exhausted"}
-
-
-def failure(
-    body: object, status: int = 200, call: LLMCall = CALL, headers: dict[str, str] | None = None
-) -> LLMError | None:
-    """Return what OpenRouter's provider makes of a body that came with a status."""
-    config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key="sk-or-v1-failures")
-    exchange = Exchange(body=body)
-    exchange.note(status, headers or {})
-    return OpenRouterProvider(config, Session()).failure(exchange, call)
-
-
-def error(code: object, message: str = "words", **fields: Any) -> dict[str, Any]:
-    """Return an error body in OpenRouter's shape."""
-    return {"error": {"code": code, "message": message, **fields}, "user_id": "user_" + "2a" * 13}
+from modules.llm_services.types import LLMCall
+from openrouter_failures import CALL, UPSTREAM, error, failure
 
 
 @pytest.mark.parametrize("inside_a_200", [True, False])
@@ -116,43 +93,6 @@ def test_an_upstream_key_is_not_yours() -> None:
 def test_the_upstream_is_quoted_by_name() -> None:
     """The words "Provider returned error" are followed by who said what."""
     assert "[Google: quota exhausted]" in str(failure(error(502, "Provider returned error", metadata=UPSTREAM)))
-
-
-@pytest.mark.parametrize(
-    ("said", "headers", "seconds"),
-    [
-        ({}, {}, None),
-        ({}, {"retry-after": "3"}, 3.0),
-        ({}, {"retry-after": "2.5"}, 2.5),
-        ({}, {"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
-        ({}, {"retry-after": "soon"}, None),
-        ({}, {"retry-after": "-3"}, 0.0),
-        ({}, {"retry-after": "inf"}, None),
-        ({"availability": {"retry_after": 4}}, {"retry-after": "9"}, 4.0),
-        ({"availability": {"retry_after": None}}, {"retry-after": "9"}, 9.0),
-    ],
-)
-def test_the_wait_is_the_servers_own(said: dict[str, Any], headers: dict[str, str], seconds: float | None) -> None:
-    """retry_after comes from the body, else from a header; what is no number of seconds is None."""
-    found = failure(error(429, **said), 429, headers=headers)
-    assert found is not None
-    assert seconds == found.retry_after
-
-
-def test_a_wait_may_be_a_date() -> None:
-    """A Retry-After that is an HTTP date is the seconds until then."""
-    found = failure(error(503), 503, headers={"Retry-After": formatdate(time.time() + 30, usegmt=True)})
-    assert found is not None
-    assert 28 < (found.retry_after or 0) <= 30
-
-
-@pytest.mark.parametrize("unit", [1, 1000])
-def test_a_reset_is_an_epoch_time(unit: int) -> None:
-    """X-RateLimit-Reset, in the body's metadata, is an epoch time in seconds or milliseconds, told by its size."""
-    reset = str(round((time.time() + 50) * unit))
-    found = failure(error(429, metadata={"headers": {"X-RateLimit-Reset": reset}}), 429)
-    assert found is not None
-    assert 45 < (found.retry_after or 0) <= 51
 
 
 @pytest.mark.parametrize(

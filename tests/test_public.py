@@ -10,30 +10,18 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.orm import Session
+from sqlalchemy import text
 
 from modules import llm_services
 from modules.llm_services import public, service
 from modules.llm_services.models import LLMRequestModel, new_request_id
 from modules.llm_services.public import llm_services_admin_provider, llm_services_provider
-from modules.shared_models import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from sqlalchemy.orm import Session
 
 BACKEND = Path(__file__).resolve().parents[1] / "backend"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    """Open a session on a SQLite file."""
-    engine = create_engine(f"sqlite:///{tmp_path}/rows.db")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
 
 
 def row(**columns: object) -> LLMRequestModel:
@@ -102,6 +90,18 @@ def test_lists_are_newest_first_and_stable(session: Session) -> None:
     assert sorted((each.created_at for each in whole), reverse=True) == [each.created_at for each in whole]
     pages = [each.id for offset in range(0, 10, 3) for each in admin.get_recent_requests(3, offset)]
     assert [each.id for each in whole] == pages
+
+
+def test_lists_leave_the_bodies_out(session: Session) -> None:
+    """A list loads neither what was sent nor what came, word for word; a single request has both."""
+    session.add(made := row(request_payload={"a": 1}, response_raw={"b": 2}))
+    session.commit()
+    llm = llm_services_provider(session)
+    (listed,) = llm_services_admin_provider(session).get_recent_requests()
+    whole = llm.get_request(made.id)
+    assert (None, None) == (listed.request_payload, listed.response_raw)
+    assert whole is not None
+    assert ({"a": 1}, {"b": 2}) == (whole.request_payload, whole.response_raw)
 
 
 def test_figures_of_rows(session: Session) -> None:

@@ -2,7 +2,7 @@
 
 A row is committed before its request leaves and settled before the caller gets the answer; nothing that the
 caller's session holds is committed or rolled back. On SQLite a row joins the caller's transaction where it
-would otherwise wait for it (`sqlite_locks`).
+would otherwise wait for it (`joining`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy.exc import SQLAlchemyError
 
 from .exceptions import LLMError
+from .joining import joined
 from .models import LLMRequestModel, new_request_id
-from .sqlite_locks import joined
 from .storable import storable
 from .types import RequestStatus
 from .writer import Write, writer_for
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
+# How much longer than a call a row waits for SQLite's writer, who may be a caller awaiting its own call.
+MARGIN_SECONDS: Final = 30.0
 COLUMNS: Final = cast("Table", LLMRequestModel.__table__).columns
+
+
+def ledger_patience(request_timeout: float) -> float:
+    """Return the seconds that a row waits for a lock before its call fails."""
+    return request_timeout + MARGIN_SECONDS
 
 
 @dataclass
@@ -48,10 +55,10 @@ class Entry:
 class Ledger:
     """Writes rows to the database of a session, beside whatever that session is doing."""
 
-    def __init__(self, session: Session, patience: float) -> None:
-        """Wait at most `patience` seconds for SQLite's one writer: longer than a caller may await its model."""
+    def __init__(self, session: Session, request_timeout: float) -> None:
+        """Write for calls that take at most `request_timeout` seconds an attempt."""
         self._session = session
-        self._patience = patience
+        self._patience = ledger_patience(request_timeout)
 
     @staticmethod
     def entry(**columns: object) -> Entry:
@@ -74,20 +81,16 @@ class Ledger:
         try:
             bind = self._session.get_bind(LLMRequestModel)
             writer = writer_for(bind.engine)
-            is_sqlite = bind.dialect.name == "sqlite"
-            cancelled = None
-            if not (is_sqlite and joined(self._session, bind, writer, write)):
-                cancelled = await _ended(writer.submit(write))
-        except SQLAlchemyError as error:
+            if not (bind.dialect.name == "sqlite" and joined(self._session, bind, writer, write)):
+                await _ended(writer.submit(write), entry)
+        except (SQLAlchemyError, RuntimeError) as error:  # RuntimeError: the process is ending, no thread takes work
             cause = getattr(error, "orig", None) or error
             raise LLMError(f"the database did not take the row of this call: {cause}") from error
         entry.is_open = True
-        if cancelled:
-            raise cancelled
 
 
-async def _ended(write: Future[None]) -> asyncio.CancelledError | None:
-    """Wait for `write` to end, through cancellation, which is returned for the caller to raise."""
+async def _ended(write: Future[None], entry: Entry) -> None:
+    """Wait for `write` to end, also when cancelled meanwhile; the cancellation goes on then, whatever came of it."""
     waiting = asyncio.wrap_future(write)
     cancelled = None
     while not waiting.done():
@@ -95,8 +98,11 @@ async def _ended(write: Future[None]) -> asyncio.CancelledError | None:
             await asyncio.wait({waiting})
         except asyncio.CancelledError as error:
             cancelled = error
-    waiting.result()
-    return cancelled
+    if cancelled is None:
+        waiting.result()
+        return
+    entry.is_open = entry.is_open or waiting.exception() is None
+    raise cancelled
 
 
 def _storable(columns: dict[str, Any]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class LLMServicesProvider(Protocol):
         ...
 
     def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return a user's requests, newest first."""
+        """Return a user's requests, newest first, without request_payload and response_raw."""
         ...
 
     def estimate_cost(self, messages: list[LLMMessage], model: str | None = None) -> float:
@@ -157,11 +157,11 @@ class LLMServicesAdminProvider(Protocol):
         ...
 
     def get_recent_requests(self, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return requests newest first, in a stable order."""
+        """Return requests newest first, in a stable order; without request_payload and response_raw."""
         ...
 
     def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return a user's requests, newest first."""
+        """Return a user's requests, newest first, without request_payload and response_raw."""
         ...
 
     def count_all_requests(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from .repo import LLMRequestRepo
@@ -43,12 +44,12 @@ class LLMRequestReader:
             return None if row is None else _value(row)
 
     def get_recent_requests(self, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return requests newest first, in a stable order."""
+        """Return requests newest first, in a stable order; without request_payload and response_raw."""
         with self._reading() as session:
             return _values(LLMRequestRepo(session).recent(max(limit, 0), max(offset, 0)))
 
     def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return a user's requests, newest first; none for an id that no user can have."""
+        """Return a user's requests, newest first, without request_payload and response_raw."""
         if not _is_user_id(user_id):
             return []
         with self._reading() as session:
@@ -91,9 +92,11 @@ def _values(rows: Iterable[LLMRequestModel]) -> list[LLMRequest]:
 
 
 def _value(row: LLMRequestModel) -> LLMRequest:
-    """Return a row as a value; an odd one as it is, for it must not take the others with it."""
+    """Return what is loaded of a row as a value; an odd one as it is, for it must not take the others with it."""
+    loaded = LLMRequest.model_fields.keys() - inspect(row).unloaded
+    columns = {name: getattr(row, name) for name in loaded}
     try:
-        return LLMRequest.model_validate(row)
+        return LLMRequest.model_validate(columns)
     except ValidationError as error:
         logger.warning("llm_request %s is odd: %s", row.id, [problem["loc"] for problem in error.errors()])
-        return LLMRequest.model_construct(**{name: getattr(row, name) for name in LLMRequest.model_fields})
+        return LLMRequest.model_construct(**columns)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import defer
 
 from .models import LLMRequestModel
 from .types import in_utc
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy.orm import Session
+
+
+# What was sent and what came, word for word, may be megabytes a row: only `by_id` loads them.
+WITHOUT_BODIES: Final = (defer(LLMRequestModel.request_payload), defer(LLMRequestModel.response_raw))
 
 
 class LLMRequestRepo:
@@ -29,10 +34,10 @@ class LLMRequestRepo:
         return self._session.get(LLMRequestModel, request_id, populate_existing=True)
 
     def recent(self, limit: int, offset: int, *where: ColumnElement[bool]) -> Sequence[LLMRequestModel]:
-        """Return rows newest first; ties are ordered by id, so that pages do not overlap."""
+        """Return rows newest first, without the bodies on the wire; ties are ordered by id, so pages do not overlap."""
         newest = LLMRequestModel.created_at.desc(), LLMRequestModel.id
         query = select(LLMRequestModel).where(*where).order_by(*newest).limit(limit).offset(offset)
-        return self._session.scalars(query.execution_options(populate_existing=True)).all()
+        return self._session.scalars(query.options(*WITHOUT_BODIES).execution_options(populate_existing=True)).all()
 
     def by_user(self, user_id: int, limit: int, offset: int) -> Sequence[LLMRequestModel]:
         """Return a user's rows, newest first."""

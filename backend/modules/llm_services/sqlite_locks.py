@@ -1,27 +1,18 @@
-"""SQLite has one writer: when a caller already is that writer, the ledger joins its transaction.
-
-The documented exception of the ledger. A row joins the caller's transaction when, and only when, a transaction
-of its own would wait for the caller, who waits for the row: the caller's connection holds the write lock, or
-there is no second connection to be had (an in-memory database, a StaticPool).
-"""
+"""SQLite has one writer: who holds its lock, and whether there is a second connection to be had."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
-
-    from .writer import Write, Writer
+    from sqlalchemy import Connection, Engine
 
 
 def is_locked(error: BaseException) -> bool:
@@ -37,15 +28,6 @@ def driver(connection: Connection) -> Any:  # noqa: ANN401 - the DBAPI's own obj
     return connection.connection.dbapi_connection
 
 
-def callers_connection(session: Session, bind: Engine | Connection) -> Connection | None:
-    """Return the connection that `session` holds now; None when it holds none. Never takes one."""
-    if isinstance(bind, Connection):
-        return bind
-    transaction = session.get_transaction()
-    held = transaction.connections if transaction else ()
-    return next((connection for connection in held if connection.engine is bind and not connection.closed), None)
-
-
 def is_shared(engine: Engine) -> bool:
     """Say whether every user of this database has the same connection: a StaticPool, or a database in memory."""
     if isinstance(engine.pool, StaticPool):
@@ -53,36 +35,6 @@ def is_shared(engine: Engine) -> bool:
     with engine.connect() as connection:
         files = [row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"]
     return not any(files)
-
-
-def joined(session: Session, bind: Engine | Connection, writer: Writer, write: Write) -> bool:
-    """Write through the caller's connection where nothing else is possible; say whether that was done."""
-    caller = callers_connection(session, bind)
-    if writer.is_shared:
-        _write_shared(caller, bind.engine, writer, write)
-        return True
-    if caller is None or not driver(caller).in_transaction:
-        return False
-    with writer.writing:
-        if lock_is_free(writer.engine):
-            return False
-        with impatient(caller):
-            try:
-                writer.statements.run(caller, [write])
-            except DBAPIError as error:
-                if not is_locked(error):
-                    raise
-                return False
-    return True
-
-
-def _write_shared(caller: Connection | None, engine: Engine, writer: Writer, write: Write) -> None:
-    """Write on the connection that everybody has, and commit only what nobody had begun."""
-    with nullcontext(caller) if caller is not None else engine.connect() as connection:
-        begun = driver(connection).in_transaction
-        writer.statements.run(connection, [write])
-        if not begun:
-            driver(connection).commit()
 
 
 def lock_is_free(own: Engine) -> bool:

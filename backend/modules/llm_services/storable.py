@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Float, Integer, String
 
-from .types import LARGEST_INTEGER, in_utc
+from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Column
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
-DEEPEST = 100
 
 
 def storable(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - any column's value
@@ -40,7 +40,7 @@ def storable(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - any colu
 def _fits(column: Column[Any], value: float) -> bool:
     if isinstance(column.type, Integer):
         return isinstance(value, int) and abs(value) <= LARGEST_INTEGER
-    return math.isfinite(value)
+    return abs(value) <= sys.float_info.max
 
 
 def storable_text(text: str) -> str:
@@ -53,7 +53,7 @@ def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in,
     match value:
         case str():
             return storable_text(value)
-        case dict() | list() if depth > DEEPEST:
+        case dict() | list() if depth > DEEPEST_JSON:
             return storable_text(json.dumps(value))
         case dict():
             return {storable_text(key): storable_json(item, depth + 1) for key, item in value.items()}

@@ -21,6 +21,7 @@ Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
 LONGEST_MODEL_NAME: Final = 100  # characters: the width of the column
+DEEPEST_JSON: Final = 100  # levels that are read and stored as they are; a wire that needs more is no wire we know
 LARGEST_INTEGER: Final = 2**31 - 1  # what an integer column holds
 
 
@@ -55,9 +56,10 @@ class RequestStatus(StrEnum):
 
 
 class CostSource(StrEnum):
-    """Where the cost of a row comes from: the provider's own figure, a price table, or nowhere."""
+    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere."""
 
     REPORTED = "reported"
+    RECONCILED = "reconciled"
     ESTIMATED = "estimated"
     UNPRICED = "unpriced"
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 logger = logging.getLogger(__name__)
 
-# How much longer than a call the ledger waits for SQLite's writer, who may be a caller awaiting its own call.
-LEDGER_MARGIN_SECONDS: Final = 30.0
 LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")
 
 
@@ -50,7 +48,7 @@ class LLMProvider(Calls):
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own."""
         self.config = config
-        self._ledger = Ledger(db_session, config.request_timeout + LEDGER_MARGIN_SECONDS)
+        self._ledger = Ledger(db_session, config.request_timeout)
 
     @abstractmethod
     def endpoint(self, call: LLMCall) -> http.Endpoint:

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from ..types import DEEPEST_JSON
+
+CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -50,23 +53,27 @@ def count(value: object) -> int | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Return an epoch time in seconds as a time in UTC."""
+    """Return an epoch time in seconds as a time in UTC; None for one that is not of this century."""
     seconds = number(value)
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
+    if seconds is None or not CENTURY[0] <= seconds < CENTURY[1]:
         return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def well_formed(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return JSON with every lone surrogate, which no encoding can carry on, as U+FFFD."""
+def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return JSON with every lone surrogate, which no encoding can carry on, as U+FFFD.
+
+    Raises RecursionError for JSON that nests deeper than anything after this could follow.
+    """
+    if depth > DEEPEST_JSON:
+        raise RecursionError(f"JSON of more than {DEEPEST_JSON} levels")
     match value:
         case str():
             return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
         case dict():
-            return {well_formed(key): well_formed(item) for key, item in value.items()}
+            return {well_formed(key): well_formed(item, depth + 1) for key, item in value.items()}
         case list():
-            return [well_formed(item) for item in value]
+            return [well_formed(item, depth + 1) for item in value]
         case _:
             return value
 

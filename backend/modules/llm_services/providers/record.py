@@ -49,6 +49,8 @@ def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dic
         "response_output": _output(completion),
         "cost_estimate": completion.response.cost_estimate,
         "execution_time_ms": completion.response.response_time_ms,
+        "error_type": None,
+        "error_message": None,
     }
 
 

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Ask OpenRouter what the requests cost whose answer did not say.
+
+    reconcile_costs.py              settle every row whose cost is unknown, estimated or unpriced
+    reconcile_costs.py --audit      change nothing; report the rows whose cost is not the one in OpenRouter's books
+    reconcile_costs.py --days 7     only rows of the last seven days
+
+A call that timed out, broke off or was cancelled may have been billed. OpenRouter names the generation before
+the answer, so its row can still be settled from OpenRouter's books, with the key of the same account. A row that
+was settled so says `reconciled` as its cost_source, and when. Rows are those of DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.progress import track
+
+from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services import LLMError
+from modules.llm_services.config import create_llm_config_from_env
+from modules.llm_services.maintenance import generations, reconcile, unpriced
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.providers.openrouter_generation import Books
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+SMALLEST_DIFFERENCE_USD = 1e-9
+
+
+def main() -> int:
+    """Reconcile or audit; return 0 when nothing is left open, 1 when something is, 2 without a key."""
+    arguments = _arguments()
+    infrastructure = infrastructure_provider()
+    infrastructure.initialize()
+    try:
+        books = Books(create_llm_config_from_env())
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    with books, infrastructure.get_database_session().session as session:
+        work = _audit if arguments.audit else _settle
+        return work(session, books, datetime.now(UTC) - timedelta(days=arguments.days))
+
+
+def _settle(session: Session, books: Books, since: datetime) -> int:
+    """Write what the books say, a commit a row, so that an interrupted run keeps what it has done."""
+    rows = list(generations(session, unpriced(), LLMRequestModel.created_at >= since))
+    settled, found = 0, 0.0
+    for row in track(rows, description="asking OpenRouter", disable=not sys.stderr.isatty()):
+        try:
+            booked = books.usage(str(row.provider_response_id))
+        except LLMError as error:
+            print(f"{row.id} {row.provider_response_id} not settled: {error}")
+            continue
+        reconcile(row, booked)
+        session.commit()
+        settled, found = settled + 1, found + (booked.cost or 0.0)
+    print(f"{settled} of {len(rows)} settled, {found:.8f} USD found")
+    return 0 if settled == len(rows) else 1
+
+
+def _audit(session: Session, books: Books, since: datetime) -> int:
+    """Compare every known cost with the books."""
+    priced = LLMRequestModel.cost_estimate.is_not(None), LLMRequestModel.created_at >= since
+    rows = list(generations(session, *priced))
+    differing = unanswered = 0
+    for row in track(rows, description="auditing", disable=not sys.stderr.isatty()):
+        try:
+            booked = books.usage(str(row.provider_response_id), wait=False).cost or 0.0
+        except LLMError as error:
+            print(f"{row.id} {row.provider_response_id} not audited: {error}")
+            unanswered += 1
+            continue
+        recorded = row.cost_estimate or 0.0
+        if abs(booked - recorded) > SMALLEST_DIFFERENCE_USD:
+            print(f"{row.id} {row.provider_response_id} recorded {recorded:.8f} USD, booked {booked:.8f} USD")
+            differing += 1
+    print(f"{len(rows)} audited, {differing} differ, {unanswered} without an answer")
+    return 1 if differing or unanswered else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
+    parser.add_argument("--days", type=float, default=30, help="how far to look back (%(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Settle the requests that a dead process left pending.
+
+    settle_abandoned.py             what is older than the longest an attempt can take
+    settle_abandoned.py --minutes 5 what is older than five minutes
+    settle_abandoned.py --dry-run   only say which
+
+A process that is killed leaves its calls in flight as `pending` rows. This settles them as `failed`, with
+error_type `abandoned` and an unknown cost. A row is abandoned when it is older than the longest an attempt can
+take with this environment's REQUEST_TIMEOUT; should its process be alive after all, its own settlement
+overwrites this one. Run it from a timer. Rows are those of DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import timedelta
+
+from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services.config import create_llm_config_from_env
+from modules.llm_services.maintenance import longest_attempt, settle_abandoned
+
+
+def main() -> int:
+    """Settle, and print each id; return 0."""
+    arguments = _arguments()
+    infrastructure = infrastructure_provider()
+    infrastructure.initialize()
+    seconds = (
+        60 * arguments.minutes if arguments.minutes else longest_attempt(create_llm_config_from_env().request_timeout)
+    )
+    with infrastructure.get_session_context() as session:
+        abandoned = settle_abandoned(session, timedelta(seconds=seconds))
+        if arguments.dry_run:
+            session.rollback()
+    for request_id in abandoned:
+        print(request_id)
+    done = "would be settled" if arguments.dry_run else "settled"
+    print(f"{len(abandoned)} {done} that were pending for more than {seconds:g} s", file=sys.stderr)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--minutes", type=float, help="how long a row may be pending; default: the longest an attempt takes"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="change nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

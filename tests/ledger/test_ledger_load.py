@@ -1,0 +1,81 @@
+"""Many calls at once: no connection is held while a model answers, and writes share commits."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from sqlalchemy import QueuePool, event, text
+from sqlalchemy.orm import Session
+
+from ledger.calls import Held, ask, blocked, draft, queued, read, rows, writer_held
+from modules.llm_services.writer import writer_for
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ledger.calls import Serve
+
+CALLS = 200
+POOL = 15
+
+
+def connections(engine: Engine) -> int:
+    """Count the connections that are out of an engine's pool."""
+    assert isinstance(engine.pool, QueuePool)
+    return engine.pool.checkedout()
+
+
+async def test_callers_that_hold_every_connection_do_not_starve_the_ledger(engine: Engine, serve: Serve) -> None:
+    """200 calls in flight, the pool of 5 + 10 held by callers in open transactions: all complete.
+
+    The callers have written on PostgreSQL, and read on SQLite, where only one could have written.
+    """
+    held = Held(expected=CALLS)
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(Session(engine)) for _ in range(CALLS)]
+        for session in sessions[:POOL]:
+            (read if engine.dialect.name == "sqlite" else draft)(session)
+        async with serve(held):
+            calls = [asyncio.create_task(ask(session)) for session in sessions]
+            await held.arrived.wait()
+            assert (POOL, 0) == (connections(engine), connections(writer_for(engine).engine))
+            held.let_go.set()
+            request_ids = await asyncio.gather(*calls)
+        assert POOL == connections(engine)
+    assert set(request_ids) == {row.id for row in rows(engine) if row.status == "completed"}
+
+
+async def test_concurrent_writes_share_a_commit(engine: Engine, serve: Serve) -> None:
+    """Ten rows that wait for the ledger's thread at once are committed at once."""
+    commits: list[object] = []
+    event.listen(writer_for(engine).engine, "commit", commits.append)
+    held = Held(expected=10)
+    with Session(engine) as session:
+        async with serve(held):
+            with writer_held(engine):
+                calls = [asyncio.create_task(ask(session)) for _ in range(10)]
+                await queued(engine, writes=10)
+            await held.arrived.wait()
+            assert 1 == len(commits)
+            held.let_go.set()
+            await asyncio.gather(*calls)
+
+
+async def test_a_lock_on_one_row_does_not_hold_up_the_others(postgres_engine: Engine, serve: Serve) -> None:
+    """A caller that has changed the row of another call in flight can make a call itself before it commits."""
+    held = Held()
+    with Session(postgres_engine) as session, Session(postgres_engine) as erasing:
+        async with serve(held):
+            call = asyncio.create_task(ask(session))
+            await held.arrived.wait()
+            erasing.execute(text("UPDATE llm_requests SET user_id = NULL"))
+            held.let_go.set()
+            await blocked(postgres_engine)
+            second = asyncio.create_task(ask(erasing))
+            await asyncio.wait({second}, timeout=2)
+            answered = second.done()
+            erasing.commit()
+            await asyncio.gather(call, second)
+    assert answered

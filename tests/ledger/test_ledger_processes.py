@@ -1,0 +1,47 @@
+"""What a whole process does: it ends without a word, and it may fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.calls import only_row, rows
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+HERE = Path(__file__).parent
+BACKEND = HERE.parents[1] / "backend"
+
+
+def ran(engine: Engine, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, on the same database, in a folder without a `.env`."""
+    url = engine.url.render_as_string(hide_password=False)
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_script_just_ends(engine: Engine, tmp_path: Path) -> None:
+    """A script that makes one call and closes nothing prints no warning, every warning being an error."""
+    script = ran(engine, tmp_path, "-X", "dev", "-W", "error", str(HERE / "one_call.py"))
+    assert (0, "") == (script.returncode, script.stderr)
+    row = only_row(engine)
+    assert (script.stdout, "completed") == (str(row.id), row.status)
+
+
+def test_a_process_may_fork_after_its_first_call(engine: Engine, tmp_path: Path) -> None:
+    """Parent and child make calls after a fork, and the child's end leaves the parent its connection."""
+    script = ran(engine, tmp_path, str(HERE / "forked_calls.py"))
+    assert (0, "0", "") == (script.returncode, script.stdout, script.stderr)
+    asked = {"before the fork", "in the child", "after the fork"}
+    assert asked == {row.messages[0]["content"] for row in rows(engine) if row.status == "completed"}

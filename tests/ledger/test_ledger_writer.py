@@ -1,0 +1,113 @@
+"""The ledger's thread: what it does with a row that cannot be written, and how long it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.orm import Session
+
+from databases import apart
+from ledger.calls import ask, only_row, queued, rows, writer_held
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.ledger import Ledger
+from modules.llm_services.writer import writer_for
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from sqlalchemy import Engine
+
+
+async def test_a_poisoned_row_fails_alone(engine: Engine) -> None:
+    """Of three rows that would share a commit, the one that the database refuses is an error, the others are there."""
+    with Session(engine) as session:
+        ledger = Ledger(session, request_timeout=5)
+        columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
+        entries = [ledger.entry(provider=provider, **columns) for provider in ("a", None, "c")]
+        with writer_held(engine) as gate:
+            writes = [asyncio.create_task(ledger.open(entry)) for entry in entries]
+            await queued(engine, writes=3)
+            gate.set()
+            first, poisoned, last = await asyncio.gather(*writes, return_exceptions=True)
+    assert (None, None) == (first, last)
+    assert isinstance(poisoned, LLMError)
+    assert ["a", "c"] == [row.provider for row in rows(engine)]
+    assert [True, False, True] == [entry.is_open for entry in entries]
+
+
+def test_an_engine_has_one_writer(engine: Engine) -> None:
+    """However many sessions an engine has, its writer is made once."""
+    assert writer_for(engine) is writer_for(engine)
+
+
+async def test_the_writers_connections_are_made_as_the_engines_are(engine: Engine) -> None:
+    """What the application does to each new connection is done to the ledger's too."""
+    made: list[object] = []
+    event.listen(engine, "connect", lambda connection, _: made.append(connection))
+    with Session(engine) as session:
+        await ask(session)
+    assert made
+
+
+async def test_a_closed_writer_has_written_what_was_queued(engine: Engine) -> None:
+    """Closing a writer, as the end of a process does, waits for the rows that it was given."""
+    with Session(engine) as session:
+        ledger = Ledger(session, request_timeout=5)
+        columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
+        writing = asyncio.create_task(ledger.open(ledger.entry(provider="a", **columns)))
+        with writer_held(engine) as gate:
+            await queued(engine)
+            gate.set()
+            writer_for(engine).close()
+        await writing
+    assert "pending" == only_row(engine).status
+
+
+def discarded(engine: Engine) -> tuple[weakref.ref[Engine], Thread]:
+    """Make a call through an engine of its own and forget it; return the engine, weakly, and the writer's thread."""
+    own = create_engine(engine.url)
+    with Session(own) as session:
+        asyncio.run(ask(session))
+    own.dispose()
+    executor = writer_for(own)._thread
+    executor.submit(int).result()  # by now the thread has let go of the last row, and of the engine with it
+    (thread,) = executor._threads
+    return weakref.ref(own), thread
+
+
+def test_the_writer_of_a_forgotten_engine_is_closed(engine: Engine) -> None:
+    """An engine that nobody refers to any more is collected, and its writer with it: its thread has ended."""
+    forgotten, thread = discarded(engine)
+    gc.collect()
+    assert forgotten() is None
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+
+
+def test_an_engine_without_a_writer_is_collected(engine: Engine) -> None:
+    """What the test above looks for can be seen: an engine that made no call is collected."""
+    own = create_engine(engine.url)
+    with own.connect():
+        pass
+    own.dispose()
+    forgotten = weakref.ref(own)
+    del own
+    gc.collect()
+    assert forgotten() is None
+
+
+async def test_a_schema_of_the_engines_is_the_ledgers(postgres_engine: Engine) -> None:
+    """An engine that translates schemas has its rows in the schema that its sessions read."""
+    with apart(postgres_engine.url) as connection:
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS tenant CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA tenant")
+        connection.exec_driver_sql("CREATE TABLE tenant.llm_requests (LIKE llm_requests INCLUDING ALL)")
+    tenant = postgres_engine.execution_options(schema_translate_map={None: "tenant"})
+    with Session(tenant) as session:
+        await ask(session)
+        writer_for(tenant).close()
+    assert [] == rows(postgres_engine)

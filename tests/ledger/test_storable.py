@@ -1,0 +1,93 @@
+"""What a value becomes before a database sees it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from sqlalchemy import JSON, Column, Float, Integer, String, Text
+
+from modules.llm_services.storable import storable, storable_json
+from modules.llm_services.types import RequestStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INTEGER, FLOAT = Column("integer", Integer), Column("float", Float)
+SHORT, LONG = Column("short", String(5)), Column("long", Text)
+DOCUMENT = Column("document", JSON)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "stored"),
+    [
+        (INTEGER, 2**31 - 1, 2**31 - 1),
+        (INTEGER, -(2**31) + 1, -(2**31) + 1),
+        (INTEGER, 2**31, None),
+        (INTEGER, 10**30, None),
+        (INTEGER, 1.0, None),
+        (INTEGER, None, None),
+        (FLOAT, 0.1, 0.1),
+        (FLOAT, 7, 7),
+        (FLOAT, float("nan"), None),
+        (FLOAT, float("inf"), None),
+        (SHORT, "abcdef", "abcde"),
+        (SHORT, "äöüßé!", "äöüßé"),
+        (SHORT, None, None),
+        (LONG, "x" * 10_000, "x" * 10_000),
+        (LONG, "a\x00b", "a\ufffdb"),
+        (LONG, "a\ud83d\ude00", "a\ufffd\ufffd"),
+        (LONG, "😀", "😀"),
+        (DOCUMENT, None, None),
+        (
+            DOCUMENT,
+            {"a\x00": ["\ud800", float("nan"), (1, True, None)]},
+            {"a\ufffd": ["\ufffd", "nan", [1, True, None]]},
+        ),
+        (DOCUMENT, {7: 10**30}, {"7": 10**30}),
+    ],
+)
+def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
+    """Text is cut and cleaned, a number that does not fit is None, JSON is cleaned all through."""
+    assert stored == storable(column, value)
+
+
+def test_a_number_too_large_for_a_float_is_none() -> None:
+    """A whole number that no float can hold is None in a float column, and does not raise."""
+    assert storable(FLOAT, 10**400) is None
+
+
+def test_times_are_in_utc() -> None:
+    """A time of another zone is the same moment in UTC; one without a zone is taken to be UTC."""
+    column, noon = Column("time", Text), datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2)))
+    assert datetime(2026, 1, 2, 10, tzinfo=UTC) == storable(column, noon)
+    assert UTC is storable(column, noon).tzinfo
+    assert datetime(2026, 1, 2, 12, tzinfo=UTC) == storable(column, noon.replace(tzinfo=None))
+
+
+def test_an_enum_is_stored_as_a_plain_string() -> None:
+    """A member of a string enum is its value, of the type that a driver knows."""
+    stored = storable(LONG, RequestStatus.PENDING)
+    assert ("pending", str) == (stored, type(stored))
+
+
+def levels(value: object) -> Iterator[object]:
+    """Yield a nested value, and what is inside it, level by level."""
+    while isinstance(value, list):
+        yield value
+        (value,) = value
+    yield value
+
+
+def test_what_nests_too_deep_is_kept_as_text() -> None:
+    """Below a hundred levels JSON goes on as text, nothing lost, so that no database's parser gives up on it."""
+    deep = cast("Any", json.loads("[" * 500 + "7" + "]" * 500))
+    *lists, innermost = levels(storable_json(deep))
+    assert (101, "[" * 399 + "7" + "]" * 399) == (len(lists), innermost)
+
+
+def test_an_object_of_another_kind_is_kept_as_text() -> None:
+    """What JSON has no form for is stored as its string."""
+    assert {"at": "2026-01-02 00:00:00"} == storable_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object
