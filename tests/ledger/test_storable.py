@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from sqlalchemy import JSON, Column, Float, Integer, String, Text
+from sqlalchemy import JSON, Column, DateTime, Float, Integer, String, Text
 
 from modules.llm_services.storable import storable, storable_json
 from modules.llm_services.types import RequestStatus
@@ -46,7 +46,7 @@ DOCUMENT = Column("document", JSON)
             {"a\x00": ["\ud800", float("nan"), (1, True, None)]},
             {"a\ufffd": ["\ufffd", "nan", [1, True, None]]},
         ),
-        (DOCUMENT, {7: 10**30}, {"7": 10**30}),
+        (DOCUMENT, {7: [10**30, "\x00"]}, {"7": [10**30, "\ufffd"]}),
     ],
 )
 def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
@@ -61,7 +61,7 @@ def test_a_number_too_large_for_a_float_is_none() -> None:
 
 def test_times_are_in_utc() -> None:
     """A time of another zone is the same moment in UTC; one without a zone is taken to be UTC."""
-    column, noon = Column("time", Text), datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2)))
+    column, noon = Column("time", DateTime(timezone=True)), datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2)))
     assert datetime(2026, 1, 2, 10, tzinfo=UTC) == storable(column, noon)
     assert UTC is storable(column, noon).tzinfo
     assert datetime(2026, 1, 2, 12, tzinfo=UTC) == storable(column, noon.replace(tzinfo=None))
@@ -82,10 +82,10 @@ def levels(value: object) -> Iterator[object]:
 
 
 def test_what_nests_too_deep_is_kept_as_text() -> None:
-    """Below a hundred levels JSON goes on as text, nothing lost, so that no database's parser gives up on it."""
-    deep = cast("Any", json.loads("[" * 500 + "7" + "]" * 500))
+    """JSON that has to be cleaned goes on as text below a hundred levels, nothing lost."""
+    deep = cast("Any", json.loads("[" * 500 + "NaN" + "]" * 500))
     *lists, innermost = levels(storable_json(deep))
-    assert (101, "[" * 399 + "7" + "]" * 399) == (len(lists), innermost)
+    assert (101, "[" * 399 + "NaN" + "]" * 399) == (len(lists), innermost)
 
 
 def test_an_object_of_another_kind_is_kept_as_text() -> None:

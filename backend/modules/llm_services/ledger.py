@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .exceptions import LLMError
 from .joining import joined
 from .models import LLMRequestModel, new_request_id
-from .storable import storable
+from .storable import cleaner
 from .types import RequestStatus
 from .writer import Write, writer_for
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # How much longer than a call a row waits for SQLite's writer, who may be a caller awaiting its own call.
 MARGIN_SECONDS: Final = 30.0
-COLUMNS: Final = cast("Table", LLMRequestModel.__table__).columns
+CLEANERS: Final = {column.name: cleaner(column) for column in cast("Table", LLMRequestModel.__table__).columns}
 
 
 def ledger_patience(request_timeout: float) -> float:
@@ -65,7 +65,7 @@ class Ledger:
         """Return a pending row with an id of its own, not written yet."""
         now = datetime.now(UTC)
         fixed = {"id": new_request_id(), "status": RequestStatus.PENDING, "cached": False, "created_at": now}
-        return Entry(dict.fromkeys(COLUMNS.keys()) | _storable(fixed | columns | {"updated_at": now}))
+        return Entry(dict.fromkeys(CLEANERS) | _storable(fixed | columns | {"updated_at": now}))
 
     async def open(self, entry: Entry) -> None:
         """Write a pending row; raises LLMError when the database does not take it."""
@@ -106,4 +106,4 @@ async def _ended(write: Future[None], entry: Entry) -> None:
 
 
 def _storable(columns: dict[str, Any]) -> dict[str, Any]:
-    return {name: storable(COLUMNS[name], value) for name, value in columns.items()}
+    return {name: CLEANERS[name](value) for name, value in columns.items()}

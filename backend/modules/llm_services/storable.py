@@ -6,41 +6,66 @@ import json
 import math
 import re
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Float, Integer, String
+from sqlalchemy import JSON, DateTime, Float, Integer, String
 
 from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Column
 
+Cleaner = Callable[[Any], Any]
+
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+SUSPICIOUS = re.compile(r"\\u(?:0000|d[89a-f])")
 REPLACEMENT = "\ufffd"
 
 
-def storable(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - any column's value
-    """Return `value` as `column` can hold it.
+def cleaner(column: Column[Any]) -> Cleaner:
+    """Return what makes a value one that `column` can hold.
 
     NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC; a number
     that the column cannot hold becomes None.
     """
-    if isinstance(value, datetime):
-        return in_utc(value)
-    if isinstance(column.type, JSON):
-        return storable_json(value)
-    if isinstance(column.type, String) and isinstance(value, str):
-        return storable_text(value)[: column.type.length]
-    if isinstance(column.type, (Integer, Float)) and isinstance(value, (int, float)):
-        return value if _fits(column, value) else None
-    return value
+    match column.type:
+        case JSON():
+            return storable_json
+        case DateTime():
+            return _storable_moment
+        case String(length=None):
+            return _storable_string
+        case String(length=length):
+            return lambda value: _storable_string(value, length)
+        case Integer():
+            return _storable_integer
+        case Float():
+            return _storable_float
+        case _:
+            return lambda value: value
 
 
-def _fits(column: Column[Any], value: float) -> bool:
-    if isinstance(column.type, Integer):
-        return isinstance(value, int) and abs(value) <= LARGEST_INTEGER
-    return abs(value) <= sys.float_info.max
+def storable(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - any column's value
+    """Return `value` as `column` can hold it."""
+    return cleaner(column)(value)
+
+
+def _storable_moment(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return in_utc(value) if isinstance(value, datetime) else value
+
+
+def _storable_string(value: Any, length: int | None = None) -> Any:  # noqa: ANN401 - a column's value
+    return storable_text(value)[:length] if isinstance(value, str) else value
+
+
+def _storable_integer(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return value if isinstance(value, int) and abs(value) <= LARGEST_INTEGER else None
+
+
+def _storable_float(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return value if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def storable_text(text: str) -> str:
@@ -48,17 +73,26 @@ def storable_text(text: str) -> str:
     return UNSTORABLE.sub(REPLACEMENT, str(text))
 
 
-def storable_json(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return `value` as JSON that every database takes: what nests too deep, and NaN, are kept as text."""
+def storable_json(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return `value` as JSON that every database takes."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return _cleaned(value, 0)
+    return _cleaned(value, 0) if SUSPICIOUS.search(text) else value
+
+
+def _cleaned(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return `value` without what no database takes: what nests too deep, and NaN, are kept as text."""
     match value:
         case str():
             return storable_text(value)
         case dict() | list() if depth > DEEPEST_JSON:
             return storable_text(json.dumps(value))
         case dict():
-            return {storable_text(key): storable_json(item, depth + 1) for key, item in value.items()}
+            return {storable_text(key): _cleaned(item, depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [storable_json(item, depth + 1) for item in value]
+            return [_cleaned(item, depth + 1) for item in value]
         case float() if not math.isfinite(value):
             return str(value)
         case bool() | int() | float() | None:

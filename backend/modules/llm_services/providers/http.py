@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 CONNECT_SECONDS: Final = 10.0
-IDLE_CONNECTIONS: Final = 100
 
 # httpx raises these only before a byte of the request has been sent.
 NEVER_SENT: Final = (
@@ -141,8 +140,9 @@ async def _client(base_url: str) -> httpx.AsyncClient:
 
 async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str]) -> AsyncGenerator[httpx.AsyncClient]:
     """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
-    client = httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=IDLE_CONNECTIONS),
+    from .transport import Client  # noqa: PLC0415 - aiohttp is a tenth of a second to import
+
+    client = Client(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         event_hooks={"response": [_note]},

@@ -128,8 +128,13 @@ class OpenRouterOptions(WireOptions):
 KNOWN_OPTIONS: Final = frozenset(OpenRouterOptions.model_fields)
 
 
+NO_OPTIONS: Final = OpenRouterOptions()
+
+
 def read_options(options: dict[str, Any]) -> OpenRouterOptions:
     """Return the known ones of a call's options; raises ValueError, naming the option, for one of a wrong type."""
+    if not options:
+        return NO_OPTIONS
     known = {name: value for name, value in options.items() if name in KNOWN_OPTIONS and value is not None}
     try:
         read = OpenRouterOptions.model_validate(known)
