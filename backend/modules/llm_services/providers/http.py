@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from ..exceptions import LLMError, LLMTimeoutError
 from .lenient import well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 CONNECT_SECONDS: Final = 10.0
 
@@ -131,18 +132,28 @@ async def _client(base_url: str) -> httpx.AsyncClient:
     """Return this event loop's client for `base_url`, which is closed when the loop shuts down."""
     key = asyncio.get_running_loop(), base_url
     if key not in _clients:
-        for stale in [known for known in _clients if known[0].is_closed()]:
-            del _clients[stale]
-        lifetime = _lifetime(key)
-        _clients[key] = await anext(lifetime), lifetime
+        make = await asyncio.to_thread(_maker)
+        if key not in _clients:  # another task may have been here meanwhile
+            for stale in [known for known in _clients if known[0].is_closed()]:
+                del _clients[stale]
+            lifetime = _lifetime(key, make)
+            _clients[key] = await anext(lifetime), lifetime
     return _clients[key][0]
 
 
-async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str]) -> AsyncGenerator[httpx.AsyncClient]:
-    """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
-    from .transport import Client  # noqa: PLC0415 - aiohttp is a tenth of a second to import
+@cache
+def _maker() -> Callable[..., httpx.AsyncClient]:
+    """Return what makes a client, certificates read: work of a tenth of a second, for a thread to do."""
+    from .transport import Client  # noqa: PLC0415 - what imports this module does not pay for aiohttp
 
-    client = Client(
+    return partial(Client, verify=httpx.create_ssl_context())
+
+
+async def _lifetime(
+    key: tuple[asyncio.AbstractEventLoop, str], make: Callable[..., httpx.AsyncClient]
+) -> AsyncGenerator[httpx.AsyncClient]:
+    """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
+    client = make(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         event_hooks={"response": [_note]},
