@@ -12,9 +12,7 @@ import logging
 import time
 from abc import abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..config import DEFAULT_MODELS
 from ..exceptions import LLMError
@@ -25,15 +23,13 @@ from .attempts import Attempts
 from .calls import Calls
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from sqlalchemy.orm import Session
 
     from ..config import LLMConfig
     from ..ledger import Entry
-    from ..types import (
-        Answer,
-    )
+    from ..types import Answer
 
-Model = TypeVar("Model", bound=BaseModel)
 logger = logging.getLogger(__name__)
 
 LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")

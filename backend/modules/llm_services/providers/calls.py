@@ -124,6 +124,7 @@ def filled(call: LLMCall, config: LLMConfig, default_model: str) -> LLMCall:
         raise ValueError(f"a model name has at most {LONGEST_MODEL_NAME} characters, this one has {len(model)}")
     return replace(
         call,
+        messages=list(call.messages),  # a caller may go on with its own list while the call is in flight
         model=model,
         temperature=temperature,
         max_output_tokens=tokens,
