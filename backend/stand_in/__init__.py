@@ -21,23 +21,28 @@ def running() -> Iterator[str]:
     """Run a stand-in on a free port of this machine and yield its base URL.
 
     The process ends with the block, or with this process, whichever comes first; what it wrote to
-    standard error is repeated here. Raise RuntimeError when it does not start.
+    standard error is repeated here, also when the block raises. Raise RuntimeError when it does not start.
     """
-    command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
     with tempfile.TemporaryFile("w+") as stderr:
-        with subprocess.Popen(  # noqa: S603 - this very interpreter and package
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=_environment(),
-            text=True,
-        ) as child:
-            try:
-                yield _announced_url(child, stderr)
-            finally:
-                child.terminate()
-        sys.stderr.write(_contents(stderr))
+        try:
+            with _started(stderr) as child:
+                try:
+                    yield _announced_url(child, stderr)
+                finally:
+                    child.terminate()
+        finally:
+            sys.stderr.write(_contents(stderr))
+
+
+def _started(stderr: IO[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stand_in", "--port", "0", "--attached"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=_environment(),
+        text=True,
+    )
 
 
 def _announced_url(child: subprocess.Popen[str], stderr: IO[str]) -> str:

@@ -7,8 +7,9 @@ import asyncio
 import sys
 
 from .scenarios import REFUSALS, SCENARIOS
-from .server import serve
+from .server import ListenError, serve
 
+HIGHEST_PORT = 65_535
 DESCRIPTION = """\
 A local server that speaks OpenRouter's wire (Chat Completions, not streamed), for use without a
 network, for recording cassettes, and for trying an application against every failure. Nothing in
@@ -29,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         asyncio.run(serve(options.host, options.port, attached=options.attached, announce=_announce))
-    except OSError as error:
-        sys.stderr.write(f"stand_in: cannot listen on {options.host}:{options.port}: {error}\n")
+    except ListenError as error:
+        sys.stderr.write(f"stand_in: {error}\n")
         return 1
     return 0
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8765, help="port to listen on, 0 for a free one (%(default)s)")
+    parser.add_argument("--port", type=_port, default=8765, help="port to listen on, 0 for a free one (%(default)s)")
     parser.add_argument("--list", action="store_true", help="print the scenarios and exit")
     parser.add_argument(
         "--attached",
@@ -57,11 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
 def _listing() -> str:
     rows = [("MODEL", "STATUS", "WHAT IT DOES", "WHAT IT FOLLOWS")]
-    rows += [(f"stand-in/{each.name}", str(each.status), each.does, each.follows) for each in SCENARIOS.values()]
+    rows += [(f"stand-in/{each.name}", each.shown_status, each.does, each.follows) for each in SCENARIOS.values()]
     rows += [("", "", "", ""), ("WITHOUT BEING NAMED", "STATUS", "WHEN", "WHAT IT FOLLOWS")]
-    rows += [(each.name, str(each.status), each.does, each.follows) for each in REFUSALS.values()]
+    rows += [(each.name, each.shown_status, each.does, each.follows) for each in REFUSALS.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)] + [0]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)

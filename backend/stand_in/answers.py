@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .bodies import HTML, completion, encoded, failure
+from . import books
+from .bodies import completion, encoded, failure
 from .identity import generation_id, headers
-from .kinds import Body, Completion
+from .kinds import Body, Completion, Page
 from .request import FaultyRequestError, Request
 from .scenarios import REFUSALS, SCENARIOS, chosen
+from .schema import BadSchemaError
 
 if TYPE_CHECKING:
-    from .kinds import Scenario
+    from .kinds import Fault, Scenario
     from .wire import Received
 
 METHOD, PATH = "POST", "/api/v1/chat/completions"
@@ -21,37 +23,56 @@ OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out: status, headers, a body, and how much of that is sent."""
+    """What goes out: status, headers, a body, how much of that is sent, and what breaks on the way.
+
+    A padded one is preceded by keep-alive padding: its status is out before the provider has answered.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     sends: Body
-
-    @property
-    def padded(self) -> bool:
-        """Tell whether keep-alive padding comes first: the status is out before the provider has answered."""
-        return self.status == OK and self.sends is not Body.HTML
+    fault: Fault | None
+    padded: bool
 
 
 @dataclass(slots=True)
 class Desk:
-    """Where every request is answered, and the requests that scenarios with a `then` have seen."""
+    """Where every request is answered, the requests that scenarios with a `then` have seen, and the books."""
 
     seen: set[tuple[str, str]] = field(default_factory=set)
+    books: books.Books = field(default_factory=books.Books)
 
     def answer(self, received: Received) -> Answer:
         """Answer a request, faulty or not."""
         key = received.header("authorization").removeprefix("Bearer ").strip()
         try:
             _check_door(received, key)
+            if received.method == books.METHOD:
+                return self._booked(received, key)
             request = Request.read(received.body, key)
-            return _written(self._remembered(chosen(request), request), request)
+            return self._generated(self._remembered(chosen(request), request), request)
         except FaultyRequestError as fault:
             refusal = str(fault)
+        except BadSchemaError:
+            refusal = "bad-schema"
         except RecursionError:
             refusal = "too-deep"
         return _written(REFUSALS[refusal], Request.blank(key))
+
+    def _generated(self, scenario: Scenario, request: Request) -> Answer:
+        answer = _written(scenario, request)
+        generation = dict(answer.headers).get("X-Generation-Id")
+        if generation and isinstance(scenario.answer, Completion):
+            self.books.enter(generation, scenario.answer, request)
+        return answer
+
+    def _booked(self, received: Received, key: str) -> Answer:
+        found = self.books.found(received.target)
+        if found is None:
+            return _written(books.NOT_BOOKED, Request.blank(key))
+        head = headers(books.BOOKED, "application/json")
+        return Answer(OK, head, encoded(found), Body.WHOLE, fault=None, padded=False)
 
     def _remembered(self, scenario: Scenario, request: Request) -> Scenario:
         """Return the scenario, or the one after it when this request has been seen before."""
@@ -67,7 +88,7 @@ class Desk:
 def _check_door(received: Received, key: str) -> None:
     path = received.target.partition("?")[0]
     faults = {
-        "unknown-path": (received.method, path) != (METHOD, PATH),
+        "unknown-path": (received.method, path) not in {(METHOD, PATH), (books.METHOD, books.PATH)},
         "missing-key": not key,
         "unknown-key": not key.startswith("sk-or-") or "invalid" in key,
     }
@@ -77,10 +98,15 @@ def _check_door(received: Received, key: str) -> None:
 
 
 def _written(scenario: Scenario, request: Request) -> Answer:
-    if scenario.body is Body.HTML:
-        page = headers(scenario, "text/html; charset=utf-8")
-        return Answer(scenario.status, page, HTML.encode(), scenario.body)
-    shape, generation = scenario.answer, generation_id()
-    body = completion(shape, request, generation) if isinstance(shape, Completion) else failure(shape, request)
-    head = headers(scenario, "application/json", generation if scenario.status == OK else None)
-    return Answer(scenario.status, head, encoded(body), scenario.body)
+    shape, status = scenario.answer, scenario.status
+    if isinstance(shape, Page):
+        head, body = headers(scenario, shape.content_type), shape.text.encode()
+    else:
+        generation = generation_id()
+        head = headers(scenario, "application/json", generation if status == OK else None)
+        if isinstance(shape, Completion):
+            body = encoded(completion(shape, request, generation))
+        else:
+            body = encoded(failure(shape, status, request))
+    padded = status == OK and not isinstance(shape, Page)
+    return Answer(status, head, body, scenario.body, scenario.fault, padded)

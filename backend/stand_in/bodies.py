@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
     from .request import Request
 
+OK = 200
 EXCERPT_CHARACTERS = 80
 FLAGGED_CHARACTERS = 100
 UNLIMITED_TOKENS = 65_536
 RESET_SECONDS = 10 * 60 * 60
 REASONING = "The stand-in does not reason: this text is where a model's reasoning would be."
-HTML = "<!DOCTYPE html>\n<html><title>stand-in</title><body>The stand-in plays a web page.</body></html>\n"
+FIVE_MEGABYTES = 5_000_000
 NATIVE_LENGTH = {"end_turn": "max_tokens", "STOP": "MAX_TOKENS", "completed": "max_output_tokens"}
 
 
@@ -35,9 +36,9 @@ def encoded(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def failure(shape: Failure, request: Request) -> dict[str, Any]:
+def failure(shape: Failure, status: int, request: Request) -> dict[str, Any]:
     """Return an error body, its blanks filled in from the request, `user_id` beside the error."""
-    body: dict[str, Any] = {"error": _error(shape, request)}
+    body: dict[str, Any] = {"error": _error(shape, status, request)}
     if shape.user_id:
         body["user_id"] = user_id(request.key)
     return body
@@ -59,7 +60,10 @@ def completion(shape: Completion, request: Request, generation: str) -> dict[str
         "usage": usage(shape, request.prompt_tokens, spent["completion"], spent["reasoning"]),
     }
     body |= shape.overrides
-    return {name: body[name] for name in shape.fields or body}
+    if shape.error:
+        body |= failure(shape.error, OK, request)
+    body = {name: body[name] for name in shape.fields or body}
+    return {**dict.fromkeys(body), "provider": body} if shape.nested else body
 
 
 def _choice(shape: Completion, request: Request, message: dict[str, Any], *, cut: bool) -> dict[str, Any]:
@@ -75,7 +79,7 @@ def _choice(shape: Completion, request: Request, message: dict[str, Any], *, cut
         "native_finish_reason": native,
         "message": message,
     }
-    return {**choice, "error": _error(shape.choice_error, request)} if shape.choice_error else choice
+    return {**choice, "error": _error(shape.choice_error, OK, request)} if shape.choice_error else choice
 
 
 def _message(shape: Completion, request: Request, limit: int) -> tuple[dict[str, Any], dict[str, int]]:
@@ -110,12 +114,23 @@ def _text(request: Request) -> str:
 
 def _json(request: Request) -> str:
     schema = request.schema
-    return json.dumps({"answer": _text(request)} if schema is None else instance(schema), ensure_ascii=False)
+    return _dumped({"answer": _text(request)} if schema is None else instance(schema), request)
 
 
 def _misfit(request: Request) -> str:
     schema = request.schema
-    return json.dumps([] if schema is None else misfit(schema), ensure_ascii=False)
+    return _dumped([] if schema is None else misfit(schema), request)
+
+
+def _dumped(value: Any, request: Request) -> str:
+    """Return JSON: an object where the request asks for any object at all."""
+    enveloped = request.wants_object and not isinstance(value, dict)
+    return json.dumps({"answer": value} if enveloped else value, ensure_ascii=False)
+
+
+def _long_text(request: Request) -> str:
+    words = f"{_text(request)} "
+    return (words * (FIVE_MEGABYTES // len(words) + 1))[:FIVE_MEGABYTES]
 
 
 def _arguments(function: dict[str, Any]) -> str:
@@ -131,15 +146,18 @@ _WRITERS: dict[Content, Callable[[Request], str]] = {
     Content.JSON_IN_PROSE: lambda request: f"Here is what was asked for: {_json(request)} The stand-in wrote it.",
     Content.JSON_IN_FENCE: lambda request: f"```json\n{_json(request)}\n```",
     Content.JSON_MISFIT: _misfit,
+    Content.FIVE_MEGABYTES: _long_text,
 }
 
 
-def _error(shape: Failure, request: Request) -> dict[str, Any]:
+def _error(shape: Failure, status: int, request: Request) -> dict[str, Any]:
     blanks = _blanks(request)
-    error: dict[str, Any] = {"message": _filled(shape.message, blanks), "code": shape.code}
+    error: dict[str, Any] = {"message": _filled(shape.message, blanks)}
+    if shape.has_code:
+        error["code"] = status if shape.code is None else shape.code
     if shape.metadata is not None:
         error["metadata"] = _filled(shape.metadata, blanks)
-    return error
+    return {**error, **_filled(dict(shape.members), blanks)}
 
 
 def _blanks(request: Request) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The scenarios that answer with a completion, good or not."""
+"""The scenarios that answer with a completion, whole or cut."""
 
 from __future__ import annotations
 
-from .kinds import Billing, Body, Completion, Content, Failure, Scenario
+from .kinds import Billing, Completion, Content, Scenario
 
 DATADOG = "DataDog/dd-trace-py tests/contrib/litellm/cassettes"
 REQ_LLM = "vkryukov/req_llm test/support/fixtures/openrouter"
@@ -112,70 +112,9 @@ COMPLETIONS = (
         ),
     ),
     Scenario(
-        name="choice-error",
-        does="an error inside the choice, with the text so far and its usage",
-        follows=f"{DOCS} api_reference/errors-and-debugging.mdx",
-        answer=Completion(
-            token_limit=8,
-            finish_reason="error",
-            native_finish_reason=None,
-            choice_error=Failure(
-                code=502,
-                message="The stand-in broke this answer off.",
-                metadata={"error_type": "provider_unavailable"},
-            ),
-        ),
-    ),
-    Scenario(
-        name="no-choices",
-        does="a completion whose choices are an empty list",
-        follows="https://github.com/speakeasy-api/gram/issues/3129",
-        answer=Completion(overrides={"choices": []}),
-    ),
-    Scenario(
-        name="null-choices",
-        does="a completion whose fields are null, without an error",
-        follows="https://github.com/pydantic/pydantic-ai/pull/6885",
-        answer=Completion(
-            overrides=dict.fromkeys(("id", "choices", "model", "object", "usage")),
-            fields=(
-                "id",
-                "choices",
-                "created",
-                "model",
-                "object",
-                "service_tier",
-                "system_fingerprint",
-                "usage",
-            ),
-        ),
-    ),
-    Scenario(
-        name="whitespace",
-        does="the keep-alive padding, then the end",
-        follows="https://github.com/router-for-me/CLIProxyAPI/issues/2690",
-        answer=Completion(),
-        body=Body.PADDING_ONLY,
-    ),
-    Scenario(
-        name="html",
-        does="an HTML page with status 200",
-        follows="https://github.com/musistudio/claude-code-router/issues/1159",
-        answer=Completion(),
-        body=Body.HTML,
-    ),
-    Scenario(
-        name="cut-json",
-        does="the first half of a completion, properly ended",
-        follows="https://github.com/cline/cline/issues/60",
-        answer=Completion(),
-        body=Body.CUT,
-    ),
-    Scenario(
-        name="slow",
-        does="keep-alive padding for as long as the connection stays open, never an answer",
-        follows=f"{DATADOG}/completion_openrouter_byok.yaml",
-        answer=Completion(),
-        body=Body.PADDING_WITHOUT_END,
+        name="huge",
+        does="an answer of five megabytes of text",
+        follows="no recording: a model that does not stop",
+        answer=Completion(content=Content.FIVE_MEGABYTES, token_limit=2_000_000),
     ),
 )

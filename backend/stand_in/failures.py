@@ -1,4 +1,4 @@
-"""The scenarios that answer with an error."""
+"""The scenarios that answer with an error of the request, the account, or its limits."""
 
 from __future__ import annotations
 
@@ -8,33 +8,14 @@ DOCS = "OpenRouterTeam/docs"
 ERRORS_PAGE = f"{DOCS} api_reference/errors-and-debugging.mdx"
 OPENAPI = f"{DOCS} openapi/openapi.yaml"
 ERRORS_RAISED = "pydantic/pydantic-ai tests/models/cassettes/test_openrouter/test_openrouter_errors_raised.yaml"
-REQ_LLM = "vkryukov/req_llm test/support/fixtures/openrouter"
 
 UPSTREAM = "Provider returned error"
 RATE_LIMITED = Failure(
-    code=429,
     message=UPSTREAM,
     metadata={
         "raw": "{model} is temporarily rate-limited upstream. Please retry shortly, or add your own key "
         "to accumulate your rate limits: https://openrouter.ai/settings/integrations",
         "provider_name": "Google",
-    },
-)
-OVERLOADED = Failure(
-    code=503,
-    message=UPSTREAM,
-    metadata={
-        "raw": '{"error":{"type":"overloaded","message":"The stand-in plays an overloaded provider."}}',
-        "provider_name": "Morph",
-        "error_type": "provider_overloaded",
-    },
-)
-BAD_GATEWAY = Failure(
-    code=502,
-    message=UPSTREAM,
-    metadata={
-        "raw": '{"errors":[{"message":"The stand-in plays a provider that fails."}],"success":false}',
-        "provider_name": "Cloudflare",
     },
 )
 
@@ -60,7 +41,6 @@ FAILURES = (
         follows=f"https://github.com/Gitlawb/openclaude/issues/936 and {DOCS} api_reference/limits.mdx",
         status=429,
         answer=Failure(
-            code=429,
             message="Rate limit exceeded: free-models-per-day-high-balance. ",
             metadata={
                 "headers": {
@@ -79,7 +59,6 @@ FAILURES = (
         follows="https://github.com/Gitlawb/openclaude/issues/1125",
         status=402,
         answer=Failure(
-            code=402,
             message="This request requires more credits, or fewer max_tokens. You requested up to "
             "{requested} tokens, but can only afford {affordable}. To increase, visit "
             "https://openrouter.ai/settings/credits and upgrade to a paid account",
@@ -92,7 +71,6 @@ FAILURES = (
         follows=ERRORS_PAGE,
         status=403,
         answer=Failure(
-            code=403,
             message="The stand-in plays moderation: the input was flagged.",
             metadata={
                 "reasons": ["stand-in"],
@@ -107,7 +85,7 @@ FAILURES = (
         does="404: the model has no endpoint",
         follows="swombat/helix_kit test/vcr_cassettes/openrouter_opus45_thinking_mode_response.yml",
         status=404,
-        answer=Failure(code=404, message="No endpoints found for {model}."),
+        answer=Failure(message="No endpoints found for {model}."),
     ),
     Scenario(
         name="upstream-key",
@@ -115,7 +93,6 @@ FAILURES = (
         follows="https://github.com/OpenRouterTeam/ai-sdk-provider/issues/24",
         status=401,
         answer=Failure(
-            code=401,
             message=UPSTREAM,
             metadata={
                 "raw": '{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}',
@@ -124,40 +101,123 @@ FAILURES = (
         ),
     ),
     Scenario(
-        name="server-error",
-        does="500",
+        name="invalid-request",
+        does="400 relayed from the provider, its code a word",
+        follows="https://github.com/comet-ml/opik/issues/3499",
+        status=400,
+        answer=Failure(
+            code="unsupported_value",
+            message="Unsupported value: 'temperature' does not support 0.7 with this model.",
+        ),
+    ),
+    Scenario(
+        name="context-too-long",
+        does="400: the prompt does not fit the model",
         follows=OPENAPI,
-        status=500,
-        answer=Failure(code=500, message="Internal Server Error"),
+        status=400,
+        answer=Failure(
+            message=UPSTREAM,
+            metadata={
+                "raw": '{"error":{"message":"The stand-in plays a model with a small context."}}',
+                "provider_name": "Azure",
+                "error_type": "context_length_exceeded",
+            },
+        ),
     ),
     Scenario(
-        name="bad-gateway",
-        does="502: the provider failed",
-        follows=f"{OPENAPI} and {REQ_LLM}/mistralai_mistral_small_3_1_24b_instruct/tool_round_trip_2.json",
-        status=502,
-        answer=BAD_GATEWAY,
+        name="in-flight-budget",
+        does="402 while other requests are unsettled, with Retry-After: 2",
+        follows="https://github.com/NousResearch/hermes-agent/issues/102517",
+        status=402,
+        headers={"Retry-After": "2"},
+        answer=Failure(
+            message="This request would exceed your available credits given your current in-flight requests. "
+            "Retry after in-flight requests settle, or add credits.",
+            metadata={
+                "reason": "in_flight_budget_exhausted",
+                "limit_source": "openrouter_in_flight_budget",
+                "remedy_hint": "Retry after your in-flight requests settle (see the Retry-After header).",
+                "headers": {"Retry-After": "2"},
+            },
+        ),
     ),
     Scenario(
-        name="overloaded",
-        does="503: the provider is overloaded, with Retry-After: 1",
+        name="guardrail",
+        does="403: a guardrail of the account stopped the prompt",
+        follows=OPENAPI,
+        status=403,
+        answer=Failure(
+            message="Request blocked: prompt injection patterns detected",
+            metadata={"patterns": ["ignore all previous"], "error_type": "permission_denied"},
+        ),
+    ),
+    Scenario(
+        name="no-endpoints-available",
+        does="404 told by availability: no code, but http_status and error_type",
         follows=ERRORS_PAGE,
-        status=503,
-        headers={"Retry-After": "1"},
-        answer=OVERLOADED,
+        status=404,
+        answer=Failure(
+            message="No endpoints found that can handle the requested parameters.",
+            has_code=False,
+            members={
+                "http_status": 404,
+                "error_type": "not_found",
+                "availability": {
+                    "code": "constraint_filtered",
+                    "retryable": False,
+                    "requested_models": ["{model}"],
+                    "excluded_by": "require_parameters",
+                    "docs_url": "https://openrouter.ai/docs/guides/routing/provider-selection",
+                },
+            },
+        ),
     ),
     Scenario(
-        name="error-in-200",
-        does="status 200 and padding, then an error with code 502",
-        follows=f"vicentereig/dspy.rb spec/vcr_cassettes/openrouter_basic_chat.yml and {REQ_LLM}/"
-        "mistralai_mistral_small_3_1_24b_instruct/tool_round_trip_2.json",
-        answer=BAD_GATEWAY,
+        name="timed-out",
+        does="408, its metadata null",
+        follows=OPENAPI,
+        status=408,
+        answer=Failure(message="Operation timed out. Please try again later.", members={"metadata": None}),
     ),
     Scenario(
-        name="flaky",
-        does="503 to the first request of a `user` (or first message, without one), then a completion",
+        name="precondition-failed",
+        does="412",
         follows=ERRORS_PAGE,
-        status=503,
-        answer=OVERLOADED,
-        then="completion",
+        status=412,
+        answer=Failure(message="Precondition failed", metadata={"error_type": "precondition_failed"}),
+    ),
+    Scenario(
+        name="too-large",
+        does="413",
+        follows=OPENAPI,
+        status=413,
+        answer=Failure(message="Payload too large", metadata={"error_type": "payload_too_large"}),
+    ),
+    Scenario(
+        name="unprocessable",
+        does="422",
+        follows=OPENAPI,
+        status=422,
+        answer=Failure(message="Unprocessable entity", metadata={"error_type": "unprocessable"}),
+    ),
+    Scenario(
+        name="no-capacity",
+        does="429 told by availability, which says when to come back",
+        follows=ERRORS_PAGE,
+        status=429,
+        answer=Failure(
+            message="No capacity for {model} at the moment.",
+            has_code=False,
+            members={
+                "http_status": 429,
+                "error_type": "rate_limit_exceeded",
+                "availability": {
+                    "code": "capacity_exhausted",
+                    "retryable": True,
+                    "retry_after": 3,
+                    "requested_models": ["{model}"],
+                },
+            },
+        ),
     ),
 )

@@ -13,7 +13,9 @@ DEFAULT_MODEL = "stand-in/completion"
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_REQUEST = 8
 BRACES_TRIED = 100
-KNOWN_PARTS = {"text", "image_url", "input_audio", "file", "video_url"}
+KNOWN_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
+SCHEMA_WORDS = {"properties", "items", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"}
+SCHEMA_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
 class FaultyRequestError(Exception):
@@ -101,17 +103,22 @@ class Request:
     @property
     def wants_json(self) -> bool:
         """Tell whether the request asks for JSON by response_format."""
-        return self._response_format.get("type") in {"json_object", "json_schema"}
+        return self._response_format.get("type") in ("json_object", "json_schema")
+
+    @property
+    def wants_object(self) -> bool:
+        """Tell whether the request asks for any JSON object at all, by response_format."""
+        return self._response_format.get("type") == "json_object"
 
     @property
     def schema(self) -> dict[str, Any] | None:
-        """Return the JSON schema of response_format, else the first JSON object inside a system message."""
+        """Return the JSON schema of response_format, else the first one inside a system message."""
         json_schema = self._response_format.get("json_schema")
         schema = json_schema.get("schema") if isinstance(json_schema, dict) else None
         if isinstance(schema, dict):
             return schema
-        spoken = (text_of(each) for each in self.messages if each.get("role") in {"system", "developer"})
-        return next((found for text in spoken for found in _objects(text)), None)
+        spoken = (text_of(each) for each in self.messages if each.get("role") in ("system", "developer"))
+        return next((found for text in spoken for found in _objects(text) if _is_schema(found)), None)
 
     @property
     def tool(self) -> dict[str, Any] | None:
@@ -145,13 +152,20 @@ def text_of(message: dict[str, Any]) -> str:
 def _has_input(message: dict[str, Any]) -> bool:
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    known = any(isinstance(part, dict) and part.get("type") in KNOWN_PARTS - {"text"} for part in parts)
-    return known or bool(text_of(message))
+    kinds = [part.get("type") for part in parts if isinstance(part, dict)]
+    return any(kind in KNOWN_PARTS and kind != "text" for kind in kinds) or bool(text_of(message))
 
 
 def _function(tool: object) -> dict[str, Any]:
     function = tool.get("function") if isinstance(tool, dict) else None
     return function if isinstance(function, dict) else {}
+
+
+def _is_schema(found: dict[str, Any]) -> bool:
+    """Tell a schema from an example: by a word that only schemas have, or a type that is one of theirs."""
+    named = found.get("type")
+    types = named if isinstance(named, list) else [named]
+    return not SCHEMA_WORDS.isdisjoint(found) or any(each in SCHEMA_TYPES for each in types)
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .completions import COMPLETIONS
+from .connections import CONNECTION_FAULTS
 from .failures import FAILURES
+from .oddities import ODDITIES
+from .outages import OUTAGES
 from .refusals import FAULTY_REQUESTS
 
 if TYPE_CHECKING:
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
     from .request import Request
 
 AUTHOR = "stand-in"
-SCENARIOS: dict[str, Scenario] = {each.name: each for each in (*COMPLETIONS, *FAILURES)}
+SCENARIOS: dict[str, Scenario] = {
+    each.name: each for each in (*COMPLETIONS, *ODDITIES, *FAILURES, *OUTAGES, *CONNECTION_FAULTS)
+}
 REFUSALS: dict[str, Scenario] = {each.name: each for each in FAULTY_REQUESTS}
 
 

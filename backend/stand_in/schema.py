@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     Maker: TypeAlias = "Callable[[dict[str, Any], Place], Any]"
 
-DEPTH_LIMIT = 6
+DEPTH_LIMIT = 2
+LONGEST = 100_000
+HALF = Fraction(1, 2)
 FORMATS = {
     "date": "2026-08-14",
     "date-time": "2026-08-14T04:12:36Z",
@@ -24,6 +26,10 @@ FORMATS = {
     "uri": "https://example.com/stand-in",
     "ipv4": "192.0.2.1",
 }
+
+
+class BadSchemaError(Exception):
+    """What was given as a schema is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,14 @@ class Place:
 
 
 def instance(schema: Any) -> Any:
-    """Return a small value that fits the schema (`pattern` and `not` are beyond it)."""
-    return _value(schema, Place(root=schema))
+    """Return a small value that fits the schema (`pattern` and `not` are beyond it).
+
+    Raise BadSchemaError for what is no schema, RecursionError for one that only something endless would fit.
+    """
+    try:
+        return _value(schema, Place(root=schema))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BadSchemaError from error
 
 
 def misfit(schema: Any) -> Any:
@@ -126,10 +138,10 @@ def _object(schema: dict[str, Any], place: Place) -> dict[str, Any]:
 
 def _array(schema: dict[str, Any], place: Place) -> list[Any]:
     fixed = schema.get("prefixItems") or []
-    least = max(int(schema.get("minItems") or 0), 0 if place.deep else 1)
+    least = max(_least(schema, "minItems"), 0 if place.deep else 1)
     if schema.get("items") is False or (fixed and "items" not in schema):
         least = len(fixed)
-    length = min(max(least, len(fixed)), int(schema.get("maxItems", sys.maxsize)))
+    length = min(max(least, len(fixed)), int(schema.get("maxItems", LONGEST)))
     items = [*fixed, *[schema.get("items")] * length][:length]
     return [_value(each, place.inside(f"{place.name} {number}")) for number, each in enumerate(items, start=1)]
 
@@ -138,31 +150,55 @@ def _string(schema: dict[str, Any], place: Place) -> str:
     if schema.get("format") in FORMATS:
         return FORMATS[schema["format"]]
     text = f"{place.name}, says the stand-in"
-    return text.ljust(int(schema.get("minLength") or 0), ".")[: schema.get("maxLength")]
+    return text.ljust(_least(schema, "minLength"), ".")[: schema.get("maxLength")]
+
+
+def _least(schema: dict[str, Any], word: str) -> int:
+    """Return the least number of items or characters; raise ValueError for more than anyone can want."""
+    least = int(schema.get(word) or 0)
+    if least > LONGEST:
+        raise ValueError(word)
+    return least
 
 
 def _integer(schema: dict[str, Any], _place: Place) -> int:
-    value = 1
-    for word, rounded, tighter in _INTEGER_BOUNDS:
-        if isinstance(schema.get(word), int | float):
-            value = tighter(value, rounded(schema[word]))
-    step = schema.get("multipleOf")
-    return int(math.ceil(value / step) * step) if step else value
+    return int(_multiple(schema, Fraction(_fraction(schema, "multipleOf", Fraction(1)).numerator)))
 
 
-def _number(schema: dict[str, Any], place: Place) -> float:
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if schema.get("multipleOf"):
-        return _integer(schema, place)
+def _number(schema: dict[str, Any], _place: Place) -> float:
+    if "multipleOf" in schema:
+        return float(_multiple(schema, _fraction(schema, "multipleOf", Fraction(1))))
+    low = _tightest(schema, ("minimum", "exclusiveMinimum"), max)
+    high = _tightest(schema, ("maximum", "exclusiveMaximum"), min)
     if low is not None and high is not None:
-        return float(low + high) / 2
+        return float((low + high) / 2)
     if low is not None:
-        return float(low) + 0.5
-    return 0.5 if high is None else min(0.5, float(high) - 0.5)
+        return float(low + HALF)
+    return float(HALF if high is None else min(HALF, high - HALF))
 
 
-_INTEGER_BOUNDS: tuple[tuple[str, Callable[[float], int], Callable[[int, int], int]], ...] = (
+def _tightest(
+    schema: dict[str, Any], words: tuple[str, str], tighter: Callable[[list[Fraction]], Fraction]
+) -> Fraction | None:
+    bounds = [_fraction(schema, word) for word in words if word in schema]
+    return tighter(bounds) if bounds else None
+
+
+def _multiple(schema: dict[str, Any], step: Fraction) -> Fraction:
+    """Return the first multiple of `step` from 1 upwards, moved to where the bounds are."""
+    count = math.ceil(1 / step)
+    for word, rounded, tighter in _BOUNDS:
+        if word in schema:
+            count = tighter(count, rounded(_fraction(schema, word) / step))
+    return count * step
+
+
+def _fraction(schema: dict[str, Any], word: str, otherwise: Fraction | None = None) -> Fraction:
+    """Return a number of the schema exactly as it is written; raise ValueError where it is none."""
+    return Fraction(str(schema.get(word, otherwise)))
+
+
+_BOUNDS: tuple[tuple[str, Callable[[Fraction], int], Callable[[int, int], int]], ...] = (
     ("minimum", math.ceil, max),
     ("exclusiveMinimum", lambda bound: math.floor(bound) + 1, max),
     ("maximum", math.floor, min),

@@ -4,38 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import h11
 
 from .answers import Desk
+from .faults import commit
 from .wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BACKLOG = 1024
+STANDARD_INPUT = 0
+READ_BYTES = 65_536
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
 
 
 async def serve(host: str, port: int, *, attached: bool, announce: Callable[[str], None]) -> None:
-    """Listen, announce the base URL, answer until SIGINT, SIGTERM or, attached, the end of standard input."""
+    """Listen, announce the base URL, answer until SIGINT, SIGTERM or, attached, the end of standard input.
+
+    Raise ListenError when the address cannot be had.
+    """
     _allow_many_connections()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if attached:
-        loop.add_reader(sys.stdin.fileno(), stop.set)
-    stand_in = StandIn()
-    server = await asyncio.start_server(stand_in.connected, host, port, backlog=BACKLOG)
-    announce(f"http://{host}:{server.sockets[0].getsockname()[1]}/api/v1")
+        _watch_standard_input(loop, stop)
+    try:
+        server = await asyncio.start_server(StandIn().connected, host, port, backlog=BACKLOG)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}:{port}: {error}") from error
+    shown = f"[{host}]" if ":" in host else host
+    announce(f"http://{shown}:{server.sockets[0].getsockname()[1]}/api/v1")
     await stop.wait()
     server.close()
-    await stand_in.hang_up()
 
 
 def _allow_many_connections() -> None:
@@ -45,35 +57,41 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _watch_standard_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    def read() -> None:
+        if not os.read(STANDARD_INPUT, READ_BYTES):
+            loop.remove_reader(STANDARD_INPUT)
+            stop.set()
+
+    try:
+        loop.add_reader(STANDARD_INPUT, read)
+    except OSError:
+        stop.set()  # a file, /dev/null, or nothing at all: no parent holds it open
+
+
 @dataclass(slots=True)
 class StandIn:
-    """The open conversations, and the desk that all of them are answered from."""
+    """The desk that every conversation is answered from."""
 
     desk: Desk = field(default_factory=Desk)
-    conversations: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hold one connection's conversation until either side ends it."""
-        task = asyncio.create_task(self._converse(Wire(reader, writer)))
-        self.conversations.add(task)
+        """Hold one connection's conversation until either side, or the server, ends it."""
         try:
-            await task
+            await self._converse(Wire(reader, writer))
         except (ConnectionError, h11.RemoteProtocolError):
             pass
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
-            self.conversations.discard(task)
             writer.close()
-
-    async def hang_up(self) -> None:
-        """Break off every open conversation."""
-        for task in self.conversations:
-            task.cancel()
-        await asyncio.gather(*self.conversations, return_exceptions=True)
 
     async def _converse(self, wire: Wire) -> None:
         while (received := await wire.receive()) is not None:
-            await wire.send(received, self.desk.answer(received))
+            answer = self.desk.answer(received)
+            if answer.fault:
+                await commit(answer.fault, wire, answer)
+            else:
+                await wire.send(received, answer)
             if not wire.ready_for_another():
                 return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stand_in.kinds import Failure
+from stand_in.kinds import Body, Failure
 from stand_in.scenarios import REFUSALS, SCENARIOS
 
 if TYPE_CHECKING:
@@ -34,23 +34,41 @@ def dumped(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "slow"])
+ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.body is not Body.PADDING_WITHOUT_END]
+
+
+@pytest.mark.parametrize("name", ENDING)
 def test_a_scenario_is_reached_by_its_name(ask: Ask, name: str) -> None:
-    """A scenario that ends is reached by its name, says so in a header, and answers with its status."""
+    """A scenario that ends, as HTTP, is reached by its name, says so in a header, and answers with its status."""
     response = ask(f"stand-in/{name}", user=f"status of {name}")
     assert (name, SCENARIOS[name].status) == (response.headers["x-stand-in"], response.status_code)
 
 
-def test_an_error_has_its_status_in_its_body() -> None:
-    """The code of an error is the status it comes with, except where the status is 200 for the padding's sake."""
-    every = [*SCENARIOS.values(), *REFUSALS.values()]
-    codes = {each.name: (each.status, each.answer.code) for each in every if isinstance(each.answer, Failure)}
-    assert {"error-in-200": (200, 502)} == {name: pair for name, pair in codes.items() if pair[0] != pair[1]}
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("overloaded", 503, 503),
+        ("error-in-200", 200, 502),
+        ("string-code-in-200", 200, "server_error"),
+        ("invalid-request", 400, "unsupported_value"),
+        ("no-capacity", 429, None),
+    ],
+)
+def test_an_error_has_a_code(ask: Ask, name: str, status: int, code: object) -> None:
+    """The code of an error is its status, another number in a 200, a word, or missing."""
+    response = ask(f"stand-in/{name}")
+    assert (status, code) == (response.status_code, response.json()["error"].get("code"))
+
+
+def test_an_error_in_a_200_has_a_code_of_its_own() -> None:
+    """No scenario leaves the code of an error to a status of 200."""
+    failures = {each.name: each.answer for each in SCENARIOS.values() if each.status == 200}
+    assert [] == [name for name, shape in failures.items() if isinstance(shape, Failure) and shape.code is None]
 
 
 def test_every_scenario_follows_a_public_source() -> None:
-    """What a scenario follows is a file of a public repository or a GitHub thread."""
-    source = re.compile(r"[\w.-]+/[\w.-]+ \S|https://github\.com/")
+    """What a scenario follows is a file of a public repository, a GitHub thread, or said to be nothing recorded."""
+    source = re.compile(r"[\w.-]+/[\w.-]+ \S|https://github\.com/|no recording: ")
     assert [] == [each.name for each in SCENARIOS.values() if not source.match(each.follows)]
 
 
@@ -161,6 +179,27 @@ def test_a_key_is_looked_at_first(base_url: str, headers: dict[str, str], name: 
 
 HELLO = [{"role": "user", "content": "hello"}]
 ENDLESS = {"json_schema": {"schema": {"$ref": "#"}}}
+
+
+def test_a_completion_may_stand_in_the_wrong_place(completed: Completed) -> None:
+    """The nested scenario has a completion under `provider`, and null for everything else."""
+    body = completed("stand-in/nested-completion")
+    assert {"provider"} == {name for name, value in body.items() if value is not None}
+    assert body["provider"]["choices"][0]["message"]["content"]
+
+
+def test_an_error_may_stand_beside_an_answer(completed: Completed) -> None:
+    """The error-beside-answer scenario has both, and the account's id."""
+    body = completed("stand-in/error-beside-answer")
+    assert 502 == body["error"]["code"]
+    assert body["choices"][0]["message"]["content"]
+    assert body["user_id"]
+
+
+def test_huge_is_five_megabytes(completed: Completed) -> None:
+    """The huge scenario is a whole completion of five million characters."""
+    choice = completed("stand-in/huge")["choices"][0]
+    assert (5_000_000, "stop") == (len(choice["message"]["content"]), choice["finish_reason"])
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +18,9 @@ import pytest
 
 import stand_in
 from stand_in.scenarios import REFUSALS, SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(stand_in.__file__).resolve().parent.parent)}
 
@@ -31,6 +35,15 @@ def launched(*arguments: str) -> subprocess.Popen[str]:
         env=ENVIRONMENT,
         text=True,
     )
+
+
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Ask the process to end when the block does, or fails."""
+    try:
+        yield
+    finally:
+        process.terminate()
 
 
 def announced(process: subprocess.Popen[str]) -> str:
@@ -67,8 +80,8 @@ def test_it_says_what_it_is_and_where() -> None:
 def test_the_listing_has_a_row_for_every_answer() -> None:
     """`--list` prints every scenario and every refusal with its status, what it does and what it follows."""
     rows = {tuple(re.split(r" {2,}", line)) for line in printed("--list").splitlines()}
-    models = {(f"stand-in/{each.name}", str(each.status), each.does, each.follows) for each in SCENARIOS.values()}
-    refusals = {(each.name, str(each.status), each.does, each.follows) for each in REFUSALS.values()}
+    models = {(f"stand-in/{each.name}", each.shown_status, each.does, each.follows) for each in SCENARIOS.values()}
+    refusals = {(each.name, each.shown_status, each.does, each.follows) for each in REFUSALS.values()}
     assert models | refusals <= rows
 
 
@@ -117,6 +130,59 @@ def test_it_ends_with_its_standard_input() -> None:
     assert (0, "") == (process.returncode, err)
 
 
+def test_it_lives_on_what_its_standard_input_says() -> None:
+    """Attached, it reads what comes in and goes on: only the end of its standard input ends it."""
+    with launched("--port", "0", "--attached") as process:
+        url = announced(process).split()[-1]
+        assert process.stdin
+        process.stdin.write("anything\n")
+        process.stdin.flush()
+        assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+        _, err = process.communicate(timeout=30)
+    assert (0, "") == (process.returncode, err)
+
+
+def test_attached_to_nothing_it_ends_at_once() -> None:
+    """Attached to a standard input that has no end to wait for, it exits with 0, without a traceback."""
+    command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "" == done.stderr
+
+
+def test_an_address_of_version_6_is_announced_in_brackets() -> None:
+    """The URL that it prints on ::1 is one that a client takes."""
+    with launched("--host", "::1", "--port", "0") as process:
+        url = announced(process).split()[-1]
+        assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_what_is_no_port_is_a_matter_of_usage(port: str) -> None:
+    """A port that cannot be is an error of the command line: exit code 2 and one sentence."""
+    with launched(f"--port={port}") as process:
+        _, err = process.communicate(timeout=30)
+    assert 2 == process.returncode
+    assert f"error: argument --port: '{port}' is no port: 0 to 65535\n" in err
+
+
+def test_it_takes_more_connections_than_it_was_allowed_files() -> None:
+    """Started with leave to open 64 files where more can be had, it holds a hundred connections and answers."""
+    shell = ["sh", "-c", 'ulimit -S -n 64 && exec "$0" -m stand_in --port 0', sys.executable]
+    with subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True) as process:
+        with ending(process), ExitStack() as opened:
+            url = announced(process).split()[-1]
+            where = urlsplit(url)
+            for _ in range(100):
+                opened.enter_context(socket.create_connection((where.hostname or "", where.port or 0), timeout=10))
+            assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+        _, err = process.communicate(timeout=30)
+    assert "" == err
+
+
 def test_a_port_in_use_is_one_sentence(base_url: str) -> None:
     """When it cannot listen it exits with 1 and says where and why, without a traceback."""
     port = urlsplit(base_url).port
@@ -134,6 +200,19 @@ def test_a_stand_in_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(RuntimeError, match=r"did not start \(exit 3\):\nno such module"), stand_in.running():
         pass
+
+
+def test_what_it_wrote_is_repeated_when_the_block_raises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The standard error of the process is on this one's, however the block ends."""
+    talkative = tmp_path / "python"
+    talkative.write_text("#!/bin/sh\necho careful >&2\necho on http://127.0.0.1:9/api/v1\nread until\n")
+    talkative.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(talkative))
+    with pytest.raises(KeyError), stand_in.running():
+        raise KeyError
+    assert "careful\n" == capsys.readouterr().err
 
 
 def test_importing_it_is_cheap() -> None:

@@ -100,6 +100,7 @@ SENTENCES: Final = {
     HTTPStatus.GATEWAY_TIMEOUT: "{who} timed out {said}",
     EDGE_TIMEOUT: "{who} timed out {said}",
 }
+FOR_NOW: Final = "{who} cannot take this call just now {said}: {wait}"
 UPSTREAM_KEY: Final = "{who} refused the key that {service} holds for it {said}: {key} is not at fault"
 ANY_OTHER: Final = "{who} failed on {model} {said}"
 
@@ -108,6 +109,8 @@ def _sentence(failure: Failure, service: str, model: str, key_variable: str) -> 
     template = SENTENCES.get(failure.status_code, ANY_OTHER)
     if failure.upstream and failure.status_code == HTTPStatus.UNAUTHORIZED:
         template = UPSTREAM_KEY
+    if failure.retryable and failure.status_code == HTTPStatus.PAYMENT_REQUIRED:
+        template = FOR_NOW
     return template.format(
         who=f"{failure.upstream}, behind {service}," if failure.upstream else service,
         service=service,

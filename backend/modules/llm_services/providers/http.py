@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from ..exceptions import LLMError, LLMTimeoutError
+from ..redaction import redact
 from .lenient import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 CONNECT_SECONDS: Final = 10.0
+LONGEST_QUOTE: Final = 200
 
 # httpx raises these only before a byte of the request has been sent.
 NEVER_SENT: Final = (
@@ -30,6 +32,7 @@ NEVER_SENT: Final = (
 
 KEPT_HEADERS: Final = (
     "content-type",
+    "location",
     "retry-after",
     "retry-after-ms",
     "x-generation-id",
@@ -89,6 +92,11 @@ async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exch
         raise LLMTimeoutError(message, status_code=exchange.status_code) from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"the call cannot be sent as JSON: {error}") from error
+    except httpx.DecodingError as error:
+        message = (
+            f"the answer of {endpoint.base_url} is not encoded as it says ({_words(error)}); it may have been billed"
+        )
+        raise LLMError(message, status_code=exchange.status_code) from error
     except (httpx.RequestError, httpx.InvalidURL) as error:
         message = (
             f"the connection to {endpoint.base_url} broke before the answer was complete ({_words(error)}); "
@@ -109,7 +117,9 @@ def _unsent(endpoint: Endpoint, error: Exception) -> LLMError:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """Quote an error briefly: it may hold bytes of the wire."""
+    quote: str = redact(" ".join(str(error).split())[:LONGEST_QUOTE])
+    return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
 
 def _decoded(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON the server sent

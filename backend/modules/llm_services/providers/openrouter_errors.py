@@ -26,7 +26,7 @@ BALANCE: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only
 # Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
 PASSING: Final = (
     "rate_limit_exceeded provider_unavailable provider_overloaded timeout server capacity_exhausted "
-    "temporarily_unavailable"
+    "temporarily_unavailable server_error internal_server_error overloaded_error"
 )
 LASTING: Final = (
     "invalid_request invalid_prompt context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long "
@@ -46,6 +46,10 @@ def failure(exchange: Exchange, call: LLMCall) -> LLMError | None:
     choice = mapping(choices[0]) if choices else {}
     if body.get("error"):
         return _told(body["error"], exchange, call)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        elsewhere = exchange.headers.get("location", "nowhere")
+        words = f"it sends the call on to {elsewhere}, where the key does not go: is OPENROUTER_BASE_URL right?"
+        return _told({"message": words}, exchange, call)
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return _told({"message": _excerpt(exchange.body)}, exchange, call)
     if choice.get("error") or choice.get("finish_reason") == "error":
@@ -76,10 +80,14 @@ def _told(said: object, exchange: Exchange, call: LLMCall) -> LLMError:
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
     codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
     status = next((code for code in codes if code is not None), None)
-    names = (metadata.get("error_type"), error.get("error_type"), availability.get("code"), error.get("code"))
+    names = (
+        *(metadata.get("error_type"), error.get("error_type"), availability.get("code"), error.get("code")),
+        metadata.get("reason"),
+    )
     name = next((name for name in map(text, names) if name and not name.isdigit()), None)
     limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
-    wait = server_wait(availability.get("retry_after"), limits.get("x-ratelimit-reset"), exchange.headers)
+    hint = availability.get("retry_after", limits.get("retry-after"))
+    wait = server_wait(hint, limits.get("x-ratelimit-reset"), exchange.headers)
     is_daily, raw = _is_daily(error, metadata), metadata.get("raw")
     found = Failure(
         status_code=(exchange.status_code or 0) if status is None else status,

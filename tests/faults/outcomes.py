@@ -1,0 +1,102 @@
+"""One call, what came of it, and whether that is what the table says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.public import LLMMessage, llm_services_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+    from faults.expectations import Expectation
+
+GENERATION = re.compile(r"gen-\d{10}-[A-Za-z0-9]{20}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call returned or raised, and how long it took."""
+
+    request_id: UUID | None
+    error: LLMError | None
+    seconds: float
+
+
+async def ask(session: Session, scenario: str, question: str = "Hello") -> UUID:
+    """Put a question to a scenario; return the id of the row that answered."""
+    messages = [LLMMessage(role="user", content=question)]
+    _, request_id = await llm_services_provider(session).generate_response(
+        messages, model=f"openrouter/stand-in/{scenario}"
+    )
+    return request_id
+
+
+async def outcome(call: Awaitable[UUID]) -> Outcome:
+    """Await a call, and keep its LLMError; any other exception is a failed test."""
+    started = time.perf_counter()
+    try:
+        request_id: UUID | None = await call
+        error = None
+    except LLMError as raised:
+        request_id, error = raised.request_id, raised
+    return Outcome(request_id, error, time.perf_counter() - started)
+
+
+def rows(session: Session) -> list[LLMRequestModel]:
+    """Return all rows, in the order of their attempts."""
+    return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))
+
+
+def check_exception(expected: Expectation, error: LLMError | None) -> None:
+    """Assert the exception's class, exactly, and everything that a caller branches on."""
+    assert expected.raises == (type(error).__name__ if error else None)
+    if error:
+        assert expected.says in str(error)
+        assert (expected.status, expected.code) == (error.status_code, error.error_code)
+        wait = None if expected.wait is None else pytest.approx(expected.wait, rel=0.01)
+        assert wait == error.retry_after
+        assert expected.again == error.retryable
+
+
+def check_row(expected: Expectation, seen: Outcome, row: LLMRequestModel) -> None:
+    """Assert that the row is the one the caller was told of, says what the exception says, and has the bill."""
+    assert row.id == seen.request_id
+    assert ("failed" if expected.raises else "completed") == row.status
+    assert expected.raises == row.error_type
+    assert (str(seen.error) if seen.error else None) == row.error_message
+    assert expected.has_id == bool(row.provider_response_id and GENERATION.fullmatch(row.provider_response_id))
+    assert bill(expected.billed, row.response_raw) == (row.tokens_used, row.cost_estimate)
+
+
+def bill(billed: str | None, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
+    """Return the tokens and the cost that the body on the row comes to."""
+    if billed is None:
+        return None, None
+    assert raw
+    usage = raw["body"]["usage"]
+    costs = {
+        "reported": usage.get("cost"),
+        "upstream": usage.get("cost_details", {}).get("upstream_inference_cost"),
+        "unpriced": 0.0,
+    }
+    return usage["total_tokens"], costs[billed]
+
+
+def check_nothing_is_left(session: Session) -> None:
+    """Assert that no connection of the application's pool is out, and that no task runs but the test's."""
+    bind = session.get_bind()
+    assert 0 == bind.pool.checkedout()  # type: ignore[union-attr]
+    assert {asyncio.current_task()} == asyncio.all_tasks()

@@ -1,0 +1,90 @@
+"""What a caller, the row and the process are left with, whatever OpenRouter sends: every scenario of the stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faults.conftest import REQUEST_TIMEOUT
+from faults.expectations import expectations
+from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
+from modules.llm_services.providers.attempts import Attempts
+from stand_in.kinds import Body, Fault
+from stand_in.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from modules.llm_services.exceptions import LLMError
+
+EXPECTED = expectations("Scenarios")
+ENDLESS = {
+    name
+    for name, each in SCENARIOS.items()
+    if each.fault in {Fault.SILENCE, Fault.STALL} or each.body is Body.PADDING_WITHOUT_END
+}
+SHORT_TIMEOUT = 0.5
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch, name: str) -> float:
+    """Shorten the deadline for a scenario that never ends; return the deadline."""
+    if name not in ENDLESS:
+        return REQUEST_TIMEOUT
+    monkeypatch.setenv("REQUEST_TIMEOUT", str(SHORT_TIMEOUT))
+    return SHORT_TIMEOUT
+
+
+def test_every_scenario_has_an_expectation() -> None:
+    """The table names the scenarios of the stand-in, each of them and no other."""
+    assert set(SCENARIOS) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The exception, the row and its bill are the table's; it is over in time, and nothing is left behind."""
+    deadline = hurry(monkeypatch, name)
+    seen = await outcome(ask(session, name, f"once {name}"))
+    check_nothing_is_left(session)
+    assert deadline + 1 > seen.seconds
+    [row] = rows(session)
+    check_exception(EXPECTED[name], seen.error)
+    check_row(EXPECTED[name], seen, row)
+    raw = row.response_raw or {}
+    arrived = seen.error is None or seen.error.status_code is not None
+    assert (str(SCENARIOS[name].status) if arrived else "-") == str(raw.get("http_status", raw.get("status_code", "-")))
+
+
+BROKEN = [name for name, each in SCENARIOS.items() if each.fault or each.body is not Body.WHOLE]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_the_next_call_is_none_the_worse(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """After a body or a connection that broke, the next call over the same client is answered."""
+    hurry(monkeypatch, name)
+    await outcome(ask(session, name, f"before another {name}"))
+    assert (await outcome(ask(session, "completion"))).error is None
+
+
+async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With MAX_RETRIES=1 exactly the scenarios whose exception says that it may pass are asked twice, a row each."""
+    monkeypatch.setattr(Attempts, "wait", without_waiting(Attempts.wait))
+    monkeypatch.setenv("MAX_RETRIES", "1")
+    monkeypatch.setenv("REQUEST_TIMEOUT", str(SHORT_TIMEOUT))
+    await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ENDLESS))
+    monkeypatch.setenv("REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))
+    ending = EXPECTED.keys() - ENDLESS
+    await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ending))
+    sent = Counter(row.model.rpartition("/")[2] for row in rows(session))
+    assert {name: 1 + EXPECTED[name].again for name in ending | ENDLESS} == sent
+
+
+def without_waiting(
+    decided: Callable[[Attempts, LLMError], float | None],
+) -> Callable[[Attempts, LLMError], float | None]:
+    """Return a decision to try again that is the same but for the wait, which is none."""
+    return lambda attempts, error: None if decided(attempts, error) is None else 0.0

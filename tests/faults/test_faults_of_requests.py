@@ -1,0 +1,65 @@
+"""What a caller is told of a request that OpenRouter refuses to hand to any model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from faults.expectations import expectations
+from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome, rows
+from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
+from stand_in.scenarios import REFUSALS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+EXPECTED = expectations("Refusals")
+# The module always sends a key, a JSON object and a message, and never asks for a stream.
+NEVER_SENT = {"missing-key", "bad-json", "no-messages", "streaming"}
+ENVIRONMENT = {
+    "unknown-key": {"OPENROUTER_API_KEY": "sk-or-v1-invalid"},
+    "unknown-path": {"OPENROUTER_BASE_URL": "{url}/v2"},
+}
+CALLS: dict[str, dict[str, Any]] = {
+    "no-input": {"content": ""},
+    "unknown-model": {"model": "openrouter/stand-in/no-such-scenario"},
+    "alpha-ended": {"model": "openrouter/openrouter/horizon-beta"},
+    "too-deep": {"parameters": {"$ref": "#"}},
+    "bad-schema": {"parameters": {"properties": [1]}},
+}
+
+
+async def ask(
+    session: Session,
+    content: str = "Hello",
+    model: str = "openrouter/author/model",
+    parameters: dict[str, Any] | None = None,
+) -> UUID:
+    """Put a question, with a tool when its parameters are given; return the id of the row that answered."""
+    llm, messages = llm_services_provider(session), [LLMMessage(role="user", content=content)]
+    if parameters is None:
+        return (await llm.generate_response(messages, model=model))[1]
+    tool = ToolDefinition(name="tool", description="a tool", parameters=parameters)
+    return (await llm.generate_response_with_tools(messages, [tool], model=model))[2]
+
+
+def test_every_refusal_has_an_expectation() -> None:
+    """The table names the refusals that a caller of the module can earn, each of them and no other."""
+    assert set(REFUSALS) - NEVER_SENT == set(EXPECTED) == set(ENVIRONMENT) | set(CALLS)
+
+
+@pytest.mark.parametrize("name", [*ENVIRONMENT, *CALLS])
+async def test_a_refusal_ends_as_expected(
+    session: Session, monkeypatch: pytest.MonkeyPatch, stand_in_url: str, name: str
+) -> None:
+    """The exception and the row are the table's, the cost unknown, and nothing is left behind."""
+    for variable, value in ENVIRONMENT.get(name, {}).items():
+        monkeypatch.setenv(variable, value.format(url=stand_in_url))
+    seen = await outcome(ask(session, **CALLS.get(name, {})))
+    check_nothing_is_left(session)
+    [row] = rows(session)
+    check_row(EXPECTED[name], seen, row)
+    check_exception(EXPECTED[name], seen.error)
