@@ -126,7 +126,7 @@ def _decoded(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON t
     try:
         return well_formed(response.json())
     except (ValueError, RecursionError):
-        return response.text
+        return response.content.decode("utf-8", "replace")
 
 
 async def _note(response: httpx.Response) -> None:

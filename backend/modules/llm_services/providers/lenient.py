@@ -61,7 +61,7 @@ def moment(value: object) -> datetime | None:
 
 
 def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return JSON with every lone surrogate, which no encoding can carry on, as U+FFFD.
+    """Return JSON that can be sent on: a lone surrogate becomes U+FFFD, a number that is none its name.
 
     Raises RecursionError for JSON that nests deeper than anything after this could follow.
     """
@@ -70,6 +70,8 @@ def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, J
     match value:
         case str():
             return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
+        case float() if not math.isfinite(value):
+            return str(value)
         case dict():
             return {well_formed(key): well_formed(item, depth + 1) for key, item in value.items()}
         case list():

@@ -170,7 +170,8 @@ def _usage(usage: dict[str, Any], top_level_cost: object, exchange: Exchange) ->
     charged = number(usage.get("cost"))
     charged = number(top_level_cost) if charged is None else charged
     if charged is not None and usage.get("is_byok") is True:
-        charged = exact_sum(charged, number(mapping(usage.get("cost_details")).get("upstream_inference_cost")))
+        upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost"))
+        charged = number(exact_sum(charged, upstream))
     hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
     return Usage(
         input_tokens=count(usage.get("prompt_tokens")),

@@ -85,7 +85,7 @@ def _taken(calls: list[Wire], result: LLMMessage) -> Wire | None:
     """Take out of `calls` the one that `result` answers: by its id, else the first of its name."""
     for index, call in enumerate(calls):
         name = mapping(mapping(call).get("function")).get("name")
-        if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else result.name in {None, name}:
+        if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else result.name in (None, name):
             return calls.pop(index)
     return None
 

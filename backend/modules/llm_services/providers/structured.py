@@ -22,6 +22,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 FENCE: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+BEGINS_LIKE_JSON: Final = re.compile(r'\{\s*"|\[\s*[\[{"]')
 MOST_CANDIDATES: Final = 50
 MOST_PROBLEMS: Final = 5
 NOT_JSON: Final = "json_invalid"
@@ -80,9 +82,20 @@ def _values(text: str) -> Iterator[str]:
         try:
             _value, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            position = start + 1
+            # A value that does not parse is skipped whole: a child of it is not what was asked for.
+            position = _end(text, start) if BEGINS_LIKE_JSON.match(text, start) else start + 1
         else:
             yield text[start:position]
+
+
+def _end(text: str, start: int) -> int:
+    """Return where the bracket at `start` is closed, the end of the text when it is not."""
+    depth = 0
+    for token in STRING_OR_BRACKET.finditer(text, start):
+        depth += (token[0] in "{[") - (token[0] in "}]")
+        if depth == 0:
+            return token.end()
+    return len(text)
 
 
 def _without_trailing_commas(text: str) -> str:
