@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
-FENCE: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
-STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
-STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+FENCE: Final = re.compile(r"```(?:json)?[^\S\n]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
+STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]', re.DOTALL)
 BEGINS_LIKE_JSON: Final = re.compile(r'\{\s*"|\[\s*[\[{"]')
 MOST_CANDIDATES: Final = 50
 MOST_PROBLEMS: Final = 5
@@ -106,23 +106,27 @@ def _unquoted(candidate: str, error: ValidationError) -> str | None:
     """Return `candidate` with the children that failed because they are JSON in a string decoded; None without any."""
     try:
         document = json.loads(candidate)
+        decoded = [_decode_child(document, problem["loc"]) for problem in error.errors()]
+        return json.dumps(document) if any(decoded) else None
     except (ValueError, RecursionError):
         return None
-    found = False
-    for problem in error.errors():
-        holder: Any = {"": document}
-        key: Any = ""
-        for step in problem["loc"]:
-            inside = holder[key]
-            if step in inside if isinstance(inside, dict) else isinstance(inside, list) and isinstance(step, int):
-                holder, key = inside, step
-        if isinstance(holder[key], str) and holder[key].lstrip()[:1] in {"{", "["}:
-            try:
-                holder[key] = json.loads(holder[key])
-            except (ValueError, RecursionError):
-                continue
-            found = True
-    return json.dumps(document) if found else None
+
+
+def _decode_child(document: Any, path: tuple[int | str, ...]) -> bool:  # noqa: ANN401 - JSON
+    """Decode the string at `path`, whose steps may name more than the document has; say whether there was one."""
+    holder: Any = {"": document}
+    key: Any = ""
+    for step in path:
+        inside = holder[key]
+        if step in inside if isinstance(inside, dict) else isinstance(inside, list) and isinstance(step, int):
+            holder, key = inside, step
+    if not isinstance(holder[key], str) or holder[key].lstrip()[:1] not in {"{", "["}:
+        return False
+    try:
+        holder[key] = json.loads(holder[key])
+    except ValueError:
+        return False
+    return True
 
 
 def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
