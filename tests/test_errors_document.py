@@ -95,7 +95,8 @@ CASES: Final[dict[str, list[Case]]] = {
     "`402` because calls in flight hold the budget": coded(402, metadata={"reason": "in_flight_budget_exhausted"}),
     "`429` with a wait of more than a minute": [Case(error(429), 429, 429, wait="61")],
     "`429` of a daily cap": coded(429, metadata={"limit_source": "openrouter_free_tier_daily"}),
-    "an error that names no code": [Case(error(None)), Case(error("server_error")), Case({"error": "words"})],
+    "an error that names no code": [Case(error(None)), Case(error("invalid_prompt")), Case({"error": "words"})],
+    "an error whose name says that it may pass": [Case(error("server_error")), Case(error("provider_overloaded"))],
     "an error, and text before it": [
         Case(said("partial", "error", error={"code": 502, "message": "words"}), status=502),
         Case(said("partial") | error(503), status=503),

@@ -1,0 +1,13 @@
+"""No test of a complaint waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.llm_services.providers import attempts
+
+
+@pytest.fixture(autouse=True)
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once where the server names no wait."""
+    monkeypatch.setattr(attempts, "BACKOFF_SECONDS", 0.0)
