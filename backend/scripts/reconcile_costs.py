@@ -80,7 +80,7 @@ def _audit(session: Session, books: Books, since: datetime) -> int:
         if abs(booked - recorded) > SMALLEST_DIFFERENCE_USD:
             print(f"{row.id} {row.provider_response_id} recorded {recorded:.8f} USD, booked {booked:.8f} USD")
             differing += 1
-    print(f"{len(rows)} audited, {differing} differ, {unanswered} without an answer")
+    print(f"{len(rows) - unanswered} of {len(rows)} audited, {differing} differ")
     return 1 if differing or unanswered else 0
 
 

@@ -27,9 +27,8 @@ def main() -> int:
     arguments = _arguments()
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
-    seconds = (
-        60 * arguments.minutes if arguments.minutes else longest_attempt(create_llm_config_from_env().request_timeout)
-    )
+    longest = longest_attempt(create_llm_config_from_env().request_timeout)
+    seconds = longest if arguments.minutes is None else 60 * arguments.minutes
     with infrastructure.get_session_context() as session:
         abandoned = settle_abandoned(session, timedelta(seconds=seconds))
         if arguments.dry_run:
@@ -41,10 +40,17 @@ def main() -> int:
     return 0
 
 
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 <= minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of minutes")
+    return minutes
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--minutes", type=float, help="how long a row may be pending; default: the longest an attempt takes"
+        "--minutes", type=_minutes, help="how long a row may be pending; default: the longest an attempt takes"
     )
     parser.add_argument("--dry-run", action="store_true", help="change nothing")
     return parser.parse_args()

@@ -168,6 +168,15 @@ async def test_a_child_of_a_cut_object_is_not_the_answer(session: Session) -> No
     assert "truncated" in str(told.failed)
 
 
+@pytest.mark.parametrize(
+    "opening", ['{ // the city\n "name": "Ghent", "twin": ', '{name: "Ghent", twin: ', "{'name': 'Ghent', 'twin': "]
+)
+async def test_a_child_of_what_is_not_quite_json_is_not_the_answer(session: Session, opening: str) -> None:
+    """34. misospace/pr-reviewer-action#449: a comment or a bare key spoils the object; its child is not the answer."""
+    told = await story(session, completion(opening + '{"name": "Tallinn"}}'), call="structured", retries=0)
+    assert isinstance(told.error, LLMValidationError)
+
+
 async def test_what_cannot_be_mended_is_a_typed_error(session: Session) -> None:
     """34. misospace/pr-reviewer-action#449: prose without an object ends, after one more question, in its own class."""
     told = await story(session, completion("It is Ghent."), call="structured")

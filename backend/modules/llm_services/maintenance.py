@@ -86,7 +86,7 @@ def reconcile(row: LLMRequestModel, booked: Usage) -> None:
     row.cost_estimate = booked.cost
     row.input_tokens = row.input_tokens if booked.input_tokens is None else booked.input_tokens
     row.output_tokens = row.output_tokens if booked.output_tokens is None else booked.output_tokens
-    if row.tokens_used is None:
-        row.tokens_used = row.total_tokens_calculated
+    if row.input_tokens is not None and row.output_tokens is not None:
+        row.tokens_used = row.input_tokens + row.output_tokens
     facts = {"cost_source": CostSource.RECONCILED.value, "reconciled_at": datetime.now(UTC).isoformat()}
     row.response_raw = {**(row.response_raw or {}), **facts}

@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 10.0
 LONGEST_QUOTE: Final = 200
 
-# httpx raises these only before a byte of the request has been sent.
-NEVER_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+NOT_REPEATED: Final = "the request was sent and may have been billed, so it is not repeated"
 
 KEPT_HEADERS: Final = (
     "content-type",
@@ -82,38 +75,32 @@ async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exch
                 timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
                 extensions={"exchange": exchange},
             )
-    except NEVER_SENT as error:
-        raise _unsent(endpoint, error) from error
-    except (TimeoutError, httpx.TimeoutException) as error:
-        message = (
-            f"no answer from {endpoint.base_url} within {timeout:g} s (REQUEST_TIMEOUT); "
-            "the request was sent and may have been billed, so it is not repeated"
-        )
-        raise LLMTimeoutError(message, status_code=exchange.status_code) from error
+    except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
+        raise _failure(error, endpoint.base_url, timeout, exchange) from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"the call cannot be sent as JSON: {error}") from error
-    except httpx.DecodingError as error:
-        message = (
-            f"the answer of {endpoint.base_url} is not encoded as it says ({_words(error)}); it may have been billed"
-        )
-        raise LLMError(message, status_code=exchange.status_code) from error
-    except (httpx.RequestError, httpx.InvalidURL) as error:
-        message = (
-            f"the connection to {endpoint.base_url} broke before the answer was complete ({_words(error)}); "
-            "the request was sent and may have been billed, so it is not repeated"
-        )
-        raise LLMError(message, status_code=exchange.status_code) from error
     # A response event hook has noted this already; a patched `post` runs no hooks.
     exchange.note(response.status_code, response.headers)
     exchange.body = _decoded(response)
 
 
-def _unsent(endpoint: Endpoint, error: Exception) -> LLMError:
-    if isinstance(error, httpx.TimeoutException):
-        message = f"no connection to {endpoint.base_url} within {CONNECT_SECONDS:g} s; nothing was sent"
-        return LLMTimeoutError(message, retryable=True)
-    message = f"no connection to {endpoint.base_url} ({_words(error)}); nothing was sent"
-    return LLMError(message, retryable=True)
+def _failure(error: Exception, base_url: str, timeout: float, exchange: Exchange) -> LLMError:
+    """Name what became of a request that was not answered: whether it was sent decides whether it may be repeated."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            message = f"no connection to {base_url} within {min(timeout, CONNECT_SECONDS):g} s; nothing was sent"
+            return LLMTimeoutError(message, retryable=True)
+        case httpx.ConnectError() | httpx.ProxyError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            return LLMError(f"no connection to {base_url} ({_words(error)}); nothing was sent", retryable=True)
+        case TimeoutError() | httpx.TimeoutException():
+            message = f"no answer from {base_url} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
+            return LLMTimeoutError(message, status_code=exchange.status_code)
+        case httpx.DecodingError():
+            message = f"the answer of {base_url} is not encoded as it says ({_words(error)}); {NOT_REPEATED}"
+            return LLMError(message, status_code=exchange.status_code)
+        case _:
+            message = f"the connection to {base_url} broke before the answer was complete ({_words(error)})"
+            return LLMError(f"{message}; {NOT_REPEATED}", status_code=exchange.status_code)
 
 
 def _words(error: Exception) -> str:

@@ -23,7 +23,6 @@ Model = TypeVar("Model", bound=BaseModel)
 FENCE: Final = re.compile(r"```(?:json)?[^\S\n]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
 STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]', re.DOTALL)
-BEGINS_LIKE_JSON: Final = re.compile(r'\{\s*"|\[\s*[\[{"]')
 MOST_CANDIDATES: Final = 50
 MOST_PROBLEMS: Final = 5
 NOT_JSON: Final = "json_invalid"
@@ -82,8 +81,7 @@ def _values(text: str) -> Iterator[str]:
         try:
             _value, position = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            # A value that does not parse is skipped whole: a child of it is not what was asked for.
-            position = _end(text, start) if BEGINS_LIKE_JSON.match(text, start) else start + 1
+            position = _end(text, start)  # skipped whole: a child of it is not what was asked for
         else:
             yield text[start:position]
 

@@ -1,0 +1,17 @@
+"""The module configured for OpenRouter and nothing else, one attempt per call."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.llm_services.config import VARIABLES
+
+
+@pytest.fixture(autouse=True)
+def _openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a developer's own settings away; a test says where OpenRouter is."""
+    for variable in (*VARIABLES.values(), "LLM_PROVIDER"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-crash")
+    monkeypatch.setenv("MAX_RETRIES", "0")
+    monkeypatch.setenv("no_proxy", "*")

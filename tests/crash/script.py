@@ -1,0 +1,41 @@
+"""What is played: fifty calls at a time, each with a marker of its own, and the answer that belongs to a marker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+IN_FLIGHT = 50
+MODEL = "openrouter/author/model"
+REFUSAL = {"error": {"code": 502, "message": "the harness refuses this one"}}
+REFUSED_AS = "LLMProviderError"
+
+
+def is_refused(marker: str) -> bool:
+    """Say whether the server refuses this call: one in eight."""
+    return _number(marker) % 8 == 7
+
+
+def text(marker: str) -> str:
+    """Return the answer to a call, long enough to be torn."""
+    return f"the answer to {marker}; " * 20
+
+
+def cost(marker: str) -> float:
+    """Return what the answer to a call costs: no two of a run the same."""
+    return (_number(marker) + 1) * 1e-6
+
+
+def answer(marker: str) -> dict[str, Any]:
+    """Return the body that answers a call."""
+    return {
+        "id": f"gen-{marker}",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "author/model",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text(marker)}}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 100, "total_tokens": 107, "cost": cost(marker)},
+    }
+
+
+def _number(marker: str) -> int:
+    return int(marker.partition("-")[2])
