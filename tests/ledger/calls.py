@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from databases import apart
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
+from modules.llm_services.sqlite_locks import driver
 from modules.llm_services.types import MessageRole
 from modules.llm_services.writer import writer_for
 from wire import Server, Visit
@@ -104,7 +105,7 @@ def draft(session: Session, title: str = "draft") -> None:
 
 def read(session: Session) -> None:
     """Read in a transaction that stays open, on SQLite too, where the driver begins none for a SELECT."""
-    if session.get_bind().dialect.name == "sqlite":
+    if session.get_bind().dialect.name == "sqlite" and not driver(session.connection()).in_transaction:
         session.execute(text("BEGIN"))
     session.scalars(select(Lesson)).all()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import stand_in
 from ledger.calls import Lesson
+from ledger.outages import Pauses
 from modules.llm_services.config import VARIABLES
 from wire import serving
 
@@ -64,3 +67,12 @@ def postgres_engine(postgres_engine: Engine) -> Engine:
     """Put a consumer's table beside the ledger's."""
     Lesson.metadata.create_all(postgres_engine)
     return postgres_engine
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    """Put the pauses of the ledger's thread into the test's hand."""
+    pauses = Pauses()
+    clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
+    monkeypatch.setattr("modules.llm_services.writer.time", clock)
+    return pauses

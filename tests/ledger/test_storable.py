@@ -61,7 +61,10 @@ def test_a_number_too_large_for_a_float_is_none() -> None:
 
 def test_times_are_in_utc() -> None:
     """A time of another zone is the same moment in UTC; one without a zone is taken to be UTC."""
-    column, noon = Column("time", DateTime(timezone=True)), datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2)))
+    column, noon = (
+        Column("time", DateTime(timezone=True)),
+        datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2))),
+    )
     assert datetime(2026, 1, 2, 10, tzinfo=UTC) == storable(column, noon)
     assert UTC is storable(column, noon).tzinfo
     assert datetime(2026, 1, 2, 12, tzinfo=UTC) == storable(column, noon.replace(tzinfo=None))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from modules.shared_models import Base
@@ -52,9 +53,20 @@ class Database:
     def session(self) -> Session:
         """Return a new session, making tables that do not exist on first use."""
         if self._sessions is None:
-            Base.metadata.create_all(self.engine)
+            self._make_tables()
             self._sessions = sessionmaker(self.engine)
         return self._sessions()
+
+    def _make_tables(self) -> None:
+        """Make the tables that are not there; others may be making them at the same moment, and win each once."""
+        for left in reversed(range(1 + len(Base.metadata.tables))):
+            try:
+                Base.metadata.create_all(self.engine)
+            except DBAPIError:
+                if not left:
+                    raise
+            else:
+                return
 
     @contextmanager
     def session_context(self) -> Generator[Session]:

@@ -29,7 +29,7 @@ def joined(session: Session, bind: Engine | Connection, writer: Writer, write: W
     if caller is None or not driver(caller).in_transaction:
         return False
     with writer.writing:
-        if lock_is_free(writer.engine):
+        if lock_is_free(writer.looking):
             return False
         with impatient(caller):
             try:

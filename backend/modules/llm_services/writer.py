@@ -56,14 +56,14 @@ class Writer:
     """The ledger's hand on one database: queued writes are committed together, in the order they came."""
 
     def __init__(self, engine: Engine, statements: Statements, inherited: Writer | None = None) -> None:
-        """Derive an engine with a pool of its own, made as the caller's was made.
+        """Derive engines with pools of their own.
 
         `inherited` is the writer of the process that this one was forked from: its connections are that process's
         to close, so it is kept.
         """
-        options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
-        own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
-        self.engine = own.execution_options(**options) if options else own
+        self.engine = _derived(engine)
+        # For callers' threads, which look at locks: a connection of SQLite may belong to the thread that made it.
+        self.looking = _derived(engine)
         self.statements = statements
         self.inherited = inherited
         self.process = os.getpid()
@@ -76,7 +76,7 @@ class Writer:
     @cached_property
     def is_shared(self) -> bool:
         """Whether the caller's connection is the only one there is to its data."""
-        return self.engine.dialect.name == "sqlite" and is_shared(self.engine)
+        return self.engine.dialect.name == "sqlite" and is_shared(self.looking)
 
     def shared_connection(self, engine: Engine) -> Connection:
         """Return this thread's connection of `engine`'s pool, which is kept: giving it back would roll it back."""
@@ -94,13 +94,17 @@ class Writer:
     def close(self) -> None:
         """Write what is queued, then close the connections."""
         self._thread.shutdown()
-        self.engine.dispose()
+        self._dispose()
 
     def __del__(self) -> None:
         """Close with the engine: nothing is queued then, for the queue holds on to its writer."""
         if self.process == os.getpid():
             self._thread.shutdown(wait=False)
-            self.engine.dispose()
+            self._dispose()
+
+    def _dispose(self) -> None:
+        self.engine.dispose()
+        self.looking.dispose()
 
     def _drain(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH))]
@@ -180,6 +184,13 @@ class Writer:
                     yield connection
                     return
             time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def _derived(engine: Engine) -> Engine:
+    """Return an engine that connects as `engine` does, with a pool of its own and its database's isolation."""
+    options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
+    own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
+    return own.execution_options(**options) if options else own
 
 
 def _is_disconnect(error: Exception) -> bool:

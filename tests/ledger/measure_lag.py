@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""How long the event loop keeps others waiting while 500 calls are in flight; no part of the tests.
+
+    PYTHONPATH=backend:tests python tests/ledger/measure_lag.py
+    PYTHONPATH=backend:tests python tests/ledger/measure_lag.py --calls 100 --think 0
+
+Each answer takes from one second to five, so that calls begin and end all the time; with `--think 0` they are
+answered at once, and all move in step. The application's pool is 5 + 10 connections, all fifteen held by callers
+with a transaction open. A probe sleeps for a millisecond again and again and notes by how much it overslept, and
+how much CPU the loop's thread took meanwhile, which depends less on what else the machine does: median, 99th
+percentile, longest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.orm import Session
+
+import databases
+from ledger.calls import ANSWER, Lesson, ask, draft, read, rows
+from wire import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from multiprocessing.connection import Connection
+
+    from sqlalchemy import Engine
+
+    from wire import Visit
+
+POOL: Final = 15
+INTERVAL_SECONDS: Final = 0.001
+
+
+async def probe(lags: list[tuple[float, float]]) -> None:
+    """Note, in milliseconds, how much longer than asked a sleep takes, and the CPU that this thread had meanwhile."""
+    while True:
+        started, cpu = time.perf_counter(), time.thread_time()
+        await asyncio.sleep(INTERVAL_SECONDS)
+        overslept = time.perf_counter() - started - INTERVAL_SECONDS
+        lags.append((1000 * overslept, 1000 * (time.thread_time() - cpu)))
+
+
+async def caller(session: Session, rounds: int, think: float) -> None:
+    """Make one call after the other, not in step with the other callers."""
+    await asyncio.sleep(random.uniform(0, think))  # noqa: S311 - no secret
+    for _ in range(rounds):
+        await ask(session)
+
+
+async def model(base_url: Connection, think: float) -> None:
+    """Answer every request after a while, until the process is ended."""
+
+    async def answer(visit: Visit) -> None:
+        await asyncio.sleep(think * random.uniform(1 / 3, 5 / 3))  # noqa: S311 - no secret
+        visit.answer(ANSWER)
+
+    async with serving(answer) as server:
+        base_url.send(server.base_url)
+        await asyncio.Event().wait()
+
+
+def run_model(base_url: Connection, think: float) -> None:
+    """Run the model in a process of its own, so that its work is not seen as lag."""
+    asyncio.run(model(base_url, think))
+
+
+@contextmanager
+def thinking(think: float) -> Generator[str]:
+    """Run a model that thinks for so many seconds on average, and yield its base URL."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=run_model, args=(its, think), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+async def lags_of(engine: Engine, calls: int, rounds: int, think: float) -> list[tuple[float, float]]:
+    """Return the lags seen while so many callers make so many calls each, one at a time."""
+    lags: list[tuple[float, float]] = []
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(Session(engine)) for _ in range(calls)]
+        for session in sessions[:POOL]:
+            (read if engine.dialect.name == "sqlite" else draft)(session)
+        probing = asyncio.create_task(probe(lags))
+        await asyncio.gather(*(caller(session, rounds, think) for session in sessions))
+        probing.cancel()
+        with suppress(asyncio.CancelledError):
+            await probing
+    return lags
+
+
+def measure(engine: Engine, calls: int, rounds: int, think: float) -> None:
+    """Make the calls, and print a line."""
+    Lesson.metadata.create_all(engine)
+    started, cpu = time.perf_counter(), time.process_time()
+    lags = asyncio.run(lags_of(engine, calls, rounds, think))
+    elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu
+    if calls * rounds != [row.status for row in rows(engine)].count("completed"):
+        raise AssertionError("a row is missing")
+    say(
+        f"{engine.dialect.name}: {calls} calls in flight, {rounds} rounds, {len(lags)} probes, {elapsed:.1f} s, "
+        f"{1000 * cpu / calls / rounds:.2f} ms of CPU a call"
+    )
+    for name, figures in zip(("lag", "CPU"), zip(*lags, strict=True), strict=True):
+        p99 = quantiles(figures, n=100, method="inclusive")[-1]
+        say(f"    {name} in ms: median {median(figures):.1f}, p99 {p99:.1f}, longest {max(figures):.1f}")
+
+
+def say(line: str) -> None:
+    """Print at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Measure on both databases; return 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=500, help="calls in flight")
+    parser.add_argument("--rounds", type=int, default=5, help="calls that each caller makes")
+    parser.add_argument("--think", type=float, default=3.0, help="seconds that an answer takes, on average")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, thinking(arguments.think) as base_url:
+        os.environ |= {"OPENROUTER_BASE_URL": base_url, "OPENROUTER_API_KEY": "sk-or-lag", "MAX_RETRIES": "0"}
+        with databases.postgres_server() as url, databases.ready(url) as engine:
+            measure(engine, arguments.calls, arguments.rounds, arguments.think)
+        with databases.ready(f"sqlite:///{Path(folder) / 'lag.db'}") as engine:
+            measure(engine, arguments.calls, arguments.rounds, arguments.think)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A SQLite file that takes no more: full, or not to be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.orm import Session
+
+from databases import close
+from ledger.calls import ANSWER, Held, ask, draft, only_row, read, rows, titles
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.writer import writer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+    from ledger.calls import Serve
+    from wire import Visit
+
+LONG = "long " * 20_000
+PREPARED = pytest.mark.parametrize("prepare", [lambda _: None, read], ids=["idle", "read"])
+
+
+def fill_disk(engine: Engine) -> None:
+    """Let the file grow no further, for any connection that the ledger takes from now on."""
+
+    def _cap(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute("PRAGMA max_page_count=1").close()  # SQLite takes it for what the file has now
+
+    event.listen(writer_for(engine).engine, "checkout", _cap)
+
+
+@PREPARED
+async def test_a_full_disk_stops_the_call(
+    sqlite_engine: Engine, serve: Serve, prepare: Callable[[Session], None]
+) -> None:
+    """When the pending row finds the disk full the call is an LLMError that says so, and nothing is sent."""
+    fill_disk(sqlite_engine)
+    async with serve(Held()) as server:
+        with Session(sqlite_engine) as session:
+            prepare(session)
+            with pytest.raises(LLMError, match=r"nothing was sent: .*database or disk is full") as caught:
+                await ask(session, question=LONG)
+    assert ([], [], None) == (server.visits, rows(sqlite_engine), caught.value.request_id)
+
+
+async def test_a_disk_that_fills_up_during_the_call_leaves_the_answer_on_the_error(
+    sqlite_engine: Engine, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the answer finds the disk full, the LLMError has it, the log its figures, and the row stays pending."""
+
+    def answer(visit: Visit) -> None:
+        fill_disk(sqlite_engine)
+        message = {"role": "assistant", "content": LONG}
+        visit.answer(ANSWER | {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
+
+    async with serve(answer):
+        with Session(sqlite_engine) as session, pytest.raises(LLMError, match="disk is full") as caught:
+            await ask(session)
+    assert caught.value.response is not None
+    assert (LONG, 0.25) == (caught.value.response.content, caught.value.response.cost_estimate)
+    assert f"llm_request id={caught.value.request_id} " in caplog.text
+    assert "tokens_used=8 cost_estimate=0.25" in caplog.text
+    assert (caught.value.request_id, "pending") == (only_row(sqlite_engine).id, only_row(sqlite_engine).status)
+
+
+async def test_after_a_full_disk_calls_are_recorded_again(sqlite_engine: Engine, serve: Serve) -> None:
+    """A row that found the disk full leaves no transaction behind: with room again, the next call is recorded."""
+    cap = writer_for(sqlite_engine).engine
+    fill_disk(sqlite_engine)
+    async with serve(lambda visit: visit.answer(ANSWER)):
+        with Session(sqlite_engine) as session:
+            with pytest.raises(LLMError, match="disk is full"):
+                await ask(session, question=LONG)
+            event.listen(cap, "checkout", lambda connection, *_: connection.execute("PRAGMA max_page_count=1000000"))
+            await ask(session, question=LONG)
+            draft(session)  # nobody holds the write lock
+    assert "completed" == only_row(sqlite_engine).status
+
+
+@PREPARED
+async def test_a_read_only_file_stops_the_call(
+    sqlite_engine: Engine, serve: Serve, prepare: Callable[[Session], None]
+) -> None:
+    """A database opened with `mode=ro` is an LLMError that says so, and nothing is sent."""
+    readonly = create_engine(f"sqlite:///file:{sqlite_engine.url.database}?mode=ro&uri=true")
+    async with serve(Held()) as server:
+        with Session(readonly) as session:
+            prepare(session)
+            with pytest.raises(LLMError, match=r"nothing was sent: .*readonly database") as caught:
+                await ask(session)
+    close(readonly)
+    assert ([], None) == (server.visits, caught.value.request_id)
+
+
+async def test_a_full_disk_takes_the_work_of_a_caller_whose_row_joins_it(sqlite_engine: Engine, serve: Serve) -> None:
+    """SQLite ends the whole transaction of a statement that finds it full: the caller's work is gone, and it is told.
+
+    What the caller writes itself would have met the same; nothing is sent.
+    """
+    async with serve(Held()) as server:
+        with Session(sqlite_engine) as session:
+            draft(session)
+            session.execute(text("PRAGMA max_page_count=1"))
+            with pytest.raises(LLMError, match=r"nothing was sent: .*disk is full"):
+                await ask(session, question=LONG)
+            session.commit()
+    assert ([], [], []) == (server.visits, titles(sqlite_engine), rows(sqlite_engine))

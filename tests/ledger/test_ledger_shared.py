@@ -1,0 +1,82 @@
+"""Several processes share one database: none meets a lock, no row is lost, and any of them may be the first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event, inspect
+
+from databases import apart
+from ledger.calls import rows
+from modules.infrastructure.database import Database
+from modules.shared_models import Base
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy import Engine
+
+HERE = Path(__file__).parent
+BACKEND = HERE.parents[1] / "backend"
+PROCESSES = 4
+CALLS = 50
+
+
+def test_processes_share_a_database(engine: Engine, tmp_path: Path) -> None:
+    """Four processes with fifty calls each leave two hundred completed rows, and no error reaches any of them."""
+    url = engine.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
+    command = [sys.executable, str(HERE / "many_calls.py")]
+    processes = [
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(PROCESSES)
+    ]
+    ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert [("", 0)] * PROCESSES == ends
+    assert ["completed"] * PROCESSES * CALLS == [row.status for row in rows(engine)]
+
+
+@contextmanager
+def met(parties: int) -> Generator[None]:
+    """Let so many makers of tables see that there are none before one of them makes any, if they can be let."""
+    meeting = threading.Barrier(parties)
+
+    def wait(*_: object, **__: object) -> None:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=0.5)  # those that make tables one after the other do not meet
+
+    event.listen(Base.metadata, "before_create", wait)
+    try:
+        yield
+    finally:
+        event.remove(Base.metadata, "before_create", wait)
+
+
+def first_session(url: str) -> None:
+    """Open a session as the first one of a process does, and close everything."""
+    database = Database(url)
+    try:
+        database.session().close()
+    finally:
+        database.engine.dispose()
+
+
+def test_processes_may_make_the_tables_at_the_same_time(engine: Engine) -> None:
+    """Two processes that both find no table when they start end up with one table, and neither fails."""
+    url = engine.url.render_as_string(hide_password=False)
+    with apart(engine.url) as connection:
+        connection.exec_driver_sql("DROP TABLE lessons")
+        connection.exec_driver_sql("DROP TABLE llm_requests")
+    with met(2), ThreadPoolExecutor(2) as threads:
+        makers = [threads.submit(first_session, url) for _ in range(2)]
+        errors = [maker.exception() for maker in makers]
+    assert [None, None] == errors
+    with apart(engine.url) as connection:
+        assert inspect(connection).has_table("llm_requests")
