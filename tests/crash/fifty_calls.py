@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import sys
-from concurrent.futures import Future
 from typing import Any
 from unittest import mock
 
@@ -19,7 +18,8 @@ from crash.script import IN_FLIGHT, MODEL
 from modules.llm_services import LLMError, LLMServicesProvider
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
-from modules.llm_services.writer import Write, Writer
+from modules.llm_services.writer import Writer
+from modules.llm_services.writes import Write, end
 
 STANDARD_OUTPUT = 1
 
@@ -77,12 +77,11 @@ def break_the_ledgers_word(late: int) -> None:
     """Let every write be reported at once, and done when `late` more have come."""
     submit, kept = Writer.submit, list[Write]()
 
-    def report_and_keep(writer: Writer, write: Write) -> Future[None]:
+    def report_and_keep(writer: Writer, write: Write) -> None:
         kept.append(Write(dict(write.row), write.changes, write.patience))
         if len(kept) > late:
             submit(writer, kept.pop(0))
-        write.done.set_result(None)
-        return write.done
+        end([write])
 
     mock.patch.object(Writer, "submit", report_and_keep).start()
 

@@ -20,6 +20,7 @@ OpenRouter:
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -104,7 +105,7 @@ HeaderValue = Annotated[str, AfterValidator(_header_value)]
 class LLMConfig(BaseModel):
     """What the providers need to know; holds keys, and shows none of them in its repr or its errors."""
 
-    model_config = ConfigDict(hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True)
 
     provider: LLMProviderType | None = Field(default=None, description="the default provider, None when none has a key")
     model: str | None = Field(default=None, description="the default model of `provider`")
@@ -146,15 +147,20 @@ def create_llm_config_from_env(
 
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
-    values: dict[str, object] = {
-        field: text for field, variable in VARIABLES.items() if (text := os.environ.get(variable, "").strip())
-    }
+    texts = tuple(os.environ.get(variable, "").strip() for variable in VARIABLES.values())
+    return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
+
+
+@lru_cache(maxsize=64)
+def _config(texts: tuple[str, ...], hint: str, model_override: str | None) -> LLMConfig:
+    """Make a configuration of the variables' `texts`; the same one for the same texts, for it is read at every call."""
+    values: dict[str, object] = {field: text for field, text in zip(VARIABLES, texts, strict=True) if text}
     values.setdefault("openrouter_base_url", OPENROUTER_BASE_URL)
     try:
         config = LLMConfig.model_validate(values)
     except ValidationError as error:
         raise ValueError(_malformed(error)) from None
-    provider = _default_provider(provider_override or os.environ.get("LLM_PROVIDER", "").strip(), config)
+    provider = _default_provider(hint, config)
     model = model_override or (DEFAULT_MODELS.get(provider) if provider else None)
     return config.model_copy(update={"provider": provider, "model": model})
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-    from .writer import Write, Writer
+    from .writer import Writer
+    from .writes import Write
 
 
 def joined(session: Session, bind: Engine | Connection, writer: Writer, write: Write) -> bool:

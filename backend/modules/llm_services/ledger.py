@@ -8,6 +8,7 @@ would otherwise wait for it (`joining`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -16,13 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .exceptions import LLMError
 from .joining import joined
-from .models import LLMRequestModel, new_request_id
+from .models import LLMRequestModel
+from .request_ids import new_request_id
 from .storable import cleaner
 from .types import RequestStatus
-from .writer import Write, writer_for
+from .writer import writer_for
+from .writes import Write
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
     from uuid import UUID
 
     from sqlalchemy import Table
@@ -82,27 +84,19 @@ class Ledger:
             bind = self._session.get_bind(LLMRequestModel)
             writer = writer_for(bind.engine)
             if not (bind.dialect.name == "sqlite" and joined(self._session, bind, writer, write)):
-                await _ended(writer.submit(write), entry)
-        except (SQLAlchemyError, RuntimeError) as error:  # RuntimeError: the process is ending, no thread takes work
+                writer.submit(write)
+                await write.ended()
+        except asyncio.CancelledError:
+            entry.is_open = entry.is_open or write.error is None
+            raise
+        except (
+            SQLAlchemyError,
+            sqlite3.Error,
+            RuntimeError,
+        ) as error:  # RuntimeError: the process is ending, no thread takes work
             cause = getattr(error, "orig", None) or error
             raise LLMError(f"the database did not take the row of this call: {cause}") from error
         entry.is_open = True
-
-
-async def _ended(write: Future[None], entry: Entry) -> None:
-    """Wait for `write` to end, also when cancelled meanwhile; the cancellation goes on then, whatever came of it."""
-    waiting = asyncio.wrap_future(write)
-    cancelled = None
-    while not waiting.done():
-        try:
-            await asyncio.wait({waiting})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is None:
-        waiting.result()
-        return
-    entry.is_open = entry.is_open or waiting.exception() is None
-    raise cancelled
 
 
 def _storable(columns: dict[str, Any]) -> dict[str, Any]:

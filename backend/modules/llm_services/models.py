@@ -11,19 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from modules.shared_models import Base, PostgresUUID
 
+from .request_ids import new_request_id
 from .types import LONGEST_MODEL_NAME, RequestStatus
-
-
-def new_request_id() -> uuid.UUID:
-    """Return a random id that SQLite keeps as text.
-
-    A column of type UUID has numeric affinity there: some three ids in a million, all digits or digits
-    around one `e`, would be stored as a float and lost.
-    """
-    request_id = uuid.uuid4()
-    while not set("abcdf") & set(request_id.hex):
-        request_id = uuid.uuid4()
-    return request_id
 
 
 class LLMRequestModel(Base):

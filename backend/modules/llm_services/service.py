@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from .config import DEFAULT_MODELS, create_llm_config_from_env
+from .config import create_llm_config_from_env
 from .exceptions import LLMError
 from .providers.factory import create_llm_provider
 from .reader import LLMRequestReader
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from .config import LLMConfig
     from .providers.base import LLMProvider
     from .reader import Sessions
     from .types import (
@@ -151,11 +149,6 @@ class LLMService(LLMRequestReader):
         del messages, model
         return 0.0
 
-    @cached_property
-    def _config(self) -> LLMConfig:
-        """The environment, read at the first call: a service that only reads rows needs no provider."""
-        return create_llm_config_from_env()
-
     def _select_provider(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`, the default one for None.
 
@@ -163,7 +156,7 @@ class LLMService(LLMRequestReader):
         provider is not configured.
         """
         if not model:
-            return self._ensure_provider(self._config.provider)
+            return self._ensure_provider(None)
         if model.startswith(OPENROUTER_PREFIX):
             return self._ensure_provider(LLMProviderType.OPENROUTER)
         if model not in MODEL_PROVIDER_MAP:
@@ -172,9 +165,9 @@ class LLMService(LLMRequestReader):
         return self._ensure_provider(MODEL_PROVIDER_MAP[model])
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
+        """Return the provider of a type, None for the default one; the environment is read when it is first needed."""
         provider = self._providers.get(provider_type)
         if provider is None:
-            default_model = DEFAULT_MODELS.get(provider_type) if provider_type else None
-            config = self._config.model_copy(update={"provider": provider_type, "model": default_model})
+            config = create_llm_config_from_env(provider_type)
             provider = self._providers[provider_type] = create_llm_provider(config, self._session)
         return provider

@@ -9,47 +9,31 @@ import threading
 import time
 import weakref
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from .sqlite_locks import is_locked, is_shared
+from .sqlite_locks import driver, is_locked, is_shared
 from .statements import Statements
+from .writes import end
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+    from .writes import Write
+
 LARGEST_BATCH: Final = 256
 LOCK_PAUSE_SECONDS: Final = 0.005
-RECONNECT_PAUSES_SECONDS: Final = (0.0, 0.2, 1.0, 2.0)
+RECONNECT_PAUSES_SECONDS: Final = (0.2, 1.0, 2.0)
 # How long PostgreSQL may wait for one locked row before the rows behind it get their turn.
 LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '100ms'"
 LOCK_NOT_AVAILABLE: Final = "55P03"
-
-
-@dataclass
-class Write:
-    """A row to insert, or one to settle: `changes` names the columns that settling writes."""
-
-    row: dict[str, Any]
-    changes: tuple[str, ...] = ()
-    patience: float = 30.0
-    done: Future[None] = field(default_factory=Future)
-    asked_at: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        """Mark the future running: a cancelled caller must not take its row back out of the queue."""
-        self.done.set_running_or_notify_cancel()
-
-    @property
-    def is_patient(self) -> bool:
-        """Whether there is time left to wait for a lock."""
-        return time.monotonic() < self.asked_at + self.patience
 
 
 class Writer:
@@ -62,6 +46,8 @@ class Writer:
         to close, so it is kept.
         """
         self.engine = _derived(engine)
+        if engine.dialect.name == "sqlite":
+            event.listen(self.engine.pool, "connect", _impatient)
         # For callers' threads, which look at locks: a connection of SQLite may belong to the thread that made it.
         self.looking = _derived(engine)
         self.statements = statements
@@ -71,6 +57,7 @@ class Writer:
         self.writing = threading.Lock()
         self._shared = threading.local()
         self._queue: deque[Write] = deque()
+        self._is_called = False  # whether the thread is to look at the queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="llm-ledger")
 
     @cached_property
@@ -85,11 +72,17 @@ class Writer:
         connection: Connection = self._shared.connection
         return connection
 
-    def submit(self, write: Write) -> Future[None]:
-        """Queue `write`; its future ends when the row is committed."""
+    def submit(self, write: Write) -> None:
+        """Queue `write`, which ends when its row is committed; raises RuntimeError when the process is ending."""
         self._queue.append(write)
-        self._thread.submit(self._drain)
-        return write.done
+        if not self._is_called:
+            self._is_called = True
+            try:
+                self._thread.submit(self._drain)
+            except RuntimeError:
+                self._is_called = False
+                self._queue.remove(write)
+                raise
 
     def close(self) -> None:
         """Write what is queued, then close the connections."""
@@ -107,18 +100,17 @@ class Writer:
         self.looking.dispose()
 
     def _drain(self) -> None:
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH))]
-        if batch:
+        self._is_called = False  # before the queue is read: who comes after that calls again
+        while batch := [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH))]:
             self._write(batch)
 
     def _write(self, batch: Sequence[Write]) -> None:
         try:
             self._commit(batch)
-        except Exception as error:  # noqa: BLE001 - raised again by whoever waits for the futures
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
             self._failed(batch, error)
         else:
-            for write in batch:
-                write.done.set_result(None)
+            end(batch)
 
     def _failed(self, batch: Sequence[Write], error: Exception) -> None:
         """Let a row that cannot be written fail alone, and one that is locked wait behind the others."""
@@ -126,20 +118,19 @@ class Writer:
             for write in batch:
                 self._write([write])
         elif _is_row_lock(error) and batch[0].is_patient:
-            self.submit(batch[0])
+            self._queue.append(batch[0])
         else:
-            for write in batch:
-                write.done.set_exception(error)
+            end(batch, error)
 
     def _commit(self, batch: Sequence[Write]) -> None:
-        for last, pause in enumerate(RECONNECT_PAUSES_SECONDS, 1 - len(RECONNECT_PAUSES_SECONDS)):
-            time.sleep(pause)
+        for pause in (*RECONNECT_PAUSES_SECONDS, None):
             try:
                 with self._transaction(batch) as connection:
                     self.run(connection, batch)
             except DBAPIError as error:
-                if last == 0 or not _is_disconnect(error):
+                if pause is None or not _is_disconnect(error):
                     raise
+                time.sleep(pause)
             else:
                 return
 
@@ -174,16 +165,20 @@ class Writer:
         """Hold SQLite's write lock, and `writing` with it; while waiting for it, hold nothing."""
         while True:
             with self.writing, self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA busy_timeout=0")
                 try:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                except DBAPIError as error:
+                    driver(connection).execute("BEGIN IMMEDIATE")
+                except sqlite3.Error as error:
                     if not is_locked(error) or not any(write.is_patient for write in batch):
                         raise
                 else:
                     yield connection
                     return
             time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def _impatient(connection: DBAPIConnection, _record: object) -> None:
+    """Let SQLite say at once that another holds its lock: the ledger's thread waits for it without holding anything."""
+    connection.execute("PRAGMA busy_timeout=0")
 
 
 def _derived(engine: Engine) -> Engine:
