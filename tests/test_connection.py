@@ -127,7 +127,8 @@ async def test_the_application_is_named_where_it_is_configured(session: Session)
     completion = {"choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
     async with serving(lambda visit: visit.answer(completion)) as server:
         asked = provider(session, server.base_url)
-        asked.config.openrouter_app_url, asked.config.openrouter_app_title = "https://example.org", "Example"
+        named = {"openrouter_app_url": "https://example.org", "openrouter_app_title": "Example"}
+        asked.config = asked.config.model_copy(update=named)
         await asked.generate_response(MESSAGES, model=MODEL)
     head = server.visits[0].head.lower()
     assert "http-referer: https://example.org" in head
