@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from ..exceptions import LLMError, LLMTimeoutError
 from ..redaction import redact
-from .lenient import well_formed
+from .lenient import is_well_formed, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -111,7 +110,8 @@ def _words(error: Exception) -> str:
 
 def _decoded(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON the server sent
     try:
-        return well_formed(response.json())
+        value = response.json()
+        return value if is_well_formed(response.content) else well_formed(value)
     except (ValueError, RecursionError):
         return response.content.decode("utf-8", "replace")
 
@@ -151,8 +151,6 @@ async def _lifetime(
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
     client = make(
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
         event_hooks={"response": [_note]},
     )
     try:

@@ -12,6 +12,8 @@ from typing import Any, Final
 from ..types import DEEPEST_JSON
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
+# Bytes that JSON needs for a surrogate, alone or in a pair, a number that is none, or one too large for a float.
+ODD_JSON: Final = re.compile(rb"\x00|\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -58,6 +60,13 @@ def moment(value: object) -> datetime | None:
     if seconds is None or not CENTURY[0] <= seconds < CENTURY[1]:
         return None
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def is_well_formed(json_text: object) -> bool:
+    """Say whether JSON can be sent on as it is decoded, as nearly all can; False where `well_formed` has to look."""
+    if not isinstance(json_text, bytes) or json_text.count(b"{") + json_text.count(b"[") > DEEPEST_JSON:
+        return False
+    return not ODD_JSON.search(json_text)
 
 
 def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out

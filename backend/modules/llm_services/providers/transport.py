@@ -7,6 +7,7 @@ httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the r
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -81,8 +82,47 @@ class _Body(httpx.AsyncByteStream):
             await self._body.aclose()
 
 
+class _NoCookies(httpx.Cookies):
+    """A jar that takes nothing: what a server sets for one caller is not sent for another."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them."""
+
+
+_parsed: Final = cache(httpx.URL)
+
+
 class Client(httpx.AsyncClient):
-    """httpx's client, on this transport, with the environment's proxies as httpx reads them."""
+    """httpx's client, on this transport, with the environment's proxies as httpx reads them.
+
+    It sends a request as it is given. What httpx's own client does around that (cookies, redirects, authentication,
+    merging of URLs) is half the CPU of a call, and none of it is wanted here.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Take httpx's options."""
+        super().__init__(**options)
+        self._cookies = _NoCookies()
+        self._own_headers = dict(self.headers)
+
+    async def request(self, method: str, url: httpx.URL | str, **parts: Any) -> httpx.Response:
+        """Send `json` with `headers` within `timeout`; response hooks run before the body is read."""
+        request = httpx.Request(
+            method,
+            _parsed(str(url)),
+            headers=self._own_headers | parts["headers"],
+            json=parts["json"],
+            extensions=parts["extensions"] | {"timeout": parts["timeout"].as_dict()},
+        )
+        response = await self._send_single_request(request)
+        try:
+            for hook in self.event_hooks["response"]:
+                await hook(response)
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
 
     def _init_transport(self, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
         return Transport(**options)
