@@ -51,7 +51,8 @@ DOCUMENT = Column("document", JSON)
 )
 def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
     """Text is cut and cleaned, a number that does not fit is None, JSON is cleaned all through."""
-    assert stored == storable(column, value)
+    found = storable(column, value)
+    assert stored == (json.loads(found) if column is DOCUMENT and found else found)
 
 
 def test_a_number_too_large_for_a_float_is_none() -> None:
@@ -87,10 +88,10 @@ def levels(value: object) -> Iterator[object]:
 def test_what_nests_too_deep_is_kept_as_text() -> None:
     """JSON that has to be cleaned goes on as text below a hundred levels, nothing lost."""
     deep = cast("Any", json.loads("[" * 500 + "NaN" + "]" * 500))
-    *lists, innermost = levels(storable_json(deep))
+    *lists, innermost = levels(json.loads(storable_json(deep) or ""))
     assert (101, "[" * 399 + "NaN" + "]" * 399) == (len(lists), innermost)
 
 
 def test_an_object_of_another_kind_is_kept_as_text() -> None:
     """What JSON has no form for is stored as its string."""
-    assert {"at": "2026-01-02 00:00:00"} == storable_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object
+    assert '{"at": "2026-01-02 00:00:00"}' == storable_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy import JSON, Column, Connection, MetaData, Table, TypeDecorator, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .models import LLMRequestModel
@@ -13,9 +13,32 @@ from .models import LLMRequestModel
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlalchemy import Dialect
     from sqlalchemy.sql import Executable
 
-TABLE: Final = cast("Table", LLMRequestModel.__table__)
+
+class EncodedJSON(TypeDecorator[str]):
+    """A JSON column whose values come encoded: once, by the caller's thread and not by the ledger's."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Leave the text to the driver as it is."""
+
+
+def _encoded(table: Table) -> Table:
+    """Return `table` as the ledger's statements know it."""
+    columns = (
+        Column(
+            column.name, EncodedJSON() if isinstance(column.type, JSON) else column.type, primary_key=column.primary_key
+        )
+        for column in table.columns
+    )
+    return Table(table.name, MetaData(), *columns)
+
+
+TABLE: Final = _encoded(cast("Table", LLMRequestModel.__table__))
 INSERTS: Final[dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,

@@ -27,8 +27,8 @@ REPLACEMENT = "\ufffd"
 def cleaner(column: Column[Any]) -> Cleaner:
     """Return what makes a value one that `column` can hold.
 
-    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC; a number
-    that the column cannot hold becomes None.
+    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC, JSON is encoded;
+    a number that the column cannot hold becomes None.
     """
     match column.type:
         case JSON():
@@ -73,13 +73,15 @@ def storable_text(text: str) -> str:
     return UNSTORABLE.sub(REPLACEMENT, str(text))
 
 
-def storable_json(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return `value` as JSON that every database takes."""
+def storable_json(value: Any) -> str | None:  # noqa: ANN401 - whatever was asked or answered
+    """Return `value` encoded as JSON that every database takes; None for None, which is NULL."""
+    if value is None:
+        return None
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return _cleaned(value, 0)
-    return _cleaned(value, 0) if SUSPICIOUS.search(text) else value
+        return json.dumps(_cleaned(value, 0))
+    return json.dumps(_cleaned(value, 0)) if SUSPICIOUS.search(text) else text
 
 
 def _cleaned(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out
