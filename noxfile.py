@@ -37,6 +37,13 @@ def record(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what a call costs beside other clients, and write docs/benchmarks.md; needs PyPI."""
+    install(session, "bench", "-e", ".[cli,postgres]")
+    session.run("python", "tests/benchmarks/run.py", *session.posargs, env={"PYTHONPATH": "backend:tests"})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Ask a model what is given after `--`, and show the row that the call wrote."""
     session.install("-e", ".[cli]")

@@ -1,0 +1,20 @@
+"""httpx by itself: one client, a pool that does not queue, nothing recorded."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+
+def caller(model: str, question: str) -> Callable[[], Awaitable[object]]:
+    """Return a call that posts a question and decodes the answer."""
+    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=60)
+    url = os.environ["OPENROUTER_BASE_URL"] + "/chat/completions"
+    headers = {"Authorization": "Bearer " + os.environ["OPENROUTER_API_KEY"]}
+    body = {"model": model, "messages": [{"role": "user", "content": question}], "temperature": 0.7}
+
+    async def call() -> object:
+        response = await client.post(url, json=body, headers=headers)
+        return response.json()["usage"]["cost"]
+
+    return call

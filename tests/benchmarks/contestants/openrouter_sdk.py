@@ -1,0 +1,16 @@
+"""OpenRouter's official SDK."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from openrouter import OpenRouter
+
+
+def caller(model: str, question: str) -> Callable[[], Awaitable[object]]:
+    """Return a chat request."""
+    client = OpenRouter(api_key=os.environ["OPENROUTER_API_KEY"], server_url=os.environ["OPENROUTER_BASE_URL"])
+
+    async def call() -> object:
+        return await client.chat.send_async(model=model, messages=[{"role": "user", "content": question}])
+
+    return call

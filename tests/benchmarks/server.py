@@ -1,0 +1,85 @@
+"""The other side of the benchmark: answers every request with one completion, as cheaply as asyncio can."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Final
+
+QUESTION: Final = "What is the capital of France? " * 4
+BODY: Final = json.dumps(
+    {
+        "id": "gen-1760000000-benchmark",
+        "object": "chat.completion",
+        "created": 1_760_000_000,
+        "model": "author/model",
+        "provider": "Benchmark",
+        "system_fingerprint": None,
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "native_finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Paris is the capital of France. " * 8, "refusal": None},
+            }
+        ],
+        "usage": {
+            "prompt_tokens": 13,
+            "completion_tokens": 21,
+            "total_tokens": 34,
+            "cost": 0.000194,
+            "is_byok": False,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+).encode()
+HEAD: Final = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-generation-id: gen-1760000000-benchmark\r\n"
+ANSWER: Final = f"{HEAD}content-length: {len(BODY)}\r\n\r\n".encode() + BODY
+END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+class Answering(asyncio.Protocol):
+    """One connection: each request that is complete is answered after `delay` seconds."""
+
+    def __init__(self, delay: float) -> None:
+        """Expect a request."""
+        self._delay = delay
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is complete."""
+        self._received += data
+        while (end := self._received.find(END_OF_HEAD)) >= 0:
+            length = self._received[:end].lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+            size = end + len(END_OF_HEAD) + int(length)
+            if len(self._received) < size:
+                return
+            del self._received[:size]
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._answer)
+            else:
+                self._answer()
+
+    def _answer(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(ANSWER)
+
+
+async def main(delay: float) -> None:
+    """Print the port, and answer until killed."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Answering(delay), "127.0.0.1", 0, backlog=4096)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(float(sys.argv[1])))
