@@ -38,6 +38,12 @@ def figure(results: Results, name: str, order: Round, what: str = "cpu_ms") -> f
     return median(each[what] for each in played) if played else None
 
 
+def least(results: Results, name: str, order: Round, what: str) -> float | None:
+    """Return the smallest of what a contestant's rounds took; None when it played none."""
+    played = results["rounds"].get(name, {}).get(order.key, [])
+    return min((each[what] for each in played), default=None)
+
+
 def spread(results: Results, name: str, order: Round) -> str:
     """Return the median CPU in ms, with the lowest and the highest; a dash for a round that was not played."""
     played = [each["cpu_ms"] for each in results["rounds"].get(name, {}).get(order.key, [])]
@@ -90,7 +96,8 @@ def _against_others(results: Results) -> list[Target]:
 
 def _of_our_own(results: Results) -> list[Target]:
     at = {calls: figure(results, OURS, Round(calls)) for calls in (64, 1000)}
-    slow = [figure(results, OURS, Round(calls, delay=SLOW_SECONDS), "peak_kb") for calls in (1, 1000)]
+    # A peak stays: only the first repetition's round of one call came before that of a thousand.
+    slow = [least(results, OURS, Round(calls, delay=SLOW_SECONDS), "peak_kb") for calls in (1, 1000)]
     memory = (slow[1] - slow[0]) / 1000 if slow[0] is not None and slow[1] is not None else None
     per_second = figure(results, POSTGRES, Round(256), "per_second")
     return [

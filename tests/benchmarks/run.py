@@ -114,7 +114,7 @@ def variables(contestant: Contestant, base_url: str, folder: Path, postgres: URL
 def serve(delay: float, stack: ExitStack) -> str:
     """Start the server, and return its base URL."""
     command = [sys.executable, str(HERE / "server.py"), str(delay)]
-    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     stack.callback(process.wait)
     stack.callback(process.kill)
     assert process.stdout
@@ -124,11 +124,11 @@ def serve(delay: float, stack: ExitStack) -> str:
 def calls_of(order: Round, *, quick: bool) -> int:
     """Return how many calls make a round: enough that the pools are in step, few enough for the slowest."""
     if order.size > USUAL_SIZE:
-        calls = max(order.in_flight, 64)
+        calls = 2 * order.in_flight
     elif order.in_flight == 1:
-        calls = 20 if order.delay else 300
+        calls = 20 if order.delay else 400
     else:
-        calls = max(2 * order.in_flight, min(10 * order.in_flight, 1024))
+        calls = max(2 * order.in_flight, 1280)
     return max(order.in_flight, calls // 4) if quick else calls
 
 
@@ -145,11 +145,11 @@ def imports(contestants: list[Contestant], postgres: URL, folder: Path, times: i
     ours = contestants[0]
     statements |= {"ours": (ours, ours.imports), "httpx, pydantic and SQLAlchemy": (ours, IMPORTS_ALONE)}
     found: dict[str, list[float]] = {name: [] for name in statements}
-    for _ in range(times):
+    for _ in range(1 + times):
         for name, (each, statement) in statements.items():
             environment = variables(each, NOWHERE, folder, postgres)
             found[name].append(seconds(environment_of(each), statement, environment))
-    return {name: median(each) for name, each in found.items()}
+    return {name: median(each[1:]) for name, each in found.items()}  # the first reads from the disk, and compiles
 
 
 def prepared(contestants: list[Contestant], progress: Progress) -> dict[str, str]:
@@ -170,6 +170,8 @@ def play(players: list[Player], repetitions: int, progress: Progress, *, quick: 
     failed: dict[str, str] = {}
     for order, player in progress.track(turns, description="rounds"):
         if player.contestant.name not in failed:
+            if not console.is_terminal:
+                console.print(f"{order.key}: {player.contestant.name}")
             try:
                 player.play(order, calls_of(order, quick=quick))
             except (RuntimeError, OSError) as error:

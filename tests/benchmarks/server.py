@@ -73,12 +73,13 @@ class Answering(asyncio.Protocol):
 
 
 async def main(delay: float) -> None:
-    """Print the port, and answer until killed."""
+    """Print the port, and answer until killed, or until standard input ends with the benchmark's process."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Answering(delay), "127.0.0.1", 0, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    await server.serve_forever()
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
 
 
 if __name__ == "__main__":
