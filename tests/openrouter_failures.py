@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.http import Exchange
 from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMCall, LLMMessage, LLMProviderType, MessageRole
+from modules.llm_services.providers.values import LLMCall
+from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 
 if TYPE_CHECKING:
     from modules.llm_services.exceptions import LLMError

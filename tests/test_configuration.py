@@ -6,8 +6,8 @@ import pytest
 
 from modules.llm_services.config import (
     OPENROUTER_BASE_URL,
-    PROVIDER_VARIABLES,
-    VARIABLES,
+    TO_SET,
+    VARIABLE_NAMES,
     LLMConfig,
     create_llm_config_from_env,
 )
@@ -18,7 +18,7 @@ KEY = "sk-or-v1-configuration-test"
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LLM_PROVIDER", *VARIABLES.values()):
+    for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,7 +46,7 @@ def test_a_key_chooses_openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.parametrize("name", VARIABLES.values())
+@pytest.mark.parametrize("name", VARIABLE_NAMES)
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A variable of nothing but spaces is one that is not set."""
     defaults = create_llm_config_from_env()
@@ -132,7 +132,7 @@ def test_a_provider_that_is_not_configured_says_what_to_set(provider: LLMProvide
     """validate_config names the variables of a provider that cannot be called."""
     with pytest.raises(ValueError, match=f"^{provider} ") as caught:
         LLMConfig(provider=provider).validate_config()
-    for variable in PROVIDER_VARIABLES[provider]:
+    for variable in TO_SET[provider]:
         assert variable in str(caught.value)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modules.llm_services.providers.openrouter_messages import ToolTurns
+from modules.llm_services.providers.conversation import ToolTurns
 from modules.llm_services.types import LLMMessage, MessageRole
 
 URL = "https://example.org/a.png"

@@ -8,7 +8,7 @@ import pytest
 
 from modules.llm_services import exceptions
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.types import LLMCall
+from modules.llm_services.providers.values import LLMCall
 from openrouter_failures import CALL, UPSTREAM, error, failure
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 import stand_in
 from databases import apart
 from modules.llm_services import LLMError
-from modules.llm_services.config import VARIABLES
+from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.http import Exchange
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -46,7 +46,7 @@ def books() -> Iterator[httpx.Client]:
 @pytest.fixture(autouse=True)
 def _openrouter(monkeypatch: pytest.MonkeyPatch, books: httpx.Client) -> None:
     """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in (*VARIABLES.values(), "LLM_PROVIDER"):
+    for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENROUTER_BASE_URL", str(books.base_url))

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.http import Exchange
 from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import Answer, LLMCall, LLMMessage, LLMProviderType, MessageRole, ToolCall, Usage
+from modules.llm_services.providers.values import Answer, LLMCall
+from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolCall, Usage
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.providers.openrouter_options import KNOWN_OPTIONS, read_options
-from modules.llm_services.types import LLMCall, LLMMessage, LLMProviderType, MessageRole
+from modules.llm_services.providers.openrouter_options import OpenRouterOptions
+from modules.llm_services.providers.values import LLMCall
+from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 PLAIN = {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}
@@ -55,7 +56,7 @@ def test_an_option_is_sent_as_it_is(provider: OpenRouterProvider, options: dict[
     assert PLAIN | options == provider.render(call(**options))
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN_OPTIONS))
+@pytest.mark.parametrize("name", sorted(OpenRouterOptions.model_fields))
 def test_none_is_not_sent(provider: OpenRouterProvider, name: str) -> None:
     """An option given as None is left off the wire, which refuses null for most."""
     assert PLAIN == provider.render(call(**{name: None}))
@@ -82,7 +83,7 @@ def test_none_is_not_sent(provider: OpenRouterProvider, name: str) -> None:
 def test_a_wrong_type_is_refused_by_name(options: dict[str, Any], named: str) -> None:
     """A type that the wire cannot take, and a key of `provider` that it does not know, is a ValueError naming it."""
     with pytest.raises(ValueError, match=f"^option {named}"):
-        read_options(options)
+        OpenRouterOptions.read(options)
 
 
 def test_what_is_newer_than_we_are_goes_through_extra_body(provider: OpenRouterProvider) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from modules.llm_services.config import PROVIDER_VARIABLES, VARIABLES
+from modules.llm_services.config import TO_SET, VARIABLE_NAMES
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.providers.openrouter import wire_model
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -17,7 +17,7 @@ MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LLM_PROVIDER", *VARIABLES.values()):
+    for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -76,7 +76,7 @@ async def test_openrouter_without_a_key_says_what_to_set(model: str) -> None:
 @pytest.mark.parametrize("model", MODEL_PROVIDER_MAP)
 async def test_a_known_model_without_its_provider_says_what_to_set(model: str) -> None:
     """A model of a provider that is not there is a RuntimeError that names that provider's variables."""
-    with pytest.raises(RuntimeError, match=PROVIDER_VARIABLES[MODEL_PROVIDER_MAP[model]][0]):
+    with pytest.raises(RuntimeError, match=TO_SET[MODEL_PROVIDER_MAP[model]].split()[0]):
         await llm_services_provider(Session()).generate_response(MESSAGES, model=model)
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.providers.structured import instruction, validated
-from modules.llm_services.types import Answer, Usage
+from modules.llm_services.providers.values import Answer
+from modules.llm_services.types import Usage
 
 PARIS = '{"name": "Paris", "population": 2100000}'
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modules.llm_services.providers.openrouter_messages import ToolTurns
+from modules.llm_services.providers.conversation import ToolTurns
 from modules.llm_services.types import LLMMessage, MessageRole
 
 QUESTION = LLMMessage(role=MessageRole.USER, content="What is the weather?")

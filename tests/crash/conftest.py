@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from modules.llm_services.config import VARIABLES
+from modules.llm_services.config import VARIABLE_NAMES
 
 
 @pytest.fixture(autouse=True)
 def _openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a developer's own settings away; a test says where OpenRouter is."""
-    for variable in (*VARIABLES.values(), "LLM_PROVIDER"):
+    for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-crash")
     monkeypatch.setenv("MAX_RETRIES", "0")

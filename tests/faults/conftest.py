@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stand_in
-from modules.llm_services.config import VARIABLES
+from modules.llm_services.config import VARIABLE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def stand_in_url() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
     """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in (*VARIABLES.values(), "LLM_PROVIDER"):
+    for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-faults")
     monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)

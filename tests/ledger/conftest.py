@@ -12,7 +12,7 @@ import pytest
 import stand_in
 from ledger.calls import Lesson
 from ledger.outages import Pauses
-from modules.llm_services.config import VARIABLES
+from modules.llm_services.config import VARIABLE_NAMES
 from wire import serving
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def stand_in_url() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
     """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in (*VARIABLES.values(), "LLM_PROVIDER"):
+    for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-ledger")
     monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)

@@ -15,7 +15,8 @@ from modules.llm_services.exceptions import LLMError, LLMValidationError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.providers.structured import validated
-from modules.llm_services.types import Answer, LLMMessage, LLMProviderType, MessageRole, ToolDefinition
+from modules.llm_services.providers.values import Answer
+from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
 from properties.mutations import CHARSETS, ODD_CHARSETS
 from properties.shapes import CALL, completion
 from wire import Visit, serving

@@ -1,105 +1,77 @@
 """Configuration: one value, and the one function that reads it from the environment.
 
-General settings, blank meaning unset:
-
-    LLM_PROVIDER        the default provider: openrouter, openai, anthropic, azure_openai (or azure), bedrock,
-                        gemini (or google); claude is anthropic. Unset: the first one that has a key.
-    TEMPERATURE         sampling temperature, 0 to 2; 0.7
-    MAX_OUTPUT_TOKENS   cap on the tokens of an answer; unset: none is sent
-    REQUEST_TIMEOUT     seconds for one attempt, in all; 180
-    MAX_RETRIES         attempts beyond the first; 3. 0: one attempt
-
-OpenRouter:
-
-    OPENROUTER_API_KEY    the key (https://openrouter.ai/settings/keys); enables the provider
-    OPENROUTER_BASE_URL   https://openrouter.ai/api/v1; plain http only to this machine
-    OPENROUTER_APP_URL    sent as HTTP-Referer when set
-    OPENROUTER_APP_TITLE  sent as X-Title when set
+Each field of `LLMConfig` says what it means; `VARIABLES` says which environment variables it is read from, blank
+meaning unset. LLM_PROVIDER names the default provider; unset, it is the first one that has a key.
 """
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
-from ipaddress import ip_address
-from typing import Annotated, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .settings import ApiKey, BaseUrl, HeaderValue, ModelName
 from .types import LLMProviderType
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
+OPENROUTER_MODEL: Final = "openrouter/anthropic/claude-3-opus"
 
-VARIABLES: Final = {
-    "temperature": "TEMPERATURE",
-    "max_output_tokens": "MAX_OUTPUT_TOKENS",
-    "request_timeout": "REQUEST_TIMEOUT",
-    "max_retries": "MAX_RETRIES",
-    "openrouter_api_key": "OPENROUTER_API_KEY",
-    "openrouter_base_url": "OPENROUTER_BASE_URL",
-    "openrouter_app_url": "OPENROUTER_APP_URL",
-    "openrouter_app_title": "OPENROUTER_APP_TITLE",
+# The first that is set counts.
+VARIABLES: Final[dict[str, tuple[str, ...]]] = {
+    "temperature": ("TEMPERATURE",),
+    "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
+    "request_timeout": ("REQUEST_TIMEOUT",),
+    "max_retries": ("MAX_RETRIES",),
+    "openai_api_key": ("OPENAI_API_KEY",),
+    "openai_model": ("OPENAI_MODEL",),
+    "openai_base_url": ("OPENAI_BASE_URL",),
+    "azure_openai_api_key": ("AZURE_OPENAI_API_KEY",),
+    "azure_openai_endpoint": ("AZURE_OPENAI_ENDPOINT",),
+    "gemini_api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "gemini_model": ("GEMINI_MODEL",),
+    "gemini_base_url": ("GEMINI_API_BASE_URL",),
+    "gemini_tts_model": ("GEMINI_TTS_MODEL",),
+    "anthropic_api_key": ("ANTHROPIC_API_KEY",),
+    "anthropic_model": ("ANTHROPIC_MODEL",),
+    "anthropic_base_url": ("ANTHROPIC_BASE_URL",),
+    "claude_provider": ("CLAUDE_PROVIDER",),
+    "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
+    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
+    "aws_session_token": ("AWS_SESSION_TOKEN",),
+    "aws_profile": ("AWS_PROFILE",),
+    "aws_region": ("AWS_REGION",),
+    "bedrock_model_id": ("BEDROCK_MODEL_ID",),
+    "bedrock_base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+    "openrouter_api_key": ("OPENROUTER_API_KEY",),
+    "openrouter_base_url": ("OPENROUTER_BASE_URL",),
+    "openrouter_app_url": ("OPENROUTER_APP_URL",),
+    "openrouter_app_title": ("OPENROUTER_APP_TITLE",),
+    "image_model": ("IMAGE_MODEL",),
+    "image_quality": ("IMAGE_QUALITY",),
+    "audio_model": ("AUDIO_MODEL",),
 }
 
-# What each provider is configured by: the variables that a caller is told to set.
-PROVIDER_VARIABLES: Final = {
-    LLMProviderType.AZURE_OPENAI: ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
-    LLMProviderType.GEMINI: ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    LLMProviderType.OPENAI: ("OPENAI_API_KEY",),
-    LLMProviderType.ANTHROPIC: ("ANTHROPIC_API_KEY",),
-    LLMProviderType.BEDROCK: ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION"),
-    LLMProviderType.OPENROUTER: ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"),
-}
+VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for names in VARIABLES.values() for name in names))
 
-DEFAULT_MODELS: Final = {LLMProviderType.OPENROUTER: "openrouter/anthropic/claude-3-opus"}
+# What a caller is told to set, in the order in which a default provider is looked for.
+TO_SET: Final = {
+    LLMProviderType.AZURE_OPENAI: "AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT",
+    LLMProviderType.GEMINI: "GEMINI_API_KEY or GOOGLE_API_KEY",
+    LLMProviderType.OPENAI: "OPENAI_API_KEY",
+    LLMProviderType.ANTHROPIC: "ANTHROPIC_API_KEY",
+    LLMProviderType.BEDROCK: (
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or CLAUDE_PROVIDER=bedrock where a role signs"
+    ),
+    LLMProviderType.OPENROUTER: "OPENROUTER_API_KEY and OPENROUTER_BASE_URL (the URL only where it is another)",
+}
 
 PROVIDER_ALIASES: Final = {
     "azure": LLMProviderType.AZURE_OPENAI,
     "claude": LLMProviderType.ANTHROPIC,
     "google": LLMProviderType.GEMINI,
 }
-
-
-def _header_value(text: str) -> str:
-    if not text.isascii() or not text.isprintable():
-        raise ValueError("must be printable ASCII: it travels in an HTTP header")
-    return text
-
-
-def _api_key(text: str) -> str:
-    if " " in text:
-        raise ValueError("must not contain spaces")
-    return _header_value(text)
-
-
-def _base_url(text: str) -> str:
-    message = "must be an http(s) URL with a host and without user, query or fragment"
-    try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(message) from error
-    plain = parts.scheme in {"http", "https"} and host and not (parts.username or parts.query or parts.fragment)
-    if not plain or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(message)
-    if parts.scheme == "http" and not _is_loopback(host or ""):
-        raise ValueError("must be https: a key is not sent in the clear to another machine")
-    return text.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-ApiKey = Annotated[str, AfterValidator(_api_key)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
 
 
 class LLMConfig(BaseModel):
@@ -109,35 +81,76 @@ class LLMConfig(BaseModel):
 
     provider: LLMProviderType | None = Field(default=None, description="the default provider, None when none has a key")
     model: str | None = Field(default=None, description="the default model of `provider`")
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    max_output_tokens: int | None = Field(default=None, gt=0)
+    temperature: float = Field(default=0.7, ge=0, le=2, description="sampling temperature")
+    max_output_tokens: int | None = Field(default=None, gt=0, description="cap on an answer; None: none is sent")
     request_timeout: float = Field(
         default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
-    openrouter_api_key: ApiKey | None = Field(default=None, repr=False)
-    openrouter_base_url: BaseUrl | None = Field(default=None)
-    openrouter_app_url: HeaderValue | None = Field(default=None)
-    openrouter_app_title: HeaderValue | None = Field(default=None)
+    openai_api_key: ApiKey | None = Field(default=None, repr=False)
+    openai_model: ModelName = "gpt-5"
+    openai_base_url: BaseUrl = "https://api.openai.com/v1"
+    azure_openai_api_key: ApiKey | None = Field(default=None, repr=False)
+    azure_openai_endpoint: BaseUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
+    gemini_api_key: ApiKey | None = Field(default=None, repr=False)
+    gemini_model: ModelName = "gemini-2.5-flash"
+    gemini_base_url: BaseUrl = "https://generativelanguage.googleapis.com/v1beta"
+    gemini_tts_model: ModelName = "gemini-2.5-flash-preview-tts"
+    anthropic_api_key: ApiKey | None = Field(default=None, repr=False)
+    anthropic_model: ModelName = Field(default="claude-haiku-4-5", description="of Anthropic, and of Bedrock")
+    anthropic_base_url: BaseUrl = "https://api.anthropic.com"
+    claude_provider: Literal["anthropic", "bedrock"] = Field(
+        default="anthropic", description="who serves Claude models"
+    )
+    aws_access_key_id: ApiKey | None = Field(default=None, repr=False)
+    aws_secret_access_key: ApiKey | None = Field(default=None, repr=False)
+    aws_session_token: ApiKey | None = Field(default=None, repr=False)
+    aws_profile: str | None = Field(default=None, description="of the AWS configuration files")
+    aws_region: HeaderValue = "us-west-2"
+    bedrock_model_id: ModelName | None = Field(default=None, description="Bedrock's default model, by its id there")
+    bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of `aws_region`")
+    openrouter_api_key: ApiKey | None = Field(
+        default=None, repr=False, description="https://openrouter.ai/settings/keys"
+    )
+    openrouter_base_url: BaseUrl | None = Field(default=None, description=f"{OPENROUTER_BASE_URL} from the environment")
+    openrouter_app_url: HeaderValue | None = Field(default=None, description="sent as HTTP-Referer")
+    openrouter_app_title: HeaderValue | None = Field(default=None, description="sent as X-Title")
+    image_model: ModelName = "dall-e-3"
+    image_quality: str = "standard"
+    audio_model: ModelName | None = Field(default=None, description="None: OpenAI speaks with tts-1")
 
     def is_configured(self, provider: LLMProviderType) -> bool:
         """Say whether `provider` has what it needs to be called."""
-        return bool(provider is LLMProviderType.OPENROUTER and self.openrouter_api_key)
+        match provider:
+            case LLMProviderType.AZURE_OPENAI:
+                return bool(self.azure_openai_api_key and self.azure_openai_endpoint)
+            case LLMProviderType.BEDROCK:
+                has_key = self.aws_access_key_id and self.aws_secret_access_key
+                return bool(has_key or self.aws_profile or self.claude_provider == "bedrock")
+            case _:
+                return bool(getattr(self, f"{provider}_api_key"))
+
+    def default_model(self, provider: LLMProviderType) -> str:
+        """Return the model that `provider` is asked for where nobody names one."""
+        models = {
+            LLMProviderType.GEMINI: self.gemini_model,
+            LLMProviderType.ANTHROPIC: self.anthropic_model,
+            LLMProviderType.BEDROCK: self.bedrock_model_id or self.anthropic_model,
+            LLMProviderType.OPENROUTER: OPENROUTER_MODEL,
+        }
+        return models.get(provider, self.openai_model)
+
+    def speech_model(self, provider: LLMProviderType) -> str:
+        """Return the model that speaks for `provider`."""
+        return self.gemini_tts_model if provider is LLMProviderType.GEMINI else self.audio_model or "tts-1"
 
     def validate_config(self) -> LLMProviderType:
         """Return the default provider; raises ValueError, naming the variables to set, when it cannot be called."""
         if self.provider is None:
-            raise ValueError(f"no LLM provider is configured: set {PROVIDER_VARIABLES[LLMProviderType.OPENROUTER][0]}")
+            raise ValueError("no LLM provider is configured: set OPENROUTER_API_KEY, or another provider's key")
         if not self.is_configured(self.provider):
-            raise ValueError(_not_configured(self.provider))
+            raise ValueError(f"{self.provider} is not configured: set {TO_SET[self.provider]}")
         return self.provider
-
-
-def _not_configured(provider: LLMProviderType) -> str:
-    variables = " and ".join(PROVIDER_VARIABLES[provider])
-    if provider not in DEFAULT_MODELS:
-        return f"{provider} is not part of this release; a later one will read {variables}"
-    return f"{provider} is not configured: set {variables} (the URL only where it is not the usual one)"
 
 
 def create_llm_config_from_env(
@@ -147,34 +160,35 @@ def create_llm_config_from_env(
 
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
-    texts = tuple(os.environ.get(variable, "").strip() for variable in VARIABLES.values())
+    found = ((field, name, os.environ.get(name, "").strip()) for field, names in VARIABLES.items() for name in names)
+    texts = tuple(each for each in found if each[2])
     return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
 
 
 @lru_cache(maxsize=64)
-def _config(texts: tuple[str, ...], hint: str, model_override: str | None) -> LLMConfig:
-    """Make a configuration of the variables' `texts`; the same one for the same texts, for it is read at every call."""
-    values: dict[str, object] = {field: text for field, text in zip(VARIABLES, texts, strict=True) if text}
+def _config(texts: tuple[tuple[str, str, str], ...], hint: str, model_override: str | None) -> LLMConfig:
+    """Make a configuration of (field, variable, text); the same one for the same texts, for every call reads it."""
+    values: dict[str, Any] = {field: text for field, _variable, text in reversed(texts)}
     values.setdefault("openrouter_base_url", OPENROUTER_BASE_URL)
     try:
         config = LLMConfig.model_validate(values)
     except ValidationError as error:
-        raise ValueError(_malformed(error)) from None
+        raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(texts)})) from None
     provider = _default_provider(hint, config)
-    model = model_override or (DEFAULT_MODELS.get(provider) if provider else None)
+    model = model_override or (config.default_model(provider) if provider else None)
     return config.model_copy(update={"provider": provider, "model": model})
 
 
-def _malformed(error: ValidationError) -> str:
+def _malformed(error: ValidationError, variables: dict[str, str]) -> str:
     return "; ".join(
-        f"{VARIABLES[str(problem['loc'][0])]}: {problem['msg'].removeprefix('Value error, ')}"
+        f"{variables[str(problem['loc'][0])]}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors()
     )
 
 
 def _default_provider(hint: str, config: LLMConfig) -> LLMProviderType | None:
     if not hint:
-        return next((provider for provider in PROVIDER_VARIABLES if config.is_configured(provider)), None)
+        return next((provider for provider in TO_SET if config.is_configured(provider)), None)
     name = hint.lower()
     try:
         return PROVIDER_ALIASES.get(name) or LLMProviderType(name)

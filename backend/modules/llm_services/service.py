@@ -34,6 +34,7 @@ __all__ = ["MODEL_PROVIDER_MAP", "LLMMessage", "LLMRequest", "LLMService"]
 Model = TypeVar("Model", bound=BaseModel)
 
 OPENROUTER_PREFIX: Final = "openrouter/"
+STANDARD: Final = "standard"
 
 _MODELS: Final = {
     LLMProviderType.OPENAI: (
@@ -111,16 +112,20 @@ class LLMService(LLMRequestReader):
         prompt: str,
         user_id: int | None = None,
         size: str = "1024x1024",
-        quality: str = "standard",
+        quality: str = STANDARD,
         style: str | None = None,
         **options: Any,
     ) -> tuple[ImageResponse, UUID]:
-        """Return an image made by OpenAI; LLMError when OpenAI is not available."""
+        """Return an image made by OpenAI; LLMError when OpenAI is not available.
+
+        "standard" is the configured quality (IMAGE_QUALITY), which is "standard" where nobody says otherwise.
+        """
         try:
             provider = self._ensure_provider(LLMProviderType.OPENAI)
         except RuntimeError as error:
             raise LLMError(f"images are made by OpenAI: {error}", provider=LLMProviderType.OPENAI) from error
-        return await provider.generate_image(prompt, user_id, size=size, quality=quality, style=style, **options)
+        options |= {"size": size, "quality": None if quality == STANDARD else quality, "style": style}
+        return await provider.generate_image(prompt, user_id, **options)
 
     async def generate_audio(
         self,
@@ -162,7 +167,7 @@ class LLMService(LLMRequestReader):
         if model not in MODEL_PROVIDER_MAP:
             known = ", ".join(MODEL_PROVIDER_MAP)
             raise ValueError(f"no provider serves model {model!r}; use openrouter/<author>/<model>, or one of {known}")
-        return self._ensure_provider(MODEL_PROVIDER_MAP[model])
+        return self._ensure_provider(_served_by(MODEL_PROVIDER_MAP[model]))
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
         """Return the provider of a type, None for the default one; the environment is read when it is first needed."""
@@ -171,3 +176,14 @@ class LLMService(LLMRequestReader):
             config = create_llm_config_from_env(provider_type)
             provider = self._providers[provider_type] = create_llm_provider(config, self._session)
         return provider
+
+
+def _served_by(vendor: LLMProviderType) -> LLMProviderType:
+    """Return who serves a vendor's models here: Bedrock for Claude where that is set, Azure where OpenAI has no key."""
+    config = create_llm_config_from_env()
+    if vendor is LLMProviderType.ANTHROPIC and config.claude_provider == "bedrock":
+        return LLMProviderType.BEDROCK
+    azure = LLMProviderType.AZURE_OPENAI
+    if vendor is LLMProviderType.OPENAI and not config.is_configured(vendor) and config.is_configured(azure):
+        return azure
+    return vendor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -184,32 +184,11 @@ class LLMRequest(BaseModel):
 
 
 @dataclass(frozen=True)
-class LLMCall:
-    """What a caller asks of a provider; None is the configured default, until the flow fills it in.
-
-    `options` are the keywords beyond the named ones; `..._is_given` tells the caller's word from a default.
-    """
-
-    messages: list[LLMMessage]
-    model: str | None = None
-    temperature: float | None = None
-    max_output_tokens: int | None = None
-    user_id: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    response_model: type[BaseModel] | None = None
-    tools: list[ToolDefinition] = field(default_factory=list)
-    temperature_is_given: bool = False
-    max_output_tokens_is_given: bool = False
-
-    @property
-    def model_name(self) -> str:
-        """The model, once it is filled in."""
-        return self.model or ""
-
-
-@dataclass(frozen=True)
 class Usage:
-    """What a call used and cost, None where the wire does not say; cost in USD, all in."""
+    """What a call used and cost, None where the wire does not say; cost in USD, all in.
+
+    `price_table` is the table, and its version, that an estimated cost comes from.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -217,31 +196,9 @@ class Usage:
     cached_input_tokens: int | None = None
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
     cost: float | None = None
+    cost_source: CostSource = CostSource.REPORTED
+    price_table: str | None = None
     cached: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Everything that a body says, read leniently; `details` is what only its provider says (served model, ...)."""
-
-    content: str = ""
-    finish_reason: str | None = None
-    refusal: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-    usage: Usage = Usage()
-    response_id: str | None = None
-    system_fingerprint: str | None = None
-    created_at: datetime | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What a finished call hands out; `spent` is what its earlier attempts used and cost."""
-
-    response: LLMResponse
-    request_id: UUID
-    tool_calls: tuple[ToolCall, ...] = ()
-    parsed: BaseModel | None = None
-    spent: tuple[Usage, ...] = ()

@@ -1,8 +1,8 @@
 """The flow that every call takes, written once: record, send, parse, record.
 
 A provider says where (`endpoint`), maps a call to its wire (`render`) and its wire to an answer (`parse`), and
-names what is wrong with an answer (`failure`). `parse` reads whatever is there and never raises, so that an
-answer that fails leaves its tokens, cost and text on the row like one that does not.
+reads an error out of a body (`complaint`). `parse` reads whatever is there and never raises, so that an answer
+that fails leaves its tokens, cost and text on the row like one that does not.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ..config import DEFAULT_MODELS
-from ..exceptions import LLMError
+from .. import pricing
+from ..exceptions import LLMAuthenticationError, LLMError
 from ..ledger import Ledger
-from ..types import Completion, LLMCall
 from . import calls, http, record, structured
 from .attempts import Attempts
 from .calls import Calls
+from .conversation import ToolTurns
+from .verdict import verdict
+from .wire import Wire
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -28,55 +30,62 @@ if TYPE_CHECKING:
 
     from ..config import LLMConfig
     from ..ledger import Entry
-    from ..types import Answer
+    from .values import Answer, Completion, LLMCall
+    from .wire import Service
 
 logger = logging.getLogger(__name__)
 
 LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")
 
 
-class LLMProvider(Calls):
-    """One vendor's wire, on the shared flow."""
+class LLMProvider(Calls, Wire):
+    """One vendor, on the shared flow."""
 
-    api_variant: ClassVar[str]
-    known_options: ClassVar[frozenset[str]] = frozenset()
+    service: ClassVar[Service]
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
-        """Write rows to the database of `db_session`, in transactions of their own."""
+        """Write rows to the database of `db_session`, in transactions of their own.
+
+        Raises LLMAuthenticationError when `config` has no key for this vendor.
+        """
+        if not config.is_configured(self.provider_type):
+            service = self.service
+            raise LLMAuthenticationError(
+                f"{service.name} has no API key: set {service.key_variable} ({service.keys_page})", self.provider_type
+            )
         self.config = config
+        self.turns = ToolTurns()
         self._ledger = Ledger(db_session, config.request_timeout)
 
     @abstractmethod
     def endpoint(self, call: LLMCall) -> http.Endpoint:
         """Return where requests go, key included."""
 
-    @abstractmethod
-    def render(self, call: LLMCall) -> dict[str, Any]:
-        """Map a call to the JSON that is sent; ValueError for what the wire cannot say."""
+    def wire(self, call: LLMCall) -> Wire:
+        """Return the wire of a kind of call: this one, where the vendor has no other."""
+        del call
+        return self
 
-    @abstractmethod
-    def parse(self, exchange: http.Exchange) -> Answer:
-        """Read everything that a body says, an error's too; never raises."""
-
-    @abstractmethod
     def failure(self, exchange: http.Exchange, call: LLMCall) -> LLMError | None:
         """Return what is wrong with an exchange, None when it is an answer."""
-
-    def answered(self, call: LLMCall, exchange: http.Exchange) -> None:
-        """Take note of an answer that a later call of the conversation refers to."""
+        wire = self.wire(call)
+        return verdict(wire, self.service, exchange, call, wire.parse(exchange))
 
     async def _complete(self, call: LLMCall) -> Completion:
         """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
-        call = calls.filled(call, self.config, DEFAULT_MODELS[self.provider_type])
-        calls.report_unknown(call.options, self.known_options)
-        payload = self.render(call)
+        call = calls.filled(call, self.config, self.provider_type)
+        wire = self.wire(call)
+        calls.report_unknown(call.options, wire.options)
+        payload = wire.render(call)
+        if self.service.prices:
+            await pricing.load()
         attempts = Attempts(self.config.max_retries)
         while True:
             exchange = http.Exchange()
             try:
                 completion = await self._attempt(call, payload, exchange, attempts)
             except LLMError as error:
-                answer = self.parse(exchange)
+                answer = self._answer(exchange, call)
                 wait = attempts.wait(error)
                 correction = (
                     None if attempts.is_last or attempts.corrected else structured.corrected(call, answer, error)
@@ -87,7 +96,7 @@ class LLMProvider(Calls):
             else:
                 return replace(completion, spent=tuple(attempts.spent))
             if correction is not None:
-                call, payload, attempts.corrected = correction, self.render(correction), True
+                call, payload, attempts.corrected = correction, wire.render(correction), True
             await asyncio.sleep(wait or 0.0)
 
     async def _attempt(
@@ -95,7 +104,7 @@ class LLMProvider(Calls):
     ) -> Completion:
         entry = self._ledger.entry(
             provider=self.provider_type,
-            api_variant=self.api_variant,
+            api_variant=self.wire(call).api_variant,
             **record.pending(call, payload, attempts.number, attempts.first),
         )
         started = time.perf_counter()
@@ -105,18 +114,26 @@ class LLMProvider(Calls):
             await http.post(self.endpoint(call), payload, self.config.request_timeout, exchange)
             answer, parsed = self._read(exchange, call)
         except BaseException as error:
-            await self._update_llm_request_error(entry, exchange, error, _ms_since(started))
+            await self._update_llm_request_error(entry, exchange, error, call, _ms_since(started))
             raise
-        response = record.response(answer, self.provider_type, call.model_name, _ms_since(started))
-        completion = Completion(response, entry.id, answer.tool_calls, parsed)
+        completion = record.completion(answer, call, entry.row, parsed, _ms_since(started))
         await self._update_llm_request_success(entry, exchange, answer, completion)
-        self.answered(call, exchange)
+        if answer.turn:
+            self.turns.remember(call.messages, answer.turn)
         return completion
+
+    def _answer(self, exchange: http.Exchange, call: LLMCall) -> Answer:
+        """Return what an exchange says, priced by the table where its vendor says no price."""
+        answer = self.wire(call).parse(exchange)
+        if not self.service.prices:
+            return answer
+        served = answer.details.get("served_model")
+        return replace(answer, usage=pricing.priced(answer.usage, self.service.prices, served or call.model_name))
 
     def _read(self, exchange: http.Exchange, call: LLMCall) -> tuple[Answer, BaseModel | None]:
         """Return the answer and, in a structured call, its object; raises the LLMError that says what is wrong."""
-        answer = self.parse(exchange)
-        if error := self.failure(exchange, call):
+        answer = self._answer(exchange, call)
+        if error := verdict(self.wire(call), self.service, exchange, call, answer):
             raise error
         return answer, structured.validated(answer, call.response_model) if call.response_model else None
 
@@ -146,7 +163,7 @@ class LLMProvider(Calls):
         _log(entry, logging.INFO)
 
     async def _update_llm_request_error(
-        self, entry: Entry, exchange: http.Exchange, error: BaseException, elapsed_ms: int
+        self, entry: Entry, exchange: http.Exchange, error: BaseException, call: LLMCall, elapsed_ms: int
     ) -> None:
         """Settle the row of a failed attempt, with what was billed; `error` then names it."""
         if isinstance(error, LLMError):
@@ -154,7 +171,7 @@ class LLMProvider(Calls):
             error.request_id = entry.id if entry.is_open else None
         if not entry.is_open:
             return
-        columns = record.failed(self.parse(exchange), exchange, error, elapsed_ms)
+        columns = record.failed(self._answer(exchange, call), exchange, error, elapsed_ms)
         try:
             await self._ledger.settle(entry, **columns)
         except LLMError as ledger_error:

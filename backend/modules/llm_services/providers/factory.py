@@ -1,11 +1,11 @@
-"""Provider types and the classes that serve them."""
+"""Provider types and the classes that serve them, each imported when it is first needed."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from ..types import LLMProviderType
-from .openrouter import OpenRouterProvider
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from ..config import LLMConfig
     from .base import LLMProvider
 
-PROVIDERS: Final = {LLMProviderType.OPENROUTER: OpenRouterProvider}
+PROVIDERS: Final = {
+    LLMProviderType.OPENROUTER: ("openrouter", "OpenRouterProvider"),
+    LLMProviderType.OPENAI: ("openai", "OpenAIProvider"),
+    LLMProviderType.AZURE_OPENAI: ("openai", "AzureOpenAIProvider"),
+    LLMProviderType.ANTHROPIC: ("anthropic", "AnthropicProvider"),
+    LLMProviderType.BEDROCK: ("bedrock", "BedrockProvider"),
+    LLMProviderType.GEMINI: ("gemini", "GeminiProvider"),
+}
 
 
 def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
@@ -25,7 +32,14 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
         provider = config.validate_config()
     except ValueError as error:
         raise RuntimeError(str(error)) from error
-    return PROVIDERS[provider](config, db_session)
+    return provider_class(provider)(config, db_session)
+
+
+def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
+    """Return the class that serves a provider type."""
+    file, name = PROVIDERS[provider]
+    found: type[LLMProvider] = getattr(import_module(f".{file}", __package__), name)
+    return found
 
 
 def get_available_providers() -> list[LLMProviderType]:

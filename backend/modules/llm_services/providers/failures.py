@@ -31,7 +31,10 @@ MILLISECONDS_FROM: Final = 1e11  # an epoch time this large counts milliseconds:
 
 @dataclass(frozen=True)
 class Failure:
-    """What a wire says of a failure, whatever it spells it."""
+    """What a wire says of a failure, whatever it spells it.
+
+    `is_key_refused` says so where the status does not: some services refuse a key with a 400 or a 403.
+    """
 
     status_code: int
     message: str
@@ -40,6 +43,7 @@ class Failure:
     upstream_words: str | None = None
     retryable: bool | None = None
     retry_after: float | None = None
+    is_key_refused: bool = False
 
     @property
     def words(self) -> str:
@@ -75,7 +79,7 @@ def may_pass(status: int) -> bool:
 
 def _kind(failure: Failure) -> type[LLMError]:
     status = failure.status_code
-    if status == HTTPStatus.UNAUTHORIZED and not failure.upstream:
+    if failure.is_key_refused or (status == HTTPStatus.UNAUTHORIZED and not failure.upstream):
         return LLMAuthenticationError
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return LLMRateLimitError
@@ -106,7 +110,8 @@ ANY_OTHER: Final = "{who} failed on {model} {said}"
 
 
 def _sentence(failure: Failure, service: str, model: str, key_variable: str) -> str:
-    template = SENTENCES.get(failure.status_code, ANY_OTHER)
+    status = HTTPStatus.UNAUTHORIZED if failure.is_key_refused else failure.status_code
+    template = SENTENCES.get(status, ANY_OTHER)
     if failure.upstream and failure.status_code == HTTPStatus.UNAUTHORIZED:
         template = UPSTREAM_KEY
     if failure.retryable and failure.status_code == HTTPStatus.PAYMENT_REQUIRED:

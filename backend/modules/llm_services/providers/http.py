@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from ..redaction import redact
 from .lenient import is_well_formed, well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
 CONNECT_SECONDS: Final = 10.0
 LONGEST_QUOTE: Final = 200
@@ -27,7 +28,10 @@ KEPT_HEADERS: Final = (
     "location",
     "retry-after",
     "retry-after-ms",
+    "request-id",
+    "x-amzn-",
     "x-generation-id",
+    "x-request-id",
     "x-openrouter-cache-",
     "x-ratelimit-",
 )
@@ -35,11 +39,15 @@ KEPT_HEADERS: Final = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a provider's requests go, and the headers that open the door there."""
+    """Where a provider's requests go, and the headers that open the door there.
+
+    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network.
+    """
 
     base_url: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
+    sign: Callable[[str, bytes], Mapping[str, str]] | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -59,18 +67,19 @@ class Exchange:
 
 
 async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exchange: Exchange) -> None:  # noqa: ASYNC109 - the deadline is this function's subject
-    """Send `payload` and put what comes back into `exchange`: JSON decoded, anything else as text.
+    """Send `payload` and put what comes back into `exchange`: JSON decoded, sound in base64, anything else as text.
 
     `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in.
     Raises LLMTimeoutError when it passes, LLMError when the connection fails, ValueError for what is not JSON.
     """
     client = await _client(endpoint.base_url)
+    url = endpoint.base_url + endpoint.path
     try:
         async with asyncio.timeout(timeout):
             response = await client.post(
-                endpoint.base_url + endpoint.path,
+                url,
                 json=payload,
-                headers=dict(endpoint.headers),
+                headers=dict(endpoint.headers) | await _signature(endpoint, url, payload),
                 timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
                 extensions={"exchange": exchange},
             )
@@ -80,7 +89,14 @@ async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exch
         raise ValueError(f"the call cannot be sent as JSON: {error}") from error
     # A response event hook has noted this already; a patched `post` runs no hooks.
     exchange.note(response.status_code, response.headers)
-    exchange.body = _decoded(response)
+    exchange.body = _decoded(response, exchange.headers.get("content-type", ""))
+
+
+async def _signature(endpoint: Endpoint, url: str, payload: dict[str, Any]) -> dict[str, str]:
+    if endpoint.sign is None:
+        return {}
+    body = httpx.Request("POST", url, json=payload).content  # the bytes that the client will send
+    return dict(await asyncio.to_thread(endpoint.sign, url, body))
 
 
 def _failure(error: Exception, base_url: str, timeout: float, exchange: Exchange) -> LLMError:
@@ -108,7 +124,9 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
 
-def _decoded(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever JSON the server sent
+def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - whatever JSON the server sent
+    if kind.startswith("audio/"):
+        return base64.b64encode(response.content).decode()
     try:
         value = response.json()
         return value if is_well_formed(response.content) else well_formed(value)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config import OPENROUTER_BASE_URL
-from ..exceptions import LLMAuthenticationError
-from ..types import Answer, LLMCall, LLMProviderType, ToolCall, Usage
+from ..types import LLMProviderType, ToolCall, Usage
 from . import openrouter_errors, structured
 from .base import LLMProvider
 from .http import Endpoint
 from .lenient import arguments, count, exact_sum, items, mapping, moment, number, text
-from .openrouter_messages import ToolTurns
-from .openrouter_options import KNOWN_OPTIONS, read_options
+from .openrouter_options import OpenRouterOptions
 from .schemas import json_schema_format
+from .values import Answer, LLMCall
+from .verdict import undecodable
+from .wire import Service
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from sqlalchemy.orm import Session
 
-    from ..config import LLMConfig
-    from ..exceptions import LLMError
+    from .failures import Failure
     from .http import Exchange
 
 PREFIX: Final = "openrouter/"
@@ -31,21 +30,12 @@ class OpenRouterProvider(LLMProvider):
 
     provider_type = LLMProviderType.OPENROUTER
     api_variant = "chat_completions"
-    known_options = KNOWN_OPTIONS
-
-    def __init__(self, config: LLMConfig, db_session: Session) -> None:
-        """Raise LLMAuthenticationError without a key."""
-        if not config.openrouter_api_key:
-            raise LLMAuthenticationError(
-                "OpenRouter has no API key: set OPENROUTER_API_KEY (https://openrouter.ai/settings/keys)",
-                provider=self.provider_type,
-            )
-        super().__init__(config, db_session)
-        self._turns = ToolTurns()
+    options = OpenRouterOptions
+    service = Service("OpenRouter", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "https://openrouter.ai/settings/keys")
 
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return Chat Completions, with the key and, where configured, the application's name."""
-        headers = read_options(call.options).headers() | {
+        headers = OpenRouterOptions.read(call.options).headers() | {
             "Authorization": f"Bearer {self.config.openrouter_api_key}",
             "HTTP-Referer": self.config.openrouter_app_url,
             "X-Title": self.config.openrouter_app_title,
@@ -55,10 +45,10 @@ class OpenRouterProvider(LLMProvider):
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Map a call to Chat Completions; `usage` needs no asking, it always comes."""
-        options = read_options(call.options)
+        options = OpenRouterOptions.read(call.options)
         sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
         payload: dict[str, Any] = {"model": wire_model(call.model_name), **_present(sampling), **options.body()}
-        messages = self._turns.wire(call.messages)
+        messages = self.turns.wire(call.messages)
         if call.tools:
             payload["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
         if call.response_model and options.structured_output == "json_schema":
@@ -68,14 +58,12 @@ class OpenRouterProvider(LLMProvider):
             payload["response_format"] = {"type": "json_object"}
         return payload | {"messages": messages}
 
-    def answered(self, call: LLMCall, exchange: Exchange) -> None:
-        """Remember an answer that calls tools, for the results that come without it."""
-        self._turns.remember(call.messages, _message(exchange))
-
     def parse(self, exchange: Exchange) -> Answer:
         """Read a completion, or what there is of one."""
         body = mapping(exchange.body)
-        choice, message = _choice(exchange), _message(exchange)
+        choice = mapping(next(iter(items(body.get("choices"))), None))
+        message = mapping(choice.get("message"))
+        calls = items(message.get("tool_calls"))
         usage = mapping(body.get("usage"))
         details = {
             "generation_id": exchange.headers.get("x-generation-id") or text(body.get("id")),
@@ -90,25 +78,20 @@ class OpenRouterProvider(LLMProvider):
             content=_content(message.get("content")),
             finish_reason=text(choice.get("finish_reason")),
             refusal=text(message.get("refusal")),
-            tool_calls=tuple(_tool_call(call, index) for index, call in enumerate(items(message.get("tool_calls")))),
+            tool_calls=tuple(_tool_call(call, index) for index, call in enumerate(calls)),
             usage=_usage(usage, body.get("cost"), exchange),
             response_id=text(body.get("id")) or exchange.headers.get("x-generation-id"),
             system_fingerprint=text(body.get("system_fingerprint")),
             created_at=moment(body.get("created")),
             details=details,
+            is_found=isinstance(choice.get("message"), dict),
+            malformed=next(filter(None, map(_malformed, calls)), None),
+            turn=message if calls else None,
         )
 
-    def failure(self, exchange: Exchange, call: LLMCall) -> LLMError | None:
+    def complaint(self, exchange: Exchange, call: LLMCall) -> Failure | None:
         """Return what OpenRouter, or the provider behind it, says is wrong; also inside a 200."""
-        return openrouter_errors.failure(exchange, call)
-
-
-def _choice(exchange: Exchange) -> dict[str, Any]:
-    return mapping(next(iter(items(mapping(exchange.body).get("choices"))), None))
-
-
-def _message(exchange: Exchange) -> dict[str, Any]:
-    return mapping(_choice(exchange).get("message"))
+        return openrouter_errors.complaint(exchange, call)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:
@@ -149,8 +132,14 @@ def _content(content: object) -> str:
     return text(content) or ""
 
 
+def _malformed(call: object) -> str | None:
+    function = mapping(mapping(call).get("function"))
+    given = function.get("arguments")
+    return undecodable(function.get("name"), given) if arguments(given) is None else None
+
+
 def _tool_call(call: object, index: int) -> ToolCall:
-    """Read one call; arguments that are missing or empty mean none, ones that are no object are told by `failure`."""
+    """Read one call; arguments that are missing or empty mean none."""
     function = mapping(mapping(call).get("function"))
     name = text(function.get("name")) or ""
     call_id = text(mapping(call).get("id")) or f"call_{index}_{name}"

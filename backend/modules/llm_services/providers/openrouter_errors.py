@@ -8,17 +8,13 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from ..exceptions import LLMError, LLMValidationError
-from ..redaction import redact
-from .failures import Failure, server_wait, to_exception
-from .lenient import arguments, items, mapping, text
+from .failures import Failure, server_wait
+from .lenient import items, mapping, text
 
 if TYPE_CHECKING:
-    from ..types import LLMCall
     from .http import Exchange
+    from .values import LLMCall
 
-SERVICE: Final = "OpenRouter"
-KEY_VARIABLE: Final = "OPENROUTER_API_KEY"
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
 DAILY: Final = "openrouter_free_tier_daily"
 DAILY_WORDS: Final = "per-day"
@@ -34,47 +30,21 @@ LASTING: Final = (
     "precondition_failed payload_too_large unprocessable"
 )
 ERROR_TYPES: Final = dict.fromkeys(PASSING.split(), True) | dict.fromkeys(LASTING.split(), False)
-LONGEST_EXCERPT: Final = 200
 SLASHES: Final = 2  # in openrouter/<author>/<model>
 
 
-def failure(exchange: Exchange, call: LLMCall) -> LLMError | None:
-    """Return what is wrong with an exchange, None when it holds an answer."""
+def complaint(exchange: Exchange, call: LLMCall) -> Failure | None:
+    """Return the error in a body, or in its first choice."""
     body = mapping(exchange.body)
-    status = exchange.status_code or 0
-    choices = items(body.get("choices"))
-    choice = mapping(choices[0]) if choices else {}
+    choice = mapping(next(iter(items(body.get("choices"))), None))
     if body.get("error"):
         return _told(body["error"], exchange, call)
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        elsewhere = exchange.headers.get("location", "nowhere")
-        words = f"it sends the call on to {elsewhere}, where the key does not go: is OPENROUTER_BASE_URL right?"
-        return _told({"message": words}, exchange, call)
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return _told({"message": _excerpt(exchange.body)}, exchange, call)
     if choice.get("error") or choice.get("finish_reason") == "error":
         return _told(choice.get("error") or {"message": "the answer ended in an error"}, exchange, call)
-    if not isinstance(choice.get("message"), dict):
-        message = (
-            f"{SERVICE} answered {status} for {call.model_name} without an answer in it: {_excerpt(exchange.body)}"
-        )
-        return LLMError(message, status_code=status, retryable=True)
-    return _undecodable(choice["message"], status)
-
-
-def _undecodable(message: dict[str, Any], status: int) -> LLMError | None:
-    for item in items(message.get("tool_calls")):
-        function = mapping(mapping(item).get("function"))
-        if arguments(function.get("arguments")) is None:
-            complaint = (
-                f"the arguments of the call to tool {function.get('name')!r} are not a JSON object: "
-                f"{_excerpt(function.get('arguments'))}"
-            )
-            return LLMValidationError(complaint, status_code=status)
     return None
 
 
-def _told(said: object, exchange: Exchange, call: LLMCall) -> LLMError:
+def _told(said: object, exchange: Exchange, call: LLMCall) -> Failure:
     """Read an error object; its own numeric code comes before the HTTP status."""
     error = mapping(said) or {"message": str(said)}
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
@@ -89,7 +59,7 @@ def _told(said: object, exchange: Exchange, call: LLMCall) -> LLMError:
     hint = availability.get("retry_after", limits.get("retry-after"))
     wait = server_wait(hint, limits.get("x-ratelimit-reset"), exchange.headers)
     is_daily, raw = _is_daily(error, metadata), metadata.get("raw")
-    found = Failure(
+    return Failure(
         status_code=(exchange.status_code or 0) if status is None else status,
         message=_words(error, metadata) + _hint(status, name, call),
         error_code=name,
@@ -98,7 +68,6 @@ def _told(said: object, exchange: Exchange, call: LLMCall) -> LLMError:
         retryable=False if is_daily else _retryable(status, name, metadata, availability),
         retry_after=_until_midnight() if is_daily and wait is None else wait,
     )
-    return to_exception(found, SERVICE, call.model_name, KEY_VARIABLE)
 
 
 def _numeric(code: object) -> int | None:
@@ -149,9 +118,3 @@ def _hint(status: int | None, name: str | None, call: LLMCall) -> str:
     if by_schema and (status == HTTPStatus.NOT_FOUND or name == "constraint_filtered"):
         return "; no endpoint honours structured_output='json_schema' here: leave it out for JSON mode"
     return ""
-
-
-def _excerpt(body: object) -> str:
-    words = body if isinstance(body, str) else json.dumps(body)
-    excerpt: str = redact(" ".join(words.split())[:LONGEST_EXCERPT])
-    return excerpt or "an empty body"

@@ -1,39 +1,14 @@
-"""OpenRouter's own options (https://openrouter.ai/docs/api-reference/parameters), by name and type.
-
-Values are OpenRouter's to judge, for they grow without notice; so are new options, which `extra_body` carries.
-"""
+"""OpenRouter's own options (https://openrouter.ai/docs/api-reference/parameters), by name and type."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
-EFFORTS: Final = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
-STRICT: Final = ConfigDict(strict=True, extra="forbid")
-NEVER_REPLACED: Final = frozenset({"model", "messages", "stream"})
+from .options import STRICT, Number, Options
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=1)]
-
-
-class Reasoning(BaseModel):
-    """How much a model thinks before it answers, and whether it shows that."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
-    max_tokens: int | None = None
-    exclude: bool | None = None
-    enabled: bool | None = None
-
-
-class Text(BaseModel):
-    """The Responses API's place for `verbosity`."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class ProviderPreferences(BaseModel):
@@ -56,16 +31,16 @@ class ProviderPreferences(BaseModel):
     max_price: dict[str, Number | str] | None = None
 
 
-class WireOptions(BaseModel):
-    """Options that go into the body as they are."""
+class OpenRouterOptions(Options):
+    """Every option that OpenRouter's provider knows.
 
-    model_config = STRICT
+    `structured_output` says how a structured answer is asked for; `response_cache`, `response_cache_ttl` (seconds)
+    and `response_cache_clear` steer OpenRouter's response cache.
+    """
 
     provider: ProviderPreferences | None = None
     models: list[str] | None = None
     plugins: list[dict[str, Any]] | None = None
-    reasoning: Reasoning | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
     session_id: str | None = None
     service_tier: str | None = None
     cache_control: dict[str, Any] | None = None
@@ -92,28 +67,16 @@ class WireOptions(BaseModel):
     metadata: dict[str, str] | None = None
     user: str | None = None
     trace: dict[str, Any] | None = None
-
-
-class OpenRouterOptions(WireOptions):
-    """Every option that OpenRouter's provider knows.
-
-    `structured_output` says how a structured answer is asked for; `response_cache`, `response_cache_ttl` (seconds)
-    and `response_cache_clear` steer OpenRouter's response cache; `extra_body` is sent beside the rest.
-    """
-
     structured_output: Literal["json_object", "json_schema"] = "json_object"
-    text: Text | None = None
     response_cache: bool | None = None
     response_cache_ttl: Seconds | None = None
     response_cache_clear: bool | None = None
-    extra_body: dict[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
         """Return what goes into the body: what was given, without what was None."""
-        body = self.model_dump(include=set(WireOptions.model_fields), exclude_none=True)
-        if self.text and self.text.verbosity:
-            body.setdefault("verbosity", self.text.verbosity)
-        return body | (self.extra_body or {})
+        body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
+        verbosity = {"verbosity": self.asked_verbosity} if self.asked_verbosity else {}
+        return body | verbosity | (self.extra_body or {})
 
     def headers(self) -> dict[str, str]:
         """Return the headers that steer OpenRouter's response cache."""
@@ -125,22 +88,11 @@ class OpenRouterOptions(WireOptions):
         return {name: str(value).lower() for name, value in given.items() if value is not None}
 
 
-KNOWN_OPTIONS: Final = frozenset(OpenRouterOptions.model_fields)
-
-
-NO_OPTIONS: Final = OpenRouterOptions()
-
-
-def read_options(options: dict[str, Any]) -> OpenRouterOptions:
-    """Return the known ones of a call's options; raises ValueError, naming the option, for one of a wrong type."""
-    if not options:
-        return NO_OPTIONS
-    known = {name: value for name, value in options.items() if name in KNOWN_OPTIONS and value is not None}
-    try:
-        read = OpenRouterOptions.model_validate(known)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ValueError(f"option {'; '.join(problems)}") from error
-    if replaced := NEVER_REPLACED & set(read.extra_body or {}):
-        raise ValueError(f"option extra_body must not hold {', '.join(sorted(replaced))}: the call itself sets it")
-    return read
+NOT_IN_THE_BODY = {
+    "structured_output",
+    "text",
+    "response_cache",
+    "response_cache_ttl",
+    "response_cache_clear",
+    "extra_body",
+}

@@ -6,14 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..redaction import redact
-from ..types import CostSource, LLMResponse, RequestStatus
+from ..types import CostSource, ImageResponse, LLMResponse, RequestStatus
 from .lenient import exact_sum
+from .speech import spoken_seconds
+from .values import Completion
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from ..types import Answer, Completion, LLMCall, LLMMessage, Usage
+    from pydantic import BaseModel
+
+    from ..types import AudioResponse, LLMMessage, Usage
     from .http import Exchange
+    from .values import Answer, LLMCall
 
 
 def pending(call: LLMCall, payload: dict[str, Any], attempt: int, first_attempt: UUID | None) -> dict[str, Any]:
@@ -40,12 +45,11 @@ def message_record(message: LLMMessage) -> dict[str, Any]:
 
 def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dict[str, Any]:
     """Return the columns of an answered request; a cost that nobody reported is 0.0, marked unpriced."""
-    source = CostSource.UNPRICED if answer.usage.cost is None else CostSource.REPORTED
     return {
         **_answered(answer),
         "status": RequestStatus.COMPLETED,
         "response_content": answer.content,
-        "response_raw": _envelope(exchange, answer, cost_source=source),
+        "response_raw": _envelope(exchange, answer, cost_source=_cost_source(answer.usage) or CostSource.UNPRICED),
         "response_output": _output(completion),
         "cost_estimate": completion.response.cost_estimate,
         "execution_time_ms": completion.response.response_time_ms,
@@ -54,9 +58,15 @@ def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dic
     }
 
 
+def _cost_source(usage: Usage) -> CostSource | None:
+    return None if usage.cost is None else usage.cost_source
+
+
 def _output(completion: Completion) -> Any:  # noqa: ANN401 - JSON
     if completion.parsed is not None:
         return completion.parsed.model_dump(mode="json")
+    if completion.media is not None:
+        return completion.media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
     return [call.model_dump() for call in completion.tool_calls] or None
 
 
@@ -66,12 +76,11 @@ def failed(answer: Answer, exchange: Exchange, error: BaseException, elapsed_ms:
     own_code = getattr(error, "status_code", None)
     if own_code not in {None, exchange.status_code}:
         facts |= {"status_code": own_code, "http_status": exchange.status_code}
-    source = None if answer.usage.cost is None else CostSource.REPORTED
     return {
         **_answered(answer),
         "status": RequestStatus.FAILED,
         "response_content": answer.content or None,
-        "response_raw": _envelope(exchange, answer, cost_source=source, **facts),
+        "response_raw": _envelope(exchange, answer, cost_source=_cost_source(answer.usage), **facts),
         "cost_estimate": answer.usage.cost,
         "execution_time_ms": elapsed_ms,
         "error_type": type(error).__name__,
@@ -105,6 +114,7 @@ def _envelope(exchange: Exchange, answer: Answer, **facts: Any) -> dict[str, Any
         "cached_input_tokens": answer.usage.cached_input_tokens,
         "cache_creation_tokens": answer.usage.cache_creation_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
+        "price_table": answer.usage.price_table,
         **answer.details,
         **facts,
     }
@@ -116,6 +126,24 @@ def total_tokens(usage: Usage) -> int | None:
     if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
         return usage.total_tokens
     return usage.input_tokens + usage.output_tokens
+
+
+def completion(
+    answer: Answer, call: LLMCall, row: dict[str, Any], parsed: BaseModel | None, elapsed_ms: int
+) -> Completion:
+    """Return what the caller of the attempt on `row` gets."""
+    answered = response(answer, row["provider"], call.model_name, elapsed_ms)
+    media = answer.media and _media(answer.media, call, answered.cost_estimate)
+    return Completion(answered, row["id"], answer.tool_calls, parsed, media)
+
+
+def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
+    """Return an image or speech with what its wire does not repeat."""
+    if isinstance(media, ImageResponse):
+        return media.model_copy(update={"size": media.size or call.options.get("size"), "cost_estimate": cost})
+    seconds = media.duration_seconds or spoken_seconds(call.prompt, call.options.get("speed"))
+    spoken = {"voice": call.options.get("voice"), "model": call.model_name, "duration_seconds": seconds}
+    return media.model_copy(update={**spoken, "cost_estimate": cost})
 
 
 def response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMResponse:

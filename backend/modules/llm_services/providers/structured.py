@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..exceptions import LLMError
-    from ..types import Answer, LLMCall
+    from .values import Answer, LLMCall
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,4 +1,7 @@
-"""Messages on Chat Completions' wire: both spellings of content parts, and tool results that name their calls."""
+"""A conversation as Chat Completions has it: one spelling of content parts, and tool results that name their calls.
+
+Every vendor's wire is mapped from this form, which says all that callers can say.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ from .lenient import items, mapping
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..types import LLMMessage
+    from ..types import LLMMessage, ToolCall
 
 Wire = dict[str, Any]
 
 MOST_REMEMBERED: Final = 256
+NATIVE: Final = "native"
 RESULT_ROLES: Final = frozenset({"tool", "function"})
 
 
@@ -32,7 +36,7 @@ class ToolTurns:
         self._answers: OrderedDict[str, Wire] = OrderedDict()
 
     def remember(self, asked: Sequence[LLMMessage], answer: Wire) -> None:
-        """Keep the assistant message that answered `asked`, when it calls tools."""
+        """Keep the message that answered `asked` with calls of tools; under `NATIVE` as its vendor said it."""
         if items(answer.get("tool_calls")):
             self._answers[_fingerprint(asked)] = answer
             while len(self._answers) > MOST_REMEMBERED:
@@ -69,7 +73,7 @@ class ToolTurns:
         if not asked or calls[0] is None:
             made_up = [_made_up(result, position + index) for index, result in enumerate(results)]
             return {"role": "assistant", "content": None, "tool_calls": made_up}
-        kept = {name: answer[name] for name in ("reasoning_details", "reasoning") if answer.get(name)}
+        kept = {name: answer[name] for name in ("reasoning_details", "reasoning", NATIVE) if answer.get(name)}
         return {"role": "assistant", "content": answer.get("content"), "tool_calls": asked, **kept}
 
     def _answer(self, messages: Sequence[LLMMessage], position: int) -> Wire:
@@ -146,3 +150,15 @@ def _part(part: Wire) -> Wire:
             return {"type": "input_audio", "input_audio": {name: part.get(name) for name in ("data", "format")}}
         case _:
             return part
+
+
+def as_call(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call as Chat Completions has it, its arguments left to the vendor's own words."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def plain_text(content: object) -> str:
+    """Return a content's text: of the parts that are text, one after the other."""
+    if isinstance(content, list):
+        return "".join(str(mapping(part).get("text") or "") for part in content)
+    return str(content or "")
