@@ -53,7 +53,8 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "audio_model": ("AUDIO_MODEL",),
 }
 
-VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for names in VARIABLES.values() for name in names))
+FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
+VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for _field, name in FIELDS))
 
 # What a caller is told to set, in the order in which a default provider is looked for.
 TO_SET: Final = {
@@ -77,7 +78,9 @@ PROVIDER_ALIASES: Final = {
 class LLMConfig(BaseModel):
     """What the providers need to know; holds keys, and shows none of them in its repr or its errors."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True, defer_build=True
+    )
 
     provider: LLMProviderType | None = Field(default=None, description="the default provider, None when none has a key")
     model: str | None = Field(default=None, description="the default model of `provider`")
@@ -160,8 +163,9 @@ def create_llm_config_from_env(
 
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
-    found = ((field, name, os.environ.get(name, "").strip()) for field, names in VARIABLES.items() for name in names)
-    texts = tuple(each for each in found if each[2])
+    # Most are not set, and asking whether they are is a fifth of the price of getting nothing; every call comes here.
+    given = [(field, name) for field, name in FIELDS if name in os.environ]
+    texts = tuple((field, name, text) for field, name in given if (text := os.environ[name].strip()))
     return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
 
 

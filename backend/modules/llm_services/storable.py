@@ -22,6 +22,7 @@ Cleaner = Callable[[Any], Any]
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS = re.compile(r"\\u(?:0000|d[89a-f])")
 REPLACEMENT = "\ufffd"
+ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def cleaner(column: Column[Any]) -> Cleaner:
@@ -78,7 +79,7 @@ def storable_json(value: Any) -> str | None:  # noqa: ANN401 - whatever was aske
     if value is None:
         return None
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError):
         return json.dumps(_cleaned(value, 0))
     return json.dumps(_cleaned(value, 0)) if SUSPICIOUS.search(text) else text

@@ -64,7 +64,13 @@ class CostSource(StrEnum):
     UNPRICED = "unpriced"
 
 
-class LLMMessage(BaseModel):
+class Value(BaseModel):
+    """A value of this module; its validator is built when the first one is made, so that importing stays cheap."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class LLMMessage(Value):
     """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts."""
 
     role: MessageRole
@@ -76,7 +82,7 @@ class LLMMessage(BaseModel):
     reasoning_details: list[dict[str, Any]] | None = None
 
 
-class ToolDefinition(BaseModel):
+class ToolDefinition(Value):
     """A function the model may ask for; `parameters` is the JSON Schema of its arguments."""
 
     name: str
@@ -84,7 +90,7 @@ class ToolDefinition(BaseModel):
     parameters: dict[str, Any]
 
 
-class ToolCall(BaseModel):
+class ToolCall(Value):
     """A function the model asked for, with its arguments decoded."""
 
     id: str
@@ -92,7 +98,7 @@ class ToolCall(BaseModel):
     arguments: dict[str, Any]
 
 
-class LLMResponse(BaseModel):
+class LLMResponse(Value):
     """What a model answered: text, token counts, cost in USD and time in milliseconds.
 
     `cached` says that cached input tokens, a response-cache hit or our own cache took part.
@@ -117,7 +123,7 @@ class LLMResponse(BaseModel):
     cache_creation_tokens: int | None = None
 
 
-class ImageResponse(BaseModel):
+class ImageResponse(Value):
     """A generated image, by its http(s) URL; cost in USD."""
 
     image_url: str
@@ -126,7 +132,7 @@ class ImageResponse(BaseModel):
     cost_estimate: float | None = None
 
 
-class AudioResponse(BaseModel):
+class AudioResponse(Value):
     """Generated speech; cost in USD, duration in seconds."""
 
     audio_base64: str
@@ -141,14 +147,14 @@ class AudioResponse(BaseModel):
         return base64.b64decode(self.audio_base64)
 
 
-class WebSearchResponse(BaseModel):
+class WebSearchResponse(Value):
     """Results of a web search, as the provider gave them."""
 
     search_results: list[dict[str, Any]] = []
     cost_estimate: float | None = None
 
 
-class LLMRequest(BaseModel):
+class LLMRequest(Value):
     """One row of `llm_requests`, column by column; cost in USD, time in milliseconds."""
 
     model_config = ConfigDict(from_attributes=True)

@@ -5,7 +5,8 @@ Values are the vendor's to judge, for they grow without notice; so are new optio
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,6 +55,8 @@ class Options(BaseModel):
     @classmethod
     def read(cls, options: dict[str, Any]) -> Self:
         """Return the known ones of a call's options; raises ValueError, naming the option, for a wrong one."""
+        if not options:
+            return _no_options(cls)
         known = {name: value for name, value in options.items() if name in cls.model_fields and value is not None}
         try:
             read = cls.model_validate(known)
@@ -77,3 +80,11 @@ class Options(BaseModel):
     def body(self) -> dict[str, Any]:
         """Return what goes into the body under its own name: what was given, without what was None."""
         return self.model_dump(include=set(self.sent), exclude_none=True)
+
+
+Kind = TypeVar("Kind", bound=Options)
+
+
+@cache
+def _no_options(kind: type[Kind]) -> Kind:
+    return kind()

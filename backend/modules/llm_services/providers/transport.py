@@ -6,7 +6,6 @@ httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the r
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +14,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import AsyncIterator
 
 LONGEST_HEADER: Final = 65_536  # bytes; aiohttp's own limit is 8,190
 
@@ -31,15 +30,21 @@ NAMES: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
 )
 
 
-@contextmanager
-def named_truthfully() -> Generator[None]:
-    """Raise httpx's exception for what aiohttp's says, whatever it was called on the way."""
-    try:
-        yield
-    except (httpx.TransportError, aiohttp.ClientError) as error:
-        cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
-        name = next((name for kind, name in NAMES if isinstance(cause, kind)), httpx.RemoteProtocolError)
-        raise name(str(cause) or type(cause).__name__) from cause
+class NamedTruthfully:
+    """Within it, httpx's exception is raised for what aiohttp's says, whatever it was called on the way."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Raise the error under its name."""
+        if isinstance(error, httpx.TransportError | aiohttp.ClientError):
+            cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
+            name = next((name for kind, name in NAMES if isinstance(cause, kind)), httpx.RemoteProtocolError)
+            raise name(str(cause) or type(cause).__name__) from cause
+
+
+named_truthfully: Final = NamedTruthfully()
 
 
 class Transport(AiohttpTransport):
@@ -59,7 +64,7 @@ class Transport(AiohttpTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, the body still to be read."""
-        with named_truthfully():
+        with named_truthfully:
             response = await super().handle_async_request(request)
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _Body(response.stream)
@@ -73,12 +78,12 @@ class _Body(httpx.AsyncByteStream):
         self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with named_truthfully():
+        with named_truthfully:
             async for chunk in self._body:
                 yield chunk
 
     async def aclose(self) -> None:
-        with named_truthfully():
+        with named_truthfully:
             await self._body.aclose()
 
 
