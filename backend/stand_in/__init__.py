@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["running"]
+__all__ = ["running", "vendor_url"]
 
 
 @contextmanager
@@ -67,3 +67,9 @@ def _environment() -> dict[str, str]:
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([source, inherited]) if inherited else source
     return {**os.environ, "PYTHONPATH": path}
+
+
+def vendor_url(base_url: str, vendor: str, scene: str = "") -> str:
+    """Return where another vendor's wire is spoken beside OpenRouter's, all of it or one scene of `--list`."""
+    root = base_url.removesuffix("/api/v1")
+    return "/".join(filter(None, (root, vendor, scene)))

@@ -8,6 +8,8 @@ import sys
 
 from .scenarios import REFUSALS, SCENARIOS
 from .server import ListenError, serve
+from .vendors import VENDORS
+from .vendors.scenes import DOES
 
 HIGHEST_PORT = 65_535
 DESCRIPTION = """\
@@ -69,6 +71,10 @@ def _listing() -> str:
     rows += [(f"stand-in/{each.name}", each.shown_status, each.does, each.follows) for each in SCENARIOS.values()]
     rows += [("", "", "", ""), ("WITHOUT BEING NAMED", "STATUS", "WHEN", "WHAT IT FOLLOWS")]
     rows += [(each.name, each.shown_status, each.does, each.follows) for each in REFUSALS.values()]
+    rows += [("", "", "", ""), ("SCENES OF OTHER WIRES", "", "WHAT HAPPENS", "WHERE")]
+    rows += [(name, "", does, "/<wire>/<scene>/...") for name, does in DOES.items()]
+    rows += [("", "", "", ""), ("OTHER WIRES", "", "", "")]
+    rows += [(name, "", "", f"/{name}/...") for name in VENDORS]
     widths = [max(len(row[column]) for row in rows) for column in range(3)] + [0]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -5,35 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import books
+from . import books, vendors
 from .bodies import completion, encoded, failure
 from .identity import generation_id, headers
-from .kinds import Body, Completion, Page
+from .kinds import Answer, Body, Completion, Page
 from .request import FaultyRequestError, Request
 from .scenarios import REFUSALS, SCENARIOS, chosen
 from .schema import BadSchemaError
 
 if TYPE_CHECKING:
-    from .kinds import Fault, Scenario
+    from .kinds import Scenario
     from .wire import Received
 
 METHOD, PATH = "POST", "/api/v1/chat/completions"
 OK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes out: status, headers, a body, how much of that is sent, and what breaks on the way.
-
-    A padded one is preceded by keep-alive padding: its status is out before the provider has answered.
-    """
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-    sends: Body
-    fault: Fault | None
-    padded: bool
 
 
 @dataclass(slots=True)
@@ -45,6 +30,8 @@ class Desk:
 
     def answer(self, received: Received) -> Answer:
         """Answer a request, faulty or not."""
+        if vendors.is_vendors(received):
+            return vendors.answered(received, self.seen)
         key = received.header("authorization").removeprefix("Bearer ").strip()
         try:
             _check_door(received, key)

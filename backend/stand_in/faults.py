@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from .answers import Answer
+    from .kinds import Answer
     from .wire import Wire
 
     Deed: TypeAlias = Callable[[Wire, Answer], Awaitable[None]]

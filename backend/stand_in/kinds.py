@@ -130,3 +130,18 @@ class Scenario:
     def shown_status(self) -> str:
         """Return the status as text, "-" when none is ever sent."""
         return "-" if self.fault in HEADLESS else str(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes out: status, headers, a body, how much of that is sent, and what breaks on the way.
+
+    A padded one is preceded by keep-alive padding: its status is out before the provider has answered.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    sends: Body = Body.WHOLE
+    fault: Fault | None = None
+    padded: bool = False

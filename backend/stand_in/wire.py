@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from .kinds import Body
+from .kinds import Answer, Body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from .answers import Answer
 
 # The unit of padding, how many come before an answer, and that each is a compressed block of its own:
 # DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml. The pace is an estimate from
