@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROWS = cast("Table", LLMRequestModel.__table__)
 QUESTION = [LLMMessage(role="user", content="What is the capital of France?")]
 # What the stand-in draws or counts, wherever it stands in a row.
-DRAWN = {
+DRAWN: dict[str, tuple[type[Any], ...]] = {
     "execution_time_ms": (int,),
     r".*\.?(responseId|provider_response_id|signature|thoughtSignature)": (str,),
     r".*\.(id|call_id)": (str,),

@@ -24,6 +24,7 @@ from .wire import Service
 if TYPE_CHECKING:
     from .http import Exchange
 
+# The version of the models routed here; the next one, 2026-10-21, refuses temperature, top_p and top_k.
 VERSION: Final = "2023-06-01"
 # The wire wants a cap where callers need none: what a model can say, and no more than fits into three minutes.
 LONGEST_ANSWERS: Final = {"claude-3-5-": 8192, "claude-3-": 4096}

@@ -5,8 +5,7 @@ Values are the vendor's to judge, for they grow without notice; so are new optio
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -56,7 +55,9 @@ class Options(BaseModel):
     def read(cls, options: dict[str, Any]) -> Self:
         """Return the known ones of a call's options; raises ValueError, naming the option, for a wrong one."""
         if not options:
-            return _no_options(cls)
+            if cls not in _NONE:
+                _NONE[cls] = cls()
+            return _NONE[cls]  # type: ignore[return-value]  # under a class stands one of it
         known = {name: value for name, value in options.items() if name in cls.model_fields and value is not None}
         try:
             read = cls.model_validate(known)
@@ -82,9 +83,4 @@ class Options(BaseModel):
         return self.model_dump(include=set(self.sent), exclude_none=True)
 
 
-Kind = TypeVar("Kind", bound=Options)
-
-
-@cache
-def _no_options(kind: type[Kind]) -> Kind:
-    return kind()
+_NONE: dict[type[Options], Options] = {}

@@ -1,0 +1,153 @@
+"""The vendors' published types, as judges of what is sent and of what the stand-in answers.
+
+From the packages openai (3.x), anthropic (0.x, the last that speak version 2023-06-01), google-genai (3.x) and botocore
+(1.4x): a key that they do not know, a value of another type and a missing field are problems. They are used here
+only, never in the path of a request.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import is_typeddict
+
+from modules.llm_services.types import LLMProviderType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Body = dict[str, Any]
+
+CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # arbitrary: a file stands where base64 may stand
+
+
+def problems_of_request(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
+    """Return what is wrong with a request that was rendered; nothing is good."""
+    if provider is LLMProviderType.BEDROCK:
+        version = body.get("anthropic_version")
+        body = {name: value for name, value in body.items() if name != "anthropic_version"} | {"model": "claude"}
+        return [*_problems(_anthropic_request(), body), *([] if version == "bedrock-2023-05-31" else ["version"])]
+    return _problems(_REQUESTS[provider](api_variant), body)
+
+
+def problems_of_answer(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
+    """Return what is wrong with an answer of the stand-in; nothing is good."""
+    types: Any
+    if provider is LLMProviderType.GEMINI:
+        types = import_module("google.genai.types")
+        return _problems(TypeAdapter(types.GenerateContentResponse), body)
+    if provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
+        kind = import_module("anthropic.types").Message
+    else:
+        module, name = ("openai.types", "ImagesResponse") if api_variant == "images" else _RESPONSE
+        kind = getattr(import_module(module), name)
+    return [*_problems(TypeAdapter(kind), body), *_unknown(kind, body)]
+
+
+_RESPONSE = ("openai.types.responses", "Response")
+
+
+def _problems(adapter: TypeAdapter[Any], body: Body) -> list[str]:
+    try:
+        _exhaust(adapter.validate_python(json.loads(json.dumps(body))))
+    except ValidationError as error:
+        return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    return []
+
+
+def _exhaust(value: Any) -> None:  # noqa: ANN401 - whatever was validated
+    """Read what Pydantic validates only when it is read: the vendors' types say Iterable where they mean a list."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            _exhaust(each)
+    elif isinstance(value, list | Iterator):
+        for each in value:
+            _exhaust(each)
+
+
+def _unknown(kind: type[BaseModel], body: Body) -> list[str]:
+    """Return the keys that the vendor's model keeps without knowing them."""
+    try:
+        return list(_extras(kind.model_validate(body), ""))
+    except ValidationError:
+        return []
+
+
+def _extras(value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - a model, or what it holds
+    if isinstance(value, BaseModel):
+        yield from (f"{path}{name}: unknown" for name in value.model_extra or {})
+        for name in type(value).model_fields:
+            yield from _extras(getattr(value, name), f"{path}{name}.")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _extras(each, f"{path}{index}.")
+
+
+def _strict(module: str, name: str) -> TypeAdapter[Any]:
+    """Return a vendor's TypedDict, and all that are within it, closed to keys that they do not know."""
+    kind = getattr(import_module(module), name)
+    package = module.partition(".")[0]
+    for loaded, found in list(sys.modules.items()):
+        if loaded.startswith(f"{package}.types"):
+            for each in vars(found).values():
+                if is_typeddict(each):
+                    each.__pydantic_config__ = CLOSED
+    return TypeAdapter(kind)
+
+
+@cache
+def _anthropic_request(_api_variant: str = "messages") -> TypeAdapter[Any]:
+    return _strict("anthropic.types.message_create_params", "MessageCreateParamsNonStreaming")
+
+
+@cache
+def _openai_request(api_variant: str) -> TypeAdapter[Any]:
+    modules = {
+        "responses": ("openai.types.responses.response_create_params", "ResponseCreateParamsNonStreaming"),
+        "images": ("openai.types.image_generate_params", "ImageGenerateParamsNonStreaming"),
+        "speech": ("openai.types.audio.speech_create_params", "SpeechCreateParams"),
+    }
+    return _strict(*modules[api_variant])
+
+
+@cache
+def _gemini_request(_api_variant: str) -> TypeAdapter[Any]:
+    types = import_module("google.genai.types")
+
+    class Request(BaseModel):
+        """generateContent's body, which the package spreads over its arguments."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        contents: list[types.Content]  # type: ignore[name-defined]
+        systemInstruction: types.Content | None = None  # type: ignore[name-defined]  # noqa: N815
+        generationConfig: types.GenerationConfig | None = None  # type: ignore[name-defined]  # noqa: N815
+        tools: list[types.Tool] | None = None  # type: ignore[name-defined]
+        toolConfig: types.ToolConfig | None = None  # type: ignore[name-defined]  # noqa: N815
+        safetySettings: list[types.SafetySetting] | None = None  # type: ignore[name-defined]  # noqa: N815
+
+    Request.model_rebuild(_types_namespace={"types": types})
+    return TypeAdapter(Request)
+
+
+_REQUESTS: dict[LLMProviderType, Callable[[str], TypeAdapter[Any]]] = {
+    LLMProviderType.OPENAI: _openai_request,
+    LLMProviderType.AZURE_OPENAI: _openai_request,
+    LLMProviderType.ANTHROPIC: _anthropic_request,
+    LLMProviderType.GEMINI: _gemini_request,
+}
+
+
+def errors_of_bedrock() -> dict[str, int]:
+    """Return the errors that Amazon's own description of InvokeModel names, with their statuses."""
+    loader = import_module("botocore.loaders").Loader()
+    model = loader.load_service_model("bedrock-runtime", "service-2")
+    shapes = (model["shapes"][error["shape"]] for error in model["operations"]["InvokeModel"]["errors"])
+    names = (error["shape"] for error in model["operations"]["InvokeModel"]["errors"])
+    return {name: shape["error"]["httpStatusCode"] for name, shape in zip(names, shapes, strict=True)}
