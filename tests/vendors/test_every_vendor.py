@@ -8,12 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from modules.llm_services import (
-    LLMAuthenticationError,
-    LLMError,
     LLMMessage,
-    LLMProviderError,
-    LLMRateLimitError,
-    LLMTimeoutError,
     LLMValidationError,
 )
 from modules.llm_services.public import ToolDefinition
@@ -111,59 +106,6 @@ async def test_a_cached_prompt(at: At) -> None:
     assert (cached.cost_estimate or 0) < (plain.cost_estimate or 0)
 
 
-@pytest.mark.parametrize(
-    ("scene", "kind"),
-    [
-        ("unauthorized", LLMAuthenticationError),
-        ("rate-limited", LLMRateLimitError),
-        ("server-error", LLMProviderError),
-        ("overloaded", LLMProviderError),
-        ("unknown-model", LLMValidationError),
-        ("bad-request", LLMValidationError),
-    ],
-)
-async def test_an_error(
-    at: At,
-    scene: str,
-    kind: type[LLMError],
-    snapshot: SnapshotAssertion,
-) -> None:
-    """An error is of the class that the interface names, says what to do, and stands on a failed row without a cost."""
-    with pytest.raises(LLMError) as caught:
-        await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
-    error, row = caught.value, at.row()
-    may_pass = scene in {"rate-limited", "server-error", "overloaded"}
-    assert (kind, may_pass, at.door.provider) == (type(error), error.retryable, error.provider)
-    assert (row["id"], "failed", None, kind.__name__) == (
-        error.request_id,
-        row["status"],
-        row["cost_estimate"],
-        row["error_type"],
-    )
-    assert snapshot == (str(error), error.status_code, error.error_code, error.retry_after)
-
-
-async def test_an_account_out_of_quota(at: At) -> None:
-    """What no waiting cures is not tried again."""
-    with pytest.raises(LLMError) as caught:
-        await at.scene("out-of-quota", MAX_RETRIES="3").llm.generate_response(QUESTION, model=at.door.model)
-    assert not caught.value.retryable
-    assert 1 == len(at.rows())
-
-
-@pytest.mark.parametrize("scene", ["server-error-once", "overloaded-once"])
-async def test_an_error_that_passes(at: At, scene: str) -> None:
-    """An error that may pass is tried again: a row for each attempt, the id that of the one that answered."""
-    service = at.scene(scene, MAX_RETRIES="1").llm
-    response, request_id = await service.generate_response(
-        [LLMMessage(role="user", content=f"{at.door.provider} {scene}")], model=at.door.model
-    )
-    assert "stop" == response.finish_reason
-    first, second = at.rows()
-    assert ["failed", "completed"] == [first["status"], second["status"]]
-    assert (request_id, str(first["id"])) == (second["id"], second["additional_params"]["first_attempt"])
-
-
 async def test_a_truncated_answer(at: At) -> None:
     """Text that was cut is handed out with its finish reason; a cut object is an LLMValidationError that says so."""
     service = at.scene("truncated").llm
@@ -201,26 +143,6 @@ async def test_an_answer_of_another_shape(at: At, scene: str) -> None:
     assert all(row["cost_estimate"] > 0 for row in at.rows())
 
 
-async def test_a_page_where_an_answer_should_be(at: At) -> None:
-    """A 200 that holds no answer is an LLMError that quotes it and may be tried again."""
-    with pytest.raises(LLMError, match="without an answer in it: <!doctype html>") as caught:
-        await at.scene("html-200").llm.generate_response(QUESTION, model=at.door.model)
-    assert (LLMError, True) == (type(caught.value), caught.value.retryable)
-
-
-async def test_a_cut_body(at: At) -> None:
-    """An answer that breaks off may have been billed: it is not tried again."""
-    with pytest.raises(LLMError, match="broke before the answer was complete"):
-        await at.scene("cut-body", MAX_RETRIES="3").llm.generate_response(QUESTION, model=at.door.model)
-    assert (None, "failed") == (at.row()["cost_estimate"], at.row()["status"])
-
-
-async def test_silence(at: At) -> None:
-    """No answer in time is an LLMTimeoutError."""
-    with pytest.raises(LLMTimeoutError, match="REQUEST_TIMEOUT"):
-        await at.scene("hang", REQUEST_TIMEOUT="0.3").llm.generate_response(QUESTION, model=at.door.model)
-
-
 async def test_the_options_of_every_vendor(at: At) -> None:
     """Reasoning and verbosity, as consumers pass them to any provider, are taken by every wire."""
     for effort in ("minimal", "low", "medium", "high"):
@@ -250,15 +172,6 @@ async def test_parts_of_both_spellings(at: At, snapshot: SnapshotAssertion) -> N
     messages = [system, LLMMessage(role="user", content=parts), LLMMessage(role="user", content="Well?")]
     await at.llm.generate_response(messages, model=at.door.model)
     assert snapshot == at.row()["request_payload"]
-
-
-async def test_a_key_that_is_refused(at: At, base_url: str) -> None:
-    """The message names the variable to check; no row and no message holds the key."""
-    key = "sk-invalid-0123456789abcdef"
-    at.scene("", **at.door.environment(base_url, key=key))
-    with pytest.raises(LLMAuthenticationError, match="check") as caught:
-        await at.llm.generate_response(QUESTION, model=at.door.model)
-    assert key not in f"{caught.value!r}{at.row()}"
 
 
 async def test_what_is_not_implemented(at: At) -> None:
