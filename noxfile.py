@@ -31,7 +31,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def record(session: nox.Session) -> None:
-    """Record the cassettes anew, against OpenRouter with a real key; needs the network and costs cents."""
+    """Record the cassettes anew, against every vendor whose key is set; needs the network and costs cents."""
     install(session, "test", "-e", ".[cli,postgres]")
     session.run("python", "tests/recording/record.py", *session.posargs, env={"PYTHONPATH": "tests"})
 

@@ -101,8 +101,3 @@ async def test_openrouter_neither_speaks_nor_searches(monkeypatch: pytest.Monkey
         await llm.generate_audio("hello", "plain")
     with pytest.raises(NotImplementedError, match="search"):
         await llm.search_web(["ledgers"])
-
-
-def test_a_cost_cannot_be_estimated_yet() -> None:
-    """estimate_cost is 0.0, configured or not: there is no price table."""
-    assert 0.0 == llm_services_provider(Session()).estimate_cost(MESSAGES, "openrouter/openai/gpt-4")

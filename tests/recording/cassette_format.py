@@ -21,8 +21,14 @@ from recording.scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scru
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPENROUTER: Final = "https://openrouter.ai"
-BASE_URL: Final = f"{OPENROUTER}/api/v1"
+# Paths are told apart by their form, whoever answered: the address in a cassette is the vendor's own.
+ADDRESSES: Final = {
+    re.compile(r"(?:/openai)?(?P<path>/v1/responses)"): "https://api.openai.com",
+    re.compile(r"(?:/anthropic)?(?P<path>/v1/messages)"): "https://api.anthropic.com",
+    re.compile(r"(?:/bedrock)?(?P<path>/model/.*)"): "https://bedrock-runtime.us-west-2.amazonaws.com",
+    re.compile(r"(?:/gemini)?(?P<path>/v1beta/models/.*)"): "https://generativelanguage.googleapis.com",
+    re.compile("(?P<path>.*)"): "https://openrouter.ai",
+}
 STAND_IN: Final = "the stand-in (not OpenRouter)"
 STAND_IN_HEADER: Final = "x-stand-in"
 PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
@@ -83,7 +89,7 @@ def configure(vcr: Recorder) -> None:
 
 
 def serialize(cassette: dict[str, Any]) -> str:
-    """Return vcrpy's interactions as the text of a cassette, scrubbed, the host always OpenRouter's."""
+    """Return vcrpy's interactions as the text of a cassette, scrubbed, the host always the vendor's."""
     interactions: list[dict[str, Any]] = cassette["interactions"]
     written = [{"request": _written_request(each), "response": _written_response(each)} for each in interactions]
     content = {"origin": _origin(interactions), "interactions": scrubbed(written)}
@@ -138,10 +144,14 @@ def _written_request(interaction: dict[str, Any]) -> dict[str, Any]:
     where = urlsplit(request["uri"])
     return {
         "method": request["method"],
-        "uri": OPENROUTER + where.path + (f"?{where.query}" if where.query else ""),
+        "uri": _address(where.path) + (f"?{where.query}" if where.query else ""),
         "headers": allowed(request["headers"], REQUEST_HEADERS),
         **_written_body(request["body"] or ""),
     }
+
+
+def _address(path: str) -> str:
+    return next(host + found["path"] for form, host in ADDRESSES.items() if (found := form.fullmatch(path)))
 
 
 def _written_response(interaction: dict[str, Any]) -> dict[str, Any]:

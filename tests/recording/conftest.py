@@ -16,8 +16,8 @@ from syrupy.matchers import path_type
 
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMServicesProvider, llm_services_provider
-from recording.cassette_format import BASE_URL, FOLDER_VARIABLE, MATCHED, Cassette, Recorder, configure
-from recording.scenarios import SCENARIOS, Scenario, environment
+from recording.cassette_format import FOLDER_VARIABLE, MATCHED, Cassette, Recorder, configure
+from recording.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def pytest_recording_configure(vcr: Recorder) -> None:
 @pytest.fixture(scope="module")
 def vcr_cassette_dir() -> str:
     """Return the folder that cassettes are played from."""
-    return os.environ.get(FOLDER_VARIABLE) or str(ROOT / "cassettes/openrouter")
+    return os.environ.get(FOLDER_VARIABLE) or str(ROOT / "cassettes")
 
 
 @pytest.fixture
@@ -50,14 +50,13 @@ def vcr_config(pytestconfig: pytest.Config) -> dict[str, Any]:
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     """Return the scenario that the test is named after."""
-    test: str = request.node.name
-    return SCENARIOS[test.removeprefix("test_").replace("_", "-")]
+    return next(scenario for scenario in SCENARIOS.values() if scenario.test == request.node.name)
 
 
 @pytest.fixture
 def default_cassette_name(scenario: Scenario) -> str:
     """Return the cassette that the test plays."""
-    return scenario.name
+    return scenario.cassette
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def _everything_is_played(vcr: Cassette | None) -> Iterator[None]:
 @pytest.fixture
 def llm(sqlite_engine: Engine, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[LLMServicesProvider]:
     """Return the service as a consumer gets it, in the environment that the cassettes were recorded in."""
-    for name, value in environment(BASE_URL, scenario.key or "sk-or-v1-replayed").items():
+    for name, value in scenario.environment().items():
         monkeypatch.setenv(name, value)
     with Session(sqlite_engine) as session:
         yield llm_services_provider(session)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from recording.cassette_format import origin
-from recording.scenarios import SCENARIOS, Scenario
+from recording.scenarios import OPENROUTER, SCENARIOS, Scenario
 from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
 
@@ -29,22 +29,24 @@ def update_table(folder: Path) -> None:
 
 def with_table(readme: str, folder: Path) -> str:
     """Return a README whose table is that of the cassettes in `folder`."""
-    rows = [_row(scenario, folder / "openrouter" / f"{scenario.name}.yaml") for scenario in SCENARIOS.values()]
+    rows = [_row(scenario, folder / f"{scenario.cassette}.yaml") for scenario in SCENARIOS.values()]
     table = "\n".join([BEGIN, "", HEAD, *rows, "", END])
     return TABLE.sub(lambda _: table, readme)
 
 
 def _row(scenario: Scenario, cassette: Path) -> str:
     said = origin(cassette) if cassette.exists() else {"server": "nobody yet", "recorded": ""}
-    name = f"[{scenario.name}](openrouter/{cassette.name})"
+    name = f"[{scenario.name}]({scenario.cassette}.yaml)"
     live = f"no: {scenario.not_live}" if scenario.not_live else "yes"
-    return f"| {name} | `{scenario.model}` | {_server(said)} | {said['recorded']} | {live} |"
+    return f"| {name} | `{scenario.model}` | {_server(scenario, said)} | {said['recorded']} | {live} |"
 
 
-def _server(said: Mapping[str, object]) -> str:
+def _server(scenario: Scenario, said: Mapping[str, object]) -> str:
     """Return who answered and, for the stand-in, the public source that its scenario follows."""
     played = said.get("scenario")
     known = {**PLAYED, **REFUSALS}
+    if scenario.vendor != OPENROUTER and played:
+        return f"{said['server']}, after the types of the vendor's package"
     if played not in known:
         return str(said["server"])
     return f"{said['server']}, scenario `{played}`, after {known[played].follows}"

@@ -26,9 +26,9 @@ from sqlalchemy.orm import Session
 import stand_in
 from modules.llm_services import LLMError, llm_services_provider
 from modules.shared_models import Base
-from recording.cassette_format import BASE_URL, FOLDER_VARIABLE, configure, decoded
+from recording.cassette_format import FOLDER_VARIABLE, configure, decoded
 from recording.origins import update_table
-from recording.scenarios import SCENARIOS, Scenario, environment
+from recording.scenarios import OPENROUTER, SCENARIOS, VENDORS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,16 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
 TESTS: Final = HERE / "test_cassettes.py"
+VENDORS_TESTS: Final = HERE / "test_vendors_cassettes.py"
 MADE_UP_KEY: Final = "sk-or-v1-" + "5ca1ab1e" * 8
-OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::test_(\w+)", re.MULTILINE)
+STAND_INS_SECRET: Final = "stand-in/secret"  # what the stand-in knows of Amazon's signatures
+OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::(test_\S+)", re.MULTILINE)
 
-DESCRIPTION: Final = f"""\
-Without arguments, ask OpenRouter ({BASE_URL}, or OPENROUTER_BASE_URL) with the key
-in the environment variable OPENROUTER_API_KEY; costs less than a cent. Scenarios that OpenRouter cannot be
-made to answer on order are named, with the reason, and their cassettes are left as they are.
+DESCRIPTION: Final = """\
+Without arguments, ask every vendor whose key is in the environment (OPENROUTER_API_KEY, OPENAI_API_KEY,
+ANTHROPIC_API_KEY, GEMINI_API_KEY, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY); costs less than a cent each.
+Scenarios that a vendor cannot be made to answer on order, or whose vendor has no key here, are named, and their
+cassettes are left as they are.
 
 With --stand-in, record all of them from the local stand-in, with a made-up key and without a network.
 
@@ -56,25 +59,33 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(options.scenario) - set(SCENARIOS):
         _say(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
         return 2
-    key = MADE_UP_KEY if options.stand_in else os.environ.get("OPENROUTER_API_KEY", "").strip()
-    if not key:
-        _say("OPENROUTER_API_KEY is not set: recording asks OpenRouter for real. Set it, or record with --stand-in.")
-        return 2
     wanted = [SCENARIOS[name] for name in options.scenario or SCENARIOS]
-    ordered = [scenario for scenario in wanted if options.stand_in or not scenario.not_live]
-    left = [scenario for scenario in wanted if scenario not in ordered]
+    reasons = {} if options.stand_in else {each.name: reason for each in wanted if (reason := _why_not(each))}
+    ordered = [scenario for scenario in wanted if scenario.name not in reasons]
+    if not ordered:
+        _say("; ".join(sorted(set(reasons.values()))))
+        _say("recording asks the vendors for real: set a key, or record with --stand-in")
+        return 2
     with _server(stand_in_wanted=options.stand_in) as base_url, tempfile.TemporaryDirectory() as staging:
-        recorded = _record_all(ordered, base_url, key, Path(staging))
+        recorded = _record_all(ordered, base_url, Path(staging))
         kept = _replayed(recorded, Path(staging), options.into)
         for scenario in kept:
-            shutil.copy(_cassette(staging, scenario), _cassette(options.into / "openrouter", scenario))
+            shutil.copy(_cassette(staging, scenario), _cassette(options.into, scenario))
     update_table(options.into)
-    for scenario in left:
-        _say(f"left as it is: {scenario.name}: not ordered live: {scenario.not_live}")
+    for name, reason in reasons.items():
+        _say(f"left as it is: {name}: {reason}")
     lost = ", ".join(scenario.name for scenario in ordered if scenario not in kept)
     failed = len(ordered) - len(kept)
-    _say(f"{len(kept)} recorded, {len(left)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
+    _say(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
     return 1 if lost else 0
+
+
+def _why_not(scenario: Scenario) -> str | None:
+    """Return why a scenario cannot be recorded live, None when it can."""
+    unset = [name for name in VENDORS[scenario.vendor].keys if not os.environ.get(name, "").strip()]
+    if unset:
+        return f"{' and '.join(unset)} is not set"
+    return scenario.not_live and f"not ordered live: {scenario.not_live}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,21 +99,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _server(*, stand_in_wanted: bool) -> Iterator[str]:
+def _server(*, stand_in_wanted: bool) -> Iterator[str | None]:
     if stand_in_wanted:
         with stand_in.running() as base_url:
             yield base_url
     else:
-        yield os.environ.get("OPENROUTER_BASE_URL", "").strip() or BASE_URL
+        yield None
 
 
-def _record_all(ordered: list[Scenario], base_url: str, key: str, folder: Path) -> list[Scenario]:
+def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
+    """Return the environment of a call to the vendor with the caller's own keys, or to the stand-in at `base_url`."""
+    vendor = VENDORS[scenario.vendor]
+    if base_url is None:
+        own = os.environ.get(vendor.url_variable, "").strip() or None
+        keys = {} if scenario.key else {name: os.environ[name] for name in vendor.keys}
+        return scenario.environment(own) | keys
+    keys = {} if scenario.key else {name: STAND_INS_SECRET for name in vendor.keys if "SECRET" in name}
+    return scenario.environment(scenario.stand_ins_url(base_url), MADE_UP_KEY) | keys
+
+
+def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> list[Scenario]:
     """Record each scenario into `folder`; return those that got an answer."""
-    _say(f"asking {base_url}")
+    _say(f"asking {base_url or 'the vendors'}")
     recorded = []
     for number, scenario in enumerate(ordered, start=1):
         _say(f"[{number}/{len(ordered)}] {scenario.name} ", end="")
-        with mock.patch.dict(os.environ, environment(base_url, scenario.key or key)):
+        with mock.patch.dict(os.environ, _environment(scenario, base_url)):
             answered, outcome = _record(scenario, folder)
         _say(outcome)
         recorded += [scenario] if answered else []
@@ -131,24 +153,25 @@ def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenar
     if not recorded:
         return []
     _say("replaying what was recorded, without the network")
-    tests = [f"{TESTS}::test_{scenario.name.replace('-', '_')}" for scenario in recorded]
+    tests = [f"{TESTS if each.vendor == OPENROUTER else VENDORS_TESTS}::{each.test}" for each in recorded]
     command = [sys.executable, "-m", "pytest", "-q", "-rpE", "--color=no", "-p", "no:cacheprovider", *tests]
     command += ["--snapshot-update", "--snapshot-no-cleanup"]
     if into.resolve() != ROOT / "cassettes":
         command += ["--snapshot-dirname", str(into.resolve() / "snapshots")]
-    environ = {**os.environ, FOLDER_VARIABLE: str(folder), "OPENROUTER_API_KEY": "", "PYTEST_ADDOPTS": ""}
+    without_keys = {name: "" for vendor in VENDORS.values() for name in vendor.keys}
+    environ = {**os.environ, **without_keys, FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True)
     if done.returncode:
         _say(done.stdout + done.stderr)
-    outcomes = {(word, name.replace("_", "-")) for word, name in OUTCOME.findall(done.stdout)}
-    passed = {name for word, name in outcomes if word == "PASSED" and ("ERROR", name) not in outcomes}
-    return [scenario for scenario in recorded if scenario.name in passed]
+    outcomes = set(OUTCOME.findall(done.stdout))
+    passed = {test for word, test in outcomes if word == "PASSED" and ("ERROR", test) not in outcomes}
+    return [scenario for scenario in recorded if scenario.test in passed]
 
 
 def _cassette(folder: Path | str, scenario: Scenario) -> Path:
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{scenario.name}.yaml"
+    path = Path(folder) / f"{scenario.cassette}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _say(line: str, end: str = "\n") -> None:

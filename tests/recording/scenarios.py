@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-from modules.llm_services.public import LLMMessage
+import stand_in
+from modules.llm_services.config import VARIABLE_NAMES
+from modules.llm_services.public import LLMMessage, ToolDefinition
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from modules.llm_services.public import LLMResponse, LLMServicesProvider
+    from modules.llm_services.public import LLMResponse, LLMServicesProvider, ToolCall
 
 # Cheap, documented, and old enough to stay for a while (https://openrouter.ai/openai/gpt-4.1-mini).
 MODEL: Final = "openrouter/openai/gpt-4.1-mini"
 REFUSED_KEY: Final = "sk-or-v1-invalid"
+OPENROUTER: Final = "openrouter"
+WEATHER: Final = ToolDefinition(
+    name="weather",
+    description="The weather of a city.",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
 
 
 class City(BaseModel):
@@ -26,14 +34,44 @@ class City(BaseModel):
     country: str
 
 
+@dataclass(frozen=True)
+class Vendor:
+    """A service to record: its variables, its address, what stands before its paths at the stand-in."""
+
+    keys: tuple[str, ...]
+    url_variable: str
+    url: str
+    suffix: str = ""
+    more: tuple[tuple[str, str], ...] = ()
+
+
+# The address that is written into cassettes, whoever answered.
+VENDORS: Final = {
+    OPENROUTER: Vendor(("OPENROUTER_API_KEY",), "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1"),
+    "openai": Vendor(("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1", "/v1"),
+    "anthropic": Vendor(("ANTHROPIC_API_KEY",), "ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+    "bedrock": Vendor(
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        "https://bedrock-runtime.us-west-2.amazonaws.com",
+        more=(("CLAUDE_PROVIDER", "bedrock"),),
+    ),
+    "gemini": Vendor(
+        ("GEMINI_API_KEY",), "GEMINI_API_BASE_URL", "https://generativelanguage.googleapis.com/v1beta", "/v1beta"
+    ),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One call and the cassette of its name; `not_live` says why OpenRouter cannot be made to answer like this."""
+    """One call and the cassette of its name; `not_live` says why its vendor cannot be made to answer like this."""
 
     name: str
+    vendor: str = OPENROUTER
     model: str = MODEL
     question: str = "What is the capital of France? Answer in one sentence."
     structured: bool = False
+    tool: bool = False
     max_output_tokens: int | None = None
     key: str | None = None
     not_live: str | None = None
@@ -55,25 +93,45 @@ class Scenario:
             max_output_tokens=self.max_output_tokens,
         )
 
+    async def ask_for_a_call(self, llm: LLMServicesProvider) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
+        """Ask for a call of the weather."""
+        return await llm.generate_response_with_tools(
+            [LLMMessage(role="user", content=self.question)], [WEATHER], model=self.model, tool_choice="required"
+        )
+
     async def play(self, llm: LLMServicesProvider) -> None:
         """Make the scenario's call, whatever comes of it."""
-        await (self.ask_for_city(llm) if self.structured else self.ask(llm))
+        if self.tool:
+            await self.ask_for_a_call(llm)
+        else:
+            await (self.ask_for_city(llm) if self.structured else self.ask(llm))
 
+    @property
+    def cassette(self) -> str:
+        """The cassette's path below the folder of cassettes, without its suffix."""
+        return f"{self.vendor}/{self.name.removeprefix(f'{self.vendor}-')}"
 
-def environment(base_url: str, key: str) -> dict[str, str]:
-    """Return the module's whole environment: one attempt a call, and nothing of the caller's own; blank is unset."""
-    blank = dict.fromkeys(
-        (
-            "LLM_PROVIDER",
-            "TEMPERATURE",
-            "MAX_OUTPUT_TOKENS",
-            "REQUEST_TIMEOUT",
-            "OPENROUTER_APP_URL",
-            "OPENROUTER_APP_TITLE",
-        ),
-        "",
-    )
-    return {**blank, "MAX_RETRIES": "0", "OPENROUTER_BASE_URL": base_url, "OPENROUTER_API_KEY": key}
+    @property
+    def test(self) -> str:
+        """The name of the test that replays it, in test_cassettes.py or test_vendors_cassettes.py."""
+        name = self.name.removeprefix(f"{self.vendor}-").replace("-", "_")
+        return f"test_{name}" if self.vendor == OPENROUTER else f"test_{name}[{self.vendor}]"
+
+    def environment(self, url: str | None = None, key: str | None = None) -> dict[str, str]:
+        """Return the module's whole environment: one attempt a call, and nothing of the caller's own; blank is unset.
+
+        The address is the vendor's own and the keys are made up, where neither is given.
+        """
+        vendor = VENDORS[self.vendor]
+        blank = dict.fromkeys(VARIABLE_NAMES, "")
+        keys = dict.fromkeys(vendor.keys, self.key or key or "replayed")
+        return {**blank, **keys, **dict(vendor.more), vendor.url_variable: url or vendor.url, "MAX_RETRIES": "0"}
+
+    def stand_ins_url(self, base_url: str) -> str:
+        """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
+        if self.vendor == OPENROUTER:
+            return base_url
+        return stand_in.vendor_url(base_url, self.vendor) + VENDORS[self.vendor].suffix
 
 
 _TABLE: Final = (
@@ -118,4 +176,29 @@ _TABLE: Final = (
     # 16 is the smallest cap that every provider takes.
     Scenario(name="truncated", question="Describe Paris in three long sentences.", max_output_tokens=16),
 )
-SCENARIOS: Final = {scenario.name: scenario for scenario in _TABLE}
+# One of each vendor's models that stays for a while, and the shapes that are its wire's own.
+_MODELS: Final = {
+    "openai": "gpt-5-mini",
+    "anthropic": "claude-haiku-4-5",
+    "bedrock": "claude-haiku-4-5",
+    "gemini": "gemini-2.5-flash",
+}
+_OF_VENDORS: Final = tuple(
+    scenario
+    for vendor, model in _MODELS.items()
+    for scenario in (
+        Scenario(name=f"{vendor}-text", vendor=vendor, model=model),
+        Scenario(
+            name=f"{vendor}-structured",
+            vendor=vendor,
+            model=model,
+            question="Which city is the capital of France?",
+            structured=True,
+        ),
+        Scenario(
+            name=f"{vendor}-tool-call", vendor=vendor, model=model, question="What is the weather in Paris?", tool=True
+        ),
+        Scenario(name=f"{vendor}-invalid-key", vendor=vendor, model=model, key="sk-invalid"),
+    )
+)
+SCENARIOS: Final = {scenario.name: scenario for scenario in (*_TABLE, *_OF_VENDORS)}

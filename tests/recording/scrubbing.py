@@ -17,6 +17,7 @@ RESPONSE_HEADERS: Final = (
     "content-type",
     "retry-after",
     "retry-after-ms",
+    "x-amzn-errortype",
     "x-generation-id",
     "x-openrouter-cache-",
     "x-ratelimit-",
@@ -32,6 +33,13 @@ ID_FIELDS: Final = {
     "tool_call_id": "call",
     "upstream_id": "gen",
     "x-generation-id": "gen",
+    # Of the other vendors: answers, calls of tools, and what proves that a thought was the model's own.
+    "call_id": "call",
+    "tool_use_id": "call",
+    "responseId": "gen",
+    "signature": "signature",
+    "thoughtSignature": "signature",
+    "encrypted_content": "signature",
 }
 # Ids that are known by their form wherever they stand: in an upstream's words, in a header.
 ID_FORMS: Final = {

@@ -13,17 +13,18 @@ import pytest
 import yaml
 
 import stand_in
+from modules.llm_services.config import VARIABLE_NAMES
 from recording import record
 from recording.origins import BEGIN, END, with_table
-from recording.record import MADE_UP_KEY, ROOT, TESTS
-from recording.scenarios import REFUSED_KEY, SCENARIOS
+from recording.record import MADE_UP_KEY, ROOT, TESTS, VENDORS_TESTS
+from recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
 from stand_in.identity import user_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live}
+LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live and scenario.vendor == "openrouter"}
 # Whatever the stand-in sends, or is sent, that leads to somebody.
 LEAKS = {
     "key": re.compile(re.escape(MADE_UP_KEY)),
@@ -49,7 +50,7 @@ def on_disk(folder: Path) -> str:
 def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run record.py as a person does."""
     source = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "backend")])
-    known = {name: value for name, value in os.environ.items() if not name.startswith("OPENROUTER_")}
+    known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     return subprocess.run(
         [sys.executable, ROOT / "tests/recording/record.py", *arguments],
         env={**known, "PYTHONPATH": source, **variables},
@@ -70,17 +71,18 @@ def base_url() -> Iterator[str]:
 def into(tmp_path: Path) -> Path:
     """Return a folder to record into, with an older cassette for every scenario."""
     folder = tmp_path / "cassettes"
-    (folder / "openrouter").mkdir(parents=True)
-    for name in SCENARIOS:
-        (folder / "openrouter" / f"{name}.yaml").write_text("origin: {server: before, recorded: before}\n")
+    for scenario in SCENARIOS.values():
+        cassette = folder / f"{scenario.cassette}.yaml"
+        cassette.parent.mkdir(parents=True, exist_ok=True)
+        cassette.write_text("origin: {server: before, recorded: before}\n")
     (folder / "README.md").write_text(f"{BEGIN}\n{END}\n")
     return folder
 
 
 def servers(folder: Path) -> dict[str, str]:
     """Return which server each cassette says it comes from."""
-    paths = (folder / "openrouter").glob("*.yaml")
-    return {path.stem: yaml.safe_load(path.read_text())["origin"]["server"] for path in paths}
+    paths = {name: folder / f"{scenario.cassette}.yaml" for name, scenario in SCENARIOS.items()}
+    return {name: yaml.safe_load(path.read_text())["origin"]["server"] for name, path in paths.items()}
 
 
 @pytest.mark.parametrize("key", [None, " "])
@@ -88,7 +90,8 @@ def test_without_a_key_nothing_is_asked(
     key: str | None, into: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without OPENROUTER_API_KEY, or with a blank one, it refuses, says what to set, and changes nothing."""
-    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
+    for name in VARIABLE_NAMES:
+        monkeypatch.delenv(name, raising=False)
     if key:
         monkeypatch.setenv("OPENROUTER_API_KEY", key)
     assert 2 == record.main(["--into", str(into)])
@@ -116,7 +119,8 @@ def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: s
     The stand-in sends them all, so that there was something to leave out; the ids' placeholders are there.
     """
     done = run("--stand-in", "--into", into)
-    assert (0, "12 recorded, 0 left as they are, 0 failed") == (done.returncode, done.stdout.splitlines()[-1])
+    everything = f"{len(SCENARIOS)} recorded, 0 left as they are, 0 failed"
+    assert (0, everything) == (done.returncode, done.stdout.splitlines()[-1])
     assert (into / "snapshots/test_cassettes.ambr").exists()
     written = on_disk(into)
     assert set() == leaks(written)
@@ -137,7 +141,7 @@ def sent_and_received(base_url: str) -> str:
 
 
 def test_live_asks_only_what_can_be_ordered(into: Path, base_url: str) -> None:
-    """With a key it records what can be ordered, in view, and leaves the rest as it is, saying why.
+    """With a vendor's key it records what can be ordered there, in view, and leaves the rest as it is, saying why.
 
     A cassette says who answered, and so does the README: what the stand-in signed never passes for OpenRouter.
     """
@@ -147,6 +151,7 @@ def test_live_asks_only_what_can_be_ordered(into: Path, base_url: str) -> None:
     assert expected == servers(into)
     assert len(LIVE) == (into / "README.md").read_text().count("the stand-in (not OpenRouter)")
     assert f"[1/{len(LIVE)}] plain-completion 200" in done.stdout
+    assert "openai-text: OPENAI_API_KEY is not set" in done.stdout
     for scenario in SCENARIOS.values():
         assert (f"{scenario.name}: not ordered live: {scenario.not_live}" in done.stdout) == bool(scenario.not_live)
     assert set() == leaks(on_disk(into) + done.stdout + done.stderr)
@@ -163,9 +168,15 @@ def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str) 
 
 def test_every_scenario_has_a_cassette_and_a_test() -> None:
     """The table of scenarios, the cassettes, and the tests that replay them name the same things."""
-    tests = re.findall(r"^async def test_(\w+)", TESTS.read_text(), re.MULTILINE)
-    assert set(SCENARIOS) == {name.replace("_", "-") for name in tests}
-    assert set(SCENARIOS) == {path.stem for path in (ROOT / "cassettes/openrouter").iterdir()}
+    files: dict[bool, set[str]] = {True: set(), False: set()}
+    for scenario in SCENARIOS.values():
+        files[scenario.vendor == "openrouter"].add(scenario.test.partition("[")[0])
+    for is_openrouter, file in ((True, TESTS), (False, VENDORS_TESTS)):
+        assert files[is_openrouter] == set(re.findall(r"^async def (test_\w+)", file.read_text(), re.MULTILINE))
+    cassettes = {
+        str(path.relative_to(ROOT / "cassettes").with_suffix("")) for path in (ROOT / "cassettes").rglob("*.yaml")
+    }
+    assert cassettes == {scenario.cassette for scenario in SCENARIOS.values()}
 
 
 def test_the_readme_says_where_each_comes_from() -> None:
@@ -177,4 +188,5 @@ def test_the_readme_says_where_each_comes_from() -> None:
 
 def test_what_is_committed_leads_to_nobody() -> None:
     """No cassette and no snapshot of this repository holds a key, a cookie or an id that leads anywhere."""
-    assert set() == leaks(on_disk(ROOT / "cassettes/openrouter") + on_disk(TESTS.parent / "__snapshots__"))
+    committed = "".join(on_disk(ROOT / "cassettes" / vendor) for vendor in VENDORS)
+    assert set() == leaks(committed + on_disk(TESTS.parent / "__snapshots__"))

@@ -47,7 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, change in CHANGES.items():
         cassette = yaml.safe_load((ROOT / f"cassettes/openrouter/{name}.yaml").read_text("utf-8"))
         change(cassette["interactions"])
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(cassette, sort_keys=False))
+        (folder / "openrouter").mkdir(exist_ok=True)
+        (folder / f"openrouter/{name}.yaml").write_text(yaml.safe_dump(cassette, sort_keys=False))
     return folder
 
 
@@ -89,4 +90,4 @@ def test_an_interaction_that_is_not_played_is_red(complaints: dict[str, str]) ->
 def test_a_missing_cassette_is_red(complaints: dict[str, str], folder: Path) -> None:
     """A test whose cassette is missing fails; it asks nobody and records nothing."""
     assert "the cassette doesn't exist" in complaints[MISSING]
-    assert not (folder / f"{MISSING}.yaml").exists()
+    assert not (folder / f"openrouter/{MISSING}.yaml").exists()

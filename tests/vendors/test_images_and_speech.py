@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modules.llm_services import LLMAuthenticationError, LLMError, LLMValidationError
+from modules.llm_services.config import LLMConfig
+from modules.llm_services.providers.openai import OpenAIProvider
 from modules.llm_services.providers.speech import spoken_seconds, voice
 from modules.llm_services.types import LLMProviderType
 from stand_in.vendors.openai import SILENCE
 from vendors.doors import DOORS
 from vendors.oracles import problems_of_answer, problems_of_request
+from wire import serving
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from vendors.conftest import At
 
 WORDS = "The capital of France is Paris."
@@ -67,6 +72,15 @@ async def test_an_image_of_an_impossible_size(at: At) -> None:
     """What OpenAI refuses is an LLMValidationError with its words."""
     with pytest.raises(LLMValidationError, match="size"):
         await at.llm.generate_image("A cat", size="1x1")
+
+
+async def test_an_image_without_an_address(session: Session) -> None:
+    """An image in base64, as newer models send it, is an error that says what to set, and is not paid for again."""
+    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"b64_json": "aGk="}]})) as at:
+        config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
+        with pytest.raises(LLMValidationError, match="IMAGE_MODEL"):
+            await OpenAIProvider(config, session).generate_image("A cat")
+    assert 1 == len(at.visits)
 
 
 @OPENAI

@@ -1,4 +1,4 @@
-"""What a call cost where its vendor does not say: by the price table of genai-prices, so an estimate.
+"""What a call cost where its vendor does not say, and what one may cost: by the price table of genai-prices.
 
 https://github.com/pydantic/genai-prices. The table is a quarter of a second to import, so a thread does it, when the
 first call needs it.
@@ -8,18 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from .types import CostSource
+from .types import CostSource, LLMProviderType, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
-    from .types import Usage
+    from .types import LLMMessage
 
 logger = logging.getLogger(__name__)
+
+# What the table calls the vendors.
+VENDORS: Final = {
+    LLMProviderType.OPENAI: "openai",
+    LLMProviderType.AZURE_OPENAI: "azure",
+    LLMProviderType.ANTHROPIC: "anthropic",
+    LLMProviderType.BEDROCK: "aws",
+    LLMProviderType.GEMINI: "google",
+    LLMProviderType.OPENROUTER: "openrouter",
+}
+FREE: Final = ":free"
+CHARACTERS_OF_A_TOKEN: Final = 4
+TOKENS_OF_A_MESSAGE: Final = 4
+TOKENS_OF_A_FILE: Final = 1000
 
 
 @cache
@@ -35,13 +51,22 @@ async def load() -> None:
         await asyncio.to_thread(_table)
 
 
-def priced(usage: Usage, vendor: str, model: str) -> Usage:
+def priced(usage: Usage, vendor: LLMProviderType, model: str) -> Usage:
     """Return `usage` with what it costs in USD at `vendor`'s list price; as it is where that is not known.
 
     Reasoning tokens are billed as output, of which they are part.
     """
     if usage.cost is not None or usage.input_tokens is None or usage.output_tokens is None:
         return usage
+    cost = _price(usage, vendor, model)
+    if cost is None:
+        return usage
+    table = f"genai-prices {_table().__version__}"
+    return replace(usage, cost=cost, cost_source=CostSource.ESTIMATED, price_table=table)
+
+
+def _price(usage: Usage, vendor: LLMProviderType, model: str) -> float | None:
+    """Return the list price in USD; None, with the reason in the log, for a model that the table does not price."""
     table = _table()
     spent = table.Usage(
         input_tokens=usage.input_tokens,
@@ -52,10 +77,36 @@ def priced(usage: Usage, vendor: str, model: str) -> Usage:
         output_audio_tokens=usage.output_audio_tokens,
     )
     try:
-        cost = float(table.calc_price(spent, model_ref=model, provider_id=vendor).total_price)
+        cost = float(table.calc_price(spent, model_ref=model, provider_id=VENDORS[vendor]).total_price)
     except (LookupError, ValueError) as error:
         logger.info("no price for %s of %s: %s", model, vendor, error)
-        return usage
+        return None
     if not cost and usage.input_tokens:
-        return usage  # a model that is in the table for its name alone
-    return replace(usage, cost=cost, cost_source=CostSource.ESTIMATED, price_table=f"genai-prices {table.__version__}")
+        logger.info("no price for %s of %s: the table has its name alone", model, vendor)
+        return None
+    return cost
+
+
+def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str, cap: int | None) -> float:
+    """Return what a call may cost in USD, before it is made; 0.0 for a model that costs nothing, or has no price.
+
+    A token is taken to be four characters, a message four tokens more, an image or a file a thousand; the answer as
+    long as the question, or as `cap` tokens where that is less.
+    """
+    if model.endswith(FREE):
+        return 0.0
+    asked = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
+    answered = asked if cap is None else min(asked, cap)
+    usage = Usage(input_tokens=asked, output_tokens=answered)
+    cost = _price(usage, vendor, model)
+    if (
+        cost is None and vendor is LLMProviderType.BEDROCK
+    ):  # the table knows Amazon's ids, and not all of Claude's names
+        cost = _price(usage, LLMProviderType.ANTHROPIC, model)
+    return cost or 0.0
+
+
+def _tokens(content: str | list[dict[str, Any]] | None) -> int:
+    if not isinstance(content, list):
+        return math.ceil(len(content or "") / CHARACTERS_OF_A_TOKEN)
+    return sum(_tokens(part["text"]) if isinstance(part.get("text"), str) else TOKENS_OF_A_FILE for part in content)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel
 
+from . import pricing
 from .config import create_llm_config_from_env
 from .exceptions import LLMError
 from .providers.factory import create_llm_provider
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_PROVIDER_MAP", "LLMMessage", "LLMRequest", "LLMService"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+logger = logging.getLogger(__name__)
 
 OPENROUTER_PREFIX: Final = "openrouter/"
 STANDARD: Final = "standard"
@@ -150,9 +154,23 @@ class LLMService(LLMRequestReader):
         return await self._select_provider(None).search_recent_news(queries, user_id, max_results, **options)
 
     def estimate_cost(self, messages: list[LLMMessage], model: str | None = None) -> float:
-        """Return the expected cost in USD: 0.0, for there is no price table yet."""
-        del messages, model
-        return 0.0
+        """Return what a call may cost in USD, by the list price and a rough count of its tokens.
+
+        0.0, with the reason in the log, for a model that has no price, or that nothing serves. The first call reads
+        the price table: a quarter of a second.
+        """
+        config = create_llm_config_from_env()
+        if model is None:
+            vendor, model = config.provider, config.model
+        elif model.startswith(OPENROUTER_PREFIX):
+            vendor = LLMProviderType.OPENROUTER
+        else:
+            vendor = MODEL_PROVIDER_MAP.get(model)
+        if vendor is None or model is None:
+            logger.info("no price for %r: nothing serves it", model)
+            return 0.0
+        name = model.removeprefix(OPENROUTER_PREFIX)
+        return pricing.expected(messages, _served_by(vendor), name, config.max_output_tokens)
 
     def _select_provider(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`, the default one for None.

@@ -52,7 +52,6 @@ class AnthropicProvider(LLMProvider):
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_BASE_URL",
         "https://console.anthropic.com/settings/keys",
-        prices="anthropic",
     )
 
     def endpoint(self, call: LLMCall) -> Endpoint:

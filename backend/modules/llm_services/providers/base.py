@@ -77,7 +77,7 @@ class LLMProvider(Calls, Wire):
         wire = self.wire(call)
         calls.report_unknown(call.options, wire.options)
         payload = wire.render(call)
-        if self.service.prices:
+        if not self.service.tells_prices:
             await pricing.load()
         attempts = Attempts(self.config.max_retries)
         while True:
@@ -125,10 +125,10 @@ class LLMProvider(Calls, Wire):
     def _answer(self, exchange: http.Exchange, call: LLMCall) -> Answer:
         """Return what an exchange says, priced by the table where its vendor says no price."""
         answer = self.wire(call).parse(exchange)
-        if not self.service.prices:
+        if self.service.tells_prices:
             return answer
-        served = answer.details.get("served_model")
-        return replace(answer, usage=pricing.priced(answer.usage, self.service.prices, served or call.model_name))
+        served = answer.details.get("served_model") or call.model_name
+        return replace(answer, usage=pricing.priced(answer.usage, self.provider_type, served))
 
     def _read(self, exchange: http.Exchange, call: LLMCall) -> tuple[Answer, BaseModel | None]:
         """Return the answer and, in a structured call, its object; raises the LLMError that says what is wrong."""

@@ -64,7 +64,6 @@ class BedrockProvider(AnthropicProvider):
         "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE)",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         "https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-authentication.html",
-        prices="aws",
     )
 
     def endpoint(self, call: LLMCall) -> Endpoint:

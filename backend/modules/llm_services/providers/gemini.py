@@ -113,9 +113,7 @@ class GeminiProvider(GeminiWire, LLMProvider):
     kinds = frozenset({Kind.TEXT, Kind.SPEECH})
     voices = VOICES
     options = GenerateContentOptions
-    service = Service(
-        "Gemini", "GEMINI_API_KEY", "GEMINI_API_BASE_URL", "https://aistudio.google.com/apikey", prices="google"
-    )
+    service = Service("Gemini", "GEMINI_API_KEY", "GEMINI_API_BASE_URL", "https://aistudio.google.com/apikey")
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Raise LLMAuthenticationError without a key."""

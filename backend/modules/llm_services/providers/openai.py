@@ -45,9 +45,7 @@ class OpenAIProvider(LLMProvider):
     kinds = frozenset(Kind)
     voices = VOICES
     options = ResponsesOptions
-    service = Service(
-        "OpenAI", "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://platform.openai.com/api-keys", prices="openai"
-    )
+    service = Service("OpenAI", "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://platform.openai.com/api-keys")
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Raise LLMAuthenticationError without a key."""
@@ -126,9 +124,7 @@ class AzureOpenAIProvider(OpenAIProvider):
     """The same at Azure (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle), by another key."""
 
     provider_type = LLMProviderType.AZURE_OPENAI
-    service = Service(
-        "Azure OpenAI", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "https://ai.azure.com", prices="azure"
-    )
+    service = Service("Azure OpenAI", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "https://ai.azure.com")
 
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return the resource's version 1 API, with its key."""

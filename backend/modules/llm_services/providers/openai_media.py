@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .values import LLMCall
 
 SUCCESS: Final = 200
+NO_ADDRESS: Final = "the image came without a URL, as those of gpt-image do: set IMAGE_MODEL to a model that has one"
 VOICES: Final = {
     name: name
     for name in ["alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse"]
@@ -52,7 +53,8 @@ class ImagesWire(Wire):
             content=url or "",
             created_at=moment(body.get("created")),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
-            is_found=bool(url),
+            is_found=bool(image),
+            malformed=None if url else NO_ADDRESS,
             media=ImageResponse(image_url=url, revised_prompt=revised, size=text(body.get("size"))) if url else None,
         )
 

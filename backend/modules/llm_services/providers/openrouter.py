@@ -31,7 +31,13 @@ class OpenRouterProvider(LLMProvider):
     provider_type = LLMProviderType.OPENROUTER
     api_variant = "chat_completions"
     options = OpenRouterOptions
-    service = Service("OpenRouter", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "https://openrouter.ai/settings/keys")
+    service = Service(
+        "OpenRouter",
+        "OPENROUTER_API_KEY",
+        "OPENROUTER_BASE_URL",
+        "https://openrouter.ai/settings/keys",
+        tells_prices=True,
+    )
 
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return Chat Completions, with the key and, where configured, the application's name."""

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class Service:
     """What an error calls a vendor, and where its reader sets things right.
 
-    `prices` is the vendor's name in the price table; None for one that reports what it charges.
+    One that `tells_prices` says in its answers what it charges; for the others the price table has to.
     """
 
     name: str
     key_variable: str
     url_variable: str
     keys_page: str
-    prices: str | None = None
+    tells_prices: bool = False
 
 
 class Wire(ABC):
