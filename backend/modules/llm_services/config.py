@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .settings import ApiKey, BaseUrl, HeaderValue, ModelName
+from .settings import ApiKey, BaseUrl, CacheUrl, HeaderValue, ModelName
 from .types import LLMProviderType
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
@@ -51,6 +51,9 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "image_model": ("IMAGE_MODEL",),
     "image_quality": ("IMAGE_QUALITY",),
     "audio_model": ("AUDIO_MODEL",),
+    "cache_enabled": ("LLM_CACHE_ENABLED",),
+    "cache_dir": ("LLM_CACHE_DIR",),
+    "cache_url": ("LLM_CACHE_URL",),
 }
 
 FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
@@ -121,6 +124,13 @@ class LLMConfig(BaseModel):
     image_model: ModelName = "dall-e-3"
     image_quality: str = "standard"
     audio_model: ModelName | None = Field(default=None, description="None: OpenAI speaks with tts-1")
+    cache_enabled: bool = Field(default=False, description="whether the response cache answers unless a call says no")
+    cache_dir: str = Field(default=".llm_cache", description="directory of the response cache")
+    cache_url: CacheUrl | None = Field(
+        default=None,
+        repr=False,
+        description="Redis or Valkey in place of `cache_dir`: redis://, rediss://, unix://, ...",
+    )
 
     def is_configured(self, provider: LLMProviderType) -> bool:
         """Say whether `provider` has what it needs to be called."""

@@ -56,12 +56,16 @@ class RequestStatus(StrEnum):
 
 
 class CostSource(StrEnum):
-    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere."""
+    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere.
+
+    What the response cache answered cost nothing.
+    """
 
     REPORTED = "reported"
     RECONCILED = "reconciled"
     ESTIMATED = "estimated"
     UNPRICED = "unpriced"
+    CACHED = "cached"
 
 
 class Value(BaseModel):
