@@ -201,7 +201,7 @@ async def test_a_retry_is_not_answered_with_the_same_bad_text(
 ) -> None:
     """A consumer that retries after LLMValidationError is asking anew."""
     monkeypatch.setenv("MAX_RETRIES", "0")
-    asked.answers = [completion('{"nome": "Paris"}'), completion('{"name": "Paris"}')]
+    asked.answers = [completion('{"town": "Paris"}'), completion('{"name": "Paris"}')]
     with pytest.raises(LLMValidationError):
         await llm.generate_structured_response(QUESTION, City, model=MODEL)
     found, *_ = await llm.generate_structured_response(QUESTION, City, model=MODEL)
@@ -213,7 +213,7 @@ async def test_a_corrected_answer_is_kept_under_the_question(
     llm: LLMServicesProvider, engine: Engine, asked: Asked
 ) -> None:
     """What a model said when it was shown its mistake is the answer to the question that was asked."""
-    asked.answers = [completion('{"nome": "Paris"}'), completion('{"name": "Paris"}')]
+    asked.answers = [completion('{"town": "Paris"}'), completion('{"name": "Paris"}')]
     for _ in range(2):
         await llm.generate_structured_response(QUESTION, City, model=MODEL)
     assert (2, ["failed", "completed", "completed"]) == (len(asked.payloads), [row.status for row in rows(engine)])

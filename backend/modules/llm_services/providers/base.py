@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from .. import pricing
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..ledger import Ledger
-from . import calls, http, recall, record, structured
+from . import calls, http, recall, record, structured, telemetry
 from .attempts import Attempts
 from .calls import Calls
 from .conversation import ToolTurns
@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")
+LOGGED: Final = (
+    "provider",
+    "model",
+    "status",
+    "retry_attempt",
+    "execution_time_ms",
+    "tokens_used",
+    "cost_estimate",
+    "error_type",
+)
 
 
 class LLMProvider(Calls, Wire):
@@ -125,12 +134,18 @@ class LLMProvider(Calls, Wire):
     async def _attempt(
         self, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange, attempts: Attempts
     ) -> Completion:
-        entry = self._entry(call, payload, attempts)
+        entry, endpoint = self._entry(call, payload, attempts), self.endpoint(call)
+        with telemetry.observed(entry, call, endpoint.base_url, lambda: self._answer(exchange, call)):
+            return await self._exchanged(entry, endpoint, call, payload, exchange)
+
+    async def _exchanged(
+        self, entry: Entry, endpoint: http.Endpoint, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange
+    ) -> Completion:
         started = time.perf_counter()
         try:
             await self._create_llm_request(entry)
             started = time.perf_counter()
-            await http.post(self.endpoint(call), payload, self.config.request_timeout, exchange)
+            await http.post(endpoint, payload, self.config.request_timeout, exchange)
             answer = self._answer(exchange, call)
             parsed = self._accepted(answer, exchange, call)
         except BaseException as error:
@@ -214,6 +229,6 @@ def _ms_since(started: float) -> int:
 
 def _log(entry: Entry, level: int) -> None:
     """Write the one line of an attempt: figures, never a body or a key."""
-    row = entry.row
-    figures = " ".join(f"{name}={row[name]}" for name in (*LOGGED, "error_type") if row[name] is not None)
-    logger.log(level, "llm_request id=%s %s", entry.id, figures)
+    facts = {name: entry.row[name] for name in LOGGED if entry.row[name] is not None}
+    figures = " ".join(f"{name}={fact}" for name, fact in facts.items())
+    logger.log(level, "llm_request id=%s %s", entry.id, figures, extra={"llm_request": {"id": str(entry.id), **facts}})
