@@ -17,9 +17,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
+    """Check types, strictly, and what consumers may write with a second checker too."""
     install(session, "types", "-e", ".[cli,postgres]")
     session.run("mypy")
+    session.run("basedpyright")
 
 
 @nox.session
