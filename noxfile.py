@@ -10,7 +10,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, the direction of imports, and spelling."""
+    """Check style, formatting, the direction of imports, spelling, and that no code is dead."""
     install(session, "lint")
     session.run("bash", "format_code.sh", "--no-venv", "--check", external=True)
 

@@ -34,7 +34,7 @@ class City(BaseModel):
 Structured = tuple[City, UUID, dict[str, Any]]
 
 
-async def text(llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]) -> None:
+async def consumers_ask_for_text(llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]) -> None:
     """Text takes messages and, beside what every call takes, any option."""
     assert_type(await llm.generate_response(messages), Text)
     assert_type(await llm.generate_response(messages, 1, "gpt-5", 0.7, 100), Text)
@@ -54,7 +54,9 @@ async def text(llm: LLMServicesProvider, messages: list[LLMMessage], options: di
     await llm.generate_response(messages, 1, "", 0.7, 1, "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def structured(llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]) -> None:
+async def consumers_ask_for_objects(
+    llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]
+) -> None:
     """A structured answer is an instance of the class that was asked for."""
     ask = llm.generate_structured_response
     assert_type(await ask(messages, City), Structured)
@@ -78,7 +80,7 @@ async def structured(llm: LLMServicesProvider, messages: list[LLMMessage], optio
     await ask(messages, City, 1, "", 0.7, 1, "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def tools(
+async def consumers_offer_tools(
     llm: LLMServicesProvider, messages: list[LLMMessage], known: list[ToolDefinition], options: dict[str, Any]
 ) -> None:
     """Tools may be asked for, or not."""
@@ -103,7 +105,7 @@ async def tools(
     await ask(messages, known, 1, "", 0.7, 1, "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def images(llm: LLMServicesProvider) -> None:
+async def consumers_ask_for_images(llm: LLMServicesProvider) -> None:
     """An image has a size and a quality in words."""
     draw = llm.generate_image
     assert_type(await draw("a ledger"), tuple[ImageResponse, UUID])
@@ -122,7 +124,7 @@ async def images(llm: LLMServicesProvider) -> None:
     await draw("", 1, "", "", "", "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def speech(llm: LLMServicesProvider) -> None:
+async def consumers_ask_for_speech(llm: LLMServicesProvider) -> None:
     """Speech needs a text and a voice."""
     speak = llm.generate_audio
     assert_type(await speak("Hello!", "plain"), tuple[AudioResponse, UUID])
@@ -142,7 +144,7 @@ async def speech(llm: LLMServicesProvider) -> None:
     await speak("", "", 1, "", "", 1.0, "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def search(llm: LLMServicesProvider) -> None:
+async def consumers_search(llm: LLMServicesProvider) -> None:
     """A search is a list of queries."""
     assert_type(await llm.search_web(["ledgers"]), tuple[WebSearchResponse, UUID])
     assert_type(await llm.search_web(["ledgers"], 1, 10), tuple[WebSearchResponse, UUID])
@@ -155,7 +157,9 @@ async def search(llm: LLMServicesProvider) -> None:
     await llm.search_web([], 1, 10, 7)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-async def a_provider_alone(provider: LLMProvider, messages: list[LLMMessage], known: list[ToolDefinition]) -> None:
+async def consumers_ask_a_provider(
+    provider: LLMProvider, messages: list[LLMMessage], known: list[ToolDefinition]
+) -> None:
     """A provider without the service takes the same, and answers the same."""
     assert_type(await provider.generate_response(messages, 1, "gpt-5", 0.7, 100), Text)
     assert_type(await provider.generate_structured_response(messages, City, 1, "gpt-5", 0.7, 100), Structured)

@@ -1,6 +1,7 @@
 """What consumers may write, as they write it: the doors and the reads. The files beside this one have the rest.
 
-These files are only type-checked, by `nox -s types`. Every name of the interface is used, every argument by position
+These files are type-checked, by `nox -s types`, and never run; to the search for dead code they say what is used from
+outside. Every name of the interface is used, every argument by position
 and by keyword, and every result asserted, so that no signature becomes stricter. A line with an ignore must not check:
 mypy (warn_unused_ignores) and basedpyright (reportUnnecessaryTypeIgnoreComment) complain once it does, so that none
 becomes laxer.
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from modules.llm_services.reader import LLMRequestReader
 
 
-def names() -> None:
+def consumers_import() -> None:
     """Every name has one class behind it, whichever door it is taken from."""
     assert_type(llm_services.LLMMessage, type[LLMMessage])
     assert_type(llm_services.LLMRequest, type[LLMRequest])
@@ -50,7 +51,7 @@ def names() -> None:
     assert_type(service.LLMRequest, type[LLMRequest])
 
 
-def what_the_module_takes(made: service.LLMService) -> None:
+def consumers_bring(made: service.LLMService) -> None:
     """The application's own modules hand these to llm_services."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
@@ -63,7 +64,7 @@ def what_the_module_takes(made: service.LLMService) -> None:
     _ = (key, base, door, admin_door)
 
 
-def construction(session: Session, asynchronous: AsyncSession, reader: LLMRequestReader) -> None:
+def consumers_enter(session: Session, asynchronous: AsyncSession, reader: LLMRequestReader) -> None:
     """A service comes with a sync session, by position or by keyword, or without; an admin's with one."""
     assert_type(llm_services_provider(), LLMServicesProvider)
     assert_type(llm_services_provider(None), LLMServicesProvider)
@@ -80,7 +81,7 @@ def construction(session: Session, asynchronous: AsyncSession, reader: LLMReques
     llm_services_admin_provider(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def reads(llm: LLMServicesProvider, request_id: UUID, messages: list[LLMMessage]) -> None:
+def consumers_read(llm: LLMServicesProvider, request_id: UUID, messages: list[LLMMessage]) -> None:
     """Reads are sync, and take their arguments either way."""
     assert_type(llm.get_request(request_id), LLMRequest | None)
     assert_type(llm.get_request(request_id=str(request_id)), LLMRequest | None)
@@ -105,7 +106,7 @@ def reads(llm: LLMServicesProvider, request_id: UUID, messages: list[LLMMessage]
     llm.get_request_count_by_status(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def admin_reads(admin: LLMServicesAdminProvider, request_id: UUID, moment: datetime) -> None:
+def consumers_administer(admin: LLMServicesAdminProvider, request_id: UUID, moment: datetime) -> None:
     """An administrator reads everybody's requests."""
     assert_type(admin.get_request(request_id), LLMRequest | None)
     assert_type(admin.get_request(request_id=str(request_id)), LLMRequest | None)

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from modules.llm_services.models import LLMRequestModel
 
 
-def messages(role: str) -> None:
+def consumers_write_messages(role: str) -> None:
     """A role is a word or a member of MessageRole, and reads as a string; everything but the role may be None."""
     message = LLMMessage(role="user", content="Hello!", name=None, function_call=None, tool_calls=None)
     LLMMessage(role=MessageRole.TOOL, content="{}", name="look")
+    others = [MessageRole.SYSTEM, MessageRole.DEVELOPER, MessageRole.USER, MessageRole.ASSISTANT, MessageRole.FUNCTION]
+    assert_type(others, list[MessageRole])
     LLMMessage(role=role, content=[{"type": "input_text", "text": "Hello!"}])
     said: str = message.role
     _ = said == "user"
@@ -48,7 +50,7 @@ def messages(role: str) -> None:
     LLMMessage(content="Hello!")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def responses(response: LLMResponse) -> None:
+def consumers_read_responses(response: LLMResponse) -> None:
     """A response is text, figures that may not be known, and what the provider calls it."""
     LLMResponse(content="", provider="anybody", model="any")
     assert_type(response.content, str)
@@ -71,7 +73,9 @@ def responses(response: LLMResponse) -> None:
     LLMResponse(content="", provider="anybody")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def tools_and_media(call: ToolCall, image: ImageResponse, audio: AudioResponse, found: WebSearchResponse) -> None:
+def consumers_use_tools_and_media(
+    call: ToolCall, image: ImageResponse, audio: AudioResponse, found: WebSearchResponse
+) -> None:
     """Tools, images and sound are plain values; sound has its bytes behind a method, and goes through a dict."""
     tool = ToolDefinition(name="look", description="Look.", parameters={"type": "object"})
     assert_type((tool.name, tool.description, tool.parameters), tuple[str, str, dict[str, Any]])
@@ -93,7 +97,7 @@ def tools_and_media(call: ToolCall, image: ImageResponse, audio: AudioResponse, 
     ImageResponse()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def requests(request: LLMRequest | LLMRequestModel) -> None:
+def consumers_read_requests(request: LLMRequest | LLMRequestModel) -> None:
     """A request has the columns of its row, as the row has them."""
     assert_type((request.id, request.user_id, request.retry_attempt), tuple[UUID, int | None, int])
     assert_type((request.api_variant, request.provider, request.model, request.status), tuple[str, str, str, str])
@@ -107,7 +111,7 @@ def requests(request: LLMRequest | LLMRequestModel) -> None:
     assert_type((request.created_at, request.updated_at), tuple[datetime, datetime])
 
 
-def columns_of_json(request: LLMRequest, row: LLMRequestModel) -> None:
+def consumers_read_json(request: LLMRequest, row: LLMRequestModel) -> None:
     """JSON is read as anything, and written as what it is."""
     assert_type((request.messages, request.additional_params, request.request_payload), tuple[Any, Any, Any])
     assert_type((request.response_raw, request.response_output), tuple[Any, Any])
@@ -116,12 +120,12 @@ def columns_of_json(request: LLMRequest, row: LLMRequestModel) -> None:
     assert_type(row.response_raw, dict[str, Any] | None)
 
 
-def rows(row: LLMRequestModel) -> None:
+def consumers_read_rows(row: LLMRequestModel) -> None:
     """A row says two things more."""
     assert_type((row.total_tokens_calculated, row.request_summary), tuple[int | None, str])
 
 
-def errors(request_id: UUID, response: LLMResponse) -> None:
+def consumers_catch(request_id: UUID, response: LLMResponse) -> None:
     """Every error takes the facts by keyword, and carries them; two take one fact second."""
     error = LLMError("", "openrouter", "openrouter/a/b", status_code=500, retryable=True, request_id=request_id)
     LLMAuthenticationError("", provider="openrouter", model=None, status_code=401)
@@ -145,7 +149,7 @@ def errors(request_id: UUID, response: LLMResponse) -> None:
     LLMProviderError("", status=402)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def six_errors() -> tuple[type[LLMError], ...]:
+def consumers_import_errors() -> tuple[type[LLMError], ...]:
     """The package hands out the same classes as its file of exceptions."""
     assert_type(llm_services.LLMError, type[exceptions.LLMError])
     assert_type(llm_services.LLMAuthenticationError, type[LLMAuthenticationError])
