@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from modules import llm_services
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services import models, service
+from modules.llm_services.providers.factory import get_available_providers
 from modules.llm_services.public import (
     ImageResponse,
     LLMMessage,
@@ -28,6 +29,7 @@ from modules.llm_services.public import (
     llm_services_admin_provider,
     llm_services_provider,
 )
+from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base, PostgresUUID
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def consumers_import() -> None:
     assert_type(llm_services.llm_services_provider(), LLMServicesProvider)
     assert_type(service.LLMMessage, type[LLMMessage])
     assert_type(service.LLMRequest, type[LLMRequest])
+    assert_type(get_available_providers(), list[LLMProviderType])
 
 
 def consumers_bring(made: service.LLMService) -> None:
