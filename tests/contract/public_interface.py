@@ -1,10 +1,9 @@
 """What consumers may write, as they write it: the doors and the reads. The files beside this one have the rest.
 
 These files are type-checked, by `nox -s types`, and never run; to the search for dead code they say what is used from
-outside. Every name of the interface is used, every argument by position
-and by keyword, and every result asserted, so that no signature becomes stricter. A line with an ignore must not check:
-mypy (warn_unused_ignores) and basedpyright (reportUnnecessaryTypeIgnoreComment) complain once it does, so that none
-becomes laxer.
+outside. Every name of the interface is used, every argument by position and by keyword, and every result asserted, so
+that no signature becomes stricter. A line with an ignore must not check: mypy (warn_unused_ignores) and basedpyright
+(reportUnnecessaryTypeIgnoreComment) complain once it does, so that none becomes laxer.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def consumers_bring(made: service.LLMService) -> None:
     assert_type(infrastructure.get_session_context(), AbstractContextManager[Session])
     key: PostgresUUID[UUID] = PostgresUUID()
     base: type[Base] = models.LLMRequestModel
-    door: LLMServicesProvider = made
+    door: llm_services.LLMServicesProvider = made
     admin_door: LLMServicesAdminProvider = made
     _ = (key, base, door, admin_door)
 
