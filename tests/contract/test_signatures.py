@@ -41,8 +41,12 @@ ADMIN = READS | {
     "count_requests_since": "moment",
     "sum_request_costs_since": "moment",
 }
-# What the service hands on as it is; images and speech reach a provider with their own arguments as options.
-PROVIDER = {name: CALLS[name] for name in list(CALLS)[:3]} | {"search_recent_news": CALLS["search_web"]}
+# What the service hands on; images and speech reach a provider with what only they have as options.
+PROVIDER = {name: CALLS[name] for name in list(CALLS)[:3]} | {
+    "generate_image": "prompt, user_id=None, model=None, **options",
+    "generate_audio": "text, voice, user_id=None, model=None, **options",
+    "search_recent_news": CALLS["search_web"],
+}
 
 
 def arguments(function: Callable[..., object]) -> str:
