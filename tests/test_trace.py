@@ -81,7 +81,7 @@ def test_every_item_of_the_specification_has_its_row() -> None:
 def test_every_checkbox_risk_and_metric_is_an_item() -> None:
     """What the specification ticks, numbers or calls a risk is among the points that need a row."""
     must = re.findall(r"^ *- \[ \] (.+)|^(\*\*Risk .+)|^\d+\. (.+)", SPECIFICATION, re.MULTILINE)
-    assert len(must) > 0
+    assert must
     assert [] == [line for group in must for line in group if line and line not in items(SPECIFICATION)]
 
 
