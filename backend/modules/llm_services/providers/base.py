@@ -81,14 +81,24 @@ class LLMProvider(Calls, Wire):
         return verdict(wire, self.service, exchange, call, wire.parse(exchange))
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
+        """Answer from the response cache where it has a part in the call, else by asking."""
         call = calls.filled(call, self.config, self.provider_type)
         wire = self.wire(call)
         calls.report_unknown(call.options, wire.options)
         payload = wire.render(call)
-        place = recall.place(self.config, self.provider_type, wire, self.endpoint(call), call, payload)
-        if place and (done := await self._recalled(place, call, payload)):
-            return done
+        place = None
+        if recall.is_wanted(self.config, wire, call):
+            place = recall.place(self.config, self.provider_type, self.endpoint(call), call, payload)
+        if place is None:
+            return (await self._ask(call, payload))[0]
+        if recalled := await self._recalled(place, call, payload):
+            return recalled
+        asked, exchange = await self._ask(call, payload)
+        await place.keep(exchange, asked)
+        return asked
+
+    async def _ask(self, call: LLMCall, payload: dict[str, Any]) -> tuple[Completion, http.Exchange]:
+        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
         if not self.service.tells_prices:
             await pricing.load()
         attempts = Attempts(self.config.max_retries)
@@ -106,11 +116,9 @@ class LLMProvider(Calls, Wire):
                     raise
                 attempts.failed(error.request_id, answer.usage, wait or 0.0)
             else:
-                if place:
-                    await place.keep(exchange, completion)
-                return replace(completion, spent=tuple(attempts.spent))
+                return replace(completion, spent=tuple(attempts.spent)), exchange
             if correction is not None:
-                call, payload, attempts.corrected = correction, wire.render(correction), True
+                call, payload, attempts.corrected = correction, self.wire(call).render(correction), True
             await asyncio.sleep(wait or 0.0)
 
     async def _recalled(self, place: recall.Place, call: LLMCall, payload: dict[str, Any]) -> Completion | None:

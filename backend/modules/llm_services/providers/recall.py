@@ -70,27 +70,24 @@ class Place:
         await self._cache.put(self._key, kept.model_dump(mode="json"))
 
 
+def is_wanted(config: LLMConfig, wire: Wire, call: LLMCall) -> bool:
+    """Say whether the cache has a part in a call; never in an image's, whose URL ends after an hour."""
+    wanted = wire.options.read(call.options).use_cache
+    return (config.cache_enabled if wanted is None else wanted) and call.kind is not Kind.IMAGE
+
+
 def place(
-    config: LLMConfig,
-    provider: LLMProviderType,
-    wire: Wire,
-    endpoint: Endpoint,
-    call: LLMCall,
-    payload: dict[str, Any],
+    config: LLMConfig, provider: LLMProviderType, endpoint: Endpoint, call: LLMCall, payload: dict[str, Any]
 ) -> Place | None:
-    """Return where the cache would have the answer; None for a call that it has no part in.
+    """Return where the cache would have the answer; None for a payload that is no JSON, which cannot be sent either.
 
     The key is everything that shapes an answer: where the request goes, what it says, and what its answer must fit.
-    An image is never kept, for its URL ends after an hour.
     """
-    wanted = wire.options.read(call.options).use_cache
-    if not (config.cache_enabled if wanted is None else wanted) or call.kind is Kind.IMAGE:
-        return None
     schema = call.response_model and call.response_model.model_json_schema()
     try:
         key = key_of(provider, endpoint.base_url, endpoint.path, payload, schema)
     except (TypeError, ValueError, RecursionError):
-        return None  # what is no JSON cannot be sent either, and the error says so there
+        return None
     return Place(ResponseCache(config.cache_dir, config.cache_url), key)
 
 
