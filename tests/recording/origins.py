@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from recording.cassette_format import origin
+from cassette.format import origin
 from recording.scenarios import OPENROUTER, SCENARIOS, Scenario
 from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED

@@ -24,9 +24,9 @@ from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 import stand_in
+from cassette.format import FOLDER_VARIABLE, configure, decoded
 from modules.llm_services import LLMError, llm_services_provider
 from modules.shared_models import Base
-from recording.cassette_format import FOLDER_VARIABLE, configure, decoded
 from recording.origins import update_table
 from recording.scenarios import OPENROUTER, SCENARIOS, VENDORS, Scenario
 

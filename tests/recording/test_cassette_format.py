@@ -11,8 +11,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recording.cassette_format import PADDING, decoded, deserialize, serialize
-from recording.scrubbing import scrubbed
+from cassette.format import PADDING, decoded, deserialize, serialize
+from cassette.scrubbing import scrubbed
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(

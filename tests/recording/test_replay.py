@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from recording.cassette_format import FOLDER_VARIABLE
+from cassette.format import FOLDER_VARIABLE
 from recording.record import ROOT, TESTS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
-from recording.scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scrubbed
+from cassette.scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scrubbed
 
 if TYPE_CHECKING:
     from pathlib import Path
