@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cassette.format import origin
-from recording.scenarios import OPENROUTER, SCENARIOS, Scenario
+from cassette.vendors import OPENROUTER
+from recording.scenarios import SCENARIOS, Scenario
 from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
 
