@@ -37,8 +37,6 @@ STAND_IN: Final = "the stand-in (not OpenRouter)"
 STAND_IN_HEADER: Final = "x-stand-in"
 SOUND: Final = "audio/"
 PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
-# Where record.py keeps what it has recorded, until its test has passed.
-FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # What YAML takes for the end of a line, other than \n: kept only where it is escaped.
 LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
 MATCHED: Final = ("method", "host", "path", "canonical_body")

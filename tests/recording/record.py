@@ -24,12 +24,12 @@ from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 import stand_in
-from cassette.format import FOLDER_VARIABLE, configure, decoded
+from cassette.format import configure, decoded
 from cassette.vendors import OPENROUTER
 from modules.llm_services import LLMError, llm_services_provider
 from modules.shared_models import Base
 from recording.origins import update_table
-from recording.scenarios import SCENARIOS, VENDORS, Scenario
+from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

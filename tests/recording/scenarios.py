@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from modules.llm_services.public import LLMResponse, LLMServicesProvider, ToolCall
 
+# Where record.py keeps what it has recorded, until its test has passed.
+FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # Cheap, documented, and old enough to stay for a while (https://openrouter.ai/openai/gpt-4.1-mini).
 MODEL: Final = "openrouter/openai/gpt-4.1-mini"
 REFUSED_KEY: Final = "sk-or-v1-invalid"
