@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.expectations import expectations
+from stand_in.expectations import expectations
 from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
 from stand_in.scenarios import REFUSALS

@@ -30,6 +30,7 @@ from modules.llm_services import LLMError, llm_services_provider
 from modules.shared_models import Base
 from recording.origins import update_table
 from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
+from stand_in.environment import AWS_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,6 @@ ROOT: Final = HERE.parents[1]
 TESTS: Final = HERE / "test_cassettes.py"
 VENDORS_TESTS: Final = HERE / "test_vendors_cassettes.py"
 MADE_UP_KEY: Final = "sk-or-v1-" + "5ca1ab1e" * 8
-STAND_INS_SECRET: Final = "stand-in/secret"  # what the stand-in knows of Amazon's signatures
 OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::(test_\S+)", re.MULTILINE)
 
 DESCRIPTION: Final = """\
@@ -115,7 +115,7 @@ def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
         own = os.environ.get(vendor.url_variable, "").strip() or None
         keys = {} if scenario.key else {name: os.environ[name] for name in vendor.keys}
         return scenario.environment(own) | keys
-    keys = {} if scenario.key else {name: STAND_INS_SECRET for name in vendor.keys if "SECRET" in name}
+    keys = {} if scenario.key else {name: AWS_SECRET for name in vendor.keys if "SECRET" in name}
     return scenario.environment(scenario.stand_ins_url(base_url), MADE_UP_KEY) | keys
 
 
