@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.conftest import REQUEST_TIMEOUT
-from stand_in.expectations import expectations
 from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services.providers.attempts import Attempts
+from stand_in.expectations import expectations
 from stand_in.kinds import Body, Fault
 from stand_in.scenarios import SCENARIOS
 

@@ -12,7 +12,6 @@ import httpx
 import pytest
 import yaml
 
-import stand_in
 from modules.llm_services.config import VARIABLE_NAMES
 from recording import record
 from recording.origins import BEGIN, END, with_table
@@ -21,7 +20,6 @@ from recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
 from stand_in.identity import user_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live and scenario.vendor == "openrouter"}
@@ -58,13 +56,6 @@ def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
     )
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    """Run one stand-in that plays OpenRouter for this file."""
-    with stand_in.running() as url:
-        yield url
 
 
 @pytest.fixture
