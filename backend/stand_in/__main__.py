@@ -12,19 +12,19 @@ from .server import ListenError, serve
 
 HIGHEST_PORT = 65_535
 DESCRIPTION = """\
-A local server that speaks OpenRouter's wire (Chat Completions, not streamed) and
-those of five other providers, for use without a network, for recording
-cassettes, and for trying an application against every failure. Nothing in it is
-a real model, and nothing it answers costs anything.
+A local server that speaks OpenRouter's wire (Chat Completions, not streamed)
+and those of five other providers, for use without a network, for recording
+cassettes, and for trying an application against every failure. Nothing in it
+is a real model, and nothing it answers costs anything.
 
 Point OPENROUTER_BASE_URL at the address it prints and use any
 OPENROUTER_API_KEY that starts with `sk-or-`. The model name chooses what
-happens: an application that asks for `openrouter/stand-in/rate-limited` is rate
-limited, `openrouter/stand-in/truncated` is cut short; it prints them all when it
-starts, each with what the application gets. Any other
+happens: an application that asks for `openrouter/stand-in/rate-limited` is
+rate limited, `openrouter/stand-in/truncated` is cut short; it prints them all
+when it starts, each with what the application gets. Any other
 `openrouter/<author>/<model>` is answered with a completion, with JSON when the
-request asks for JSON, with a tool call when it passes tools. A key that contains
-`invalid` is refused."""
+request asks for JSON, with a tool call when it passes tools. A key that
+contains `invalid` is refused."""
 EPILOG = """\
 examples:
     python -m stand_in                  serve on port 8765 until Ctrl-C

@@ -1,4 +1,4 @@
-"""What an application's environment holds when the stand-in plays every provider: addresses, and keys that open nothing."""
+"""What an application's environment holds when the stand-in plays every provider: addresses, and made-up keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked and what was answered, for a test to look at: `GET /stand-in/requests?after=<how many came before>`."""
+"""What was asked and what was answered, for a test to look at: `GET /stand-in/requests?after=<how many before>`."""
 
 from __future__ import annotations
 

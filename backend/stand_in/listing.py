@@ -1,4 +1,4 @@
-"""What can be asked for, what happens then, and what a caller of the module gets: as text for a terminal, as Markdown."""
+"""What can be asked for, what happens then, and what a caller of the module gets: for a terminal, and as Markdown."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ COLUMNS = 80
 INDENT = "    "
 NEVER_SENT = "llm_services never sends it"
 LEGEND = (
-    "`after retries`: MAX_RETRIES more attempts, a row each. Where nothing else is said, `generate_structured_response` "
-    "gets LLMValidationError from what is an answer to `generate_response`."
+    "`after retries`: MAX_RETRIES more attempts, a row each. Where nothing else is said, a structured call "
+    "(`generate_structured_response`) gets LLMValidationError from what is an answer to others."
 )
 EXAMPLE_URL = "http://127.0.0.1:8765/api/v1"
 
@@ -54,8 +54,8 @@ def sections() -> list[Section]:
         Section("The model's name chooses what happens:", list(_scenarios())),
         Section("Whatever model is named, a faulty request is refused:", list(_refusals())),
         Section(
-            f"On the wires of {', '.join(DOORS)} the address chooses, as in OPENAI_BASE_URL={scene}; an error whose name "
-            f"ends in `{ONCE}` comes once, and the same request is answered then:",
+            f"On the wires of {', '.join(DOORS)} the address chooses, as in OPENAI_BASE_URL={scene}; "
+            f"an error with `{ONCE}` behind its name comes once, and the same request is answered then:",
             scenes,
         ),
     ]

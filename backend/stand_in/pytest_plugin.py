@@ -1,6 +1,6 @@
 """The stand-in as pytest fixtures, for the tests of applications: no key, no network, and every failure on order.
 
-pytest loads this file wherever the distribution is installed, so nothing is imported or started before a fixture is used.
+pytest loads this file wherever the distribution is installed: nothing is imported or started before a fixture is used.
 """
 
 from __future__ import annotations
