@@ -47,7 +47,7 @@ def on_disk(folder: Path) -> str:
 
 def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run record.py as a person does."""
-    source = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "backend")])
+    source = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "backend", "backend/scripts"))
     known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     return subprocess.run(
         [sys.executable, ROOT / "tests/recording/record.py", *arguments],
@@ -141,7 +141,7 @@ def test_live_asks_only_what_can_be_ordered(into: Path, base_url: str) -> None:
     expected = {name: "the stand-in (not OpenRouter)" if name in LIVE else "before" for name in SCENARIOS}
     assert expected == servers(into)
     assert len(LIVE) == (into / "README.md").read_text().count("the stand-in (not OpenRouter)")
-    assert f"[1/{len(LIVE)}] plain-completion 200" in done.stdout
+    assert f"[1/{len(LIVE)}] plain-completion 200 answer, about " in done.stderr
     assert "openai-text: OPENAI_API_KEY is not set" in done.stdout
     for scenario in SCENARIOS.values():
         assert (f"{scenario.name}: not ordered live: {scenario.not_live}" in done.stdout) == bool(scenario.not_live)
@@ -152,7 +152,7 @@ def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str) 
     """When a server answers something else than the test is about, the older cassette stays, and the exit code is 1."""
     done = run("plain-completion", "--into", into, OPENROUTER_API_KEY=REFUSED_KEY, OPENROUTER_BASE_URL=base_url)
     assert 1 == done.returncode
-    assert "plain-completion 401 LLMAuthenticationError" in done.stdout
+    assert "[1/1] plain-completion 401 LLMAuthenticationError\n" in done.stderr
     assert "0 recorded, 0 left as they are, 1 failed: plain-completion" == done.stdout.splitlines()[-1]
     assert "before" == servers(into)["plain-completion"]
 
