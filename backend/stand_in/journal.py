@@ -52,8 +52,4 @@ class Journal:
 
 
 def _shown(path: str, body: bytes, scenario: str, status: int | None) -> dict[str, Any]:
-    try:
-        sent = json.loads(body)
-    except ValueError:
-        sent = body.decode("utf-8", "replace")
-    return {"path": path, "body": sent, "scenario": scenario, "status": status}
+    return {"path": path, "text": body.decode("utf-8", "replace"), "scenario": scenario, "status": status}

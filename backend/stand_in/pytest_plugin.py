@@ -6,6 +6,7 @@ pytest loads this file wherever the distribution is installed: nothing is import
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,8 @@ class StandInServer:
 
         return environment(self.url)
 
-    def journal(self, after: int = 0) -> dict[str, Any]:
-        """Return `requests` that came after so many, how many came in all, and how many of them are forgotten."""
+    def journal(self, after: int) -> dict[str, Any]:
+        """Return the `requests` that came after so many, how many came in all, and how many of them are forgotten."""
         import json  # noqa: PLC0415 - as above
         from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415
 
@@ -46,12 +47,19 @@ class StandInServer:
 
 @dataclass(frozen=True)
 class StandInRequest:
-    """A request that came in: its JSON, the scenario that answered and its status, None where none was sent."""
+    """A request that came in: path and text, the scenario that answered and its status, None where none was sent."""
 
     path: str
-    body: Any
+    text: str
     scenario: str
     status: int | None
+
+    @property
+    def body(self) -> Any:
+        """The JSON that was sent; raises ValueError where it is none."""
+        import json  # noqa: PLC0415 - as above
+
+        return json.loads(self.text)
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ def llm_stand_in(llm_stand_in_server: StandInServer, monkeypatch: pytest.MonkeyP
     if not os.environ.get("LLM_PROVIDER", "").strip():
         monkeypatch.setenv("LLM_PROVIDER", "openrouter")
     try:
-        before = llm_stand_in_server.journal()["count"]
+        before = llm_stand_in_server.journal(after=sys.maxsize)["count"]
     except Exception as error:  # noqa: BLE001 - whatever a guard of the network raises
         pytest.fail(GUARDED.format(error=error, url=llm_stand_in_server.url), pytrace=False)
     return LLMStandIn(llm_stand_in_server, monkeypatch, before)

@@ -96,7 +96,7 @@ async def test_what_is_seen_holds_no_key(llm_stand_in: LLMStandIn, session: Sess
     llm_stand_in.monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-not-to-be-seen")
     await asked(session, "completion")
     assert 1 == len(llm_stand_in.requests)
-    assert "not-to-be-seen" not in str(llm_stand_in.server.journal())
+    assert "not-to-be-seen" not in str(llm_stand_in.server.journal(after=0))
 
 
 async def test_another_providers_scene(llm_stand_in: LLMStandIn, session: Session) -> None:
@@ -117,9 +117,18 @@ def test_a_scene_that_there_is_not_is_an_error(llm_stand_in: LLMStandIn, wire: s
         llm_stand_in.scene(wire, scene)
 
 
+@pytest.mark.parametrize("body", ["[" * 5000 + "]" * 5000, "no JSON", "\udcff"], ids=["deep", "words", "bytes"])
+def test_whatever_is_sent_can_be_seen(llm_stand_in: LLMStandIn, body: str) -> None:
+    """A body that is no JSON, no text, or nested without end neither breaks the journal nor the tests that follow."""
+    sent = body.encode("utf-8", "surrogateescape")
+    address = f"{llm_stand_in.url}/chat/completions"
+    httpx.post(address, content=sent, headers={"Authorization": "Bearer sk-or-v1-odd"}, trust_env=False)
+    assert [sent.decode("utf-8", "replace")] == [each.text for each in llm_stand_in.requests]
+
+
 def test_what_is_forgotten_is_told(llm_stand_in: LLMStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that has asked for more than the stand-in remembers is told so instead of shown a part."""
-    read = llm_stand_in.server.journal() | {"forgotten": llm_stand_in.before + 1}
+    read = llm_stand_in.server.journal(after=0) | {"forgotten": llm_stand_in.before + 1}
     monkeypatch.setattr(type(llm_stand_in.server), "journal", lambda *_: read)
     with pytest.raises(RuntimeError, match="does not remember"):
         _ = llm_stand_in.requests
