@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import httpx
+import pytest
 
 import stand_in
 from stand_in import listing
@@ -89,13 +93,33 @@ def test_every_wire_has_a_door() -> None:
     assert VENDORS.keys() == DOORS.keys()
 
 
-def test_a_reader_that_turns_away_does_not_end_it() -> None:
-    """Behind `| head`, whatever it prints is cut without a word; a server that nobody reads serves on."""
-    for argument in ("--list", "--help", "--markdown"):
-        reading, writing = os.pipe()
-        os.close(reading)
-        done = subprocess.run(
-            [*COMMAND, argument], cwd=BACKEND, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=30
-        )
-        os.close(writing)
-        assert (0, b"") == (done.returncode, done.stderr)
+def unread(*arguments: str) -> subprocess.Popen[bytes]:
+    """Start the command line with a standard output that nobody reads any more, as behind `| head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=BACKEND, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    return process
+
+
+@pytest.mark.parametrize("argument", ["--list", "--help", "--markdown"])
+def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
+    """A reader that turns away ends what is printed, with exit code 0 and nothing on standard error."""
+    with unread(argument) as process:
+        _, said = process.communicate(timeout=30)
+    assert (0, b"") == (process.returncode, said)
+
+
+def test_a_server_that_nobody_reads_serves_on() -> None:
+    """A reader that turns away from the tables does not end the server: it answers, and ends when it is told to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with unread("--port", str(port)) as process:
+        url = f"http://127.0.0.1:{port}/api/v1/models"
+        transport = httpx.HTTPTransport(retries=20)  # httpx waits longer each time: it has yet to start
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            assert 404 == client.get(url).status_code
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert (0, b"") == (process.returncode, said)
