@@ -14,7 +14,7 @@ MADE_UP: Final = "replayed"  # what stands for a key where nobody looks at it
 
 @dataclass(frozen=True)
 class Vendor:
-    """A service: its variables, its address, what stands before its paths at the stand-in.
+    """A service: its variables and its address.
 
     `model_variable` names the default model, for a model that no call can name.
     """
@@ -22,7 +22,6 @@ class Vendor:
     keys: tuple[str, ...]
     url_variable: str
     url: str
-    suffix: str = ""
     more: tuple[tuple[str, str], ...] = ()
     model_variable: str | None = None
 
@@ -31,7 +30,7 @@ class Vendor:
 VENDORS: Final = {
     OPENROUTER: Vendor(("OPENROUTER_API_KEY",), "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1"),
     "openai": Vendor(
-        ("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1", "/v1", model_variable="OPENAI_MODEL"
+        ("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1", model_variable="OPENAI_MODEL"
     ),
     # Everybody's resource has another name there; this one is nobody's.
     AZURE: Vendor(
@@ -54,7 +53,6 @@ VENDORS: Final = {
         ("GEMINI_API_KEY",),
         "GEMINI_API_BASE_URL",
         "https://generativelanguage.googleapis.com/v1beta",
-        "/v1beta",
         model_variable="GEMINI_MODEL",
     ),
 }

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-import stand_in
 from cassette import vendors
 from cassette.vendors import OPENROUTER
 from modules.llm_services.public import LLMMessage, ToolDefinition
+from stand_in.environment import DOORS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -104,9 +104,7 @@ class Scenario:
 
     def stand_ins_url(self, base_url: str) -> str:
         """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
-        if self.vendor == OPENROUTER:
-            return base_url
-        return stand_in.vendor_url(base_url, self.vendor) + VENDORS[self.vendor].suffix
+        return base_url if self.vendor == OPENROUTER else DOORS[self.vendor].url(base_url)
 
 
 _TABLE: Final = (
