@@ -13,7 +13,7 @@ import pytest
 import databases
 import stand_in
 from ledger.outages import Pauses
-from modules.infrastructure.public import infrastructure_provider
+from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.llm_services.config import VARIABLE_NAMES
 from routes.mounted import DOOR, PATH, mounted
 
@@ -46,12 +46,11 @@ def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
 def _application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Begin with an application that has not looked for its database, and close what it opened."""
     monkeypatch.chdir(tmp_path)
-    infrastructure_provider.cache_clear()
+    monkeypatch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
     yield
     if database := infrastructure_provider()._database:
         databases.close(database.engine)
         atexit.unregister(database.engine.dispose)
-    infrastructure_provider.cache_clear()
 
 
 @pytest.fixture
