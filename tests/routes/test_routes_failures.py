@@ -186,3 +186,9 @@ def test_nonsense_is_refused(client: httpx.Client, nonsense: bytes, status: int)
     assert answer.json()["detail"]
     assert 3_000 > len(answer.content)
     assert 200 == client.post("/responses", json=asked()).status_code
+
+
+def test_a_list_of_nonsense_is_not_read_to_its_end(client: httpx.Client) -> None:
+    """The first message that is none is told, and those behind it are not looked at."""
+    told = client.post("/responses", json=asked(messages=[0] * 100)).json()["detail"]
+    assert [["body", "messages", 0]] == [problem["loc"] for problem in told]

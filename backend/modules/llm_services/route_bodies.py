@@ -5,7 +5,7 @@ import sqlite3
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from .exceptions import LLMError
@@ -44,7 +44,8 @@ class CreateResponse(BaseModel):
 
     model_config = STRICT
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    # A long list of nonsense is not read to its end: it is judged on the event loop.
+    messages: Annotated[list[Message], FailFast(), Field(min_length=1)]
     user_id: Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | None = None
     model: Annotated[str, Field(max_length=LONGEST_MODEL_NAME)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
