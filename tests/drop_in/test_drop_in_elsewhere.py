@@ -39,9 +39,10 @@ def run(folder: Path, url: URL, environment: dict[str, str]) -> dict[str, Any]:
     databases.empty(url)
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{folder}:{TESTS}", "PYTHONDONTWRITEBYTECODE": "1"}
     given |= environment | {"DATABASE_URL": url.render_as_string(hide_password=False)}
-    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "drop_in.application"]
+    command = [sys.executable, "-W", "error", "-m", "drop_in.application"]
     done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
-    assert (0, "") == (done.returncode, done.stderr)
+    assert "" == done.stderr, done.stderr
+    assert 0 == done.returncode
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
 

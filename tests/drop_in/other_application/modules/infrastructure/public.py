@@ -1,7 +1,8 @@
-"""Another application's door to its database: a session per thread, a small pool, its own time zone and isolation."""
+"""Another application's door to its database: a session per thread, a small pool, its own time zone."""
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,9 +40,9 @@ class InfrastructureProvider:
             max_overflow=0,
             pool_pre_ping=True,
             pool_recycle=1800,
-            isolation_level="REPEATABLE READ",
             connect_args={"options": "-c timezone=America/New_York", "application_name": "other application"},
         )
+        atexit.register(self._engine.dispose)
         Base.metadata.create_all(self._engine)
         self._make_session = sessionmaker(self._engine, expire_on_commit=False, autoflush=False)
         self._of_this_thread = scoped_session(self._make_session)
