@@ -49,7 +49,7 @@ class Flow:
 
     def __init__(self, session: Session, name: str, user_id: int, model: str | None = None) -> None:
         """Begin: the run is written, and seen by nobody else yet."""
-        self.session, self.model = session, model
+        self.session, self.user_id, self.model = session, user_id, model
         self.run = FlowRun(name=name, user_id=user_id, started_at=datetime.now(UTC), tokens_used=0, cost=0.0)
         session.add(self.run)
         session.flush()
@@ -61,7 +61,7 @@ class Flow:
                 value, request_id, usage = await llm_services_provider(self.session).generate_structured_response(
                     messages=[LLMMessage(role=MessageRole.USER, content=prompt)],
                     response_model=response_model,
-                    user_id=self.run.user_id,
+                    user_id=self.user_id,
                     model=self.model,
                     temperature=None,
                     max_output_tokens=None,
@@ -91,5 +91,5 @@ class Flow:
 
     def requests(self) -> int:
         """Count the requests that its user has made since it began, by its own clock."""
-        mine = LLMRequestModel.user_id == self.run.user_id, LLMRequestModel.created_at >= self.run.started_at
+        mine = LLMRequestModel.user_id == self.user_id, LLMRequestModel.created_at >= self.run.started_at
         return self.session.scalar(select(func.count()).select_from(LLMRequestModel).where(*mine)) or 0
