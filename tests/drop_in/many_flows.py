@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FLOWS: Final = 200
 HOLDERS: Final = 10  # flows that keep a connection in an open transaction while they wait
 MODELS: Final = (OPENROUTER_MODEL, None, "gpt-5-mini", "claude-haiku-4-5", "gemini-2.5-flash")
-# What each kind of flow asks for, in requests: a run with one step, a conversation's turn, a talk with a tool, a picture.
+# The requests of each kind of flow: a run with one step, a conversation's turn, a talk with a tool, a picture.
 REQUESTS: Final = (1, 1, 2, 1)
 
 
@@ -51,6 +51,11 @@ async def flow(engine: Engine, number: int) -> None:
                 await describe(PICTURE, user_id, model)
 
 
-async def all_at_once(engine: Engine) -> None:
-    """Run them all."""
-    await asyncio.gather(*(flow(engine, number) for number in range(FLOWS)))
+async def all_at_once(engine: Engine, spread: float = 0.0) -> None:
+    """Run them all, the last one begun `spread` seconds after the first."""
+
+    async def begun(number: int) -> None:
+        await asyncio.sleep(spread * number / FLOWS)
+        await flow(engine, number)
+
+    await asyncio.gather(*map(begun, range(FLOWS)))

@@ -3,8 +3,8 @@
 
     PYTHONPATH=backend:tests python tests/drop_in/measure_flows.py
 
-The consumers' own sessions are synchronous, so part of what is seen is theirs: the last line has the same
-statements, without any call, in the same loop.
+The consumers' own sessions are synchronous, so part of what is seen is theirs, above all when every flow begins in
+the same turn of the loop: the last lines have the statements of a conversation's turn, without any call.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import os
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.orm import Session
 
@@ -33,14 +34,29 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-async def own_statements(engine: Engine) -> None:
-    """Do what a conversation's turn does in the consumer's own session, as often as there are flows."""
+SPREAD_SECONDS: Final = 10.0
+WARM_SECONDS: Final = 0.05  # so that the probe has begun when the work does, and ends after it
+
+
+async def one_by_one(engine: Engine) -> None:
+    """Do what a conversation's turn does in its own session, as often as there are flows, one in a turn of the loop."""
     for number in range(FLOWS):
-        with Session(engine) as session:
-            for role in ("user", "assistant"):
-                session.add(ConversationTurn(conversation=number, role=role, content="Hello."))
-                session.commit()
+        own_statements(engine, number)
         await asyncio.sleep(0)
+
+
+async def in_one_go(engine: Engine) -> None:
+    """Do the same in one turn of the loop."""
+    for number in range(FLOWS):
+        own_statements(engine, number)
+
+
+def own_statements(engine: Engine, number: int) -> None:
+    """Write both sides of a turn."""
+    with Session(engine) as session:
+        for role in ("user", "assistant"):
+            session.add(ConversationTurn(conversation=number, role=role, content="Hello."))
+            session.commit()
 
 
 async def measured(name: str, work: Callable[[Engine], Awaitable[None]], engine: Engine) -> None:
@@ -48,7 +64,9 @@ async def measured(name: str, work: Callable[[Engine], Awaitable[None]], engine:
     lags: list[tuple[float, float]] = []
     probing = asyncio.create_task(probe(lags))
     started = time.perf_counter()
+    await asyncio.sleep(WARM_SECONDS)
     await work(engine)
+    await asyncio.sleep(WARM_SECONDS)
     elapsed = time.perf_counter() - started
     probing.cancel()
     with suppress(asyncio.CancelledError):
@@ -59,10 +77,13 @@ async def measured(name: str, work: Callable[[Engine], Awaitable[None]], engine:
 
 
 async def measure(engine: Engine) -> None:
-    """Run the flows twice, for the first run imports what it needs, and then the consumers' statements alone."""
-    await measured(f"{FLOWS} flows, first run", all_at_once, engine)
-    await measured(f"{FLOWS} flows, second run", all_at_once, engine)
-    await measured(f"{FLOWS} turns without a call", own_statements, engine)
+    """Run the flows three times, for the first run imports what it needs, and the consumers' statements alone."""
+    await measured(f"{FLOWS} flows, the first run", all_at_once, engine)
+    await measured(f"{FLOWS} flows, begun at once", all_at_once, engine)
+    spread = partial(all_at_once, spread=SPREAD_SECONDS)
+    await measured(f"{FLOWS} flows, begun over {SPREAD_SECONDS:.0f} s", spread, engine)
+    await measured(f"{FLOWS} turns without a call, in one go", in_one_go, engine)
+    await measured(f"{FLOWS} turns without a call, one by one", one_by_one, engine)
 
 
 def main() -> int:

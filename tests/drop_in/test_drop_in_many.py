@@ -29,7 +29,7 @@ REFERENCES = (
 
 
 async def test_two_hundred_flows(session: Session, application: Engine) -> None:
-    """All finish while the loop goes on; every request is a completed row that a consumer refers to, at five providers."""
+    """All finish while the loop goes on, at five providers; every request is a completed row that a consumer names."""
     beats = 0
 
     async def beat() -> None:
