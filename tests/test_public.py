@@ -135,7 +135,7 @@ def test_a_user_that_cannot_be_has_no_requests(session: Session, user_id: object
     assert 0 == llm.get_request_count_by_user(user_id)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("request_id", [uuid4(), str(uuid4()), "nonsense"])
+@pytest.mark.parametrize("request_id", [uuid4(), str(uuid4()), "nonsense"], ids=["id", "text", "nonsense"])
 def test_a_request_that_is_not_there_is_none(session: Session, request_id: object) -> None:
     """An id without a row, or that is no id at all, is None."""
     assert None is llm_services_provider(session).get_request(request_id)  # type: ignore[arg-type]
