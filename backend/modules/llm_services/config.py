@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .settings import ApiKey, BaseUrl, HeaderValue, ModelName
+from .settings import ApiKey, BaseUrl, HeaderValue, LogLevel, ModelName
 from .types import LLMProviderType
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
@@ -51,6 +51,8 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "image_model": ("IMAGE_MODEL",),
     "image_quality": ("IMAGE_QUALITY",),
     "audio_model": ("AUDIO_MODEL",),
+    "log_level": ("LOG_LEVEL",),
+    "log_requests": ("LOG_REQUESTS",),
 }
 
 FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
@@ -121,6 +123,8 @@ class LLMConfig(BaseModel):
     image_model: ModelName = "dall-e-3"
     image_quality: str = "standard"
     audio_model: ModelName | None = Field(default=None, description="None: OpenAI speaks with tts-1")
+    log_level: LogLevel | None = Field(default=None, description="of this module's loggers; None: the application's")
+    log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
 
     def is_configured(self, provider: LLMProviderType) -> bool:
         """Say whether `provider` has what it needs to be called."""

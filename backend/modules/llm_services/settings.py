@@ -1,12 +1,12 @@
-"""What the text of a setting may be: keys, base URLs and header values are checked before anything is sent."""
+"""What the text of a setting may be: keys, base URLs, header values, levels; checked before anything is sent."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .types import LONGEST_MODEL_NAME
 
@@ -47,7 +47,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 ApiKey = Annotated[str, AfterValidator(_api_key)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
