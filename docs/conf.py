@@ -14,9 +14,12 @@ myst_heading_anchors = 3  # a link to a heading works here as on a code host
 nitpicky = True
 html_theme = "furo"
 html_title = project
+html_favicon = "icon.svg"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False
+html_use_index = False
 
 SECTION: Final = re.compile(r"^## (.+)\n((?:\n?(?:- .*\n)+)+)", re.MULTILINE)
 PAGE: Final = re.compile(r"^- \[[^]]+\]\(([^)]+)\.md\)", re.MULTILINE)

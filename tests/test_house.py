@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([ROOT / "noxfile.py", *(ROOT / "backend").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+SOURCES = sorted(
+    [ROOT / "noxfile.py", *(path for folder in ("backend", "docs", "tests") for path in (ROOT / folder).rglob("*.py"))]
+)
 MODULE = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
 
 APPLICATION = ("modules", "stand_in", "scripts", "tests")
