@@ -24,7 +24,7 @@ if [[ $venv == yes ]]; then
     PATH="$PWD/.venv/bin:$PATH"
 fi
 
-for tool in ruff lint-imports codespell; do
+for tool in ruff lint-imports codespell vulture; do
     if ! command -v "$tool" >/dev/null; then
         echo "format_code.sh: $tool is not on PATH. Install the lint tools, with pip 25.1 or newer:" >&2
         echo "    python3 -m pip install --group lint" >&2
@@ -48,4 +48,5 @@ check ruff check
 check ruff format --check
 check env PYTHONPATH=backend lint-imports --no-logo
 check codespell
+check vulture
 exit $status

@@ -13,16 +13,17 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, the direction of imports, and spelling."""
+    """Check style, formatting, the direction of imports, spelling, and that no code is dead."""
     install(session, "lint")
     session.run("bash", "format_code.sh", "--no-venv", "--check", external=True)
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
+    """Check types, strictly, and what consumers may write with a second checker too."""
     install(session, "types", "-e", ".[cli,postgres]")
     session.run("mypy")
+    session.run("basedpyright")
 
 
 @nox.session

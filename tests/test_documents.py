@@ -27,6 +27,7 @@ LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 EXAMPLES = [
     pytest.param(code, printed, id=f"{path.name}-{number}")
     for path in DOCUMENTS
+    if path.name != "spec.md"  # what was asked for, in the asker's words: an excerpt of somebody's program
     for number, (code, printed) in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
 ]
 

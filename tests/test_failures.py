@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from modules.llm_services import exceptions
 from modules.llm_services.exceptions import LLMError
@@ -164,6 +166,21 @@ def test_a_name_of_one_segment_gets_a_hint() -> None:
     body = error(400, "openrouter/healer-alpha is not a valid model ID")
     assert "openrouter/<author>/<model>" in str(failure(body, 400, call))
     assert "openrouter/<author>/<model>" not in str(failure(body, 400))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error(404, "No endpoints found that can handle the requested parameters."),
+        error(400, metadata={"error_type": "constraint_filtered"}),
+    ],
+)
+def test_a_schema_that_no_endpoint_honours_gets_a_hint(body: dict[str, Any]) -> None:
+    """Where no endpoint takes the schema, the error says to ask in JSON mode; in JSON mode it does not."""
+    by_schema = replace(CALL, options={"structured_output": "json_schema"}, response_model=BaseModel)
+    hint = "leave it out for JSON mode"
+    assert hint in str(failure(body, body["error"]["code"], by_schema))
+    assert hint not in str(failure(body, body["error"]["code"], replace(by_schema, options={})))
 
 
 def test_arguments_that_are_no_json_are_named() -> None:

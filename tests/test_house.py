@@ -4,6 +4,7 @@ import ast
 import re
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,13 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             above = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*above, *filter(None, [node.module])])
             yield from ((module, alias.name) for alias in node.names)
+
+
+def test_whoever_installs_the_wheel_has_its_types() -> None:
+    """Each package at the top of the wheel is marked as typed, as PEP 561 has it; a mark further down covers less."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert [] == [package for package in packages if not (ROOT / package / "py.typed").exists()]
 
 
 def test_no_file_holds_a_secret() -> None:

@@ -83,6 +83,14 @@ def test_an_estimate_at_amazon(session: Session, monkeypatch: pytest.MonkeyPatch
     assert estimated < expected(QUESTION, LLMProviderType.BEDROCK, "claude-haiku-4-5-20251001", None)
 
 
+@pytest.mark.parametrize("suffix", [":nitro", ":online", "@preset/mine", ":floor@preset/mine"])
+def test_an_estimate_of_a_variant(session: Session, suffix: str) -> None:
+    """A suffix of OpenRouter's that chooses how a model is served leaves the model's price as it is."""
+    llm = llm_services_provider(session)
+    plain = "openrouter/anthropic/claude-3-opus"
+    assert 0 < llm.estimate_cost(QUESTION, plain) == llm.estimate_cost(QUESTION, plain + suffix)
+
+
 def test_a_cap_bounds_the_estimate() -> None:
     """An answer that may not be long does not cost much."""
     assert expected(QUESTION, OPENAI, "gpt-5-mini", 1) < expected(QUESTION, OPENAI, "gpt-5-mini", None)
@@ -98,7 +106,18 @@ def test_parts_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["openrouter/meta-llama/llama-3-70b:free", "gpt-99", "openrouter/no/such", None, "dall-e-3"]
+    "model",
+    [
+        "openrouter/meta-llama/llama-3-70b:free",
+        "openrouter/anthropic/claude-3-opus:free@preset/mine",
+        "openrouter/no/such:nitro",
+        "openrouter/@preset/mine",
+        "openrouter/",
+        "gpt-99",
+        "",
+        None,
+        "dall-e-3",
+    ],
 )
 def test_an_estimate_is_never_an_exception(session: Session, model: str | None) -> None:
     """A free model, an unknown one, none at all: 0.0."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,14 +95,22 @@ class Visit:
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def listen(self) -> None:
+        """Note what the page asks for, and what it complains of."""
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.complaints.append(f"{said.text} ({said.location})")
+
 
 def visiting(browser: Browser, address: str, width: int = 1440, **context: Any) -> Iterator[Visit]:
     """Open a page in a window of a width, without the memory of any other."""
     with browser.new_context(viewport={"width": width, "height": 900}, **context) as fresh:
         visit = Visit(fresh.new_page())
-        visit.page.on("request", lambda request: visit.asked.append(request.url))
-        visit.page.on("console", lambda said: said.type == "error" and visit.complaints.append(said.text))
-        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.listen()
         visit.page.goto(address, wait_until="networkidle")
         yield visit
 

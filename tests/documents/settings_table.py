@@ -29,6 +29,7 @@ GROUPS: Final = {
     "aws|bedrock": ("Bedrock", LLMProviderType.BEDROCK),
     "gemini": ("Gemini", LLMProviderType.GEMINI),
     "image|audio": ("Images and speech", None),
+    "cache": ("Response cache", None),
     "log": ("Log", None),
     "": ("Every call", None),
 }

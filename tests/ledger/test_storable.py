@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from sqlalchemy import JSON, Column, DateTime, Float, Integer, String, Text
 
-from modules.llm_services.storable import storable, storable_json
+from modules.llm_services.storable import cleaner, storable_json
 from modules.llm_services.types import RequestStatus
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ DOCUMENT = Column("document", JSON)
 )
 def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
     """Text is cut and cleaned, a number that does not fit is None, JSON is cleaned all through."""
-    found = storable(column, value)
+    found = cleaner(column)(value)
     assert stored == (json.loads(found) if column is DOCUMENT and found else found)
 
 
 def test_a_number_too_large_for_a_float_is_none() -> None:
     """A whole number that no float can hold is None in a float column, and does not raise."""
-    assert storable(FLOAT, 10**400) is None
+    assert cleaner(FLOAT)(10**400) is None
 
 
 def test_times_are_in_utc() -> None:
@@ -66,14 +66,14 @@ def test_times_are_in_utc() -> None:
         Column("time", DateTime(timezone=True)),
         datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2))),
     )
-    assert datetime(2026, 1, 2, 10, tzinfo=UTC) == storable(column, noon)
-    assert UTC is storable(column, noon).tzinfo
-    assert datetime(2026, 1, 2, 12, tzinfo=UTC) == storable(column, noon.replace(tzinfo=None))
+    assert datetime(2026, 1, 2, 10, tzinfo=UTC) == cleaner(column)(noon)
+    assert UTC is cleaner(column)(noon).tzinfo
+    assert datetime(2026, 1, 2, 12, tzinfo=UTC) == cleaner(column)(noon.replace(tzinfo=None))
 
 
 def test_an_enum_is_stored_as_a_plain_string() -> None:
     """A member of a string enum is its value, of the type that a driver knows."""
-    stored = storable(LONG, RequestStatus.PENDING)
+    stored = cleaner(LONG)(RequestStatus.PENDING)
     assert ("pending", str) == (stored, type(stored))
 
 

@@ -23,7 +23,6 @@ PARTS = [
     {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
     {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
 ]
-OPTIONS: dict[str, Any] = {"reasoning": {"effort": "high"}, "verbosity": "low", "tool_choice": "required"}
 
 
 def judged(at: At) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .settings import ApiKey, BaseUrl, HeaderValue, LogLevel, ModelName
+from .settings import ApiKey, BaseUrl, CacheUrl, HeaderValue, LogLevel, ModelName
 from .types import LLMProviderType
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
@@ -51,6 +51,9 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "image_model": ("IMAGE_MODEL",),
     "image_quality": ("IMAGE_QUALITY",),
     "audio_model": ("AUDIO_MODEL",),
+    "cache_enabled": ("LLM_CACHE_ENABLED",),
+    "cache_dir": ("LLM_CACHE_DIR",),
+    "cache_url": ("LLM_CACHE_URL",),
     "log_level": ("LOG_LEVEL",),
     "log_requests": ("LOG_REQUESTS",),
 }
@@ -129,6 +132,13 @@ class LLMConfig(BaseModel):
     image_model: ModelName = Field(default="dall-e-3", description="the model of OpenAI that makes images")
     image_quality: str = Field(default="standard", description="of images, where a call leaves it at standard")
     audio_model: ModelName | None = Field(default=None, description="the model of OpenAI that speaks; None: tts-1")
+    cache_enabled: bool = Field(default=False, description="whether the response cache answers unless a call says no")
+    cache_dir: str = Field(default=".llm_cache", description="directory of the response cache")
+    cache_url: CacheUrl | None = Field(
+        default=None,
+        repr=False,
+        description="Redis or Valkey in place of the directory: `redis://`, `rediss://`, `unix://`, ...",
+    )
     log_level: LogLevel | None = Field(
         default=None, description="level of this module's loggers; None: the application's"
     )

@@ -13,9 +13,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
     from uuid import UUID
 
     from .types import LLMResponse
+
+    class _Facts(TypedDict, total=False):
+        """What an error with a second argument of its own passes on to LLMError."""
+
+        provider: str | None
+        model: str | None
+        status_code: int | None
+        retryable: bool
+        request_id: UUID | None
+        response: LLMResponse | None
+
+    class _LimitFacts(_Facts, total=False):
+        error_code: str | None
+
+    class _ProviderFacts(_Facts, total=False):
+        retry_after: float | None
 
 
 class LLMError(Exception):
@@ -54,9 +71,9 @@ class LLMAuthenticationError(LLMError):
 class LLMRateLimitError(LLMError):
     """The service is limiting requests."""
 
-    def __init__(self, message: str, retry_after: float | None = None, **facts: object) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, **facts: Unpack[_LimitFacts]) -> None:
         """Take `retry_after`, in seconds, second."""
-        super().__init__(message, retry_after=retry_after, **facts)  # type: ignore[arg-type]
+        super().__init__(message, retry_after=retry_after, **facts)
 
 
 class LLMTimeoutError(LLMError):
@@ -70,6 +87,6 @@ class LLMValidationError(LLMError):
 class LLMProviderError(LLMError):
     """The service, or the provider behind it, failed or refused for reasons of its own."""
 
-    def __init__(self, message: str, error_code: str | None = None, **facts: object) -> None:
+    def __init__(self, message: str, error_code: str | None = None, **facts: Unpack[_ProviderFacts]) -> None:
         """Take `error_code`, the service's own name for the failure, second."""
-        super().__init__(message, error_code=error_code, **facts)  # type: ignore[arg-type]
+        super().__init__(message, error_code=error_code, **facts)

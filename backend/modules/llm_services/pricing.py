@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .types import CostSource, LLMProviderType, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from .types import LLMMessage
@@ -33,6 +33,8 @@ VENDORS: Final = {
     LLMProviderType.OPENROUTER: "openrouter",
 }
 FREE: Final = ":free"
+VARIANT: Final = ":"  # begins the name of a variant
+PRESET: Final = "@"
 CHARACTERS_OF_A_TOKEN: Final = 4
 TOKENS_OF_A_MESSAGE: Final = 4
 TOKENS_OF_A_FILE: Final = 1000
@@ -93,17 +95,23 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
     A token is taken to be four characters, a message four tokens more, an image or a file a thousand; the answer as
     long as the question, or as `cap` tokens where that is less.
     """
-    if model.endswith(FREE):
+    name = model.partition(PRESET)[0]
+    if name.endswith(FREE):
         return 0.0
     asked = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
     answered = asked if cap is None else min(asked, cap)
     usage = Usage(input_tokens=asked, output_tokens=answered)
-    cost = _price(usage, vendor, model)
-    if (
-        cost is None and vendor is LLMProviderType.BEDROCK
-    ):  # the table knows Amazon's ids, and not all of Claude's names
-        cost = _price(usage, LLMProviderType.ANTHROPIC, model)
-    return cost or 0.0
+    prices = (_price(usage, seller, listed) for seller, listed in _listings(vendor, name))
+    return next((price for price in prices if price is not None), 0.0)
+
+
+def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:
+    """Yield where the price of a model may stand: under its own name, then under that of what it is a variant of."""
+    yield vendor, model
+    if vendor is LLMProviderType.OPENROUTER and VARIANT in model:
+        yield vendor, model.partition(VARIANT)[0]  # :nitro, :online and their like choose who serves, not what
+    if vendor is LLMProviderType.BEDROCK:
+        yield LLMProviderType.ANTHROPIC, model  # the table knows Amazon's ids, and not all of Claude's names
 
 
 def _tokens(content: str | list[dict[str, Any]] | None) -> int:

@@ -1,9 +1,9 @@
-"""What the text of a setting may be: keys, base URLs, header values, levels; checked before anything is sent."""
+"""What the text of a setting may be: keys, URLs, header values, levels; checked before anything is sent."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -38,6 +38,19 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _cache_url(text: str) -> str:
+    message = f"must be the URL of a Redis or Valkey server: {', '.join(CACHE_SCHEMES)}, then ://host:port/database"
+    try:
+        parts = urlsplit(text)
+        named = parts.path if parts.scheme == "unix" else parts.hostname
+        _port = parts.port
+    except ValueError as error:
+        raise ValueError(message) from error
+    if parts.scheme not in CACHE_SCHEMES or not named:
+        raise ValueError(message)
+    return text
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -51,8 +64,11 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
+
 ApiKey = Annotated[str, AfterValidator(_api_key)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+CacheUrl = Annotated[str, AfterValidator(_cache_url)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]

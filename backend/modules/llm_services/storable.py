@@ -48,11 +48,6 @@ def cleaner(column: Column[Any]) -> Cleaner:
             return lambda value: value
 
 
-def storable(column: Column[Any], value: Any) -> Any:  # noqa: ANN401 - any column's value
-    """Return `value` as `column` can hold it."""
-    return cleaner(column)(value)
-
-
 def _storable_moment(value: Any) -> Any:  # noqa: ANN401 - a column's value
     return in_utc(value) if isinstance(value, datetime) else value
 

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -47,6 +47,13 @@ class MessageRole(StrEnum):
     FUNCTION = "function"
 
 
+# A message may be made with the plain string; what it holds is the member, which compares equal to it.
+if TYPE_CHECKING:
+    Role: TypeAlias = MessageRole | str
+else:
+    Role = MessageRole
+
+
 class RequestStatus(StrEnum):
     """Where a request row stands: sent or about to be, answered, or failed."""
 
@@ -56,12 +63,16 @@ class RequestStatus(StrEnum):
 
 
 class CostSource(StrEnum):
-    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere."""
+    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere.
+
+    What the response cache answered cost nothing.
+    """
 
     REPORTED = "reported"
     RECONCILED = "reconciled"
     ESTIMATED = "estimated"
     UNPRICED = "unpriced"
+    CACHED = "cached"
 
 
 class Value(BaseModel):
@@ -73,7 +84,7 @@ class Value(BaseModel):
 class LLMMessage(Value):
     """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts."""
 
-    role: MessageRole
+    role: Role
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
     function_call: dict[str, Any] | None = None

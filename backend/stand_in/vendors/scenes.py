@@ -9,7 +9,6 @@ from typing import Any
 from ..request import tokens
 from ..schema import instance, misfit
 
-DEFAULT_LIMIT = 1_000_000
 REASONING_TOKENS = 64
 
 # What an answer is like; without any of these it is whole and fits.

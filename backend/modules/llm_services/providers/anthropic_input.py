@@ -11,7 +11,6 @@ from .lenient import arguments, items, mapping
 Block = dict[str, Any]
 
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
-PDF: Final = "application/pdf"
 
 
 def system_blocks(messages: list[Block]) -> list[Block]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from .. import pricing
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..ledger import Ledger
-from . import calls, http, record, structured
+from . import calls, http, recall, record, structured, telemetry
 from .attempts import Attempts
 from .calls import Calls
 from .conversation import ToolTurns
@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOGGED: Final = ("provider", "model", "status", "retry_attempt", "execution_time_ms", "tokens_used", "cost_estimate")
+LOGGED: Final = (
+    "provider",
+    "model",
+    "status",
+    "retry_attempt",
+    "execution_time_ms",
+    "tokens_used",
+    "cost_estimate",
+    "error_type",
+)
 
 
 class LLMProvider(Calls, Wire):
@@ -72,11 +81,24 @@ class LLMProvider(Calls, Wire):
         return verdict(wire, self.service, exchange, call, wire.parse(exchange))
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
+        """Answer from the response cache where it has a part in the call, else by asking."""
         call = calls.filled(call, self.config, self.provider_type)
         wire = self.wire(call)
         calls.report_unknown(call.options, wire.options)
         payload = wire.render(call)
+        place = None
+        if recall.is_wanted(self.config, wire, call):
+            place = recall.place(self.config, self.provider_type, self.endpoint(call), call, payload)
+        if place is None:
+            return (await self._ask(call, payload))[0]
+        if recalled := await self._recalled(place, call, payload):
+            return recalled
+        asked, exchange = await self._ask(call, payload)
+        await place.keep(exchange, asked)
+        return asked
+
+    async def _ask(self, call: LLMCall, payload: dict[str, Any]) -> tuple[Completion, http.Exchange]:
+        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
         if not self.service.tells_prices:
             await pricing.load()
         attempts = Attempts(self.config.max_retries)
@@ -94,33 +116,64 @@ class LLMProvider(Calls, Wire):
                     raise
                 attempts.failed(error.request_id, answer.usage, wait or 0.0)
             else:
-                return replace(completion, spent=tuple(attempts.spent))
+                return replace(completion, spent=tuple(attempts.spent)), exchange
             if correction is not None:
-                call, payload, attempts.corrected = correction, wire.render(correction), True
+                call, payload, attempts.corrected = correction, self.wire(call).render(correction), True
             await asyncio.sleep(wait or 0.0)
+
+    async def _recalled(self, place: recall.Place, call: LLMCall, payload: dict[str, Any]) -> Completion | None:
+        """Return what the response cache has for a call, on a row of its own; None where that is no answer."""
+        started = time.perf_counter()
+        kept = await place.find()
+        if kept is None:
+            return None
+        answer = recall.recalled(self.wire(call).parse(kept.exchange), kept.request_id)
+        try:
+            parsed = self._accepted(answer, kept.exchange, call)
+        except LLMError:
+            return None
+        entry = self._entry(call, payload, Attempts(0))
+        await self._create_llm_request(entry)
+        completion = record.completion(answer, call, entry.row, parsed, _ms_since(started))
+        await self._update_llm_request_success(entry, kept.exchange, answer, completion)
+        self._remember(call, answer)
+        return completion
 
     async def _attempt(
         self, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange, attempts: Attempts
     ) -> Completion:
-        entry = self._ledger.entry(
-            provider=self.provider_type,
-            api_variant=self.wire(call).api_variant,
-            **record.pending(call, payload, attempts.number, attempts.first),
-        )
+        entry, endpoint = self._entry(call, payload, attempts), self.endpoint(call)
+        with telemetry.observed(entry, call, endpoint.base_url, lambda: self._answer(exchange, call)):
+            return await self._exchanged(entry, endpoint, call, payload, exchange)
+
+    async def _exchanged(
+        self, entry: Entry, endpoint: http.Endpoint, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange
+    ) -> Completion:
         started = time.perf_counter()
         try:
             await self._create_llm_request(entry)
             started = time.perf_counter()
-            await http.post(self.endpoint(call), payload, self.config.request_timeout, exchange)
-            answer, parsed = self._read(exchange, call)
+            await http.post(endpoint, payload, self.config.request_timeout, exchange)
+            answer = self._answer(exchange, call)
+            parsed = self._accepted(answer, exchange, call)
         except BaseException as error:
             await self._update_llm_request_error(entry, exchange, error, call, _ms_since(started))
             raise
         completion = record.completion(answer, call, entry.row, parsed, _ms_since(started))
         await self._update_llm_request_success(entry, exchange, answer, completion)
+        self._remember(call, answer)
+        return completion
+
+    def _entry(self, call: LLMCall, payload: dict[str, Any], attempts: Attempts) -> Entry:
+        return self._ledger.entry(
+            provider=self.provider_type,
+            api_variant=self.wire(call).api_variant,
+            **record.pending(call, payload, attempts.number, attempts.first),
+        )
+
+    def _remember(self, call: LLMCall, answer: Answer) -> None:
         if answer.turn:
             self.turns.remember(call.messages, answer.turn)
-        return completion
 
     def _answer(self, exchange: http.Exchange, call: LLMCall) -> Answer:
         """Return what an exchange says, priced by the table where its vendor says no price."""
@@ -130,12 +183,11 @@ class LLMProvider(Calls, Wire):
         served = answer.details.get("served_model") or call.model_name
         return replace(answer, usage=pricing.priced(answer.usage, self.provider_type, served))
 
-    def _read(self, exchange: http.Exchange, call: LLMCall) -> tuple[Answer, BaseModel | None]:
-        """Return the answer and, in a structured call, its object; raises the LLMError that says what is wrong."""
-        answer = self._answer(exchange, call)
+    def _accepted(self, answer: Answer, exchange: http.Exchange, call: LLMCall) -> BaseModel | None:
+        """Return the object of a structured call's answer; raises the LLMError that says what is wrong with it."""
         if error := verdict(self.wire(call), self.service, exchange, call, answer):
             raise error
-        return answer, structured.validated(answer, call.response_model) if call.response_model else None
+        return structured.validated(answer, call.response_model) if call.response_model else None
 
     async def _create_llm_request(self, entry: Entry) -> None:
         """Write the pending row; without it nothing is sent."""
@@ -187,6 +239,6 @@ def _ms_since(started: float) -> int:
 
 def _log(entry: Entry, level: int) -> None:
     """Write the one line of an attempt: figures, never a body or a key."""
-    row = entry.row
-    figures = " ".join(f"{name}={row[name]}" for name in (*LOGGED, "error_type") if row[name] is not None)
-    logger.log(level, "llm_request id=%s %s", entry.id, figures)
+    facts = {name: entry.row[name] for name in LOGGED if entry.row[name] is not None}
+    figures = " ".join(f"{name}={fact}" for name, fact in facts.items())
+    logger.log(level, "llm_request id=%s %s", entry.id, figures, extra={"llm_request": {"id": str(entry.id), **facts}})

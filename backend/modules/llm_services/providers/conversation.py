@@ -105,7 +105,7 @@ def _result(message: LLMMessage, call: Wire) -> Wire:
 
 
 def _message(message: LLMMessage, position: int) -> Wire:
-    wire: Wire = {"role": message.role.value, "content": _content(message)}
+    wire: Wire = {"role": str(message.role), "content": _content(message)}
     if message.name:
         wire["name"] = message.name
     asked = message.tool_calls or ([message.function_call] if message.function_call else [])

@@ -13,7 +13,6 @@ from .lenient import arguments, items, mapping
 Part = dict[str, Any]
 
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
-ANY_TYPE: Final = "application/octet-stream"
 
 
 def system_instruction(messages: list[Part]) -> Part | None:

@@ -95,4 +95,5 @@ NOT_IN_THE_BODY = {
     "response_cache_ttl",
     "response_cache_clear",
     "extra_body",
+    "use_cache",
 }

@@ -38,7 +38,7 @@ class Text(BaseModel):
 class Options(BaseModel):
     """What callers may pass to any provider; one whose wire has no word for an option leaves it out.
 
-    `extra_body` is sent beside the rest, whatever it holds.
+    `extra_body` is sent beside the rest, whatever it holds. `use_cache` says whether the response cache may answer.
     """
 
     model_config = STRICT
@@ -50,6 +50,7 @@ class Options(BaseModel):
     verbosity: Literal["low", "medium", "high"] | None = None
     text: Text | None = None
     extra_body: dict[str, Any] | None = None
+    use_cache: bool | None = None
 
     @classmethod
     def read(cls, options: dict[str, Any]) -> Self:

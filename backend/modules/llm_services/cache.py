@@ -1,0 +1,104 @@
+"""The response cache: entries in a directory, or in Redis or Valkey, kept by cachelib as JSON.
+
+https://cachelib.readthedocs.io. Whatever is wrong with a cache costs a miss and a line in the log, never an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cachelib import BaseCache
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS: Final = 2.0
+KEY_PREFIX: Final = "llm_services:"
+OWNER_ONLY: Final = 0o700
+FOREVER: Final = 0
+UNLIMITED: Final = 0
+
+
+class ResponseCache:
+    """What is kept under a key; a thread does the work, and nobody waits for it longer than two seconds."""
+
+    def __init__(self, directory: str, url: str | None = None) -> None:
+        """Keep entries in `directory`, or at `url` where there is one; neither is touched before the first entry."""
+        self._place = directory, url
+
+    async def get(self, key: str) -> Any:  # noqa: ANN401 - JSON, of any shape if it was damaged
+        """Return what is kept under `key`, None where that is nothing, or cannot be read."""
+        return await self._try(lambda store: store.get(key))
+
+    async def put(self, key: str, entry: dict[str, Any]) -> None:
+        """Keep `entry`, which is JSON, for whoever asks for `key` next."""
+        await self._try(lambda store: store.set(key, entry))
+
+    async def _try(self, work: Callable[[BaseCache], Any]) -> Any:  # noqa: ANN401 - what `work` returns
+        """Return what `work` makes of the store, None where it fails; RuntimeError where a package is missing."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await asyncio.to_thread(lambda: work(_store(*self._place)))
+        except ImportError as error:
+            raise RuntimeError("LLM_CACHE_URL needs the package redis: pip install 'llm-services[redis]'") from error
+        except Exception as error:  # noqa: BLE001 - a cache is dispensable, whatever befalls it
+            logger.warning("the response cache was passed over (%s: %s)", type(error).__name__, redact(str(error)))
+            return None
+
+
+def key_of(*facts: object) -> str:
+    """Return the key of what shapes an answer; the order of an object's fields is part of it, for models follow it."""
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@cache
+def _store(directory: str, url: str | None) -> BaseCache:
+    """Return the store at a place, one for the whole process."""
+    from cachelib import FileSystemCache, RedisCache  # noqa: PLC0415 - not paid for where there is no cache
+    from cachelib.serializers import JSONSerializer  # noqa: PLC0415
+
+    class Strict(JSONSerializer):
+        """JSON, that complains of damage to its caller and not to the root logger."""
+
+        def loads(self, bvalue: str | bytes | bytearray | None) -> Any:  # noqa: ANN401 - JSON
+            """Return None for None, which is a server's word for a miss."""
+            return None if bvalue is None else super().loads(bvalue)
+
+        def _warn(self, e: Exception) -> None:
+            raise e
+
+    class Directory(FileSystemCache):
+        """Files that only their owner can read, written whole or not at all."""
+
+        serializer = Strict()  # type: ignore[assignment]  # what cachelib's documentation does
+
+    class Server(RedisCache):
+        """Entries on a server."""
+
+        serializer = Strict()  # type: ignore[assignment]  # as above
+
+    if url is None:
+        Path(directory).mkdir(OWNER_ONLY, parents=True, exist_ok=True)
+        return Directory(directory, threshold=UNLIMITED, default_timeout=FOREVER)
+    return Server(_redis(url), default_timeout=FOREVER, key_prefix=KEY_PREFIX)
+
+
+def _redis(url: str) -> Any:  # noqa: ANN401 - redis is not installed everywhere
+    """Return a client of the server at `url`, which gives up before its caller does."""
+    from redis import Redis  # noqa: PLC0415 - an extra
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    spoken = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url  # one protocol, two names
+    soon = PATIENCE_SECONDS / 2
+    return Redis.from_url(spoken, socket_timeout=soon, socket_connect_timeout=soon, retry=Retry(NoBackoff(), 0))
