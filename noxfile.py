@@ -60,7 +60,7 @@ def browser(session: nox.Session) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         session.error("no Chromium on PATH: install one (Debian and Ubuntu: apt-get install chromium)")
-    install(session, "browser")
+    install(session, "browser", "-e", ".[cli,postgres]")
     build_site(session)
     session.run("pytest", "tests/documents/browse_site.py", *session.posargs, env={"CHROMIUM": chromium})
 
@@ -73,7 +73,8 @@ def demo(session: nox.Session) -> None:
 
 
 def build_site(session: nox.Session) -> None:
-    """Build the documents, and check what was built."""
+    """Build the documents anew, and check what was built."""
+    shutil.rmtree(SITE, ignore_errors=True)
     session.run("sphinx-build", "-E", "-W", "--keep-going", "-n", "-q", "docs", SITE)
     session.run("python", "tests/documents/site_check.py", SITE)
 
