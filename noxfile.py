@@ -8,6 +8,7 @@ nox.needs_version = ">=2026.4"
 nox.options.reuse_venv = "yes"
 
 SITE = "build/site"
+SCRIPTS_PATH = "backend/scripts:tests"  # where the scripts below tests/ find what they share
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -37,14 +38,14 @@ def test(session: nox.Session) -> None:
 def record(session: nox.Session) -> None:
     """Record the cassettes anew, against every vendor whose key is set; needs the network and costs cents."""
     install(session, "test", "-e", ".[cli,postgres]")
-    session.run("python", "tests/recording/record.py", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "tests/recording/record.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what a call costs beside other clients, and write docs/benchmarks.md; needs PyPI."""
     install(session, "bench", "-e", ".[cli,postgres]")
-    session.run("python", "tests/benchmarks/run.py", *session.posargs, env={"PYTHONPATH": "backend:tests"})
+    session.run("python", "tests/benchmarks/run.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 
 @nox.session(default=False)

@@ -1,4 +1,4 @@
-"""Fixtures that every suite can use: a database, empty but for the tables."""
+"""Fixtures that every suite can use: a database, empty but for the tables, and the one stand-in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import URL, Engine
+
+    from stand_in.pytest_plugin import StandInServer
+
+
+@pytest.fixture(scope="session")
+def base_url(llm_stand_in_server: StandInServer) -> str:
+    """Return the stand-in's address in OpenRouter's place."""
+    return llm_stand_in_server.url
 
 
 @pytest.fixture(scope="session")

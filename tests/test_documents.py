@@ -9,14 +9,10 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-import stand_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from stand_in.environment import openrouter
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,16 +28,10 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    """Run a stand-in, and return the environment that leads to it and to a database in the working directory."""
-    with stand_in.running() as base_url:
-        yield {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "backend"),
-            "OPENROUTER_API_KEY": "sk-or-documents",
-            "OPENROUTER_BASE_URL": base_url,
-        }
+@pytest.fixture
+def environment(base_url: str) -> dict[str, str]:
+    """Return the environment that leads to the stand-in and to a database in the working directory."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend"), **openrouter(base_url)}
 
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:

@@ -15,10 +15,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-import stand_in
 from databases import apart
 from modules.llm_services import LLMError
-from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.http import Exchange
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from stand_in.pytest_plugin import LLMStandIn
+
 BACKEND = Path(__file__).resolve().parents[1] / "backend"
 KEY = "sk-or-v1-maintenance"
 UNKNOWN = "gen-1700000000-nobodyknowsthisone00"
@@ -36,22 +36,17 @@ COLUMNS = [column.name for column in LLMRequestModel.__table__.columns]
 
 
 @pytest.fixture(scope="module")
-def books() -> Iterator[httpx.Client]:
-    """Run a stand-in, once, and connect to it with a good key."""
+def books(base_url: str) -> Iterator[httpx.Client]:
+    """Connect to the stand-in with a good key."""
     headers = {"Authorization": f"Bearer {KEY}"}
-    with stand_in.running() as url, httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=base_url, headers=headers, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(autouse=True)
-def _openrouter(monkeypatch: pytest.MonkeyPatch, books: httpx.Client) -> None:
-    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in VARIABLE_NAMES:
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
-    monkeypatch.setenv("OPENROUTER_BASE_URL", str(books.base_url))
-    monkeypatch.setenv("MAX_RETRIES", "0")
-    monkeypatch.setenv("no_proxy", "*")
+def _stand_in(llm_stand_in: LLMStandIn) -> None:
+    """Ask nobody but the stand-in, once per call."""
+    llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
 
 
 async def asked(engine: Engine, scenario: str) -> None:

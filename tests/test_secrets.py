@@ -88,5 +88,11 @@ def test_plain_words_are_not_masked(words: str) -> None:
 
 def test_a_models_own_words_are_not_masked() -> None:
     """What a model says is kept as it came, even if it looks like a key; the account beside it is not."""
-    body = {"choices": [{"message": {"content": "export KEY=sk-example-1234567890"}}], "user_id": "user_x"}
+    said = {"content": "export KEY=sk-example-1234567890", "user_id": 7}
+    body = {
+        "choices": [{"message": said}],
+        "content": [{"input": said}],
+        "parts": [{"args": said}],
+        "user_id": "user_x",
+    }
     assert body | {"user_id": MASK} == redact(body)

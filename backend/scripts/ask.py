@@ -5,20 +5,34 @@
     ask.py "What is a ledger?" --model openrouter/openai/gpt-4.1-mini
     ask.py "What is a ledger?" --schema      the answer as a validated object
 
-The key is read from OPENROUTER_API_KEY, in the environment or in .env. Without one, a stand-in for OpenRouter
-is started on this machine and answers instead: real HTTP, a real row, no real model, no cost.
-Rows go to DATABASE_URL, else to the SQLite file llm_services.db in the working directory.
+Without a key of OpenRouter's, a stand-in for it is started on this machine and answers instead: real HTTP, a real
+row, no real model, no cost.
+
+variables, of the environment or of .env:
+    OPENROUTER_API_KEY   the key; not set: the stand-in answers
+    OPENROUTER_BASE_URL  another address than OpenRouter's
+    LLM_PROVIDER         whose default model is asked where --model names none
+    MAX_RETRIES          attempts beyond the first (3)
+    REQUEST_TIMEOUT      seconds for one attempt (180)
+    DATABASE_URL         where the row goes (sqlite:///llm_services.db, in the working directory)
+and those of the other providers, for their models: backend/modules/llm_services/config.py lists them all.
+
+exit codes:
+    0  an answer
+    1  the call failed; its row says why
+    2  it cannot be asked: the command line, a variable or the model's name is wrong
+    130  interrupted; the row says so
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from command_line import WRONG_USAGE, parser, run, usage
 from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.markup import escape
@@ -31,12 +45,12 @@ from modules.llm_services import LLMError, LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 
 if TYPE_CHECKING:
+    import argparse
     from uuid import UUID
 
     from modules.llm_services import LLMRequest, LLMServicesProvider
 
 STAND_IN_KEY = "sk-or-stand-in"
-USAGE_ERROR = 2
 
 
 class Answer(BaseModel):
@@ -51,7 +65,8 @@ def main() -> int:
     """Ask, and return 0 for an answer, 1 for a failed call, 2 for a question that cannot be asked."""
     arguments = _arguments()
     console = Console()
-    infrastructure_provider().initialize()
+    with usage():
+        infrastructure_provider().initialize()
     with ExitStack() as cleanup:
         if not os.environ.get("OPENROUTER_API_KEY", "").strip():
             _use_stand_in(console, cleanup)
@@ -60,15 +75,17 @@ def main() -> int:
             return asyncio.run(_ask(llm, console, arguments))
         except (ValueError, RuntimeError) as error:
             console.print(f"[red]{escape(str(error))}[/]")
-            return USAGE_ERROR
+            return WRONG_USAGE
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("question", help="what to ask")
-    parser.add_argument("--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model")
-    parser.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
-    return parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("question", help="what to ask")
+    options.add_argument(
+        "--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model"
+    )
+    options.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
+    return options.parse_args()
 
 
 def _use_stand_in(console: Console, cleanup: ExitStack) -> None:
@@ -129,4 +146,4 @@ def _row(request: LLMRequest) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

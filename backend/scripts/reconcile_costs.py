@@ -7,7 +7,19 @@
 
 A call that timed out, broke off or was cancelled may have been billed. OpenRouter names the generation before
 the answer, so its row can still be settled from OpenRouter's books, with the key of the same account. A row that
-was settled so says `reconciled` as its cost_source, and when. Rows are those of DATABASE_URL.
+was settled so says `reconciled` as its cost_source, and when.
+
+variables, of the environment or of .env:
+    OPENROUTER_API_KEY   the key; it has to be of the account that made the calls
+    OPENROUTER_BASE_URL  another address than OpenRouter's
+    REQUEST_TIMEOUT      seconds for one question (180)
+    DATABASE_URL         where the rows are (sqlite:///llm_services.db, in the working directory)
+
+exit codes:
+    0  nothing is left open
+    1  a row could not be settled or audited, or differs
+    2  the command line or a variable is wrong, or there is no key
+    130  interrupted; what was settled stays settled
 """
 
 from __future__ import annotations
@@ -17,6 +29,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from command_line import parser, run, usage
 from rich.progress import track
 
 from modules.infrastructure.public import infrastructure_provider
@@ -29,6 +42,7 @@ from modules.llm_services.providers.openrouter_generation import Books
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+LONGEST_DAYS = 36_500
 SMALLEST_DIFFERENCE_USD = 1e-9
 
 
@@ -36,12 +50,9 @@ def main() -> int:
     """Reconcile or audit; return 0 when nothing is left open, 1 when something is, 2 without a key."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
-    infrastructure.initialize()
-    try:
+    with usage():
+        infrastructure.initialize()
         books = Books(create_llm_config_from_env())
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
     with books, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
         return work(session, books, datetime.now(UTC) - timedelta(days=arguments.days))
@@ -84,12 +95,19 @@ def _audit(session: Session, books: Books, since: datetime) -> int:
     return 1 if differing or unanswered else 0
 
 
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days <= LONGEST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is no number of days up to {LONGEST_DAYS}")
+    return days
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
-    parser.add_argument("--days", type=float, default=30, help="how far to look back (%(default)s)")
-    return parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
+    options.add_argument("--days", type=_days, default=30, help="how far to look back (%(default)s)")
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -8,7 +8,16 @@
 A process that is killed leaves its calls in flight as `pending` rows. This settles them as `failed`, with
 error_type `abandoned` and an unknown cost. A row is abandoned when it is older than the longest an attempt can
 take with this environment's REQUEST_TIMEOUT; should its process be alive after all, its own settlement
-overwrites this one. Run it from a timer. Rows are those of DATABASE_URL.
+overwrites this one. Run it from a timer.
+
+variables, of the environment or of .env:
+    REQUEST_TIMEOUT  seconds that an attempt of the calling processes may take (180)
+    DATABASE_URL     where the rows are (sqlite:///llm_services.db, in the working directory)
+
+exit codes:
+    0  done: the ids are on standard output, how many on standard error
+    2  the command line or a variable is wrong
+    130  interrupted; nothing was settled
 """
 
 from __future__ import annotations
@@ -16,6 +25,8 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import timedelta
+
+from command_line import parser, run, usage
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
@@ -26,8 +37,9 @@ def main() -> int:
     """Settle, and print each id; return 0."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
-    infrastructure.initialize()
-    longest = longest_attempt(create_llm_config_from_env().request_timeout)
+    with usage():
+        infrastructure.initialize()
+        longest = longest_attempt(create_llm_config_from_env().request_timeout)
     seconds = longest if arguments.minutes is None else 60 * arguments.minutes
     with infrastructure.get_session_context() as session:
         abandoned = settle_abandoned(session, timedelta(seconds=seconds))
@@ -48,13 +60,13 @@ def _minutes(text: str) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument(
         "--minutes", type=_minutes, help="how long a row may be pending; default: the longest an attempt takes"
     )
-    parser.add_argument("--dry-run", action="store_true", help="change nothing")
-    return parser.parse_args()
+    options.add_argument("--dry-run", action="store_true", help="change nothing")
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -4,6 +4,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = {
     "unit": ("backend/modules", "test_*_unit.py"),
@@ -11,8 +13,13 @@ SUITES = {
 }
 
 
-def run(suite: str) -> int:
-    """Run a suite under pytest, the command line's arguments passed on, and return pytest's exit status."""
+def run(suite: str, words: str | None) -> int:
+    """Run a suite under pytest, the command line's arguments passed on; return pytest's exit status.
+
+    `--help` prints the script's own `words` instead: pytest's have nothing to say of it.
+    """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        return command_line.run(lambda: _taught(words))
     if find_spec("pytest") is None:
         sys.exit(
             f"pytest is not installed for {sys.executable}: run `nox -s test` instead, or install it with "
@@ -27,3 +34,8 @@ def run(suite: str) -> int:
         f"--override-ini=python_files={files}",
     ]
     return pytest.main([*options, str(ROOT / folder), *sys.argv[1:]])
+
+
+def _taught(words: str | None) -> int:
+    command_line.parser(words).print_help()
+    return 0

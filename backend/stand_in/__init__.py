@@ -36,7 +36,7 @@ def running() -> Iterator[str]:
 
 def _started(stderr: IO[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stand_in", "--port", "0", "--attached"],
+        [sys.executable, "-m", "stand_in", "--port", "0", "--attached", "--quiet"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import books, vendors
+from . import books, journal, vendors
 from .bodies import completion, encoded, failure
 from .identity import generation_id, headers
 from .kinds import Answer, Body, Completion, Page
@@ -23,13 +23,21 @@ OK = 200
 
 @dataclass(slots=True)
 class Desk:
-    """Where every request is answered, the requests that scenarios with a `then` have seen, and the books."""
+    """Where every request is answered and noted, the requests that scenarios with a `then` have seen, and the books."""
 
     seen: set[tuple[str, str]] = field(default_factory=set)
     books: books.Books = field(default_factory=books.Books)
+    journal: journal.Journal = field(default_factory=journal.Journal)
 
     def answer(self, received: Received) -> Answer:
         """Answer a request, faulty or not."""
+        if journal.is_read(received):
+            return self.journal.read(received.target)
+        answer = self._answered(received)
+        self.journal.note(received, answer)
+        return answer
+
+    def _answered(self, received: Received) -> Answer:
         if vendors.is_vendors(received):
             return vendors.answered(received, self.seen)
         key = received.header("authorization").removeprefix("Bearer ").strip()

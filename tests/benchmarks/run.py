@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
 """Play the contestants against each other, side by side, and write docs/benchmarks.md from what was measured.
 
-    nox -s bench                      everything, about a quarter of an hour
+    nox -s bench                      everything, about a quarter of an hour; needs PyPI the first time
     nox -s bench -- --quick           one repetition of fewer calls
     nox -s bench -- --only httpx      ours and those that are named
 
 Every contestant has a process and a virtual environment of its own, made once below .nox. A repetition plays each
 round with one contestant after the other, so that what else the machine does falls on all of them alike. Figures are
 the CPU of the contestant's process, all threads; the CPU of the server, and of PostgreSQL, is not counted.
+
+variables:
+    PIP_INDEX_URL  where the contestants are installed from, where that is not PyPI; it is pip that reads it
+No key and no DATABASE_URL is read: what a contestant asks is answered on this machine, its rows go to its own.
+
+exit codes:
+    0  measured; a contestant that could not be installed, or does not run, is named in the results
+    2  the command line is wrong
+    130  interrupted
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -24,8 +32,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-from rich.progress import Progress
+from command_line import Steps, parser, run
 
 import databases
 from benchmarks.field import CONTESTANTS, SLOW_SECONDS, USUAL_SIZE, Contestant, Round
@@ -53,7 +60,6 @@ started = time.perf_counter()
 for _ in range(1000): llm_services_provider(session)
 print(1000 * (time.perf_counter() - started))
 """
-console = Console(stderr=True)
 
 
 class Player:
@@ -145,37 +151,45 @@ def imports(contestants: list[Contestant], postgres: URL, folder: Path, times: i
     ours = contestants[0]
     statements |= {"ours": (ours, ours.imports), "httpx, pydantic and SQLAlchemy": (ours, IMPORTS_ALONE)}
     found: dict[str, list[float]] = {name: [] for name in statements}
-    for _ in range(1 + times):
-        for name, (each, statement) in statements.items():
+    turns = [(name, *statement) for _ in range(1 + times) for name, statement in statements.items()]
+    with Steps("imports", len(turns)) as steps:
+        for name, each, statement in turns:
+            steps.begin(name)
             environment = variables(each, NOWHERE, folder, postgres)
             found[name].append(seconds(environment_of(each), statement, environment))
+            steps.end()
     return {name: median(each[1:]) for name, each in found.items()}  # the first reads from the disk, and compiles
 
 
-def prepared(contestants: list[Contestant], progress: Progress) -> dict[str, str]:
+def prepared(contestants: list[Contestant]) -> dict[str, str]:
     """Make every environment; return the contestants whose environment could not be made, and why."""
     missing: dict[str, str] = {}
-    for each in progress.track(contestants, description="environments"):
-        try:
-            environment_of(each)
-        except subprocess.CalledProcessError as error:
-            missing[each.name] = f"could not be installed: pip ended with {error.returncode}"
+    with Steps("environments", len(contestants)) as steps:
+        for each in contestants:
+            steps.begin(each.name)
+            try:
+                environment_of(each)
+            except subprocess.CalledProcessError as error:
+                missing[each.name] = f"could not be installed: pip ended with {error.returncode}"
+            steps.end(missing.get(each.name, ""))
     return missing
 
 
-def play(players: list[Player], repetitions: int, progress: Progress, *, quick: bool) -> dict[str, str]:
+def play(players: list[Player], repetitions: int, *, quick: bool) -> dict[str, str]:
     """Play every round with one player after the other; return the contestants that do not run, and why."""
     rounds = dict.fromkeys(order for player in players for order in player.rounds)
     turns = [(order, player) for order in rounds for player in players if order in player.rounds] * repetitions
     failed: dict[str, str] = {}
-    for order, player in progress.track(turns, description="rounds"):
-        if player.contestant.name not in failed:
-            if not console.is_terminal:
-                console.print(f"{order.key}: {player.contestant.name}")
-            try:
-                player.play(order, calls_of(order, quick=quick))
-            except (RuntimeError, OSError) as error:
-                failed[player.contestant.name] = f"does not run: {error}"
+    with Steps("rounds", len(turns)) as steps:
+        for order, player in turns:
+            name = player.contestant.name
+            steps.begin(f"{order.key}: {name}")
+            if name not in failed:
+                try:
+                    player.play(order, calls_of(order, quick=quick))
+                except (RuntimeError, OSError) as error:
+                    failed[name] = f"does not run: {error}"
+            steps.end(failed.get(name, ""))
     return failed
 
 
@@ -186,8 +200,7 @@ def measure(contestants: list[Contestant], *, quick: bool) -> dict[str, Any]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         postgres = stack.enter_context(databases.postgres_server())
         urls = {delay: serve(delay, stack) for delay in (0.0, SLOW_SECONDS)}
-        progress = stack.enter_context(Progress(console=console))
-        missing = prepared(contestants, progress)
+        missing = prepared(contestants)
         playing = [each for each in contestants if each.name not in missing]
         players = [
             Player(each, delay, environment_of(each), variables(each, urls[delay], folder, postgres))
@@ -196,7 +209,7 @@ def measure(contestants: list[Contestant], *, quick: bool) -> dict[str, Any]:
         ]
         for player in players:
             stack.callback(player.end)
-        missing |= play(players, repetitions, progress, quick=quick)
+        missing |= play(players, repetitions, quick=quick)
         running = [each for each in playing if each.name not in missing]
         ours = variables(contestants[0], NOWHERE, folder, postgres)
         provider = [str(environment_of(contestants[0])), "-c", PROVIDER]
@@ -216,11 +229,12 @@ def results_of(contestant: Contestant, players: list[Player]) -> dict[str, list[
 
 def main() -> int:
     """Measure and write; return 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one repetition of fewer calls; writes nothing")
-    parser.add_argument("--only", nargs="*", help="the contestants to play beside ours on SQLite; writes nothing")
-    arguments = parser.parse_args()
     ours, *others = CONTESTANTS
+    options = parser(__doc__)
+    options.add_argument("--quick", action="store_true", help="one repetition of fewer calls; writes nothing")
+    words = "the contestants to play beside ours on SQLite; writes nothing"
+    options.add_argument("--only", nargs="*", choices=[each.name for each in others], metavar="NAME", help=words)
+    arguments = options.parse_args()
     chosen = [ours, *(each for each in others if arguments.only is None or each.name in arguments.only)]
     results = {"machine": machine(), **measure(chosen, quick=arguments.quick)}
     partial = arguments.quick or arguments.only is not None
@@ -229,4 +243,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import sys
-from collections import Counter
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
+from command_line import Steps
 from sqlalchemy import text
 
 from crash.comparison import complaints, rows
@@ -40,20 +40,20 @@ def drawing(run: int) -> random.Random:
 @pytest.mark.timeout(60 + SECONDS_PER_KILL * KILLS)
 async def test_a_killed_process_owes_nothing(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     """Every request that was received has its row, and every end that a caller was told is on it, right."""
-    seen: Counter[str] = Counter()
+    told = 0
+    shown = capsys.disabled() if KILLS >= TELLING_FROM else nullcontext()
     async with nursery(engine) as child:
-        for run in range(1, KILLS + 1):
-            chance = drawing(run)
-            instant = Instant.drawn(chance)
-            story = await child.killed(run, chance, instant)
-            found = rows(engine, run)
-            assert [] == complaints(story, found), f"kill {run} of CRASH_SEED={SEED}: {instant}"
-            seen.update(kills=1, received=len(story.received), handed=len(story.handed))
-            seen.update(row.status for row in found)
-            if KILLS >= TELLING_FROM and run % 10 == 0:
-                with capsys.disabled():
-                    sys.stderr.write(f"\n{engine.dialect.name}: {dict(seen)}")
-    assert KILLS <= seen["handed"]
+        with shown, Steps("killing", KILLS) as steps:
+            for run in range(1, KILLS + 1):
+                steps.begin(f"{engine.dialect.name}, {told} calls told of until now")
+                chance = drawing(run)
+                instant = Instant.drawn(chance)
+                story = await child.killed(run, chance, instant)
+                found = rows(engine, run)
+                assert [] == complaints(story, found), f"kill {run} of CRASH_SEED={SEED}: {instant}"
+                told += len(story.handed)
+                steps.end()
+    assert KILLS <= told
     assert ["ok"] == sound(engine)
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for all the tests of this folder, and the module configured to ask it."""
+"""The module configured to ask the stand-in."""
 
 from __future__ import annotations
 
@@ -6,29 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import stand_in
-from modules.llm_services.config import VARIABLE_NAMES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from stand_in.pytest_plugin import LLMStandIn
 
 REQUEST_TIMEOUT = 10.0
 
 
-@pytest.fixture(scope="session")
-def stand_in_url() -> Iterator[str]:
-    """Run the stand-in, once."""
-    with stand_in.running() as url:
-        yield url
-
-
 @pytest.fixture(autouse=True)
-def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
-    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in VARIABLE_NAMES:
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-faults")
-    monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)
-    monkeypatch.setenv("MAX_RETRIES", "0")
-    monkeypatch.setenv("REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))
-    monkeypatch.setenv("no_proxy", "*")
+def _stand_in(llm_stand_in: LLMStandIn) -> None:
+    """Ask nobody but the stand-in, once per call."""
+    llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
+    llm_stand_in.monkeypatch.setenv("REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))

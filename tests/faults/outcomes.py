@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from faults.expectations import Expectation
+    from stand_in.expectations import Expectation
 
 GENERATION = re.compile(r"gen-\d{10}-[A-Za-z0-9]{20}")
 

@@ -7,11 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
 from faults.conftest import REQUEST_TIMEOUT
-from faults.expectations import expectations
 from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
+from modules.llm_services import LLMMessage, LLMValidationError, llm_services_provider
 from modules.llm_services.providers.attempts import Attempts
+from stand_in.expectations import expectations
 from stand_in.kinds import Body, Fault
 from stand_in.scenarios import SCENARIOS
 
@@ -29,6 +31,13 @@ ENDLESS = {
     if each.fault in {Fault.SILENCE, Fault.STALL} or each.body is Body.PADDING_WITHOUT_END
 }
 SHORT_TIMEOUT = 0.5
+
+
+class City(BaseModel):
+    """A shape that no answer has by chance."""
+
+    name: str
+    inhabitants: int
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch, name: str) -> float:
@@ -57,6 +66,20 @@ async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest
     raw = row.response_raw or {}
     arrived = seen.error is None or seen.error.status_code is not None
     assert (str(SCENARIOS[name].status) if arrived else "-") == str(raw.get("http_status", raw.get("status_code", "-")))
+
+
+@pytest.mark.parametrize("name", [name for name, each in EXPECTED.items() if not each.raises])
+async def test_an_answer_fits_a_structured_call_or_not(session: Session, name: str) -> None:
+    """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
+    messages = [LLMMessage(role="user", content=f"structured {name}")]
+    call = llm_services_provider(session).generate_structured_response(
+        messages, City, model=f"openrouter/stand-in/{name}"
+    )
+    if EXPECTED[name].fits:
+        assert isinstance((await call)[0], City)
+    else:
+        with pytest.raises(LLMValidationError):
+            await call
 
 
 BROKEN = [name for name, each in SCENARIOS.items() if each.fault or each.body is not Body.WHOLE]

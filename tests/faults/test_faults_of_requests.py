@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.expectations import expectations
 from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
+from stand_in.expectations import expectations
 from stand_in.scenarios import REFUSALS
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def test_every_refusal_has_an_expectation() -> None:
 
 @pytest.mark.parametrize("name", [*ENVIRONMENT, *CALLS])
 async def test_a_refusal_ends_as_expected(
-    session: Session, monkeypatch: pytest.MonkeyPatch, stand_in_url: str, name: str
+    session: Session, monkeypatch: pytest.MonkeyPatch, base_url: str, name: str
 ) -> None:
     """The exception and the row are the table's, the cost unknown, and nothing is left behind."""
     for variable, value in ENVIRONMENT.get(name, {}).items():
-        monkeypatch.setenv(variable, value.format(url=stand_in_url))
+        monkeypatch.setenv(variable, value.format(url=base_url))
     seen = await outcome(ask(session, **CALLS.get(name, {})))
     check_nothing_is_left(session)
     [row] = rows(session)

@@ -9,37 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import stand_in
 from ledger.calls import Lesson
 from ledger.outages import Pauses
-from modules.llm_services.config import VARIABLE_NAMES
 from wire import serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator
 
     from sqlalchemy import Engine
 
     from ledger.calls import Answering, Serve
+    from stand_in.pytest_plugin import LLMStandIn
     from wire import Server
 
 
-@pytest.fixture(scope="session")
-def stand_in_url() -> Iterator[str]:
-    """Run one stand-in for all tests of the ledger."""
-    with stand_in.running() as url:
-        yield url
-
-
 @pytest.fixture(autouse=True)
-def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
-    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
-    for variable in VARIABLE_NAMES:
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-ledger")
-    monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)
-    monkeypatch.setenv("MAX_RETRIES", "0")
-    monkeypatch.setenv("no_proxy", "*")
+def _stand_in(llm_stand_in: LLMStandIn) -> None:
+    """Ask nobody but the stand-in, once per call."""
+    llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
 
 
 @pytest.fixture

@@ -1,19 +1,28 @@
 #!/usr/bin/env python3
 """How long the event loop keeps others waiting while 500 calls are in flight; no part of the tests.
 
-    PYTHONPATH=backend:tests python tests/ledger/measure_lag.py
-    PYTHONPATH=backend:tests python tests/ledger/measure_lag.py --calls 100 --think 0
+    PYTHONPATH=backend/scripts:tests python tests/ledger/measure_lag.py
+    PYTHONPATH=backend/scripts:tests python tests/ledger/measure_lag.py --calls 100 --think 0
 
 Each answer takes from one second to five, so that calls begin and end all the time; with `--think 0` they are
 answered at once, and all move in step. The application's pool is 5 + 10 connections, all fifteen held by callers
 with a transaction open. A probe sleeps for a millisecond again and again and notes by how much it overslept, and
 how much CPU the loop's thread took meanwhile, which depends less on what else the machine does: median, 99th
 percentile, longest.
+
+variables:
+    TMPDIR  where the databases are made
+No key is read: what is asked is answered on this machine.
+
+exit codes:
+    0  measured
+    1  a row was missing
+    2  the command line is wrong
+    130  interrupted
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import multiprocessing
 import os
@@ -26,6 +35,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
+from command_line import parser, run
 from sqlalchemy.orm import Session
 
 import databases
@@ -131,11 +141,11 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Measure on both databases; return 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=500, help="calls in flight")
-    parser.add_argument("--rounds", type=int, default=5, help="calls that each caller makes")
-    parser.add_argument("--think", type=float, default=3.0, help="seconds that an answer takes, on average")
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--calls", type=int, default=500, help="calls in flight (%(default)s)")
+    options.add_argument("--rounds", type=int, default=5, help="calls that each caller makes (%(default)s)")
+    options.add_argument("--think", type=float, default=3.0, help="average seconds of an answer (%(default)s)")
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, thinking(arguments.think) as base_url:
         os.environ |= {"OPENROUTER_BASE_URL": base_url, "OPENROUTER_API_KEY": "sk-or-lag", "MAX_RETRIES": "0"}
         with databases.postgres_server() as url, databases.ready(url) as engine:
@@ -146,4 +156,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

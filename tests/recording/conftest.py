@@ -14,10 +14,10 @@ from sqlalchemy import Engine, Table, select
 from sqlalchemy.orm import Session
 from syrupy.matchers import path_type
 
+from cassette.format import MATCHED, Cassette, Recorder, configure
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMServicesProvider, llm_services_provider
-from recording.cassette_format import FOLDER_VARIABLE, MATCHED, Cassette, Recorder, configure
-from recording.scenarios import SCENARIOS, Scenario
+from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from recording.cassette_format import origin
-from recording.scenarios import OPENROUTER, SCENARIOS, Scenario
+from cassette.format import origin
+from cassette.vendors import OPENROUTER
+from recording.scenarios import SCENARIOS, Scenario
 from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
 

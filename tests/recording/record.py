@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Record the cassettes: put each scenario's question to a server, scrub, replay its test, and keep what passes.
 
 Nothing of a live exchange is written but the scrubbed cassette: rows go to a database in memory, and the
@@ -6,7 +7,6 @@ snapshots come from the replay. A recording that does not prove what its test as
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import re
@@ -20,17 +20,21 @@ from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 import vcr
+from command_line import Steps, parser, run
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 import stand_in
+from cassette.format import configure, decoded
+from cassette.vendors import OPENROUTER
 from modules.llm_services import LLMError, llm_services_provider
 from modules.shared_models import Base
-from recording.cassette_format import FOLDER_VARIABLE, configure, decoded
 from recording.origins import update_table
-from recording.scenarios import OPENROUTER, SCENARIOS, VENDORS, Scenario
+from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
+from stand_in.environment import AWS_SECRET
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
 HERE: Final = Path(__file__).resolve().parent
@@ -38,7 +42,6 @@ ROOT: Final = HERE.parents[1]
 TESTS: Final = HERE / "test_cassettes.py"
 VENDORS_TESTS: Final = HERE / "test_vendors_cassettes.py"
 MADE_UP_KEY: Final = "sk-or-v1-" + "5ca1ab1e" * 8
-STAND_INS_SECRET: Final = "stand-in/secret"  # what the stand-in knows of Amazon's signatures
 OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::(test_\S+)", re.MULTILINE)
 
 DESCRIPTION: Final = """\
@@ -50,7 +53,24 @@ cassettes are left as they are.
 With --stand-in, record all of them from the local stand-in, with a made-up key and without a network.
 
 Each recording is scrubbed, then replayed by its test in tests/recording/test_cassettes.py, which also
-writes the snapshot of its row; only a cassette whose test passes is kept. Read the difference before you commit."""
+writes the snapshot of its row; only a cassette whose test passes is kept. Read the difference before you commit.
+
+    nox -s record                                    whatever there is a key for
+    nox -s record -- structured truncated            these two
+    nox -s record -- --stand-in --into /tmp/tried    all of them, from the stand-in, into another folder
+
+variables, of the environment alone:
+    OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY,
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+        the keys of those that are asked
+    OPENROUTER_BASE_URL, OPENAI_BASE_URL, ANTHROPIC_BASE_URL, GEMINI_API_BASE_URL, AWS_ENDPOINT_URL_BEDROCK_RUNTIME
+        other addresses than theirs
+
+exit codes:
+    0  all that was ordered is kept
+    1  some of it is not: its older cassette stays
+    2  the command line is wrong, or there is no key
+    130  interrupted; nothing is kept"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,13 +109,11 @@ def _why_not(scenario: Scenario) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="record.py", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scenario", nargs="*", help=f"what to record (all): {', '.join(SCENARIOS)}")
-    parser.add_argument("--stand-in", action="store_true", help="record from the stand-in, all scenarios")
-    parser.add_argument("--into", type=Path, default=ROOT / "cassettes", help="another folder than cassettes/")
-    return parser
+    options = parser(DESCRIPTION)
+    options.add_argument("scenario", nargs="*", help=f"what to record (all): {', '.join(SCENARIOS)}")
+    options.add_argument("--stand-in", action="store_true", help="record from the stand-in, all scenarios")
+    options.add_argument("--into", type=Path, default=ROOT / "cassettes", help="another folder than cassettes/")
+    return options
 
 
 @contextmanager
@@ -114,20 +132,20 @@ def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
         own = os.environ.get(vendor.url_variable, "").strip() or None
         keys = {} if scenario.key else {name: os.environ[name] for name in vendor.keys}
         return scenario.environment(own) | keys
-    keys = {} if scenario.key else {name: STAND_INS_SECRET for name in vendor.keys if "SECRET" in name}
+    keys = {} if scenario.key else {name: AWS_SECRET for name in vendor.keys if "SECRET" in name}
     return scenario.environment(scenario.stand_ins_url(base_url), MADE_UP_KEY) | keys
 
 
 def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> list[Scenario]:
     """Record each scenario into `folder`; return those that got an answer."""
-    _say(f"asking {base_url or 'the vendors'}")
     recorded = []
-    for number, scenario in enumerate(ordered, start=1):
-        _say(f"[{number}/{len(ordered)}] {scenario.name} ", end="")
-        with mock.patch.dict(os.environ, _environment(scenario, base_url)):
-            answered, outcome = _record(scenario, folder)
-        _say(outcome)
-        recorded += [scenario] if answered else []
+    with Steps(f"asking {base_url or 'the vendors'}", len(ordered)) as steps:
+        for scenario in ordered:
+            steps.begin(scenario.name)
+            with mock.patch.dict(os.environ, _environment(scenario, base_url)):
+                answered, outcome = _record(scenario, folder)
+            steps.end(outcome)
+            recorded += [scenario] if answered else []
     return recorded
 
 
@@ -174,10 +192,10 @@ def _cassette(folder: Path | str, scenario: Scenario) -> Path:
     return path
 
 
-def _say(line: str, end: str = "\n") -> None:
-    sys.stdout.write(line + end)
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main))

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-import stand_in
-from modules.llm_services.config import VARIABLE_NAMES
+from cassette import vendors
+from cassette.vendors import OPENROUTER
 from modules.llm_services.public import LLMMessage, ToolDefinition
+from stand_in.environment import DOORS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from modules.llm_services.public import LLMResponse, LLMServicesProvider, ToolCall
 
+# Where record.py keeps what it has recorded, until its test has passed.
+FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # Cheap, documented, and old enough to stay for a while (https://openrouter.ai/openai/gpt-4.1-mini).
 MODEL: Final = "openrouter/openai/gpt-4.1-mini"
 REFUSED_KEY: Final = "sk-or-v1-invalid"
-OPENROUTER: Final = "openrouter"
 WEATHER: Final = ToolDefinition(
     name="weather",
     description="The weather of a city.",
@@ -34,32 +36,8 @@ class City(BaseModel):
     country: str
 
 
-@dataclass(frozen=True)
-class Vendor:
-    """A service to record: its variables, its address, what stands before its paths at the stand-in."""
-
-    keys: tuple[str, ...]
-    url_variable: str
-    url: str
-    suffix: str = ""
-    more: tuple[tuple[str, str], ...] = ()
-
-
-# The address that is written into cassettes, whoever answered.
-VENDORS: Final = {
-    OPENROUTER: Vendor(("OPENROUTER_API_KEY",), "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1"),
-    "openai": Vendor(("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1", "/v1"),
-    "anthropic": Vendor(("ANTHROPIC_API_KEY",), "ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
-    "bedrock": Vendor(
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
-        "https://bedrock-runtime.us-west-2.amazonaws.com",
-        more=(("CLAUDE_PROVIDER", "bedrock"),),
-    ),
-    "gemini": Vendor(
-        ("GEMINI_API_KEY",), "GEMINI_API_BASE_URL", "https://generativelanguage.googleapis.com/v1beta", "/v1beta"
-    ),
-}
+# Azure speaks OpenAI's wire: its cassettes would be the same again.
+VENDORS: Final = {name: vendor for name, vendor in vendors.VENDORS.items() if name != vendors.AZURE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,16 +100,11 @@ class Scenario:
 
         The address is the vendor's own and the keys are made up, where neither is given.
         """
-        vendor = VENDORS[self.vendor]
-        blank = dict.fromkeys(VARIABLE_NAMES, "")
-        keys = dict.fromkeys(vendor.keys, self.key or key or "replayed")
-        return {**blank, **keys, **dict(vendor.more), vendor.url_variable: url or vendor.url, "MAX_RETRIES": "0"}
+        return vendors.environment(self.vendor, url, self.key or key)
 
     def stand_ins_url(self, base_url: str) -> str:
         """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
-        if self.vendor == OPENROUTER:
-            return base_url
-        return stand_in.vendor_url(base_url, self.vendor) + VENDORS[self.vendor].suffix
+        return base_url if self.vendor == OPENROUTER else DOORS[self.vendor].url(base_url)
 
 
 _TABLE: Final = (

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recording.cassette_format import PADDING, decoded, deserialize, serialize
-from recording.scrubbing import scrubbed
+from cassette.format import PADDING, decoded, deserialize, serialize
+from cassette.scrubbing import scrubbed
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(
@@ -146,3 +146,48 @@ def test_a_secret_is_masked_in_any_text(secret: str) -> None:
 def test_a_cloudflare_ray_is_an_id() -> None:
     """The id of the edge's request, which an error page quotes, is replaced."""
     assert "Ray ID: ray-scrubbed-1" == scrubbed("Ray ID: a1c251f0bc578f9c-BOS")
+
+
+def test_sound_comes_back_byte_by_byte() -> None:
+    """A body of sound is kept in base64, also where its bytes happen to be text."""
+    for sound in (b"\xff\xfb\x10\xc4", b"RIFF"):
+        recorded = interaction("", Content_Type="audio/mpeg")
+        recorded["response"]["body"]["string"] = sound
+        text = serialize({"interactions": [recorded]})
+        assert "base64" in text
+        assert sound == deserialize(text)["interactions"][0]["response"]["body"]["string"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("http://127.0.0.1:1/openai/v1/images/generations", "https://api.openai.com/v1/images/generations"),
+        ("http://127.0.0.1:1/azure/openai/v1/responses", "https://resource.openai.azure.com/openai/v1/responses"),
+        (
+            "https://resource.openai.azure.com/openai/v1/responses",
+            "https://resource.openai.azure.com/openai/v1/responses",
+        ),
+    ],
+)
+def test_the_host_is_always_the_vendors(asked: str, kept: str) -> None:
+    """Of each wire, images and Azure's included, the address is the vendor's own."""
+    assert kept == written(interaction("{}", asked))["interactions"][0]["request"]["uri"]
+
+
+def test_scrubbing_again_changes_nothing() -> None:
+    """A placeholder, and an id that this module makes up for a tool's call, lead nowhere and stay."""
+    once = scrubbed([{"tool_call_id": "toolu_7"}, {"tool_call_id": "toolu_8"}, {"tool_call_id": "call_0_weather"}])
+    assert once == scrubbed(once)
+    assert scrubbed([{"tool_call_id": "toolu_8"}, once]) != once
+    assert {"tool_call_id": "call_0_weather"} == once[2]  # type: ignore[index]
+
+
+def test_an_id_of_the_models_own_is_a_word() -> None:
+    """A field `id` inside what a model answered with, or called a tool with, is no id that leads somewhere."""
+    value = {"body": {"content": [{"id": "toolu_1", "input": {"id": "Paris"}}]}}
+    assert {"body": {"content": [{"id": "id-scrubbed-1", "input": {"id": "Paris"}}]}} == scrubbed(value)
+
+
+def test_a_key_is_masked_in_a_fields_name() -> None:
+    """A key that stands where a field's name should is masked like any other."""
+    assert {"[redacted]": 1} == scrubbed({"sk-or-v1-" + "0f" * 32: 1})

@@ -21,7 +21,7 @@ from recording.scenarios import City, Scenario
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from recording.cassette_format import Cassette
+    from cassette.format import Cassette
 
 pytestmark = pytest.mark.vcr
 

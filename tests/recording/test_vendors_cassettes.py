@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from cassette.vendors import OPENROUTER
 from modules.llm_services import LLMAuthenticationError, LLMServicesProvider
-from recording.scenarios import OPENROUTER, VENDORS, Scenario
+from recording.scenarios import VENDORS, Scenario
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion

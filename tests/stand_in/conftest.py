@@ -1,4 +1,4 @@
-"""One stand-in for all the tests of this folder, and the ways to ask it."""
+"""The ways to ask the stand-in."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-import stand_in
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
-
-
-@pytest.fixture(scope="session")
-def base_url() -> Iterator[str]:
-    """Start the stand-in, once."""
-    with stand_in.running() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One stand-in for this folder, and a service behind each vendor's door."""
+"""A service behind each vendor's door."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sqlalchemy import Engine, Table, select
 from sqlalchemy.orm import Session
 from syrupy.matchers import path_type
 
-import stand_in
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, LLMServicesProvider, llm_services_provider
@@ -32,13 +31,6 @@ DRAWN: dict[str, tuple[type[Any], ...]] = {
     r".*\.(id|call_id)": (str,),
     r".*\.(created_at|created)": (int,),
 }
-
-
-@pytest.fixture(scope="session")
-def base_url() -> Iterator[str]:
-    """Start the stand-in, once."""
-    with stand_in.running() as url:
-        yield url
 
 
 @dataclass

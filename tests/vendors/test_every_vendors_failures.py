@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modules import llm_services
 from modules.llm_services import (
     LLMAuthenticationError,
     LLMError,
     LLMMessage,
-    LLMProviderError,
-    LLMRateLimitError,
     LLMTimeoutError,
     LLMValidationError,
 )
+from modules.llm_services.types import LLMProviderType
+from stand_in.expectations import expectations
+from stand_in.vendors import scenes
 from vendors.conftest import QUESTION
+from vendors.test_every_vendor import City
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -23,17 +26,44 @@ if TYPE_CHECKING:
     from vendors.conftest import At
 
 
-@pytest.mark.parametrize(
-    ("scene", "kind"),
-    [
-        ("unauthorized", LLMAuthenticationError),
-        ("rate-limited", LLMRateLimitError),
-        ("server-error", LLMProviderError),
-        ("overloaded", LLMProviderError),
-        ("unknown-model", LLMValidationError),
-        ("bad-request", LLMValidationError),
-    ],
-)
+EXPECTED = expectations("Scenes")
+ERRORS = [
+    (name, getattr(llm_services, EXPECTED[name].raises or "")) for name in scenes.ERRORS if name != "out-of-quota"
+]
+
+
+def test_every_scene_has_an_expectation() -> None:
+    """The stand-in's table names the scenes that it plays, each of them and no other; `-once` is a way to play one."""
+    assert {name.removesuffix(scenes.ONCE) for name in scenes.DOES} == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("scene", EXPECTED)
+async def test_a_scene_ends_as_expected(at: At, scene: str) -> None:
+    """The exception's class, and whether it may pass, are those that the stand-in tells its readers."""
+    service = at.scene(scene, REQUEST_TIMEOUT="0.5" if scene == "hang" else "30").llm
+    try:
+        await service.generate_response(QUESTION, model=at.door.model)
+        seen = "nothing", False
+    except LLMError as error:
+        seen = type(error).__name__, error.retryable
+    raises = (EXPECTED[scene].raises or "nothing").split(" or ")
+    assert seen in [(name, EXPECTED[scene].again) for name in raises]
+
+
+@pytest.mark.parametrize("scene", [name for name, each in EXPECTED.items() if not each.raises])
+async def test_an_answer_fits_a_structured_call_or_not(at: At, scene: str) -> None:
+    """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
+    if scene == "not-json" and at.door.provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
+        pytest.skip("the answer is the input of a tool there, and always JSON")
+    call = at.scene(scene).llm.generate_structured_response(QUESTION, City, model=at.door.model)
+    if EXPECTED[scene].fits:
+        assert isinstance((await call)[0], City)
+    else:
+        with pytest.raises(LLMValidationError):
+            await call
+
+
+@pytest.mark.parametrize(("scene", "kind"), ERRORS)
 async def test_an_error(
     at: At,
     scene: str,
@@ -44,8 +74,7 @@ async def test_an_error(
     with pytest.raises(LLMError) as caught:
         await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
     error, row = caught.value, at.row()
-    may_pass = scene in {"rate-limited", "server-error", "overloaded"}
-    assert (kind, may_pass, at.door.provider) == (type(error), error.retryable, error.provider)
+    assert (kind, EXPECTED[scene].again, at.door.provider) == (type(error), error.retryable, error.provider)
     assert (row["id"], "failed", None, kind.__name__) == (
         error.request_id,
         row["status"],

@@ -14,8 +14,9 @@ from modules.llm_services.providers.bedrock import MODEL_IDS, BedrockProvider, m
 from modules.llm_services.providers.factory import PROVIDERS, create_llm_provider, provider_class
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType
+from stand_in.environment import AWS_SECRET
 from vendors.conftest import QUESTION
-from vendors.doors import DOORS, SECRET
+from vendors.doors import DOORS
 from vendors.test_every_vendor import WEATHER, City
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ async def test_googles_key_stays_out_of_the_url(at: At) -> None:
 async def test_amazons_profile(at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials come from a profile of the AWS files as well; one that is not there is named."""
     file = tmp_path / "credentials"
-    file.write_text(f"[stand-in]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = {SECRET}\n")
+    file.write_text(f"[stand-in]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = {AWS_SECRET}\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     without = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     await at.scene("", AWS_PROFILE="stand-in", **without).llm.generate_response(QUESTION, model=at.door.model)

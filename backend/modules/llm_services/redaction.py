@@ -15,13 +15,15 @@ SECRET = re.compile(
     re.VERBOSE,
 )
 ACCOUNT_FIELDS = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
+# Objects that a model wrote: an answer, and what Anthropic and Gemini call the arguments of a tool call.
+WRITTEN_BY_A_MODEL = frozenset({"message", "input", "args"})
 MASK = "[redacted]"
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
     """Return `value` with keys and account ids masked, in every string and under every field that names an account.
 
-    A message that is an object is a model's own words, which stay as they came.
+    Objects that a model wrote stay as they came.
     """
     match value:
         case str():
@@ -37,4 +39,4 @@ def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape
 def _redact_field(key: str, item: Any) -> Any:  # noqa: ANN401 - as above
     if key in ACCOUNT_FIELDS and item:
         return MASK
-    return item if key == "message" and isinstance(item, dict) else redact(item)
+    return item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)

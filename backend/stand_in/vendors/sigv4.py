@@ -12,10 +12,11 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ..environment import AWS_SECRET
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECRET = "stand-in/secret"  # noqa: S105 - made up, and good for nothing else
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 "
     r"Credential=(?P<key>[^/]+)/(?P<scope>(?P<day>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request), "
@@ -46,7 +47,7 @@ def is_signed(path: str, header: Callable[[str], str], body: bytes) -> bool:
 
 
 def _signature(scope: Any, to_sign: str) -> str:
-    key = f"AWS4{SECRET}".encode()
+    key = f"AWS4{AWS_SECRET}".encode()
     for part in (scope["day"], scope["region"], scope["service"], "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.digest(key, to_sign.encode(), "sha256").hex()

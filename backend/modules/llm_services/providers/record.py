@@ -110,6 +110,7 @@ def _answered(answer: Answer) -> dict[str, Any]:
 def _envelope(exchange: Exchange, answer: Answer, **facts: Any) -> dict[str, Any]:
     known = {
         "status_code": exchange.status_code,
+        "location": redact(exchange.headers.get("location")),
         "finish_reason": answer.finish_reason,
         "cached_input_tokens": answer.usage.cached_input_tokens,
         "cache_creation_tokens": answer.usage.cache_creation_tokens,

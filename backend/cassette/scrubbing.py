@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from modules.llm_services.redaction import ACCOUNT_FIELDS, MASK, SECRET
@@ -15,6 +16,7 @@ REQUEST_HEADERS: Final = ("content-type",)
 # A name that ends in a dash stands for all that begin with it.
 RESPONSE_HEADERS: Final = (
     "content-type",
+    "location",
     "retry-after",
     "retry-after-ms",
     "x-amzn-errortype",
@@ -47,6 +49,11 @@ ID_FORMS: Final = {
     "account": re.compile(r"\b(?:user|org)_[A-Za-z0-9]{12,}"),
     "ray": re.compile(r"\b[0-9a-f]{16}(?:-[A-Z]{3})?\b"),
 }
+PLACEHOLDER: Final = re.compile(rf"[a-z]+-scrubbed-[0-9]+|{re.escape(MASK)}")
+# The ids that this module makes up for calls of tools lead nowhere.
+MADE_UP: Final = re.compile(r"call_[0-9]+_.*", re.DOTALL)
+# Under these stands what a model, or its reader, made of its answer: an `id` there is a word like any other.
+OWN_WORDS: Final = frozenset({"args", "arguments", "response_output"})
 SHORTEST_INSIDE_TEXT: Final = 8  # characters; a shorter id is replaced only where it is a whole value
 
 Path = tuple[str, ...]
@@ -73,9 +80,22 @@ def scrubbed(value: object) -> object:
     return _replaced(value, longest_first)
 
 
+def without_placeholders(value: object) -> object:
+    """Return JSON in which every placeholder is the same one: a row masks the ids of options that were sent."""
+    match value:
+        case str():
+            return PLACEHOLDER.sub(MASK, value)
+        case dict():
+            return {key: without_placeholders(item) for key, item in value.items()}
+        case list():
+            return [without_placeholders(item) for item in value]
+        case _:
+            return value
+
+
 def _ids(value: object) -> Iterator[tuple[str, str]]:
     for path, text in _strings(value):
-        if text and (kind := _kind(path)):
+        if text and (kind := _kind(path)) and not (PLACEHOLDER.fullmatch(text) or MADE_UP.fullmatch(text)):
             yield kind, text
         for kind, form in ID_FORMS.items():
             yield from ((kind, found) for found in form.findall(text))
@@ -88,6 +108,8 @@ def _kind(path: Path) -> str | None:
         return ID_FIELDS.get(field)
     if "tool_calls" in path:
         return "call"
+    if OWN_WORDS.intersection(path) or ("content", "input") in pairwise(path):
+        return None
     return "gen" if path[-2:-1] == ("body",) else "id"
 
 
@@ -108,7 +130,7 @@ def _replaced(value: object, placeholders: Mapping[str, str]) -> object:
         case str():
             return _without_ids(value, placeholders)
         case dict():
-            return {key: _replaced(item, placeholders) for key, item in value.items()}
+            return {SECRET.sub(MASK, str(key)): _replaced(item, placeholders) for key, item in value.items()}
         case list():
             return [_replaced(item, placeholders) for item in value]
         case _:

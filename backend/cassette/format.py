@@ -5,25 +5,29 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import json
 import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import yaml
 
-from recording.scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scrubbed
+from .scrubbing import REQUEST_HEADERS, RESPONSE_HEADERS, allowed, scrubbed
+from .vendors import AZURE, VENDORS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Paths are told apart by their form, whoever answered: the address in a cassette is the vendor's own.
+# The address in a cassette is the vendor's own; where somebody else answered, paths are told apart by their form.
+HOSTS: Final = frozenset(urlsplit(vendor.url).netloc for vendor in VENDORS.values())
 ADDRESSES: Final = {
-    re.compile(r"(?:/openai)?(?P<path>/v1/responses)"): "https://api.openai.com",
+    re.compile(r"/azure(?P<path>/openai/v1/.*)"): VENDORS[AZURE].url,
+    re.compile(r"(?:/openai)?(?P<path>/v1/(?:responses|images/generations|audio/speech))"): "https://api.openai.com",
     re.compile(r"(?:/anthropic)?(?P<path>/v1/messages)"): "https://api.anthropic.com",
     re.compile(r"(?:/bedrock)?(?P<path>/model/.*)"): "https://bedrock-runtime.us-west-2.amazonaws.com",
     re.compile(r"(?:/gemini)?(?P<path>/v1beta/models/.*)"): "https://generativelanguage.googleapis.com",
@@ -31,9 +35,8 @@ ADDRESSES: Final = {
 }
 STAND_IN: Final = "the stand-in (not OpenRouter)"
 STAND_IN_HEADER: Final = "x-stand-in"
+SOUND: Final = "audio/"
 PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
-# Where record.py keeps what it has recorded, until its test has passed.
-FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # What YAML takes for the end of a line, other than \n: kept only where it is escaped.
 LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
 MATCHED: Final = ("method", "host", "path", "canonical_body")
@@ -42,6 +45,7 @@ MATCHED: Final = ("method", "host", "path", "canonical_body")
 class Request(Protocol):
     """A request as vcrpy holds it."""
 
+    uri: str
     body: bytes
 
 
@@ -89,10 +93,13 @@ def configure(vcr: Recorder) -> None:
 
 
 def serialize(cassette: dict[str, Any]) -> str:
-    """Return vcrpy's interactions as the text of a cassette, scrubbed, the host always the vendor's."""
+    """Return vcrpy's interactions as the text of a cassette, scrubbed, the host always the vendor's.
+
+    An `origin` beside the interactions is what the cassette says of itself; without one the answers say it.
+    """
     interactions: list[dict[str, Any]] = cassette["interactions"]
     written = [{"request": _written_request(each), "response": _written_response(each)} for each in interactions]
-    content = {"origin": _origin(interactions), "interactions": scrubbed(written)}
+    content = {"origin": cassette.get("origin") or _origin(interactions), "interactions": scrubbed(written)}
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
@@ -115,13 +122,14 @@ def decoded(response: dict[str, Any]) -> dict[str, Any]:
 
 def canonical_body(asked: Request, recorded: Request) -> None:
     """Raise AssertionError, with the difference, unless both bodies are the same JSON in whatever order of keys."""
-    ours, theirs = _canonical(asked.body), _canonical(recorded.body)
+    ours, theirs = canonical(asked.body), canonical(recorded.body)
     if ours != theirs:
         lines = difflib.unified_diff(theirs.splitlines(), ours.splitlines(), "recorded", "asked", n=2, lineterm="")
         raise AssertionError("the request's body is not the recorded one\n" + "\n".join(lines))
 
 
-def _canonical(body: bytes) -> str:
+def canonical(body: bytes) -> str:
+    """Return a JSON body with its keys in order, any other as it is."""
     try:
         return json.dumps(json.loads(body), sort_keys=True, indent=2, ensure_ascii=False)
     except ValueError:
@@ -144,23 +152,29 @@ def _written_request(interaction: dict[str, Any]) -> dict[str, Any]:
     where = urlsplit(request["uri"])
     return {
         "method": request["method"],
-        "uri": _address(where.path) + (f"?{where.query}" if where.query else ""),
+        "uri": _address(where) + (f"?{where.query}" if where.query else ""),
         "headers": allowed(request["headers"], REQUEST_HEADERS),
         **_written_body(request["body"] or ""),
     }
 
 
-def _address(path: str) -> str:
-    return next(host + found["path"] for form, host in ADDRESSES.items() if (found := form.fullmatch(path)))
+def _address(where: SplitResult) -> str:
+    if where.netloc in HOSTS:
+        return f"https://{where.netloc}{where.path}"
+    return next(host + found["path"] for form, host in ADDRESSES.items() if (found := form.fullmatch(where.path)))
 
 
 def _written_response(interaction: dict[str, Any]) -> dict[str, Any]:
     response = interaction["response"]
+    headers = allowed(response["headers"], RESPONSE_HEADERS)
     text = response["body"]["string"]
+    if isinstance(text, bytes) or headers.get("content-type", "").startswith(SOUND):
+        sound = text.encode() if isinstance(text, str) else text
+        return {"status": response["status"]["code"], "headers": headers, "base64": base64.b64encode(sound).decode()}
     start = len(text) - len(text.lstrip(" \t\r\n"))
     return {
         "status": response["status"]["code"],
-        "headers": allowed(response["headers"], RESPONSE_HEADERS),
+        "headers": headers,
         "padding": _written_padding(text[:start]),
         **_written_body(text[start:]),
     }
@@ -183,8 +197,6 @@ def _written_body(text: str) -> dict[str, Any]:
 
 def _played(interaction: dict[str, Any]) -> dict[str, Any]:
     request, response = interaction["request"], interaction["response"]
-    padding = response["padding"]
-    space = PADDING * padding if isinstance(padding, int) else padding
     return {
         "request": {
             "method": request["method"],
@@ -195,9 +207,17 @@ def _played(interaction: dict[str, Any]) -> dict[str, Any]:
         "response": {
             "status": {"code": response["status"], "message": ""},
             "headers": {name: [value] for name, value in response["headers"].items()},
-            "body": {"string": space + _played_body(response)},
+            "body": {"string": _played_answer(response)},
         },
     }
+
+
+def _played_answer(response: dict[str, Any]) -> str | bytes:
+    if "base64" in response:
+        return base64.b64decode(response["base64"])
+    padding = response["padding"]
+    space = PADDING * padding if isinstance(padding, int) else padding
+    return f"{space}{_played_body(response)}"
 
 
 def _played_body(part: dict[str, Any]) -> str:

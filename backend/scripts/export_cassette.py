@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Turn a row of llm_requests into a cassette that replays its exchange, and print the test to paste.
+
+    export_cassette.py 0e65a72b-7b4d-4585-b08a-ab5d7be13a78
+    export_cassette.py 0e65a72b-... --call                   every attempt of its call, in order
+    export_cassette.py 0e65a72b-... --keep-prompts           with the words that users and models wrote
+    export_cassette.py 0e65a72b-... --response-model shop.models:Order
+
+Ids and keys are scrubbed, always. What users and models wrote is masked unless you keep it: a cassette is committed,
+and stays where everybody who ever reads the repository can read it. Structure, roles, tools, schema, numbers and the
+words of an error stay, so that the replay ends as the row did. That is tried before the cassette is written; a row
+that does not replay, or never had an exchange, is refused with the reason. Read the file before you commit it.
+
+Rows are those of DATABASE_URL. Exit status: 0 written, 1 refused, 2 there is no such row, or the file is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from cassette.answered import NotExportableError
+from cassette.export import Exported, RequestDiffersError, export
+from cassette.finding import attempts_of, turn_before
+from cassette.pasted import pasted
+from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services.public import llm_services_admin_provider
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from modules.llm_services import LLMRequest
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_TURNS = 10
+REFUSED, UNUSABLE = 1, 2
+
+
+def main() -> int:
+    """Export; return the exit status."""
+    arguments = _arguments()
+    infrastructure = infrastructure_provider()
+    infrastructure.initialize()
+    with infrastructure.get_database_session().session as session:
+        request = llm_services_admin_provider(session).get_request(arguments.request_id)
+        if request is None:
+            return _say(f"there is no row {arguments.request_id} in this database", UNUSABLE)
+        file: Path = arguments.out.resolve() / f"{request.id}.yaml"
+        if file.exists() and not arguments.force:
+            return _say(f"{file} is there already: --force overwrites it", UNUSABLE)
+        try:
+            exported = _exported(session, request, arguments)
+        except NotExportableError as error:
+            return _say(f"request {request.id} is not exported: {error}", REFUSED)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(exported.text, "utf-8")
+    _say(f"{file} written, replayed and compared; read it before you commit it. The test to paste below tests/:\n")
+    print(
+        pasted(exported, str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file), arguments.response_model)
+    )
+    return 0
+
+
+def _exported(session: Session, request: LLMRequest, arguments: argparse.Namespace) -> Exported:
+    """Export a call and, where its request was made of what the service remembered, the turns before it."""
+    calls = [attempts_of(session, request) if arguments.call else [request]]
+    model = _model(arguments.response_model) if arguments.response_model else None
+    while True:
+        try:
+            return export(calls, mask=not arguments.keep_prompts, model=model)
+        except RequestDiffersError:
+            earlier = turn_before(session, calls[0][0]) if len(calls) < MOST_TURNS else None
+            if earlier is None:
+                raise
+            calls.insert(0, [earlier])
+
+
+def _model(name: str) -> type[BaseModel]:
+    """Return the class that `package.module:Class` names."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise NotExportableError(f"--response-model {name}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise NotExportableError(f"--response-model {name} is no Pydantic model")
+    return found
+
+
+def _say(words: str, status: int = 0) -> int:
+    print(words, file=sys.stderr)
+    return status
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("request_id", metavar="REQUEST_ID", help="the id of the row: an LLMError has it as .request_id")
+    parser.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
+    prompts = parser.add_mutually_exclusive_group()
+    prompts.add_argument("--mask-prompts", action="store_true", help="mask what users and models wrote: the default")
+    prompts.add_argument("--keep-prompts", action="store_true", help="keep it, word for word")
+    parser.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
+    parser.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
+    parser.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

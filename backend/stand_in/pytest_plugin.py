@@ -1,0 +1,127 @@
+"""The stand-in as pytest fixtures, for the tests of applications: no key, no network, and every failure on order.
+
+pytest loads this file wherever the distribution is installed: nothing is imported or started before a fixture is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GUARDED = (
+    "{error}\nThe stand-in at {url} is running and cannot be reached: something blocks the network of the tests and "
+    "has to let this machine through. With pytest-recording: --allowed-hosts='^127\\.0\\.0\\.1$'; with pytest-socket: "
+    "--allow-hosts=127.0.0.1"
+)
+
+
+@dataclass(frozen=True)
+class StandInServer:
+    """A running stand-in; `url` is its base URL in OpenRouter's place."""
+
+    url: str
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead every call of every provider to it, for a process of your own, say."""
+        from .environment import environment  # noqa: PLC0415 - only who uses the fixture pays for it
+
+        return environment(self.url)
+
+    def journal(self, after: int) -> dict[str, Any]:
+        """Return the `requests` that came after so many, how many came in all, and how many of them are forgotten."""
+        import json  # noqa: PLC0415 - as above
+        from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415
+
+        address = f"{self.url.removesuffix('/api/v1')}/stand-in/requests?after={after}"
+        with build_opener(ProxyHandler({})).open(address, timeout=10) as response:
+            read: dict[str, Any] = json.load(response)
+        return read
+
+
+@dataclass(frozen=True)
+class StandInRequest:
+    """A request that came in: path and text, the scenario that answered and its status, None where none was sent."""
+
+    path: str
+    text: str
+    scenario: str
+    status: int | None
+
+    @property
+    def body(self) -> Any:
+        """The JSON that was sent; raises ValueError where it is none."""
+        import json  # noqa: PLC0415 - as above
+
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class LLMStandIn:
+    """The stand-in during one test."""
+
+    server: StandInServer
+    monkeypatch: pytest.MonkeyPatch
+    before: int
+
+    @property
+    def url(self) -> str:
+        """The base URL in OpenRouter's place."""
+        return self.server.url
+
+    @property
+    def requests(self) -> list[StandInRequest]:
+        """Every request since the test began, oldest first: a call that was tried again is several.
+
+        A request that a scenario breaks off while it is being read (`reset-while-reading`) is none. Raises
+        RuntimeError where the test has asked for more than the stand-in remembers, 64 MiB of bodies.
+        """
+        journal = self.server.journal(self.before)
+        if journal["forgotten"] > self.before:
+            raise RuntimeError("the stand-in does not remember all that this test has asked")
+        return [StandInRequest(**each) for each in journal["requests"]]
+
+    def scene(self, wire: str, scene: str) -> None:
+        """Have another provider's calls answered by a scene of `python -m stand_in --list`, for the rest of the test.
+
+        `wire` is openai, azure, anthropic, bedrock or gemini. OpenRouter's scenarios are chosen by the model's name.
+        """
+        from .environment import DOORS  # noqa: PLC0415 - as above
+        from .vendors.scenes import DOES  # noqa: PLC0415
+
+        for name, known in ((wire, DOORS), (scene, DOES)):
+            if name not in known:
+                raise ValueError(f"{name!r} is none of {', '.join(known)}")
+        self.monkeypatch.setenv(DOORS[wire].url_variable, DOORS[wire].url(self.url, scene))
+
+
+@pytest.fixture(scope="session")
+def llm_stand_in_server() -> Iterator[StandInServer]:
+    """Run a stand-in for the whole run, in a process of its own; it changes nothing else."""
+    from . import running  # noqa: PLC0415 - as above
+
+    with running() as url:
+        yield StandInServer(url)
+
+
+@pytest.fixture
+def llm_stand_in(llm_stand_in_server: StandInServer, monkeypatch: pytest.MonkeyPatch) -> LLMStandIn:
+    """Lead every LLM call of the test to a stand-in on this machine, whatever keys this environment or a .env has.
+
+    All providers are configured; where LLM_PROVIDER says nothing else, OpenRouter is the default.
+    """
+    for name, value in llm_stand_in_server.environment().items():
+        monkeypatch.setenv(name, value)
+    if not os.environ.get("LLM_PROVIDER", "").strip():
+        monkeypatch.setenv("LLM_PROVIDER", "openrouter")
+    try:
+        before = llm_stand_in_server.journal(after=sys.maxsize)["count"]
+    except Exception as error:  # noqa: BLE001 - whatever a guard of the network raises
+        pytest.fail(GUARDED.format(error=error, url=llm_stand_in_server.url), pytrace=False)
+    return LLMStandIn(llm_stand_in_server, monkeypatch, before)

@@ -1,0 +1,165 @@
+"""Calls of several attempts, turns that the service remembered, and rows that never had an exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cassette.answered import NotExportableError
+from cassette.export import RequestDiffersError, export
+from cassette.finding import attempts_of, turn_before
+from exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, happened, told
+from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
+from modules.llm_services.maintenance import settle_abandoned
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.providers.attempts import Attempts
+from vendors.doors import DOORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from modules.llm_services import LLMServicesProvider
+
+NOBODY = "http://127.0.0.1:9/api/v1"
+FLAKY = "openrouter/stand-in/flaky"
+
+
+@pytest.fixture
+def _retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again once, at once."""
+    decided = Attempts.wait
+    monkeypatch.setattr(Attempts, "wait", lambda attempts, error: None if decided(attempts, error) is None else 0.0)
+    monkeypatch.setenv("MAX_RETRIES", "1")
+
+
+def flaky(text: str) -> Callable[[LLMServicesProvider], Any]:
+    """Return a question that fails the first time."""
+    return lambda llm: llm.generate_response([LLMMessage(role="user", content=text)], model=FLAKY)
+
+
+@pytest.mark.usefixtures("_retried")
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_call_comes_back_attempt_by_attempt(session: Session, *, mask: bool) -> None:
+    """All attempts of a call replay in their order, without their waits, found from any one of them."""
+    incident = happened(session, flaky(f"exported, {mask}"))
+    attempts = attempts_of(session, incident.requests[1])
+    assert [each.id for each in incident.requests] == [each.id for each in attempts]
+    assert attempts == attempts_of(session, incident.requests[0])
+    exported = export([attempts], mask=mask)
+    assert ["failed", "completed"] == [row["status"] for row in exported.played.rows]
+    assert 2 == exported.text.count("- request:")
+    if not mask:
+        assert told(incident.result, None) == told(exported.played.result, None)
+
+
+@pytest.mark.usefixtures("_retried")
+def test_one_attempt_comes_back_alone(session: Session) -> None:
+    """One attempt of several is exported as the exchange that it was."""
+    incident = happened(session, flaky("exported alone"))
+    first, last = incident.requests
+    assert "LLMProviderError" == type(export([[first]], mask=False).played.error).__name__
+    check_same(incident, export([[last]], mask=False))
+
+
+@pytest.mark.usefixtures("_retried")
+def test_an_answer_that_was_corrected_comes_back(session: Session) -> None:
+    """The second request of a structured call, which shows the model its mistake, is made again by the replay."""
+    model = "openrouter/stand-in/structured-invalid"
+    incident = happened(session, lambda llm: llm.generate_structured_response(QUESTION, City, model=model))
+    assert 2 == len(incident.requests)
+    exported = export([attempts_of(session, incident.requests[0])], mask=False)
+    assert told(None, incident.error) == told(None, exported.played.error)
+
+
+def asks_and_answers(model: str) -> tuple[Callable[[LLMServicesProvider], Any], ...]:
+    """Return two turns: a tool is asked for, and its result sent by its name alone."""
+    result = LLMMessage(role="tool", name="weather", content='{"sky": "clear"}')
+    return (
+        lambda llm: llm.generate_response_with_tools(QUESTION, [WEATHER], model=model),
+        lambda llm: llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model=model),
+    )
+
+
+@pytest.mark.parametrize("provider", ["openrouter", *DOORS])
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_turn_that_was_remembered_comes_before(
+    session: Session, lead: Callable[..., str], provider: str, *, mask: bool
+) -> None:
+    """A request that holds the service's own memory of the turn before is exported with that turn, and not without."""
+    model = "openrouter/author/model" if provider == "openrouter" else lead(provider)
+    incident = happened(session, *asks_and_answers(model))
+    first, last = incident.requests
+    assert first == turn_before(session, last)
+    if provider != "gemini":  # its wire has no ids: what is remembered is what would be made up
+        with pytest.raises(RequestDiffersError):
+            export([[last]], mask=mask)
+    exported = export([[first], [last]], mask=mask)
+    assert 2 == len(exported.played.rows)
+    assert mask or told(incident.result, None) == told(exported.played.result, None)
+
+
+def row(session: Session, **columns: object) -> LLMRequest:
+    """Return the row of a plain call, changed."""
+    incident = happened(session, lambda llm: llm.generate_response(QUESTION, model="openrouter/author/model"))
+    return incident.requests[0].model_copy(update=columns)
+
+
+def test_a_row_of_the_cache_names_its_original(session: Session) -> None:
+    """A row that the response cache answered had no exchange: the refusal names the row that had."""
+    original = str(uuid.uuid4())
+    cached = row(session, response_raw={"cached_request_id": original})
+    with pytest.raises(NotExportableError, match=original):
+        export([[cached]], mask=True)
+
+
+def test_a_pending_row_is_refused(session: Session) -> None:
+    """Of a row that is still pending nothing is known."""
+    with pytest.raises(NotExportableError, match="pending"):
+        export([[row(session, status="pending", response_raw=None)]], mask=True)
+
+
+def test_an_abandoned_row_is_refused(session: Session) -> None:
+    """A row whose process died is refused, with how to die in the same way."""
+    request = row(session)
+    stored = session.get(LLMRequestModel, request.id)
+    assert stored
+    stored.status, stored.response_raw = "pending", None
+    session.flush()
+    settle_abandoned(session, timedelta(0))
+    session.refresh(stored)
+    with pytest.raises(NotExportableError, match="stand-in/silence, and end the process"):
+        export([[LLMRequest.model_validate(stored)]], mask=True)
+
+
+def test_a_connection_that_was_refused(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was sent there is nothing to replay."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", NOBODY)
+    incident = happened(session, lambda llm: llm.generate_response(QUESTION, model="openrouter/author/model"))
+    with pytest.raises(NotExportableError, match="nothing was sent"):
+        incident.exported()
+
+
+def test_a_call_that_was_cancelled(session: Session) -> None:
+    """A cancelled call is refused, with how to cancel one."""
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(
+            llm_services_provider(session).generate_response(QUESTION, model="openrouter/stand-in/silence")
+        )
+        while not session.query(LLMRequestModel).count():
+            session.rollback()
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    request = LLMRequest.model_validate(session.query(LLMRequestModel).one())
+    with pytest.raises(NotExportableError, match="stand-in/silence, and cancel the task"):
+        Incident(None, None, [request]).exported()

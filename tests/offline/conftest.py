@@ -1,0 +1,56 @@
+"""An application's own environment: the wheel, freshly built, in a virtual environment apart from this folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs/testing-your-code.md"
+FILES = re.compile(r"^```py\n# (\w+\.py).*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# pytest-asyncio, which the example does not use and this environment has, warns where this is not set.
+QUIET = ("-W", "error", "-o", "asyncio_default_fixture_loop_scope=function")
+GUARDED = ("--block-network", r"--allowed-hosts=^127\.0\.0\.1$")
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build and install the wheel; return the Python that has it, and what it depends on from this environment."""
+    folder = tmp_path_factory.mktemp("application")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv/bin/python"
+    (wheel,) = folder.glob("*.whl")
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    (packages,) = (folder / "venv/lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+@pytest.fixture
+def tested(python: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs the tests that docs/testing-your-code.md shows, in an environment without a key."""
+    for name, code in FILES.findall(PAGE.read_text(encoding="utf-8")):
+        (tmp_path / name).write_text(code)
+
+    def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *options]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "", **variables}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=100
+        )
+
+    return run

@@ -1,0 +1,44 @@
+"""The pytest plugin as an application has it: installed from the wheel, in tests that are not this project's."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from offline.conftest import GUARDED, QUIET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Tested = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_documents_tests_pass_without_a_key_or_a_network(tested: Tested) -> None:
+    """All tests of docs/testing-your-code.md pass in an environment without a key, this machine alone reachable."""
+    done = tested(*QUIET, *GUARDED)
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert 0 == done.returncode
+
+
+def test_each_worker_has_a_stand_in_of_its_own(tested: Tested) -> None:
+    """Spread over two processes by pytest-xdist the same tests pass."""
+    done = tested("-n", "2", *GUARDED)
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_guard_that_shuts_this_machine_out_is_told(tested: Tested) -> None:
+    """Where the network is blocked altogether, the fixture fails with the option that lets the stand-in through."""
+    done = tested("--block-network")
+    assert "Network is disabled for host '127.0.0.1'" in done.stdout
+    assert r"--allowed-hosts='^127\.0\.0\.1$'" in done.stdout
+    assert "3 errors" in done.stdout
+
+
+def test_the_application_is_the_installed_one(python: Path) -> None:
+    """These tests are of the wheel: the stand-in is the one of the virtual environment, its data files beside it."""
+    code = "import stand_in, stand_in.expectations as e; print(stand_in.__file__); print(e.PAGE)"
+    command = [str(python), "-c", code]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env={}).stdout
+    assert 2 == printed.count(str(python.parent.parent))
+    assert printed.rstrip().endswith("expectations.md")

@@ -1,0 +1,171 @@
+"""Every script says how it is used, and ends without a traceback, whatever it is told and whoever reads it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import command_line
+import pytest
+from command_line import Steps
+
+from stand_in.environment import openrouter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stand_in.pytest_plugin import LLMStandIn
+
+ROOT = Path(__file__).resolve().parents[2]
+SHEBANG = b"#!/usr/bin/env python3\n"
+# What a person runs says so in its first line; the other programs are started by these, or by tests.
+FILES = sorted(
+    path.relative_to(ROOT)
+    for folder in ("backend", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if path.read_bytes().startswith(SHEBANG)
+)
+SCRIPTS = {path.as_posix(): [str(ROOT / path)] for path in FILES} | {"python -m stand_in": ["-m", "stand_in"]}
+READ = re.compile(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"")
+WHERE_ROWS_ARE = {
+    "backend/scripts/ask.py": ["Why?"],
+    "backend/scripts/reconcile_costs.py": [],
+    "backend/scripts/settle_abandoned.py": [],
+}
+# What they read through the module's configuration, or leave to others to read.
+VARIABLES = {
+    "backend/scripts/ask.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_PROVIDER", "DATABASE_URL"},
+    "backend/scripts/reconcile_costs.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "DATABASE_URL"},
+    "backend/scripts/settle_abandoned.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
+    "backend/scripts/run_unit.py": {"PYTEST_ADDOPTS"},
+    "backend/scripts/run_integration.py": {"PYTEST_ADDOPTS"},
+    "tests/recording/record.py": {"OPENROUTER_API_KEY", "GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY"},
+    "python -m stand_in": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"},
+}
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    """Return the command that a person gives."""
+    return [sys.executable, *SCRIPTS[script], *arguments]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return an environment without a key."""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("backend", "backend/scripts", "tests"))
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
+
+
+def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_teaches(script: str, tmp_path: Path) -> None:
+    """`--help` shows how it is called, and names the variables that it reads and the codes that it exits with."""
+    done = run(command(script, "--help"), tmp_path)
+    assert (0, "") == (done.returncode, done.stderr)
+    name = script.rpartition("/")[2]
+    example = f"nox -s {'record' if name == 'record.py' else 'bench'}" if name in {"record.py", "run.py"} else name
+    assert re.search(rf"^    .*{re.escape(example)}", done.stdout, re.MULTILINE)
+    assert re.search(r"^variables.*:\n    \S", done.stdout, re.MULTILINE)
+    assert re.search(r"^exit codes.*:\n    0  ", done.stdout, re.MULTILINE)
+    source = (ROOT / script).read_text(encoding="utf-8") if script.endswith(".py") else ""
+    read = {*READ.findall(source), *VARIABLES.get(script, ())}
+    assert [] == [variable for variable in sorted(read) if variable not in done.stdout]
+
+
+def test_every_table_row_is_a_script() -> None:
+    """The tables of this file name scripts that there are."""
+    assert (VARIABLES.keys() | WHERE_ROWS_ARE.keys()) <= SCRIPTS.keys()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_nobody_reads_on(script: str, tmp_path: Path) -> None:
+    """Behind `| head`, which closes the pipe, it ends without a word."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command(script, "--help"),
+        env=environment(),
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert b"" == done.stderr
+    assert done.returncode in {0, command_line.NOBODY_READS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> None:
+    """What it does not know it names, and exits with 2, or pytest's 4, without a traceback."""
+    done = run(command(script, "--no-such-option"), tmp_path)
+    assert done.returncode in {2, 4}
+    assert "--no-such-option" in done.stderr or "required" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("script", WHERE_ROWS_ARE)
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DATABASE_URL", "nowhere"), ("REQUEST_TIMEOUT", "soon")], ids=["database", "timeout"]
+)
+def test_a_variable_that_is_wrong_is_named(script: str, variable: str, value: str, tmp_path: Path) -> None:
+    """A variable that cannot be read is one sentence that names it, and exit code 2."""
+    key = {"OPENROUTER_API_KEY": "sk-or-scripts"}
+    done = run(command(script, *WHERE_ROWS_ARE[script]), tmp_path, **key, **{variable: value})
+    assert 2 == done.returncode
+    assert variable in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_interrupted_call_is_on_its_row(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
+    """Ctrl-C while a model is silent exits with 130, without a traceback, and the row has failed."""
+    arguments = command("backend/scripts/ask.py", "Are you there?", "--model", "openrouter/stand-in/silence")
+    with subprocess.Popen(
+        arguments, env=environment(**openrouter(llm_stand_in.url)), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not llm_stand_in.requests:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (command_line.INTERRUPTED, "") == (process.returncode, said)
+    with closing(sqlite3.connect(tmp_path / "llm_services.db")) as connection:
+        rows = connection.execute("SELECT status, error_type FROM llm_requests").fetchall()
+    assert [("failed", "CancelledError")] == rows
+
+
+def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no terminal, each step that is done is a line: how far, what, what came of it, what is left."""
+    with Steps("asking", 2) as steps:
+        for name, outcome in (("first", "200"), ("second", "")):
+            steps.begin(name)
+            steps.end(outcome)
+    printed = capsys.readouterr()
+    assert "" == printed.out
+    assert re.fullmatch(r"\[1/2\] first 200, about \d:\d\d:\d\d left\n\[2/2\] second\n", printed.err)
+
+
+def test_on_a_terminal_it_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar says which step it is and how far, and only what came of a step stays above it."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with Steps("asking", 2) as steps:
+        for name, outcome in (("first", "[200]"), ("second", "")):
+            steps.begin(name)
+            steps.end(outcome)
+    printed = capsys.readouterr().err
+    assert "asking: second" in printed
+    assert "2/2" in printed
+    assert "first [200]" in printed
+    assert "[2/2] second" not in printed

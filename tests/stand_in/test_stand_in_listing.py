@@ -1,0 +1,125 @@
+"""What the stand-in tells a reader: the tables of what can be asked for, and the variables to set."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+import stand_in
+from stand_in import listing
+from stand_in.environment import DOORS, environment
+from stand_in.scenarios import REFUSALS, SCENARIOS
+from stand_in.vendors import VENDORS
+from stand_in.vendors.scenes import ERRORS
+
+BACKEND = Path(stand_in.__file__).resolve().parent.parent
+ROOT = BACKEND.parent
+BEGIN, END = "<!-- printed by `python -m stand_in --markdown` -->\n\n", "\n<!-- end -->"
+COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in"]
+
+
+def printed(*arguments: str) -> str:
+    """Return what the command line prints when it exits by itself."""
+    done = subprocess.run([*COMMAND, *arguments], cwd=BACKEND, capture_output=True, text=True, check=True, timeout=30)
+    assert "" == done.stderr
+    return done.stdout
+
+
+def greeting() -> tuple[str, str]:
+    """Return the base URL of a stand-in that was started without options, and all that it printed."""
+    with subprocess.Popen([*COMMAND, "--port", "0"], cwd=BACKEND, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        process.terminate()
+        return first.decode().split()[-1], (first + process.stdout.read()).decode()
+
+
+def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:
+    """Started, it prints what can be asked for, and last, where a terminal still shows it, what leads a shell there."""
+    url, said = greeting()
+    exported = dict(shlex.split(line)[1].split("=", 1) for line in said.splitlines() if line.startswith("    export "))
+    assert listing.text() in said
+    assert {name: value for name, value in environment(url).items() if value} == {
+        **exported,
+        "OPENROUTER_API_KEY": "sk-or-stand-in",
+    }
+    assert "sk-or-anything" == exported["OPENROUTER_API_KEY"]
+
+
+def test_the_list_has_everything_that_can_be_asked_for() -> None:
+    """`--list` names every scenario as an application asks for it, every refusal, with status and source, and scene."""
+    said = printed("--list")
+    lines = said.splitlines()
+    asked = [f"openrouter/stand-in/{name}" for name in SCENARIOS] + [*REFUSALS, *ERRORS]
+    assert [] == [name for name in asked if not any(line.split()[:1] == [name] for line in lines)]
+    sources = [f"status {each.shown_status}; follows {each.follows}" for each in (SCENARIOS | REFUSALS).values()]
+    assert [] == [source for source in sources if f"    {source}" not in lines]
+    assert [] == [each.does for each in SCENARIOS.values() if each.does not in re.sub(r"\n +", " ", said)]
+
+
+def test_a_line_says_what_is_asked_for_and_what_comes_of_it() -> None:
+    """A line that `grep` finds by the model's name ends in what a caller gets, with the module's own retries."""
+    gets = dict(line.split("  ", 1) for line in listing.text().splitlines() if line.startswith("openrouter/stand-in/"))
+    gets = {name.removeprefix("openrouter/stand-in/"): words.strip() for name, words in gets.items()}
+    assert "LLMRateLimitError after retries" == gets["rate-limited"]
+    assert "LLMProviderError" == gets["no-credits"]
+    assert "an answer" == gets["completion"]
+    assert "an answer, also structured" == gets["structured"]
+    assert "an answer after one retry" == gets["flaky"]
+
+
+def test_it_fits_eighty_columns() -> None:
+    """What it prints when it starts, and its help, fit a terminal of eighty columns."""
+    lines = [*greeting()[1].splitlines()[1:], *printed("--help").splitlines()]
+    assert [] == [line for line in lines if len(line) > 80]
+
+
+def test_the_document_has_the_tables() -> None:
+    """The tables of docs/stand-in.md are what `--markdown` prints; where they are not, print them again."""
+    page = (ROOT / "docs/stand-in.md").read_text(encoding="utf-8")
+    assert printed("--markdown") == page.split(BEGIN)[1].split(END)[0]
+
+
+def test_every_wire_has_a_door() -> None:
+    """For every wire that it speaks beside OpenRouter's it knows the variables that lead there."""
+    assert VENDORS.keys() == DOORS.keys()
+
+
+def unread(*arguments: str) -> subprocess.Popen[bytes]:
+    """Start the command line with a standard output that nobody reads any more, as behind `| head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=BACKEND, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    return process
+
+
+@pytest.mark.parametrize("argument", ["--list", "--help", "--markdown"])
+def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
+    """A reader that turns away ends what is printed, with exit code 0 and nothing on standard error."""
+    with unread(argument) as process:
+        _, said = process.communicate(timeout=30)
+    assert (0, b"") == (process.returncode, said)
+
+
+def test_a_server_that_nobody_reads_serves_on() -> None:
+    """A reader that turns away from the tables does not end the server: it answers, and ends when it is told to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with unread("--port", str(port)) as process:
+        url = f"http://127.0.0.1:{port}/api/v1/models"
+        transport = httpx.HTTPTransport(retries=20)  # httpx waits longer each time: it has yet to start
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            assert 404 == client.get(url).status_code
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert (0, b"") == (process.returncode, said)
