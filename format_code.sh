@@ -46,7 +46,7 @@ check() {
 }
 check ruff check
 check ruff format --check
-check env PYTHONPATH=backend lint-imports --no-logo
+check env PYTHONPATH=backend:tests lint-imports --no-logo
 check codespell
 check vulture
 exit $status

@@ -10,16 +10,30 @@ from pathlib import Path
 
 import pytest
 
+from modules import llm_services
+from modules.llm_services import public
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     [ROOT / "noxfile.py", *(path for folder in ("backend", "docs", "tests") for path in (ROOT / folder).rglob("*.py"))]
 )
+LLM_SERVICES = "modules.llm_services"
 MODULE = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
+CONSUMERS = sorted((ROOT / "tests/drop_in/consumers").rglob("*.py"))
 
-APPLICATION = ("modules", "stand_in", "scripts", "tests")
+# What is taken from which module; that no other module is imported, import-linter proves. It sees neither names nor
+# imports for type checking.
 OF_THE_APPLICATION = {
     "modules.shared_models": {"Base", "PostgresUUID"},
     "modules.infrastructure.public": {"infrastructure_provider"},
+}
+OF_LLM_SERVICES = {
+    LLM_SERVICES: set(llm_services.__all__),
+    f"{LLM_SERVICES}.public": set(public.__all__),
+    f"{LLM_SERVICES}.exceptions": {name for name in llm_services.__all__ if name.endswith("Error")},
+    f"{LLM_SERVICES}.models": {"LLMRequestModel"},
+    f"{LLM_SERVICES}.service": {"LLMMessage", "LLMRequest"},
+    f"{LLM_SERVICES}.types": {"MessageRole"},
 }
 SECRETS = re.compile(
     r"""
@@ -60,19 +74,26 @@ def test_a_function_has_fewer_than_40_lines(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULE, ids=name)
 def test_llm_services_takes_three_names_from_the_application(path: Path) -> None:
     """llm_services fits into another application: it uses its base, its UUID type, its database."""
-    foreign = {
-        (module, imported)
-        for module, imported in imports(path)
-        if module.split(".")[0] in APPLICATION
-        and not f"{module}.".startswith("modules.llm_services.")
-        and imported not in OF_THE_APPLICATION.get(module, ())
-    }
-    assert set() == foreign
+    taken = {(module, taken) for module, taken in imports(path) if not f"{module}.".startswith(f"{LLM_SERVICES}.")}
+    assert set() == names_beyond(OF_THE_APPLICATION, taken)
+
+
+@pytest.mark.parametrize("path", CONSUMERS, ids=name)
+def test_a_consumer_takes_the_names_of_the_interface(path: Path) -> None:
+    """The consumers of the tests use nothing of llm_services but what the interface names."""
+    taken = {(module, taken) for module, taken in imports(path) if f"{module}.".startswith(f"{LLM_SERVICES}.")}
+    assert set() == names_beyond(OF_LLM_SERVICES, taken)
+
+
+def names_beyond(allowed: dict[str, set[str]], taken: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return what is taken of this project's modules beyond what is allowed."""
+    ours = ((module, name) for module, name in taken if module.split(".")[0] == "modules")
+    return {(module, name) for module, name in ours if name not in allowed.get(module, ())}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the absolute name of each module that a file imports, with what it takes from it ("" for all)."""
-    package = path.relative_to(ROOT / "backend").parent.parts
+    package = path.relative_to(ROOT).parent.parts[1:]
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

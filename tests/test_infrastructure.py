@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import inspect, text
 
 from modules.infrastructure.database import Database
-from modules.infrastructure.public import Infrastructure
+from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.shared_models import Base
 
 if TYPE_CHECKING:
@@ -85,3 +86,29 @@ def test_a_session_context_commits_or_rolls_back(tmp_path: Path) -> None:
         assert ["kept"] == list(session.scalars(text("SELECT words FROM notes")))
     database.engine.dispose()
     assert "llm_requests" in Base.metadata.tables
+
+
+def test_threads_that_begin_at_once_share_one_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one thread initializes, another that does so too waits for it, and gets the same engine."""
+    infrastructure = Infrastructure()
+    second = threading.Thread(target=infrastructure.initialize)
+    made: list[Database] = []
+
+    def make(url: str) -> Database:
+        if not made:
+            made.append(Database(url))
+            second.start()
+            second.join(timeout=0.2)  # it waits for this thread; if it does not, it has its own database by then
+            return made[0]
+        made.append(Database(url))
+        return made[-1]
+
+    monkeypatch.setattr("modules.infrastructure.public.Database", make)
+    infrastructure.initialize()
+    second.join()
+    assert 1 == len(made)
+
+
+def test_there_is_one_infrastructure() -> None:
+    """Whoever asks for the infrastructure gets the same one."""
+    assert infrastructure_provider() is infrastructure_provider()

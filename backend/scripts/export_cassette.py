@@ -11,17 +11,24 @@ and stays where everybody who ever reads the repository can read it. Structure, 
 words of an error stay, so that the replay ends as the row did. That is tried before the cassette is written; a row
 that does not replay, or never had an exchange, is refused with the reason. Read the file before you commit it.
 
-Rows are those of DATABASE_URL. Exit status: 0 written, 1 refused, 2 there is no such row, or the file is there.
+variables, of the environment or of .env:
+    DATABASE_URL  where the rows are (sqlite:///llm_services.db, in the working directory)
+
+exit codes:
+    0  written: the test to paste is on standard output
+    1  refused: the reason is on standard error
+    2  the command line or a variable is wrong, there is no such row, or the file is there
+    130  interrupted
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import WRONG_USAGE, parser, run, usage
 from pydantic import BaseModel
 
 from cassette.answered import NotExportableError
@@ -32,27 +39,30 @@ from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.public import llm_services_admin_provider
 
 if TYPE_CHECKING:
+    import argparse
+
     from sqlalchemy.orm import Session
 
     from modules.llm_services import LLMRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_TURNS = 10
-REFUSED, UNUSABLE = 1, 2
+REFUSED = 1
 
 
 def main() -> int:
     """Export; return the exit status."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
-    infrastructure.initialize()
+    with usage():
+        infrastructure.initialize()
     with infrastructure.get_database_session().session as session:
         request = llm_services_admin_provider(session).get_request(arguments.request_id)
         if request is None:
-            return _say(f"there is no row {arguments.request_id} in this database", UNUSABLE)
+            return _say(f"there is no row {arguments.request_id} in this database", WRONG_USAGE)
         file: Path = arguments.out.resolve() / f"{request.id}.yaml"
         if file.exists() and not arguments.force:
-            return _say(f"{file} is there already: --force overwrites it", UNUSABLE)
+            return _say(f"{file} is there already: --force overwrites it", WRONG_USAGE)
         try:
             exported = _exported(session, request, arguments)
         except NotExportableError as error:
@@ -98,17 +108,17 @@ def _say(words: str, status: int = 0) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("request_id", metavar="REQUEST_ID", help="the id of the row: an LLMError has it as .request_id")
-    parser.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
-    prompts = parser.add_mutually_exclusive_group()
+    options = parser(__doc__)
+    options.add_argument("request_id", metavar="REQUEST_ID", help="the id of a row; an LLMError has it as .request_id")
+    options.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
+    prompts = options.add_mutually_exclusive_group()
     prompts.add_argument("--mask-prompts", action="store_true", help="mask what users and models wrote: the default")
     prompts.add_argument("--keep-prompts", action="store_true", help="keep it, word for word")
-    parser.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
-    parser.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
-    parser.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
-    return parser.parse_args()
+    options.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
+    options.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
+    options.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -51,6 +51,7 @@ NO_OTHER_WAY = {
     "AWS_SESSION_TOKEN": "",
     "AWS_EC2_METADATA_DISABLED": "true",
     "LLM_CACHE_ENABLED": "false",
+    "LLM_CACHE_URL": "",
     "no_proxy": "*",
 }
 

@@ -73,7 +73,7 @@ def test_processes_may_make_the_tables_at_the_same_time(engine: Engine) -> None:
     url = engine.url.render_as_string(hide_password=False)
     with apart(engine.url) as connection:
         connection.exec_driver_sql("DROP TABLE lessons")
-        connection.exec_driver_sql("DROP TABLE llm_requests")
+        Base.metadata.drop_all(connection)
     with met(2), ThreadPoolExecutor(2) as threads:
         makers = [threads.submit(first_session, url) for _ in range(2)]
         errors = [maker.exception() for maker in makers]

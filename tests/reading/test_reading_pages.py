@@ -32,11 +32,12 @@ def service(engine: Engine) -> Generator[LLMService]:
 
 @contextmanager
 def statements(engine: Engine) -> Generator[list[str]]:
-    """Collect what is asked of the database."""
+    """Collect what is asked of the database; the savepoint that a reading stands in asks nothing."""
     asked: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
+        if "SAVEPOINT" not in statement:
+            asked.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
     try:

@@ -80,7 +80,8 @@ async def test_structured(at: At, snapshot: SnapshotAssertion) -> None:
 
 async def test_a_tool_call_and_its_result(at: At, snapshot: SnapshotAssertion) -> None:
     """A tool call comes decoded; its result, sent by the tool's name alone, gets the answer of the next turn."""
-    _, calls, _ = await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
+    asking, calls, _ = await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
+    assert [call.model_dump() for call in calls or []] == asking.response_output == at.row()["response_output"]
     assert [("weather", {"city": "city, says the stand-in"})] == [(call.name, call.arguments) for call in calls or []]
     assert snapshot(exclude=_price_table) == at.row()
     result = LLMMessage(role="tool", name="weather", content='{"sky": "clear"}')

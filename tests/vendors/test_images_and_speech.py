@@ -6,6 +6,7 @@ import io
 import wave
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from modules.llm_services import LLMAuthenticationError, LLMError, LLMValidationError
@@ -13,7 +14,7 @@ from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.openai import OpenAIProvider
 from modules.llm_services.providers.speech import spoken_seconds, voice
 from modules.llm_services.types import LLMProviderType
-from stand_in.vendors.openai import SILENCE
+from stand_in.vendors.openai import IMAGE, SILENCE
 from vendors.doors import DOORS
 from vendors.oracles import problems_of_answer, problems_of_request
 from wire import serving
@@ -31,10 +32,11 @@ MUTE = pytest.mark.parametrize("at", [LLMProviderType.ANTHROPIC, LLMProviderType
 
 @OPENAI
 async def test_an_image(at: At) -> None:
-    """An image is an http(s) address, with the prompt as OpenAI revised it; the row says that nobody priced it."""
+    """An image is an address to fetch it from, with the prompt as OpenAI revised it; the row calls it unpriced."""
     image, request_id = await at.llm.generate_image("A cat", style="vivid", size="1792x1024")
     row = at.row()
-    assert image.image_url.startswith("https://")
+    async with httpx.AsyncClient() as client:
+        assert IMAGE == (await client.get(image.image_url)).content
     assert ("A cat, says the stand-in", "1792x1024", 0.0) == (image.revised_prompt, image.size, image.cost_estimate)
     assert (request_id, "images", "dall-e-3", "completed") == (
         row["id"],

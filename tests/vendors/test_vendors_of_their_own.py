@@ -98,6 +98,17 @@ async def test_claudes_cap_and_thinking(at: At) -> None:
     assert "temperature" not in thinking
 
 
+@only(LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK)
+async def test_no_thinking_where_a_thought_is_missing(at: At) -> None:
+    """Claude thinks on after its own call; after one made up from a tool's name, where it would refuse, it does not."""
+    reasoning = {"effort": "low"}
+    loop = [*QUESTION, LLMMessage(role="tool", name="weather", content="clear")]
+    for messages in (loop, QUESTION, loop):
+        await at.llm.generate_response_with_tools(messages, [WEATHER], model=at.door.model, reasoning=reasoning)
+    made_up, _asking, own = (row["request_payload"] for row in at.rows())
+    assert (False, True) == ("thinking" in made_up, "thinking" in own)
+
+
 @only(LLMProviderType.ANTHROPIC)
 async def test_a_prompt_to_cache(at: At) -> None:
     """`cache_control` marks the last block, up to which Anthropic then keeps the prompt."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 from dotenv import find_dotenv, load_dotenv
 from sqlalchemy.exc import ArgumentError
@@ -28,19 +28,16 @@ class Infrastructure:
     def __init__(self) -> None:
         """Read nothing yet: `initialize` does."""
         self._database: Database | None = None
+        self._choosing = Lock()
 
     def initialize(self) -> None:
         """Load `.env` without overriding the environment, and choose the database; later calls change nothing.
 
         Raises ValueError for a DATABASE_URL that leads to no database.
         """
-        if self._database is None:
-            load_dotenv(find_dotenv(usecwd=True))
-            url = os.environ.get("DATABASE_URL", "").strip()
-            try:
-                self._database = Database(url or DEFAULT_DATABASE_URL)
-            except (ArgumentError, ImportError) as error:
-                raise ValueError(f"DATABASE_URL: {error}; expected {EXAMPLE_URLS}") from error
+        with self._choosing:
+            if self._database is None:
+                self._database = _chosen()
 
     def get_database_session(self) -> DatabaseSession:
         """Return a new session, which the caller closes."""
@@ -56,7 +53,18 @@ class Infrastructure:
         return self._database
 
 
-@cache
+def _chosen() -> Database:
+    load_dotenv(find_dotenv(usecwd=True))
+    url = os.environ.get("DATABASE_URL", "").strip()
+    try:
+        return Database(url or DEFAULT_DATABASE_URL)
+    except (ArgumentError, ImportError) as error:
+        raise ValueError(f"DATABASE_URL: {error}; expected {EXAMPLE_URLS}") from error
+
+
+_infrastructure: Final = Infrastructure()
+
+
 def infrastructure_provider() -> Infrastructure:
     """Return the one infrastructure of this process."""
-    return Infrastructure()
+    return _infrastructure

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import defer
 
 from .models import LLMRequestModel
+from .sqlite_locks import driver
 from .types import in_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 # What was sent and what came, word for word, may be megabytes a row: only `by_id` loads them.
 WITHOUT_BODIES: Final = (defer(LLMRequestModel.request_payload), defer(LLMRequestModel.response_raw))
+
+
+@contextmanager
+def undisturbed(session: Session) -> Generator[None]:
+    """Read on the caller's session without a trace: what it has not flushed stays so, and a failure ends nothing.
+
+    A statement that fails makes PostgreSQL refuse all others until the transaction, or a savepoint in it, is rolled
+    back; SQLite carries on, and a connection that commits each statement by itself has no transaction to lose.
+    """
+    connection = session.connection(bind_arguments={"mapper": LLMRequestModel})
+    carries_on = connection.dialect.name == "sqlite" or getattr(driver(connection), "autocommit", False)
+    with session.no_autoflush, nullcontext() if carries_on else connection.begin_nested():
+        yield
 
 
 class LLMRequestRepo:

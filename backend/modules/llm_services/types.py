@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,8 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; one without a zone, as SQLite hands them out, is taken to be UTC."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """Return `moment` in UTC; one without a zone, as SQLite hands them out, is taken to be UTC.
+
+    So is one at an end of time whose date in UTC is in no calendar.
+    """
+    if moment.tzinfo:
+        with suppress(OverflowError):
+            return moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC)
 
 
 Moment = Annotated[datetime, AfterValidator(in_utc)]

@@ -58,6 +58,7 @@ def read_bedrock(path: str, body: dict[str, Any]) -> Ask:
 
 
 def _read(model: str, body: dict[str, Any]) -> Ask:
+    prompt = _prompt(body)
     thinking = body.get("thinking") or {}
     choice = body.get("tool_choice") or {}
     budget = thinking.get("budget_tokens", 0)
@@ -66,14 +67,21 @@ def _read(model: str, body: dict[str, Any]) -> Ask:
         "`temperature` may only be set to 1 when thinking is enabled.": bool(thinking) and "temperature" in body,
         "Thinking may not be enabled when tool_choice forces tool use.": bool(thinking)
         and choice.get("type") in {"any", "tool"},
+        "When `thinking` is enabled, a final `assistant` message must start with a thinking block.": bool(thinking)
+        and _has_lost_its_thoughts(body["messages"]),
         "`temperature` and `top_p` cannot both be specified for this model.": {"temperature", "top_p"} <= body.keys(),
     }
     for words, is_so in faults.items():
         if is_so:
             raise RefusedError("bad-request", words)
-    prompt = _prompt(body)
     tool = _tool(body)
     return Ask(model=model, prompt=prompt, tool=tool, limit=body["max_tokens"], thinks=bool(thinking))
+
+
+def _has_lost_its_thoughts(turns: list[dict[str, Any]]) -> bool:
+    """Say whether tools' results answer a turn that does not begin with a thought (pydantic/pydantic-ai#2075)."""
+    answered = any(block["type"] == "tool_result" for block in turns[-1]["content"])
+    return answered and turns[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
 
 
 def _prompt(body: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
@@ -17,6 +18,9 @@ THINKERS = ("gpt-5", "o1", "o3", "o4")
 SIZES = ("256x256", "512x512", "1024x1024", "1792x1024", "1024x1792")
 # Sixteen frames of silence: an MPEG header of layer III, 32 kbit/s at 44.1 kHz, and nothing in the frame.
 SILENCE = (b"\xff\xfb\x10\xc4" + bytes(100)) * 16
+# Where images are fetched, and the one that is there: a single grey point.
+IMAGE_PATH = "/openai/image.png"
+IMAGE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==")
 
 ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     "rate-limited": (429, "requests", "rate_limit_exceeded", "Rate limit reached for the stand-in. Try again in 2s."),
@@ -105,7 +109,7 @@ def _tool(body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
 def answer(path: str, ask: Ask, said: Said) -> dict[str, Any] | bytes:
     """Return the body of an answer."""
     if path.endswith("/images/generations"):
-        image = {"url": "https://images.example.com/stand-in.png", "revised_prompt": f"{ask.prompt}, says the stand-in"}
+        image = {"url": f"http://{ask.host}{IMAGE_PATH}", "revised_prompt": f"{ask.prompt}, says the stand-in"}
         return {"created": int(time.time()), "data": [image]}
     if path.endswith("/audio/speech"):
         return SILENCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..kinds import Answer, Fault
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Header = Callable[[str], str]
     Error = tuple[int, dict[str, Any], dict[str, str]]
 
-POST = "POST"
+GET, POST = "GET", "POST"
 OK = 200
 FAULTS = {"cut-body": Fault.HALF_A_CHUNK, "hang": Fault.SILENCE}
 PAGE = b"<!doctype html><title>Please wait</title><p>The stand-in plays a proxy that answers for somebody else.</p>\n"
@@ -54,6 +54,8 @@ def is_vendors(received: Received) -> bool:
 def answered(received: Received, seen: set[tuple[str, str]]) -> Answer:
     """Answer a request; `seen` holds those that have failed once."""
     path, _, query = received.target.partition("?")
+    if (received.method, path) == (GET, openai.IMAGE_PATH):
+        return Answer(OK, _headers("image/png", "", {}), openai.IMAGE)
     name, *steps = path.strip("/").split("/")
     vendor, scene = VENDORS[name], steps[0] if steps and steps[0] in scenes.DOES else ""
     visit = (path, received.body.decode("utf-8", "replace"))
@@ -62,7 +64,7 @@ def answered(received: Received, seen: set[tuple[str, str]]) -> Answer:
         seen.add(visit)
     try:
         _check_door(name, vendor, received, path, query)
-        ask = vendor.read(path, _json(received.body))
+        ask = replace(vendor.read(path, _json(received.body)), host=received.header("host"))
         body = vendor.answer(path, ask, _said(ask, scene))
     except RefusedError as refused:
         status, told, headers = vendor.error(refused.name, refused.words)

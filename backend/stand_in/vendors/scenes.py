@@ -56,7 +56,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a request asks for, whatever its wire."""
+    """What a request asks for, whatever its wire; `host` is where it was asked."""
 
     model: str
     prompt: str
@@ -64,6 +64,7 @@ class Ask:
     tool: tuple[str, dict[str, Any]] | None = None
     limit: int | None = None
     thinks: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

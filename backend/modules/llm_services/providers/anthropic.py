@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ..types import LLMProviderType, ToolCall, Usage
-from .anthropic_input import system_blocks, turns
+from .anthropic_input import system_blocks, thoughts_are_missing, turns
 from .anthropic_options import MessagesOptions
 from .base import LLMProvider
 from .conversation import NATIVE, as_call
@@ -64,13 +64,14 @@ class AnthropicProvider(LLMProvider):
         """Map a call to Messages."""
         options = MessagesOptions.read(call.options)
         messages = self.turns.wire(call.messages)
-        thinking = _thinking(call, options)
+        conversation = turns(messages)
+        thinking = {} if thoughts_are_missing(conversation) else _thinking(call, options)
         cap = call.max_output_tokens or _longest_answer(call.model_name)
         payload: dict[str, Any] = {
             "model": call.model_name,
             "max_tokens": cap + (thinking.get("budget_tokens") or 0),
             "system": system_blocks(messages) or None,
-            "messages": turns(messages),
+            "messages": conversation,
             "thinking": thinking or None,
             **options.body(),
             "stop_sequences": options.stops,
@@ -79,8 +80,8 @@ class AnthropicProvider(LLMProvider):
         if not thinking and (options.top_p is None or call.temperature_is_given):
             payload["temperature"] = call.temperature
         payload |= _tools(call, options)
-        if options.cache_control and payload["messages"]:
-            payload["messages"][-1]["content"][-1]["cache_control"] = options.cache_control
+        if options.cache_control and conversation:
+            conversation[-1]["content"][-1]["cache_control"] = options.cache_control
         return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
 
     def parse(self, exchange: Exchange) -> Answer:

@@ -11,6 +11,7 @@ from .lenient import arguments, items, mapping
 Block = dict[str, Any]
 
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
+THOUGHTS: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 def system_blocks(messages: list[Block]) -> list[Block]:
@@ -31,6 +32,16 @@ def turns(messages: list[Block]) -> list[Block]:
         else:
             found.append({"role": role, "content": _blocks(message)})
     return [turn for turn in found if turn["content"]]
+
+
+def thoughts_are_missing(found: list[Block]) -> bool:
+    """Say whether the results at the end follow a turn without its thoughts, as one that was made up is.
+
+    Thinking is refused there: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking.
+    """
+    asking, answering = found[-2:] if len(found) > 1 else ({}, {})
+    is_loop = any(block.get("type") == "tool_result" for block in items(answering.get("content")))
+    return is_loop and asking["content"][0].get("type") not in THOUGHTS
 
 
 def _blocks(message: Block) -> list[Block]:

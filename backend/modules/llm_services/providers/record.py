@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from ..types import AudioResponse, LLMMessage, Usage
+    from ..types import AudioResponse, LLMMessage, ToolCall, Usage
     from .http import Exchange
     from .values import Answer, LLMCall
 
@@ -50,7 +50,7 @@ def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dic
         "status": RequestStatus.COMPLETED,
         "response_content": answer.content,
         "response_raw": _envelope(exchange, answer, cost_source=_cost_source(answer.usage) or CostSource.UNPRICED),
-        "response_output": _output(completion),
+        "response_output": completion.response.response_output,
         "cost_estimate": completion.response.cost_estimate,
         "execution_time_ms": completion.response.response_time_ms,
         "error_type": None,
@@ -60,14 +60,6 @@ def completed(answer: Answer, exchange: Exchange, completion: Completion) -> dic
 
 def _cost_source(usage: Usage) -> CostSource | None:
     return None if usage.cost is None else usage.cost_source
-
-
-def _output(completion: Completion) -> Any:  # noqa: ANN401 - JSON
-    if completion.parsed is not None:
-        return completion.parsed.model_dump(mode="json")
-    if completion.media is not None:
-        return completion.media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
-    return [call.model_dump() for call in completion.tool_calls] or None
 
 
 def failed(answer: Answer, exchange: Exchange, error: BaseException, elapsed_ms: int) -> dict[str, Any]:
@@ -135,7 +127,19 @@ def completion(
     """Return what the caller of the attempt on `row` gets."""
     answered = response(answer, row["provider"], call.model_name, elapsed_ms)
     media = answer.media and _media(answer.media, call, answered.cost_estimate)
+    answered.response_output = _output(answer.tool_calls, parsed, media)
     return Completion(answered, row["id"], answer.tool_calls, parsed, media)
+
+
+def _output(
+    tool_calls: tuple[ToolCall, ...], parsed: BaseModel | None, media: ImageResponse | AudioResponse | None
+) -> Any:  # noqa: ANN401 - JSON
+    """Return an answer's structured part: the object, what was made but for its bytes, or the tool calls."""
+    if parsed is not None:
+        return parsed.model_dump(mode="json")
+    if media is not None:
+        return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
+    return [call.model_dump() for call in tool_calls] or None
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
@@ -148,7 +152,7 @@ def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | No
 
 
 def response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMResponse:
-    """Return the answer as callers see it."""
+    """Return the answer as callers see it, but for its structured part."""
     usage = answer.usage
     return LLMResponse(
         content=answer.content,

@@ -1,0 +1,191 @@
+"""The door over HTTP: FastAPI routes that ask a model and read requests; needs the extra `routes`.
+
+    app.include_router(llm_router(authenticated))
+
+Who may come in is the deployment's to say: `authenticated` is its FastAPI dependency, run before every route.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
+
+from .config import create_llm_config_from_env
+from .exceptions import LLMError
+from .public import LLMRequest, LLMServicesProvider, llm_services_provider
+from .route_bodies import NOT_TAKEN, CreatedResponse, CreateResponse, FailedCall, Problem, is_of_the_database
+from .storable import storable_json, storable_text
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = "/api/v1/llm"
+MOST_PROBLEMS: Final = 20
+NOT_FOUND: Final = "LLM request not found"
+TOO_DEEP: Final = "the request nests too deep"
+UNREADABLE: Final = "the database is not available: try again later"
+UNNAMED: Final = "the database is not configured: check DATABASE_URL"
+
+Documented = dict[int | str, dict[str, Any]]
+RETRY_AFTER: Final = {"description": "seconds to wait, where they are known", "schema": {"type": "integer"}}
+UNAVAILABLE: Final[Documented] = {503: {"model": Problem, "description": "The database is not available"}}
+OF_A_CALL: Final[Documented] = {
+    400: {"model": Problem, "description": "A model, a role or an option that nobody knows; nothing was sent"},
+    502: {"model": FailedCall, "description": "The call failed", "headers": {"Retry-After": RETRY_AFTER}},
+    503: {"model": Problem, "description": "The model's provider is not configured"},
+}
+OF_ONE: Final[Documented] = {404: {"model": Problem, "description": NOT_FOUND}, **UNAVAILABLE}
+
+
+def llm_router(authenticated: Callable[..., object]) -> APIRouter:
+    """Return the routes under /api/v1/llm, each behind `authenticated`, a dependency that raises for strangers.
+
+    Whoever it lets in may ask any model, and read the requests of all users. Raises TypeError for anything that
+    cannot be called: there are no routes for everybody.
+    """
+    if not callable(authenticated):
+        kind = type(authenticated).__name__
+        raise TypeError(f"llm_router needs your authentication: a function that FastAPI can depend on, not {kind}")
+    router = APIRouter(prefix=PREFIX, tags=["llm"], route_class=_Route, dependencies=[Depends(authenticated)])
+    router.add_api_route(
+        "/responses", create_response, methods=["POST"], response_model=CreatedResponse, responses=OF_A_CALL
+    )
+    router.add_api_route("/requests", list_requests, response_model=list[LLMRequest], responses=UNAVAILABLE)
+    router.add_api_route("/requests/{request_id}", read_request, response_model=LLMRequest, responses=OF_ONE)
+    return router
+
+
+class _Route(APIRoute):
+    """A route whose 422 says what is wrong and where, and does not repeat what was sent.
+
+    That may be long, or what FastAPI can read and not write: NaN, and lone surrogates.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                shown = error.errors()[:MOST_PROBLEMS]
+                problems = [{name: problem[name] for name in ("type", "loc", "msg")} for problem in shown]
+                raise RequestValidationError(json.loads(storable_json(problems) or "[]")) from None
+
+        return handled
+
+
+async def create_response(asked: CreateResponse) -> Response:
+    """Ask a model. The row of the call is settled when the answer comes, whether or not somebody still waits."""
+    try:
+        messages = asked.llm_messages()
+        llm = await run_in_threadpool(_configured_service)
+        response, request_id = await llm.generate_response(
+            messages,
+            asked.user_id,
+            asked.model,
+            asked.temperature,
+            asked.max_output_tokens,
+            **(asked.provider_kwargs or {}),
+        )
+    except LLMError as error:
+        return _failure(error)
+    except RecursionError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, TOO_DEEP) from error
+    except ValueError as error:
+        raise _problem(HTTPStatus.BAD_REQUEST, error) from error
+    except RuntimeError as error:
+        raise _problem(HTTPStatus.SERVICE_UNAVAILABLE, error) from error
+    return _json(CreatedResponse(request_id=request_id, response=response).model_dump(mode="json"))
+
+
+def list_requests(
+    user_id: int, limit: Annotated[int, Query(ge=1, le=500)] = 50, offset: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """List a user's requests, newest first, without `request_payload` and `response_raw`."""
+    with _reading() as llm:
+        requests = llm.get_user_requests(user_id, limit, offset)
+    return _json([_shown(request) for request in requests])
+
+
+def read_request(request_id: UUID) -> Response:
+    """Read one request, with what was sent and what came back."""
+    with _reading() as llm:
+        request = llm.get_request(request_id)
+    if request is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, NOT_FOUND)
+    return _json(_shown(request))
+
+
+def _service() -> LLMServicesProvider:
+    """Return the door of the application's database; its calls hold no connection, its reads close their own.
+
+    Raises RuntimeError when DATABASE_URL leads nowhere, without its words: they may hold a password.
+    """
+    try:
+        return llm_services_provider()
+    except ValueError:
+        raise RuntimeError(UNNAMED) from None
+
+
+def _configured_service() -> LLMServicesProvider:
+    """Return the door; raises RuntimeError for malformed settings too, which are no fault of who asks.
+
+    Raises LLMError, as calls do, when the database is down and has not been asked for before.
+    """
+    try:
+        llm = _service()
+        create_llm_config_from_env()
+    except SQLAlchemyError as error:
+        raise LLMError(NOT_TAKEN) from error
+    except ValueError as error:
+        raise RuntimeError(str(error)) from error
+    return llm
+
+
+@contextmanager
+def _reading() -> Generator[LLMServicesProvider]:
+    """Answer 503 when the database cannot be read; its own words, which name hosts and users, go to the log."""
+    try:
+        yield _service()
+    except SQLAlchemyError as error:
+        _log(error)
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, UNREADABLE) from error
+    except RuntimeError as error:
+        raise _problem(HTTPStatus.SERVICE_UNAVAILABLE, error) from error
+
+
+def _log(error: BaseException | None) -> None:
+    logger.error("the database of llm_requests fails: %s", getattr(error, "orig", None) or error)
+
+
+def _failure(error: LLMError) -> Response:
+    if is_of_the_database(error):
+        _log(error.__cause__)
+    failed = FailedCall.of(error)
+    wait = failed.retry_after
+    headers = {} if wait is None else {"Retry-After": str(math.ceil(wait))}
+    return _json(failed.model_dump(mode="json"), HTTPStatus.BAD_GATEWAY, headers)
+
+
+def _problem(status: HTTPStatus, error: Exception) -> HTTPException:
+    return HTTPException(status, storable_text(str(error)))
+
+
+def _shown(request: LLMRequest) -> dict[str, Any]:
+    """Return a row as JSON, an odd one as it is."""
+    return request.model_dump(mode="json", warnings=False)
+
+
+def _json(content: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    """Render JSON that every client reads, whatever a row or an answer holds."""
+    return Response(storable_json(content), status, headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""Another application's database."""

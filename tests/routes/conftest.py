@@ -1,0 +1,84 @@
+"""What the routes' tests stand on: an application that mounts them, served, with OpenRouter played by the stand-in."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+import databases
+import stand_in
+from ledger.outages import Pauses
+from modules.infrastructure.public import Infrastructure, infrastructure_provider
+from modules.llm_services.config import VARIABLE_NAMES
+from routes.mounted import DOOR, PATH, mounted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+
+@pytest.fixture(scope="session")
+def stand_in_url() -> Iterator[str]:
+    """Run one stand-in for all tests of the routes."""
+    with stand_in.running() as url:
+        yield url
+
+
+@pytest.fixture
+def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
+    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
+    for variable in VARIABLE_NAMES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-routes")
+    monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)
+    monkeypatch.setenv("MAX_RETRIES", "0")
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def _application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Begin with an application that has not looked for its database, and close what it opened."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
+    yield
+    if database := infrastructure_provider()._database:
+        databases.close(database.engine)
+        atexit.unregister(database.engine.dispose)
+
+
+@pytest.fixture
+def database(engine: Engine, monkeypatch: pytest.MonkeyPatch, _application: None) -> Engine:
+    """Make the application's database SQLite, then PostgreSQL; return an engine of the test's own on it."""
+    monkeypatch.setenv("DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    return engine
+
+
+@pytest.fixture
+def url(_openrouter: None, _application: None) -> Iterator[str]:
+    """Serve the application; return where its routes are."""
+    with mounted() as address:
+        yield address + PATH
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    """Return a client that the application knows."""
+    with httpx.Client(base_url=url, headers=DOOR, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    """Let the ledger's thread wait for nothing between its tries."""
+    pauses = Pauses()
+    pauses.over.set()
+    clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
+    monkeypatch.setattr("modules.llm_services.writer.time", clock)
+    return pauses
