@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, assert_type
 
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from modules import llm_services
@@ -28,13 +29,16 @@ from modules.llm_services.public import (
     llm_services_admin_provider,
     llm_services_provider,
 )
+from modules.llm_services.routes import llm_router
 from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base, PostgresUUID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
+    from fastapi import FastAPI
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from modules.llm_services.reader import LLMRequestReader
@@ -51,6 +55,15 @@ def consumers_import() -> None:
     assert_type(service.LLMMessage, type[LLMMessage])
     assert_type(service.LLMRequest, type[LLMRequest])
     assert_type(get_available_providers(), list[LLMProviderType])
+
+
+def consumers_mount_the_routes(application: FastAPI, authenticated: Callable[[str], bool]) -> None:
+    """The routes stand behind the deployment's own authentication, and never without one."""
+    assert_type(llm_router(authenticated), APIRouter)
+    application.include_router(llm_router(authenticated=authenticated))
+
+    llm_router()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    llm_router(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def consumers_bring(made: service.LLMService) -> None:

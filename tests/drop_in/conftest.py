@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import databases
 import stand_in
 from drop_in.places import PLACES, Place, every_provider
-from modules.infrastructure.public import infrastructure_provider
+from modules.infrastructure.public import Infrastructure
 from modules.llm_services.config import VARIABLE_NAMES
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ def application(configured: dict[str, str], postgres_server: URL, monkeypatch: p
     del configured
     databases.empty(postgres_server)
     monkeypatch.setenv("DATABASE_URL", postgres_server.render_as_string(hide_password=False))
-    infrastructure_provider.cache_clear()
-    infrastructure = infrastructure_provider()
+    infrastructure = Infrastructure()
+    monkeypatch.setattr("modules.infrastructure.public._infrastructure", infrastructure)
     infrastructure.initialize()
     with infrastructure.get_session_context() as session:
         engine = session.get_bind().engine
     yield engine
     databases.close(engine)
-    infrastructure_provider.cache_clear()
 
 
 @pytest.fixture

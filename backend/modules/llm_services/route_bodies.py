@@ -32,7 +32,7 @@ class Message(LLMMessage):
 
     model_config = STRICT
 
-    role: str = Field(json_schema_extra={"enum": list(MessageRole)})  # type: ignore[assignment]  # wider, until it is read
+    role: str = Field(json_schema_extra={"enum": list(MessageRole)})  # wider, until it is read
 
 
 class CreateResponse(BaseModel):
