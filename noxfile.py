@@ -1,10 +1,13 @@
 """The project's sessions: `nox` runs lint, types and test, `nox --list` tells of the others."""
 
+import shutil
+
 import nox
 
 nox.needs_version = ">=2026.4"
 nox.options.reuse_venv = "yes"
 
+SITE = "build/site"
 SCRIPTS_PATH = "backend/scripts:tests"  # where the scripts below tests/ find what they share
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -46,10 +49,35 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documents into build/site, strictly: a link that leads nowhere is a failure."""
+    install(session, "docs")
+    build_site(session)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Look at each page of the documents in Chromium, narrow and wide; needs a Chromium on PATH."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        session.error("no Chromium on PATH: install one (Debian and Ubuntu: apt-get install chromium)")
+    install(session, "browser", "-e", ".[cli,postgres]")
+    build_site(session)
+    session.run("pytest", "tests/documents/browse_site.py", *session.posargs, env={"CHROMIUM": chromium})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Ask a model what is given after `--`, and show the row that the call wrote."""
     session.install("-e", ".[cli]")
     session.run("python", "backend/scripts/ask.py", *session.posargs)
+
+
+def build_site(session: nox.Session) -> None:
+    """Build the documents anew, and check what was built."""
+    shutil.rmtree(SITE, ignore_errors=True)
+    session.run("sphinx-build", "-E", "-W", "--keep-going", "-n", "-q", "docs", SITE)
+    session.run("python", "tests/documents/site_check.py", SITE)
 
 
 def install(session: nox.Session, group: str, *project: str) -> None:

@@ -78,6 +78,8 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         ("OPENROUTER_BASE_URL", "https://open router.ai"),
         ("OPENROUTER_APP_TITLE", "Größe"),
         ("LLM_PROVIDER", "openruoter"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_REQUESTS", "seldom"),
     ],
 )
 def test_a_malformed_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

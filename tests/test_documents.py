@@ -16,14 +16,15 @@ from stand_in.environment import openrouter
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# A block of text right below an example is what it prints.
+PYTHON = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 ROW = re.compile(r"^\| (\w+) \| (.+) \|$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 EXAMPLES = [
-    pytest.param(code, id=f"{path.name}-{number}")
+    pytest.param(code, printed, id=f"{path.name}-{number}")
     for path in DOCUMENTS
     if path.name != "spec.md"  # what was asked for, in the asker's words: an excerpt of somebody's program
-    for number, code in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
+    for number, (code, printed) in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
 ]
 
 
@@ -43,16 +44,26 @@ def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("code", EXAMPLES)
-def test_an_example_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
-    """Every Python example of the README and the documents runs as it stands, without a warning."""
-    assert run(["-c", code], environment, tmp_path)
+@pytest.mark.parametrize(("code", "printed"), EXAMPLES)
+def test_an_example_runs(code: str, printed: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Every Python example of the README and the documents runs as it stands, and prints what is shown below it."""
+    found = run(["-c", code], environment, tmp_path)
+    assert found
+    assert not printed or printed == found
+
+
+def test_every_page_is_on_the_first_one() -> None:
+    """docs/index.md, whose lists are the site's contents, leads to every other page."""
+    first = ROOT / "docs" / "index.md"
+    pages = {path.relative_to(first.parent).as_posix() for path in DOCUMENTS if first.parent in path.parents}
+    listed = re.findall(r"^- \[[^]]+\]\((.+?)\)", first.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(pages - {first.name}) == sorted(listed)
 
 
 def test_the_readme_shows_the_row_that_its_lines_wrote(environment: dict[str, str], tmp_path: Path) -> None:
     """The table on the README's first screen is the row that the lines above it write."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    code, table = PYTHON.findall(readme)[0], readme.split("| column | value |")[1].split("\n\n")[0]
+    code, table = PYTHON.findall(readme)[0][0], readme.split("| column | value |")[1].split("\n\n")[0]
     run(["-c", code], environment, tmp_path)
     with sqlite3.connect(tmp_path / "llm_services.db") as connection:
         connection.row_factory = sqlite3.Row
@@ -68,7 +79,11 @@ def as_shown(name: str, value: object) -> str:
     return json.dumps(bool(value)) if name == "cached" else str(value)
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "cassettes/README.md"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
 def test_a_link_leads_to_a_file(path: Path) -> None:
     """Every link of a document to another file of the project finds it."""
     links = LINK.findall(path.read_text(encoding="utf-8"))

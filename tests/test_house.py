@@ -14,7 +14,9 @@ from modules import llm_services
 from modules.llm_services import public
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([ROOT / "noxfile.py", *(ROOT / "backend").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+SOURCES = sorted(
+    [ROOT / "noxfile.py", *(path for folder in ("backend", "docs", "tests") for path in (ROOT / folder).rglob("*.py"))]
+)
 LLM_SERVICES = "modules.llm_services"
 MODULE = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
 CONSUMERS = sorted((ROOT / "tests/drop_in/consumers").rglob("*.py"))

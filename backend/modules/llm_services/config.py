@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .settings import ApiKey, BaseUrl, CacheUrl, HeaderValue, ModelName
+from .settings import ApiKey, BaseUrl, CacheUrl, HeaderValue, LogLevel, ModelName
 from .types import LLMProviderType
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
@@ -54,6 +54,8 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
     "cache_url": ("LLM_CACHE_URL",),
+    "log_level": ("LOG_LEVEL",),
+    "log_requests": ("LOG_REQUESTS",),
 }
 
 FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
@@ -93,44 +95,54 @@ class LLMConfig(BaseModel):
         default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
-    openai_api_key: ApiKey | None = Field(default=None, repr=False)
-    openai_model: ModelName = "gpt-5"
-    openai_base_url: BaseUrl = "https://api.openai.com/v1"
-    azure_openai_api_key: ApiKey | None = Field(default=None, repr=False)
+    openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
+    openai_model: ModelName = Field(default="gpt-5", description="asked where a call names none, Azure too")
+    openai_base_url: BaseUrl = Field(default="https://api.openai.com/v1", description="where OpenAI's wire is spoken")
+    azure_openai_api_key: ApiKey | None = Field(default=None, repr=False, description="Azure's key")
     azure_openai_endpoint: BaseUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
-    gemini_api_key: ApiKey | None = Field(default=None, repr=False)
-    gemini_model: ModelName = "gemini-2.5-flash"
-    gemini_base_url: BaseUrl = "https://generativelanguage.googleapis.com/v1beta"
-    gemini_tts_model: ModelName = "gemini-2.5-flash-preview-tts"
-    anthropic_api_key: ApiKey | None = Field(default=None, repr=False)
-    anthropic_model: ModelName = Field(default="claude-haiku-4-5", description="of Anthropic, and of Bedrock")
-    anthropic_base_url: BaseUrl = "https://api.anthropic.com"
+    gemini_api_key: ApiKey | None = Field(default=None, repr=False, description="Google's key")
+    gemini_model: ModelName = Field(default="gemini-2.5-flash", description="asked where a call names none")
+    gemini_base_url: BaseUrl = Field(
+        default="https://generativelanguage.googleapis.com/v1beta", description="where Gemini's wire is spoken"
+    )
+    gemini_tts_model: ModelName = Field(default="gemini-2.5-flash-preview-tts", description="the model that speaks")
+    anthropic_api_key: ApiKey | None = Field(default=None, repr=False, description="Anthropic's key")
+    anthropic_model: ModelName = Field(
+        default="claude-haiku-4-5", description="asked where a call names none, Bedrock too"
+    )
+    anthropic_base_url: BaseUrl = Field(
+        default="https://api.anthropic.com", description="where Anthropic's wire is spoken"
+    )
     claude_provider: Literal["anthropic", "bedrock"] = Field(
         default="anthropic", description="who serves Claude models"
     )
-    aws_access_key_id: ApiKey | None = Field(default=None, repr=False)
-    aws_secret_access_key: ApiKey | None = Field(default=None, repr=False)
-    aws_session_token: ApiKey | None = Field(default=None, repr=False)
-    aws_profile: str | None = Field(default=None, description="of the AWS configuration files")
-    aws_region: HeaderValue = "us-west-2"
-    bedrock_model_id: ModelName | None = Field(default=None, description="Bedrock's default model, by its id there")
-    bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of `aws_region`")
+    aws_access_key_id: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: its name")
+    aws_secret_access_key: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: what signs")
+    aws_session_token: ApiKey | None = Field(default=None, repr=False, description="beside a key that expires")
+    aws_profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
+    aws_region: HeaderValue = Field(default="us-west-2", description="where Bedrock is called")
+    bedrock_model_id: ModelName | None = Field(default=None, description="asked in its place, by its id at Bedrock")
+    bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of the region")
     openrouter_api_key: ApiKey | None = Field(
-        default=None, repr=False, description="https://openrouter.ai/settings/keys"
+        default=None, repr=False, description="OpenRouter's key (https://openrouter.ai/settings/keys)"
     )
-    openrouter_base_url: BaseUrl | None = Field(default=None, description=f"{OPENROUTER_BASE_URL} from the environment")
+    openrouter_base_url: BaseUrl | None = Field(default=None, description="where OpenRouter's wire is spoken")
     openrouter_app_url: HeaderValue | None = Field(default=None, description="sent as HTTP-Referer")
     openrouter_app_title: HeaderValue | None = Field(default=None, description="sent as X-Title")
-    image_model: ModelName = "dall-e-3"
-    image_quality: str = "standard"
-    audio_model: ModelName | None = Field(default=None, description="None: OpenAI speaks with tts-1")
+    image_model: ModelName = Field(default="dall-e-3", description="the model of OpenAI that makes images")
+    image_quality: str = Field(default="standard", description="of images, where a call leaves it at standard")
+    audio_model: ModelName | None = Field(default=None, description="the model of OpenAI that speaks; None: tts-1")
     cache_enabled: bool = Field(default=False, description="whether the response cache answers unless a call says no")
     cache_dir: str = Field(default=".llm_cache", description="directory of the response cache")
     cache_url: CacheUrl | None = Field(
         default=None,
         repr=False,
-        description="Redis or Valkey in place of `cache_dir`: redis://, rediss://, unix://, ...",
+        description="Redis or Valkey in place of the directory: `redis://`, `rediss://`, `unix://`, ...",
     )
+    log_level: LogLevel | None = Field(
+        default=None, description="level of this module's loggers; None: the application's"
+    )
+    log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
 
     def is_configured(self, provider: LLMProviderType) -> bool:
         """Say whether `provider` has what it needs to be called."""

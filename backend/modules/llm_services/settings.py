@@ -1,12 +1,12 @@
-"""What the text of a setting may be: keys, URLs and header values are checked before anything is sent."""
+"""What the text of a setting may be: keys, URLs, header values, levels; checked before anything is sent."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .types import LONGEST_MODEL_NAME
 
@@ -60,6 +60,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
 
 ApiKey = Annotated[str, AfterValidator(_api_key)]
@@ -67,3 +71,4 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CacheUrl = Annotated[str, AfterValidator(_cache_url)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]

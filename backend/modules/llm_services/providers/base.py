@@ -212,7 +212,8 @@ class LLMProvider(Calls, Wire):
                 request_id=entry.id,
                 response=completion.response,
             ) from error
-        _log(entry, logging.INFO)
+        if self.config.log_requests:
+            _log(entry, logging.INFO)
 
     async def _update_llm_request_error(
         self, entry: Entry, exchange: http.Exchange, error: BaseException, call: LLMCall, elapsed_ms: int
@@ -228,7 +229,8 @@ class LLMProvider(Calls, Wire):
             await self._ledger.settle(entry, **columns)
         except LLMError as ledger_error:
             logger.error("llm_request %s stays pending: %s", entry.id, ledger_error)  # the caller gets its own error
-        _log(entry, logging.INFO)
+        if self.config.log_requests:
+            _log(entry, logging.INFO)
 
 
 def _ms_since(started: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from ..config import LLMConfig
     from .base import LLMProvider
+
+# The logger that every module of llm_services logs below.
+LOGGERS: Final = logging.getLogger(__package__.rpartition(".")[0])
 
 PROVIDERS: Final = {
     LLMProviderType.OPENROUTER: ("openrouter", "OpenRouterProvider"),
@@ -24,7 +28,7 @@ PROVIDERS: Final = {
 
 
 def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
-    """Return the provider that `config.provider` names.
+    """Return the provider that `config.provider` names, its logger at the level that `config` names, if any.
 
     Raises RuntimeError, naming the variables to set, when it cannot be called.
     """
@@ -32,6 +36,8 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
         provider = config.validate_config()
     except ValueError as error:
         raise RuntimeError(str(error)) from error
+    if config.log_level and config.log_level != logging.getLevelName(LOGGERS.level):
+        LOGGERS.setLevel(config.log_level)
     return provider_class(provider)(config, db_session)
 
 
