@@ -1,10 +1,19 @@
 #!/usr/bin/env python3
 """How long the event loop keeps others waiting while 200 flows of consumers are in flight; no part of the tests.
 
-    PYTHONPATH=backend:tests python tests/drop_in/measure_flows.py
+    PYTHONPATH=backend/scripts:tests python tests/drop_in/measure_flows.py
 
 The consumers' own sessions are synchronous, so part of what is seen is theirs, above all when every flow begins in
 the same turn of the loop: the last lines have the statements of a conversation's turn, without any call.
+
+variables:
+    TMPDIR  where the database is made
+No key is read: what is asked is answered on this machine.
+
+exit codes:
+    0  measured
+    2  the command line is wrong
+    130  interrupted
 """
 
 from __future__ import annotations
@@ -18,6 +27,7 @@ from functools import partial
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
+from command_line import parser, run
 from sqlalchemy.orm import Session
 
 import databases
@@ -88,6 +98,7 @@ async def measure(engine: Engine) -> None:
 
 def main() -> int:
     """Measure on PostgreSQL; return 0."""
+    parser(__doc__).parse_args()
     with stand_in.running() as base_url, databases.postgres_server() as url:
         os.environ |= {**every_provider(base_url), "DATABASE_URL": url.render_as_string(hide_password=False)}
         infrastructure = infrastructure_provider()
@@ -100,4 +111,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))
