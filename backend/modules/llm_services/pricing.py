@@ -38,6 +38,11 @@ PRESET: Final = "@"
 CHARACTERS_OF_A_TOKEN: Final = 4
 TOKENS_OF_A_MESSAGE: Final = 4
 TOKENS_OF_A_FILE: Final = 1000
+# So few tokens that no model has a higher price for them, as some have for long prompts.
+SAMPLE: Final = 1000
+FRESH: Final = Usage(input_tokens=SAMPLE, output_tokens=0)
+READ: Final = replace(FRESH, cached_input_tokens=SAMPLE)
+WRITTEN: Final = replace(FRESH, cache_creation_tokens=SAMPLE)
 
 
 @cache
@@ -63,8 +68,7 @@ def priced(usage: Usage, vendor: LLMProviderType, model: str) -> Usage:
     cost = _price(usage, vendor, model)
     if cost is None:
         return usage
-    table = f"genai-prices {_table().__version__}"
-    return replace(usage, cost=cost, cost_source=CostSource.ESTIMATED, price_table=table)
+    return replace(usage, cost=cost, cost_source=CostSource.ESTIMATED, price_table=price_table())
 
 
 def _price(usage: Usage, vendor: LLMProviderType, model: str) -> float | None:
@@ -103,6 +107,26 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
     usage = Usage(input_tokens=asked, output_tokens=answered)
     prices = (_price(usage, seller, listed) for seller, listed in _listings(vendor, name))
     return next((price for price in prices if price is not None), 0.0)
+
+
+def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -> float | None:
+    """Return what a prompt cache saved in USD, by today's list price: negative where writing cost more than reading won.
+
+    `read` and `written` are tokens. None for a model for whose cache no price is known.
+    """
+    name = model.partition(PRESET)[0]
+    if name.endswith(FREE):
+        return 0.0
+    for seller, listed in _listings(vendor, name):
+        fresh, cached, kept = (_price(sample, seller, listed) for sample in (FRESH, READ, WRITTEN))
+        if fresh is not None and cached is not None and kept is not None and cached < fresh:
+            return ((fresh - cached) * read + (fresh - kept) * written) / SAMPLE
+    return None
+
+
+def price_table() -> str:
+    """Return the name and version of the table."""
+    return f"genai-prices {_table().__version__}"
 
 
 def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:

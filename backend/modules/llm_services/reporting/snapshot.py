@@ -1,0 +1,79 @@
+"""A large table at one moment, a part at a time: a report that is being made says how far it is.
+
+Parts follow the order of the rows on disk, so no index is needed and each part is read once.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, func, literal_column, select, text
+
+from .facts import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Engine
+
+ROWS_OF_A_PART: Final = 50_000
+BLOCKS_OF_A_PART: Final = 8_192  # 64 MB
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Generator[Connection]:
+    """Connect to the table as it is now: writers neither wait nor are seen, and nothing can be written."""
+    with _SNAPSHOTS[engine.dialect.name](engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _sqlite(engine: Engine) -> Generator[Connection]:
+    with engine.connect() as connection:
+        # What a part is sorted in is some megabytes, which need no file.
+        connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")  # the driver begins none for a SELECT
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
+            connection.exec_driver_sql("PRAGMA temp_store = DEFAULT")
+
+
+@contextmanager
+def _postgresql(engine: Engine) -> Generator[Connection]:
+    with engine.connect().execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    ) as connection:
+        yield connection
+
+
+def parts(connection: Connection) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions that each row meets one of."""
+    return _PARTS[connection.dialect.name](connection)
+
+
+def _sqlite_parts(connection: Connection) -> Sequence[ColumnElement[bool]]:
+    rowid = literal_column(f"{TABLE.name}.rowid")
+    last = connection.scalar(select(func.max(rowid)).select_from(TABLE)) or 0
+    starts = range(0, last + 1, ROWS_OF_A_PART)
+    return [and_(rowid >= start, rowid < start + ROWS_OF_A_PART) for start in starts]
+
+
+def _postgresql_parts(connection: Connection) -> Sequence[ColumnElement[bool]]:
+    size = text("SELECT pg_relation_size(CAST(:name AS regclass)) / current_setting('block_size')::bigint")
+    blocks = connection.scalar(size, {"name": TABLE.name}) or 0
+    ctid = literal_column(f"{TABLE.name}.ctid")
+    starts = range(0, blocks + 1, BLOCKS_OF_A_PART)
+    return [and_(ctid >= _tid(start), ctid < _tid(start + BLOCKS_OF_A_PART)) for start in starts]
+
+
+def _tid(block: int) -> ColumnElement[object]:
+    return literal_column(f"'({block},0)'::tid")
+
+
+_SNAPSHOTS: Final = {"sqlite": _sqlite, "postgresql": _postgresql}
+_PARTS: Final = {"sqlite": _sqlite_parts, "postgresql": _postgresql_parts}

@@ -1,0 +1,154 @@
+"""The figures of a report; costs in USD, times in milliseconds, days in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+
+from ..types import CostSource
+
+# Where a cost comes from, beside what CostSource names.
+PENDING: Final = "pending"  # not settled, so not known yet
+UNKNOWN: Final = "unknown"  # settled without a cost
+UNSTATED: Final = "unstated"  # there is a cost, and no word of where it comes from
+COSTS_UNKNOWN: Final = (PENDING, UNKNOWN, CostSource.UNPRICED.value)
+# Why a row is not settled, beside maintenance.ABANDONED.
+OVERDUE: Final = "overdue"  # pending for longer than an attempt can take
+IN_FLIGHT: Final = "in flight"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which rows are reported on: those begun on the UTC days from `since` to `until`, both included."""
+
+    since: date
+    until: date
+    user_id: int | None = None
+    model: str | None = None
+
+    @property
+    def begin(self) -> datetime:
+        """The first moment of the period."""
+        return datetime.combine(self.since, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after the period."""
+        return datetime.combine(self.until, time(), UTC) + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a group of rows adds up to.
+
+    A row is an attempt; `calls` counts the first ones. `cost` is the sum of the costs that are known, to 1e-15 USD;
+    `unknown_costs` counts the rows whose cost is not: NULL, or the 0.0 of an answer that nobody priced.
+    """
+
+    attempts: int = 0
+    calls: int = 0
+    failed: int = 0
+    cost: Decimal = Decimal()
+    unknown_costs: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def __sub__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, each.name) - getattr(other, each.name) for each in fields(self)))
+
+    @property
+    def cached_share(self) -> float | None:
+        """The share of input tokens that came from a prompt cache; None without input tokens."""
+        return self.cached_input_tokens / self.input_tokens if self.input_tokens else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that have `key` in common; None where they have no such thing."""
+
+    key: tuple[str | None, ...]
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups that cost most, the dearest first; `others` more are added up in `rest`."""
+
+    shown: tuple[Group, ...] = ()
+    others: int = 0
+    rest: Figures = field(default_factory=Figures)
+
+    @property
+    def total(self) -> Figures:
+        """All groups together."""
+        return sum((each.figures for each in self.shown), self.rest)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long completed attempts took; a percentile is the nearest rank, so a time that was measured.
+
+    Answers of the module's own cache are not among them, nor times that a clock set back has made negative.
+    """
+
+    answers: int
+    p50_ms: int
+    p95_ms: int
+
+
+@dataclass(frozen=True)
+class PromptCache:
+    """What providers' prompt caches saved, by today's list prices: an estimate.
+
+    `written_tokens` cost extra at some providers, which is subtracted. `unpriced_tokens`, of those read and written,
+    belong to models for whose cache no price is known; they add nothing to `saved`.
+    """
+
+    read_tokens: int
+    written_tokens: int
+    saved: float
+    unpriced_tokens: int
+    price_table: str
+
+
+@dataclass(frozen=True)
+class ResponseCache:
+    """Calls that the module's own cache answered; `saved` is what the answers had cost that it repeated.
+
+    `unknown` of them repeat an answer whose cost is not known, or whose row is gone.
+    """
+
+    answers: int = 0
+    saved: Decimal = Decimal()
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the money of a period went."""
+
+    scope: Scope
+    made_at: datetime
+    days: dict[str, Figures]
+    models: Groups
+    providers: Groups
+    users: Groups
+    cost_sources: dict[str, Figures]
+    causes: Groups
+    unsettled: dict[str, Figures]
+    retries: Figures
+    latency: Latency | None
+    latencies: dict[str, Latency]
+    prompt_cache: PromptCache
+    response_cache: ResponseCache
+
+    @property
+    def total(self) -> Figures:
+        """All rows of the period."""
+        return sum(self.days.values(), Figures())
