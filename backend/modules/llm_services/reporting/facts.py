@@ -130,7 +130,9 @@ def facts(dialect: str, scope: Scope, overdue: datetime, *where: ColumnElement[b
         "execution_time_ms": row.execution_time_ms,
         "input_tokens": row.input_tokens,
         "read_tokens": case((words.is_count(row.cached_input_tokens), sql_cast(row.cached_input_tokens, Integer))),
-        "written_tokens": case((words.is_count(row.cache_creation_tokens), sql_cast(row.cache_creation_tokens, Integer))),
+        "written_tokens": case(
+            (words.is_count(row.cache_creation_tokens), sql_cast(row.cache_creation_tokens, Integer))
+        ),
         "output_tokens": row.output_tokens,
         "original": words.request_id(row.cached_request_id),
         "micro": row.micro,

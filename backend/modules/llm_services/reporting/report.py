@@ -37,17 +37,19 @@ def read_report(
     made_at = datetime.now(UTC)
     tally = Tally()
     with snapshot(engine) as connection:
-        conditions = parts(connection)
-        for number, part in enumerate(conditions, start=1):
-            chosen = facts(engine.dialect.name, scope, made_at - longest, part)
-            tally.add(connection.execute(statement(chosen)))
+        is_in_part, bounds = parts(connection)
+        question = statement(facts(engine.dialect.name, scope, made_at - longest, is_in_part))
+        for number, part in enumerate(bounds, start=1):
+            tally.add(connection.execute(question, part))
             if progress:
-                progress(number, len(conditions))
+                progress(number, len(bounds))
     return _report(tally, scope, made_at, top)
 
 
 def _report(tally: Tally, scope: Scope, made_at: datetime, top: int) -> Report:
-    times = sum(tally.times.values(), Counter[str]())
+    times = Counter[str]()
+    for each in tally.times.values():
+        times.update(each)
     latencies = {model: found for model, each in sorted(tally.times.items()) if (found := latency(each))}
     return Report(
         scope=scope,

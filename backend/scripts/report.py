@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Where did the money go? Add up `llm_requests` by day, model, served provider and user.
+
+    report.py                                the last 30 days, in the terminal
+    report.py --html report.html             the same as one page with plots, for people without a terminal
+    report.py --json                         the same, every figure exact, for a spreadsheet or a script
+    report.py --days 7 --user 42             one user's week
+    report.py --since 2026-10-01 --until 2026-10-31 --model openrouter/openai/gpt-4.1-mini
+
+It says what was spent and by whom, what prompt caches and the response cache saved, what failed, why and for how
+much, how long answers took, and which rows have no price, or no end. Days are UTC days; today is one of them and not
+over. A row is an attempt, so a call that was tried again is several; costs that nobody knows are counted, and never
+taken for zero. Rows are those of DATABASE_URL; nothing is written to it, and calls can go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from report_tables import View, view
+from rich import box
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services.config import create_llm_config_from_env
+from modules.llm_services.maintenance import longest_attempt
+from modules.llm_services.reporting.report import TOP, read_report
+from modules.llm_services.reporting.values import Report, Scope
+from modules.llm_services.types import LARGEST_INTEGER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DAYS = 30
+USAGE_ERROR = 2
+
+
+def main() -> int:
+    """Report; return 0, or 2 where there is nothing to read from or nowhere to write to."""
+    arguments = _arguments()
+    try:
+        if arguments.html:
+            _check_writable(arguments.html)
+        engine, longest = _database()
+        with _progress() as progress:
+            report = read_report(engine, arguments.scope, longest, arguments.top, progress)
+        _write(report, engine, arguments)
+    except (SQLAlchemyError, ValueError, OSError, ImportError) as error:
+        print(f"report.py: {_reason(error)}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0
+
+
+def _database() -> tuple[Engine, timedelta]:
+    """Return the database, and how long an attempt may take; raises ValueError where there is no table."""
+    longest = timedelta(seconds=longest_attempt(create_llm_config_from_env().request_timeout))
+    infrastructure = infrastructure_provider()
+    infrastructure.initialize()
+    with infrastructure.get_database_session().session as session:
+        engine = session.get_bind().engine
+    if not inspect(engine).has_table("llm_requests"):
+        raise ValueError(f"there is no table llm_requests in {_name(engine)}: is this the right DATABASE_URL?")
+    return engine, longest
+
+
+def _name(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong in one line."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def _check_writable(path: Path) -> None:
+    """Raise OSError, before minutes are spent on it, where the page could not be written."""
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OSError(f"cannot write {path}: it is a folder, or in one that cannot be written to or does not exist")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how much of the table is read."""
+    columns = TextColumn("reading llm_requests"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+        yield lambda done, parts: bar.update(task, completed=done, total=parts)
+
+
+def _write(report: Report, engine: Engine, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(json.dumps(asdict(report) | {"total": asdict(report.total)}, default=str, indent=2))
+    if arguments.html:
+        from report_page import page  # noqa: PLC0415 - its extra is needed for this alone
+
+        arguments.html.write_text(page(report, _name(engine)), encoding="utf-8")
+        print(f"wrote {arguments.html}", file=sys.stderr)
+    if not arguments.json and not arguments.html:
+        Console().print(_terminal(view(report, _name(engine))))
+
+
+def _terminal(shown: View) -> Group:
+    """Lay a report out in columns that fit the terminal."""
+    head = Table.grid(padding=(0, 2))
+    for headline in shown.headlines:
+        head.add_row(headline.name, Text(headline.value, style="bold"), Text(headline.note, style="dim"))
+    parts: list[object] = [Text(shown.title, style="bold"), Text(shown.subtitle, style="dim"), "", head]
+    for section in shown.sections:
+        table = Table(
+            title=section.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1)
+        )
+        for column in section.columns:
+            justify: Literal["left", "right"] = "right" if column.is_number else "left"
+            table.add_column(column.name, justify=justify, no_wrap=column.is_number, overflow="fold")
+        for row in section.rows:
+            table.add_row(*(Text(cell) for cell in row.cells), style="bold" if row.is_total else "")
+        parts += ["", table if section.rows else Text(f"{section.title}: none")]
+        if section.note:
+            parts.append(Text(section.note, style="dim"))
+    return Group(*parts)  # type: ignore[arg-type] # whatever rich can print
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    period = parser.add_argument_group("which rows")
+    period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
+    period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
+    period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
+    period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
+    period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
+    output = parser.add_argument_group("how it is shown")
+    output.add_argument("--top", type=_positive, default=TOP, metavar="N", help="name the N dearest (%(default)s)")
+    output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    until = arguments.until or datetime.now(UTC).date()
+    if arguments.since and arguments.days:
+        parser.error("--since and --days both say where to begin: give one of them")
+    try:
+        since = arguments.since or until - timedelta(days=(arguments.days or DAYS) - 1)
+        if since > until:
+            parser.error(f"nothing is since {since} and until {until}")
+        arguments.scope = Scope(since, until, arguments.user, arguments.model)
+        arguments.scope.end  # noqa: B018 - the day after has to exist
+    except OverflowError:
+        parser.error("the calendar does not go that far")
+    return arguments
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day: write it as 2026-12-31") from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
+    return int(text)
+
+
+def _user(text: str) -> int:
+    try:
+        if abs(int(text)) <= LARGEST_INTEGER:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
