@@ -23,14 +23,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from report_tables import View, view
-from rich import box
-from rich.console import Console, Group
+from report_tables import view
+from report_terminal import show
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -111,28 +109,7 @@ def _write(report: Report, engine: Engine, arguments: argparse.Namespace) -> Non
         arguments.html.write_text(page(report, _name(engine)), encoding="utf-8")
         print(f"wrote {arguments.html}", file=sys.stderr)
     if not arguments.json and not arguments.html:
-        Console().print(_terminal(view(report, _name(engine))))
-
-
-def _terminal(shown: View) -> Group:
-    """Lay a report out in columns that fit the terminal."""
-    head = Table.grid(padding=(0, 2))
-    for headline in shown.headlines:
-        head.add_row(headline.name, Text(headline.value, style="bold"), Text(headline.note, style="dim"))
-    parts: list[object] = [Text(shown.title, style="bold"), Text(shown.subtitle, style="dim"), "", head]
-    for section in shown.sections:
-        table = Table(
-            title=section.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1)
-        )
-        for column in section.columns:
-            justify: Literal["left", "right"] = "right" if column.is_number else "left"
-            table.add_column(column.name, justify=justify, no_wrap=column.is_number, overflow="fold")
-        for row in section.rows:
-            table.add_row(*(Text(cell) for cell in row.cells), style="bold" if row.is_total else "")
-        parts += ["", table if section.rows else Text(f"{section.title}: none")]
-        if section.note:
-            parts.append(Text(section.note, style="dim"))
-    return Group(*parts)  # type: ignore[arg-type] # whatever rich can print
+        show(view(report, _name(engine)), Console())
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from modules.llm_services.reporting.values import Figures
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modules.llm_services.reporting.values import Figures, Report
+    from modules.llm_services.reporting.values import Report
 
 WIDTH: Final = 720
 HEIGHT: Final = 220
@@ -103,8 +105,6 @@ def _chart(
 
 def _every_day(report: Report) -> Iterator[tuple[str, Figures]]:
     """Yield the days of the period, those without a row too."""
-    from modules.llm_services.reporting.values import Figures
-
     day = report.scope.since
     while day <= report.scope.until:
         yield day.isoformat(), report.days.get(day.isoformat(), Figures())

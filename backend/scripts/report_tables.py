@@ -35,10 +35,11 @@ UNSETTLED: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name, and whether it is to be aligned as numbers are."""
+    """A column's name, whether it is aligned as numbers are, and whether it can be left out where room is short."""
 
     name: str
     is_number: bool = True
+    is_minor: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,23 @@ class View:
     sections: tuple[Section, ...]
 
 
-FIGURES: Final = tuple(
-    map(Column, ("USD", "share", "unknown", "calls", "attempts", "failed", "input", "cached", "output"))
+FIGURES: Final = (
+    Column("USD"),
+    Column("share", is_minor=True),
+    Column("unknown"),
+    Column("calls", is_minor=True),
+    Column("attempts"),
+    Column("failed"),
+    Column("input", is_minor=True),
+    Column("cached", is_minor=True),
+    Column("output", is_minor=True),
+)
+LEGEND: Final = (
+    "unknown: attempts whose cost nobody knows; it is in no sum. input, output: tokens. cached: the share of input "
+    "that came from a prompt cache."
 )
 FEW: Final = 10_000
 UNITS: Final = ("", "k", "M", "G")
-LEGEND: Final = (
-    "unknown: attempts whose cost nobody knows, which is in no sum; input and output in tokens, cached: the share of "
-    "input that came from a prompt cache."
-)
 BILL: Final = ("attempts", "USD", "unknown")
 
 
@@ -102,13 +111,13 @@ def view(report: Report, database: str) -> View:
         subtitle=f"UTC days, both included; as of {moment}; read from {database}",
         headlines=tuple(_headlines(report)),
         sections=(
-            _days(report),
             _models(report),
             _named("By served provider", "provider", report.providers),
             _named("By user", "user", report.users),
             _causes(report),
             _described("Where the costs come from", report.cost_sources, COST_SOURCES),
             _described("Not settled by their own process", report.unsettled, UNSETTLED),
+            _days(report),
         ),
     )
 
@@ -118,11 +127,11 @@ def _headlines(report: Report) -> Iterable[Headline]:
     prompt, cache = report.prompt_cache, report.response_cache
     yield Headline("Spent", f"{usd(total.cost)} USD", f"plus {total.unknown_costs:,} attempts whose cost is unknown")
     yield Headline("Calls", f"{total.calls:,}", f"{total.attempts:,} attempts")
-    note = f"of attempts; {total.failed:,}, which cost {usd(failed.cost)} USD, and {failed.unknown_costs:,} unknown"
+    note = f"of attempts; {total.failed:,}, which cost {usd(failed.cost)} USD; {failed.unknown_costs:,} of unknown cost"
     yield Headline("Failed", share(total.failed, total.attempts), note)
-    note = f"attempts after the first, which cost {usd(retries.cost)} USD, and {retries.unknown_costs:,} unknown"
+    note = f"attempts after the first, which cost {usd(retries.cost)} USD; {retries.unknown_costs:,} of unknown cost"
     yield Headline("Tried again", f"{retries.attempts:,}", note)
-    note = f"of input tokens; saved about {prompt.saved:,.4f} USD by {prompt.price_table}'s prices, writing paid"
+    note = f"of input tokens; saved about {prompt.saved:,.4f} USD, an estimate by list prices ({prompt.price_table})"
     note += f"; {prompt.unpriced_tokens:,} tokens have no known price" if prompt.unpriced_tokens else ""
     yield Headline("From prompt caches", share(total.cached_input_tokens, total.input_tokens), note)
     note = f"calls; the answers had cost {usd(cache.saved)} USD"
@@ -135,8 +144,8 @@ def _headlines(report: Report) -> Iterable[Headline]:
 
 def _days(report: Report) -> Section:
     total = report.total
-    rows = [_row(day, each, total) for day, each in report.days.items()]
-    return Section("By day", (Column("UTC day", is_number=False), *FIGURES), (*rows, *_total(total)), LEGEND)
+    rows = [Row((day, *_cells(each, total))) for day, each in report.days.items()]
+    return Section("By day", (Column("UTC day", is_number=False), *FIGURES), (*rows, *_total(total)))
 
 
 def _models(report: Report) -> Section:
@@ -145,7 +154,7 @@ def _models(report: Report) -> Section:
     times += [("", "")] * (len(section.rows) - len(times))
     rows = (replace(row, cells=row.cells + each) for row, each in zip(section.rows, times, strict=True))
     columns = *section.columns, Column("p50"), Column("p95")
-    note = "p50 and p95: the time, of those measured, that half and 95 in 100 of the completed attempts did not exceed."
+    note = f"{LEGEND} p50, p95: the time that half, and 95 in 100, of the completed attempts did not exceed."
     return Section(section.title, columns, tuple(rows), note)
 
 

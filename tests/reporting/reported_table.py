@@ -1,4 +1,4 @@
-"""A large table to report on, made inside the database in one statement: every figure of a row follows from its number."""
+"""A large table to report on, made inside the database in one statement."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ INSERT INTO llm_requests (
     execution_time_ms, error_type, retry_attempt, cached, created_at, updated_at
 )
 SELECT
-    {id}, i % 1000, 'chat_completions', 'openrouter', 'openrouter/anthropic/claude-haiku-4.' || (i % 20), 'gen-' || i, 0.7,
+    {id}, i % 1000, 'chat_completions', 'openrouter',
+    'openrouter/anthropic/claude-haiku-4.' || (i % 20), 'gen-' || i, 0.7,
     {json}'[{{"role": "user", "content": "What is the capital of country ' || i || '?"}}]'{as_json},
     {json}'{{"model": "author/model", "messages": [{{"role": "user", "content": "the same again"}}]}}'{as_json},
     'Its capital is city ' || i || '.',
     CASE WHEN i % 100 > 0 THEN {json}
-        '{{"body": {{"id": "gen-' || i || '", "provider": "Anthropic", "object": "chat.completion", "created": 1767225600, '
-        || '"choices": [{{"index": 0, "finish_reason": "stop", "message": {{"role": "assistant", "content": "' || :words
+        '{{"body": {{"id": "gen-' || i || '", "provider": "Anthropic", "object": "chat.completion", '
+        || '"created": 1767225600, "choices": [{{"index": 0, "finish_reason": "stop", "message": '
+        || '{{"role": "assistant", "content": "' || :words
         || '"}}}}], "usage": {{"prompt_tokens": 1200, "completion_tokens": 80, "cost": 0.0016}}}}, '
         || '"status_code": ' || (CASE WHEN i % 100 < 3 THEN 429 ELSE 200 END) || ', "finish_reason": "stop", '
         || '"cached_input_tokens": ' || (i % 5 * 200) || ', "generation_id": "gen-' || i || '", '
@@ -56,7 +58,7 @@ DIALECTS: Final = {
     },
 }
 # A kilobyte of an answer, with what JSON has to escape in it.
-WORDS: Final = "It was the best of times, it was the worst of times,\\n and said \\\"so\\\"; " * 15
+WORDS: Final = 'It was the best of times, it was the worst of times,\\n and said \\"so\\"; ' * 15
 
 
 def fill(engine: Engine, rows: int, newest: datetime) -> None:

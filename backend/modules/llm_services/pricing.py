@@ -110,9 +110,9 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
 
 
 def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -> float | None:
-    """Return what a prompt cache saved in USD, by today's list price: negative where writing cost more than reading won.
+    """Return what a prompt cache saved in USD, by today's list price, for tokens read from it and written to it.
 
-    `read` and `written` are tokens. None for a model for whose cache no price is known.
+    Negative where writing cost more than reading saved; None for a model for whose cache no price is known.
     """
     name = model.partition(PRESET)[0]
     if name.endswith(FREE):

@@ -10,7 +10,7 @@ from ..pricing import cache_saving, price_table
 from ..types import LLMProviderType
 from .facts import facts
 from .sections import Sums, statement
-from .snapshot import parts, snapshot
+from .snapshot import is_in_part, parts, snapshot
 from .tally import Tally, by_name, dearest, figures, latency, usd
 from .values import PromptCache, Report, ResponseCache
 
@@ -37,8 +37,8 @@ def read_report(
     made_at = datetime.now(UTC)
     tally = Tally()
     with snapshot(engine) as connection:
-        is_in_part, bounds = parts(connection)
-        question = statement(facts(engine.dialect.name, scope, made_at - longest, is_in_part))
+        bounds = parts(connection)
+        question = statement(facts(engine.dialect.name, scope, made_at - longest, is_in_part(engine.dialect.name)))
         for number, part in enumerate(bounds, start=1):
             tally.add(connection.execute(question, part))
             if progress:

@@ -6,17 +6,18 @@ Parts follow the order of the rows on disk, so no index is needed and each part 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, and_, bindparam, cast, func, literal_column, select, text
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy import text
 
-from .facts import TABLE
+from .words import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
-    from sqlalchemy import BindParameter, ColumnElement, Connection, Engine
+    from sqlalchemy import Connection, Engine, TextClause
+
+    Bounds = Mapping[str, int | str]
 
 ROWS_OF_A_PART: Final = 50_000
 BLOCKS_OF_A_PART: Final = 8_192  # 64 MB
@@ -50,43 +51,30 @@ def _postgresql(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
-def parts(connection: Connection) -> tuple[ColumnElement[bool], Sequence[dict[str, object]]]:
-    """Return the condition of a part, and what it is bound to: each row is in one part."""
+def is_in_part(dialect: str) -> TextClause:
+    """Return the condition of a part, whose bounds are parameters."""
+    return text(_IS_IN_PART[dialect])
+
+
+def parts(connection: Connection) -> Sequence[Bounds]:
+    """Return the bounds of all parts: each row is in one."""
     return _PARTS[connection.dialect.name](connection)
 
 
-def _sqlite_parts(connection: Connection) -> tuple[ColumnElement[bool], Sequence[dict[str, object]]]:
-    rowid = literal_column(f"{TABLE.name}.rowid", Integer)
-    last = connection.scalar(select(func.max(rowid)).select_from(TABLE)) or 0
-    starts = range(0, last + 1, ROWS_OF_A_PART)
-    return _is_between(rowid), [{"first": start, "end": start + ROWS_OF_A_PART} for start in starts]
+def _sqlite_parts(connection: Connection) -> Sequence[Bounds]:
+    last = connection.scalar(text(f"SELECT max(rowid) FROM {TABLE.name}")) or 0  # noqa: S608 - our own name
+    return [{"first": start, "end": start + ROWS_OF_A_PART} for start in range(0, last + 1, ROWS_OF_A_PART)]
 
 
-def _postgresql_parts(connection: Connection) -> tuple[ColumnElement[bool], Sequence[dict[str, object]]]:
-    size = text("SELECT pg_relation_size(CAST(:name AS regclass)) / current_setting('block_size')::bigint")
-    blocks = connection.scalar(size, {"name": TABLE.name}) or 0
-    starts = range(0, blocks + 1, BLOCKS_OF_A_PART)
-    bounds = [{"first": f"({start},0)", "end": f"({start + BLOCKS_OF_A_PART},0)"} for start in starts]
-    return _is_between(literal_column(f"{TABLE.name}.ctid", TupleId())), bounds
-
-
-def _is_between(place: ColumnElement[Any]) -> ColumnElement[bool]:
-    return and_(place >= bindparam("first", type_=place.type), place < bindparam("end", type_=place.type))
-
-
-class TupleId(UserDefinedType[str]):
-    """PostgreSQL's place of a row: its block, and its number there."""
-
-    cache_ok = True
-
-    def get_col_spec(self) -> str:
-        """Return the type's name."""
-        return "tid"
-
-    def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
-        """Say which type a text is meant to be."""
-        return cast(bindvalue, self)
+def _postgresql_parts(connection: Connection) -> Sequence[Bounds]:
+    size = text("SELECT pg_relation_size(CAST(:name AS regclass)) / CAST(current_setting('block_size') AS bigint)")
+    starts = range(0, (connection.scalar(size, {"name": TABLE.name}) or 0) + 1, BLOCKS_OF_A_PART)
+    return [{"first": f"({start},0)", "end": f"({start + BLOCKS_OF_A_PART},0)"} for start in starts]
 
 
 _SNAPSHOTS: Final = {"sqlite": _sqlite, "postgresql": _postgresql}
 _PARTS: Final = {"sqlite": _sqlite_parts, "postgresql": _postgresql_parts}
+_IS_IN_PART: Final = {
+    "sqlite": f"{TABLE.name}.rowid >= :first AND {TABLE.name}.rowid < :end",
+    "postgresql": f"{TABLE.name}.ctid >= CAST(:first AS tid) AND {TABLE.name}.ctid < CAST(:end AS tid)",
+}

@@ -99,7 +99,7 @@ def figures(sums: Sums) -> Figures:
 
 def by_name(section: Section) -> dict[str, Figures]:
     """Return all groups of a section, in the order of their names."""
-    return {str(name): figures(section[name,]) for (name,) in sorted(section)}  # type: ignore[type-var] # never None
+    return {str(name): figures(section[name,]) for (name,) in sorted(section)}
 
 
 def dearest(section: Section, top: int) -> Groups:

@@ -62,11 +62,6 @@ class Figures:
     def __sub__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) - getattr(other, each.name) for each in fields(self)))
 
-    @property
-    def cached_share(self) -> float | None:
-        """The share of input tokens that came from a prompt cache; None without input tokens."""
-        return self.cached_input_tokens / self.input_tokens if self.input_tokens else None
-
 
 @dataclass(frozen=True)
 class Group:
