@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""How long a report on a large table takes, on a SQLite file and on PostgreSQL; no part of the tests.
+
+    PYTHONPATH=backend:tests python tests/reporting/measure_report.py
+    PYTHONPATH=backend:tests python tests/reporting/measure_report.py --rows 100000
+
+It fills a new table of a million rows with answers of some 1.5 KB (some two gigabytes, in the temporary folder) and
+prints the seconds of three reports on all of it, and how much memory the process had at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import databases
+from modules.llm_services.reporting.report import read_report
+from modules.llm_services.reporting.values import Scope
+from reporting.reported_table import fill
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NEWEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES: Final = 3
+
+
+def say(line: str) -> None:
+    """Print at once: a run takes minutes."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def measure(engine: Engine, rows: int) -> None:
+    """Fill the table and report on it."""
+    fill(engine, rows, NEWEST)
+    scope = Scope((NEWEST - timedelta(seconds=rows)).date(), NEWEST.date())
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        found = read_report(engine, scope, timedelta(minutes=10))
+        elapsed = time.perf_counter() - started
+        busy = os.getloadavg()[0]
+        say(f"{engine.dialect.name}: {found.total.attempts:,} rows in {elapsed:.1f} s, load of the machine {busy:.1f}")
+    say(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+def main() -> int:
+    """Measure on both databases; return 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder, databases.ready(f"sqlite:///{Path(folder) / 'large.db'}") as engine:
+        measure(engine, rows)
+    with databases.postgres_server() as url, databases.ready(url) as engine:
+        measure(engine, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

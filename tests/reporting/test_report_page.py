@@ -1,0 +1,135 @@
+"""The page that report.py writes: whole, quiet, and safe with whatever the table holds."""
+
+from __future__ import annotations
+
+from datetime import date
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from report_chart import charts, tick_step
+from report_page import page
+from report_tables import compact
+
+from modules.llm_services.reporting.report import read_report
+from modules.llm_services.reporting.values import Scope
+from reporting.reported_rows import FIRST, LONGEST, SECOND, report, row, write
+
+if TYPE_CHECKING:
+    from report_chart import Chart
+    from sqlalchemy import Engine
+
+    from modules.llm_services.reporting.values import Report
+
+HOSTILE = "openrouter/<script>alert('x')</script>&\"onload=\"x\u202e\x1b[31m$\\frac{"
+
+
+class Outline(HTMLParser):
+    """The elements of a page, their attributes, and the texts between them."""
+
+    def __init__(self, page: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: dict[str, list[str]] = {}
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, []).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.append(data.strip())
+
+
+def outline(found: Report) -> Outline:
+    """Return the page of a report, read."""
+    return Outline(page(found, "sqlite:///test.db"))
+
+
+def attempts(engine: Engine, since: date, until: date) -> Chart:
+    """Return the plot of the attempts of a period."""
+    return charts(read_report(engine, Scope(since, until), LONGEST))[1]
+
+
+def test_what_the_table_holds_is_text(sqlite_engine: Engine) -> None:
+    """Names that are markup, or move a cursor, are shown as what they are, and are nothing else."""
+    said = {"upstream_provider": HOSTILE, "status_code": "<b>", "error_code": "</td>"}
+    write(
+        sqlite_engine,
+        row(model=HOSTILE, response_raw=said),
+        row(status="failed", error_type="<img src=x>", response_raw=said),
+    )
+    found = outline(report(sqlite_engine))
+    assert [] == [tag for tag in found.elements if tag in {"script", "img", "b", "iframe", "link", "object"}]
+    assert "onload" not in found.attributes
+    shown = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")
+    assert [shown, shown] == [each for each in found.texts if each.startswith("openrouter/<script>")]
+    assert {"<img src=x>", "<b>", "</td>"} <= set(found.texts)
+
+
+def test_it_needs_nothing_else(sqlite_engine: Engine) -> None:
+    """No attribute leads anywhere, and the page itself forbids to load or run anything."""
+    write(sqlite_engine, row())
+    found = outline(report(sqlite_engine))
+    assert set() == {"src", "href", "srcset", "data", "action", "xlink:href"} & found.attributes.keys()
+    assert [] == [text for text in found.texts if "url(" in text or "@import" in text]
+    assert "default-src 'none'; style-src 'unsafe-inline'" in found.attributes["content"]
+
+
+def test_who_does_not_see_the_plots_reads_them(sqlite_engine: Engine) -> None:
+    """Each plot says what it shows, and each of its bars what it stands for; the tables have headers."""
+    write(sqlite_engine, row(), row(status="failed", cost_estimate=None))
+    found = outline(report(sqlite_engine))
+    assert 2 == found.elements.count("svg")
+    summary = "USD by day, 2026-03-01 to 2026-03-02. Most on 2026-03-01: 0.1000 USD. The table has every day."
+    assert summary in found.attributes["aria-label"]
+    bars = {"2026-03-01: 0.1000 USD", "2026-03-01: 2 attempts, 1 failed", "2026-03-02: 0.0000 USD"}
+    assert bars <= set(found.texts)
+    assert {"col", "row"} == set(found.attributes["scope"])
+
+
+def test_an_empty_report_is_a_page(sqlite_engine: Engine) -> None:
+    """Without rows, the page says that there are none."""
+    assert 7 == outline(report(sqlite_engine)).texts.count("None.")
+
+
+def test_bars_are_as_high_as_their_figures(sqlite_engine: Engine) -> None:
+    """A bar is as high as its day's attempts, the failed ones are their part of it, and a quiet day has none."""
+    write(sqlite_engine, *(row() for _ in range(3)), row(status="failed"))
+    drawn = attempts(sqlite_engine, FIRST, SECOND)
+    full, none = drawn.bars
+    assert 0.0 == none.height == none.marked
+    top = {line.name: line.at for line in drawn.lines}
+    assert pytest.approx((top["0"] - top["4"], top["4"])) == (full.height, full.y)
+    assert pytest.approx(full.height / 4) == full.marked
+    assert ["03-01", "03-02"] == [day.name for day in drawn.days]
+
+
+def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
+    """However many days, each has a bar inside the plot, and few are named."""
+    drawn = attempts(sqlite_engine, date(2025, 3, 3), SECOND)
+    assert 365 == len(drawn.bars)
+    assert all(drawn.left <= bar.x and bar.x + bar.width <= drawn.width for bar in drawn.bars)
+    assert 8 >= len(drawn.days)
+
+
+@pytest.mark.parametrize(
+    ("highest", "step"), [(0.0, 1.0), (4, 1.0), (5, 1.0), (5.1, 2.0), (23, 5.0), (0.007, 0.002), (999, 200.0)]
+)
+def test_lines_are_at_round_figures(highest: float, step: float) -> None:
+    """Lines across the plot stand at ones, twos or fives, and are five at most."""
+    assert pytest.approx(step) == tick_step(highest)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0"), (9_999, "9,999"), (10_000, "10.0k"), (1_234_567, "1.2M"), (5 * 10**9, "5.0G"), (7 * 10**12, "7,000.0G")],
+)
+def test_large_counts_are_short(count: int, words: str) -> None:
+    """A count of more than four digits is written with its unit."""
+    assert words == compact(count)

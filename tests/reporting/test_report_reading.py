@@ -1,0 +1,207 @@
+"""How a report is read: exactly, at one moment, in parts, whatever the rows look like."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event, text
+
+from modules.llm_services.pricing import cache_saving
+from modules.llm_services.reporting import snapshot
+from modules.llm_services.reporting.report import read_report
+from modules.llm_services.reporting.values import Figures, Latency, PromptCache, ResponseCache, Scope
+from modules.llm_services.types import LLMProviderType
+from reporting.reported_rows import FIRST, LONGEST, ONE, SECOND, TWO, brief, report, row, write
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@pytest.fixture
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read three rows at a time on SQLite, and a block of eight kilobytes on PostgreSQL."""
+    monkeypatch.setattr(snapshot, "ROWS_OF_A_PART", 3)
+    monkeypatch.setattr(snapshot, "BLOCKS_OF_A_PART", 1)
+
+
+def test_an_empty_table(engine: Engine) -> None:
+    """A table without rows has a report without figures."""
+    found = report(engine)
+    assert (Figures(), {}, {}, None, {}) == (found.total, found.days, found.unsettled, found.latency, found.latencies)
+    assert [(), (), (), ()] == [each.shown for each in (found.models, found.providers, found.users, found.causes)]
+    assert ResponseCache() == found.response_cache
+    assert PromptCache(0, 0, 0.0, 0, found.prompt_cache.price_table) == found.prompt_cache
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ([0.1] * 10, "1"),
+        ([0.000194] * 1000, "0.194"),
+        ([1e8, 1e-9, 1e-9], "100000000.000000002"),
+        ([1.5, -0.25], "1.25"),
+    ],
+)
+def test_money_is_added_up_exactly(engine: Engine, costs: list[float], expected: str) -> None:
+    """Costs add up as decimals do, where floats would drift or swallow the small ones."""
+    write(engine, *(row(cost_estimate=cost) for cost in costs))
+    found = report(engine)
+    assert [Decimal(expected)] * 3 == [found.total.cost, found.models.total.cost, found.users.total.cost]
+
+
+@pytest.mark.parametrize(
+    ("times", "p50", "p95"),
+    [
+        ([7], 7, 7),
+        ([1, 2], 1, 2),
+        (list(range(100, 0, -1)), 50, 95),
+        ([5] * 19 + [9], 5, 5),
+        ([5] * 18 + [9, 9], 5, 9),
+        ([-4, 3, 4, 5], 4, 5),
+    ],
+)
+def test_a_percentile_is_a_time_that_was_measured(engine: Engine, times: list[int], p50: int, p95: int) -> None:
+    """It is the least that as many in a hundred do not exceed; a negative time is none."""
+    write(engine, *(row(execution_time_ms=time) for time in times))
+    assert Latency(sum(time >= 0 for time in times), p50, p95) == report(engine).latencies[ONE]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ["a", "list"],
+        "a text",
+        None,
+        7,
+        {},
+        {"cost_source": "hearsay", "upstream_provider": None},
+        {"cost_source": ["reported"], "cached_input_tokens": "many", "cache_creation_tokens": -3},
+        {"cached_input_tokens": 1.5, "cache_creation_tokens": 10**30, "cached_request_id": "1' OR '1'='1"},
+    ],
+    ids=repr,
+)
+def test_an_odd_envelope_says_nothing(engine: Engine, odd: object) -> None:
+    """Whatever the envelope is, the row's own columns count, and what is odd about it is left out."""
+    write(engine, row(response_raw=odd, cached=True), row())
+    found = report(engine)
+    assert (2, 2, 0, "0.2", 0) == brief(found.total)
+    assert {"reported": 1, "unstated": 1} == {name: each.attempts for name, each in found.cost_sources.items()}
+    assert {"Alpha", "openrouter"} == {each.key[0] for each in found.providers.shown}
+    assert (0, 0) == (found.prompt_cache.read_tokens, found.prompt_cache.written_tokens)
+
+
+def test_text_that_is_no_json_says_nothing(sqlite_engine: Engine) -> None:
+    """SQLite keeps any text in a JSON column; one that is cut short does not end the report."""
+    write(sqlite_engine, row())
+    with sqlite_engine.begin() as connection:
+        connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
+    assert ["unstated"] == list(report(sqlite_engine).cost_sources)
+
+
+def test_a_cost_that_is_no_amount_is_unknown(engine: Engine) -> None:
+    """Infinity, which both databases take for a float, is a cost that nobody knows."""
+    write(engine, row(cost_estimate=math.inf), row(cost_estimate=-math.inf), row())
+    assert (3, 3, 0, "0.1", 2) == brief(report(engine).total)
+
+
+def test_what_is_in_flight_is_not_overdue(engine: Engine) -> None:
+    """A row that was opened a moment ago is in flight: its process may still settle it."""
+    now = datetime.now(UTC)
+    write(engine, row(status="pending", cost_estimate=None, created_at=now))
+    found = read_report(engine, Scope(FIRST, now.date()), LONGEST)
+    assert {"in flight": (1, 1, 0, "0", 1)} == {name: brief(each) for name, each in found.unsettled.items()}
+
+
+@pytest.mark.parametrize("missing", ["unknown", "unpriced", "gone"])
+def test_an_original_of_unknown_cost(engine: Engine, missing: str) -> None:
+    """What the response cache saved is not known where its original's cost is not, or its row is gone."""
+    costs = {"unknown": None, "unpriced": 0.0, "gone": 0.1}
+    (original,) = write(engine, row(cost_estimate=costs[missing], response_raw={"cost_source": missing}))
+    said = {"cost_source": "cached", "cached_request_id": str(original)}
+    write(engine, row(cost_estimate=0.0, cached=True, response_raw=said))
+    if missing == "gone":
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM llm_requests WHERE cached = false"))
+    assert ResponseCache(answers=1, saved=Decimal(), unknown=1) == report(engine).response_cache
+
+
+def test_tokens_without_a_price_are_counted(engine: Engine) -> None:
+    """Cached tokens of a model that the price table does not have save nothing, and it is said how many they are."""
+    said = {"cost_source": "reported", "cached_input_tokens": 60, "cache_creation_tokens": 5, "served_model": "x/y"}
+    write(
+        engine,
+        row(model="openrouter/x/y", cached=True, response_raw=said),
+        row(provider="somebody", model="x", cached=True, response_raw=said),
+    )
+    cache = report(engine).prompt_cache
+    assert (120, 10, 0.0, 130) == (cache.read_tokens, cache.written_tokens, cache.saved, cache.unpriced_tokens)
+
+
+def test_writing_to_a_cache_is_paid_for() -> None:
+    """Where writing costs more than reading saved, the saving is negative; a free model saves nothing."""
+    claude = LLMProviderType.ANTHROPIC, "claude-haiku-4-5"
+    read, written = cache_saving(1000, 0, *claude), cache_saving(0, 1000, *claude)
+    assert read
+    assert written
+    assert written < 0 < read
+    assert pytest.approx(read + written) == cache_saving(1000, 1000, *claude)
+    assert 0.0 == cache_saving(1000, 0, LLMProviderType.OPENROUTER, "openai/gpt-4.1-mini:free")
+    assert cache_saving(1000, 0, LLMProviderType.OPENAI, "tts-1") is None
+
+
+@pytest.mark.usefixtures("_small_parts")
+def test_the_parts_of_a_table_are_all_of_it(engine: Engine) -> None:
+    """Read in many parts, every row counts once, and it is told how many parts are read."""
+    costs = [number / 8 for number in range(100)]
+    write(engine, *(row(cost_estimate=cost, model=(ONE, TWO)[place % 2]) for place, cost in enumerate(costs)))
+    told: list[tuple[int, int]] = []
+    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, progress=lambda done, parts: told.append((done, parts)))
+    assert (100, 100, 0, f"{sum(costs)}", 0) == brief(found.total)
+    assert {ONE: 50, TWO: 50} == {model: each.answers for model, each in found.latencies.items()}
+    parts = len(told)
+    assert 3 < parts
+    assert [(number, parts) for number in range(1, parts + 1)] == told
+
+
+@pytest.mark.usefixtures("_small_parts")
+def test_a_report_is_of_one_moment(engine: Engine) -> None:
+    """Who writes while a report is read neither waits nor is seen by it, but by the next."""
+    write(engine, *(row() for _ in range(100)))
+    told: list[int] = []
+
+    def interfere(done: int, _parts: int) -> None:
+        told.append(done)
+        if done == 1:
+            write(engine, *(row() for _ in range(100)))
+            with engine.begin() as connection:
+                connection.execute(text("UPDATE llm_requests SET cost_estimate = 1000"))
+
+    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, progress=interfere)
+    assert 2 < len(told)
+    assert (100, 100, 0, "10", 0) == brief(found.total)
+    assert (200, 200, 0, "200000", 0) == brief(report(engine).total)
+
+
+def test_nothing_can_be_written(engine: Engine) -> None:
+    """The connection of a report refuses to write, and the next one from the pool does not."""
+    with (
+        pytest.raises(Exception, match=r"read.?only") as refused,
+        snapshot.snapshot(engine) as connection,
+    ):
+        connection.execute(text("DELETE FROM llm_requests"))
+    assert "OperationalError" in refused.exconly() or "ReadOnlySqlTransaction" in refused.exconly()
+    write(engine, row())
+    assert 1 == report(engine).total.attempts
+
+
+def test_a_part_is_one_statement(engine: Engine) -> None:
+    """However much is asked of it, a part of the table is read by one statement."""
+    write(engine, row())
+    asked: list[Any] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    report(engine)
+    assert 1 == sum("FROM llm_requests" in statement and "WITH" in statement for statement in asked)

@@ -1,0 +1,145 @@
+"""report.py as it is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from modules.llm_services.config import VARIABLE_NAMES
+from reporting.reported_rows import ONE, row, write
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+BACKEND = Path(__file__).resolve().parents[2] / "backend"
+MARCH = "--since=2026-03-01", "--until=2026-03-02"
+
+
+def run(url: str, folder: Path, *arguments: str, columns: int = 140) -> subprocess.CompletedProcess[str]:
+    """Run report.py as a process, every warning an error."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/report.py"), *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "COLUMNS": str(columns)},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+def of(engine: Engine) -> str:
+    """Return the URL of a database."""
+    return engine.url.render_as_string(hide_password=False)
+
+
+def test_it_prints_tables(engine: Engine, tmp_path: Path) -> None:
+    """By default the report is printed, and what is piped has neither colours nor progress in it."""
+    write(engine, row(cost_estimate=1234.5), row(status="failed", error_type="LLMTimeoutError", cost_estimate=None))
+    done = run(of(engine), tmp_path, *MARCH)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "LLM spend, 2026-03-01 to 2026-03-02" in done.stdout
+    for words in ("1,234.5000 USD", "plus 1 attempts whose cost is unknown", ONE, "LLMTimeoutError", "By user"):
+        assert words in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_no_figure_is_cut(sqlite_engine: Engine, tmp_path: Path, columns: int) -> None:
+    """A narrow terminal has fewer columns, and says so; what it has is whole, and a name goes on below."""
+    write(sqlite_engine, *(row(cost_estimate=123456.7891, user_id=user) for user in range(3)))
+    lines = run(of(sqlite_engine), tmp_path, *MARCH, columns=columns).stdout.splitlines()
+    assert columns >= max(map(len, lines))
+    figures = [line.split() for line in lines if line.strip().startswith("total")]
+    assert figures
+    assert {"370,370.3673"} == {each[1] for each in figures if "." in each[1]}
+    assert (columns < 140) == any("A wider terminal shows more columns" in line for line in lines)
+
+
+def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """`--json` has every figure, money as text, so that nothing rounds it."""
+    write(sqlite_engine, row(cost_estimate=0.000194, user_id=7), row(user_id=8))
+    done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--user=7")
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert ("0.000194", 1, "2026-03-01") == (found["total"]["cost"], found["total"]["calls"], found["scope"]["since"])
+    assert {"days", "models", "providers", "users", "causes", "latencies", "prompt_cache"} < found.keys()
+
+
+def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """`--html` writes one file, and says so; a password is not in it."""
+    write(sqlite_engine, row())
+    done = run(of(sqlite_engine), tmp_path, *MARCH, "--html=report.html")
+    assert (0, "", "wrote report.html\n") == (done.returncode, done.stdout, done.stderr)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert ONE in page
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    """`--help` shows how it is called, and says what the figures mean, without a database."""
+    done = run("sqlite:///never.db", tmp_path, "--help")
+    assert 0 == done.returncode
+    for words in ("report.py --html report.html", "Days are UTC days", "A row is an attempt", "--since YYYY-MM-DD"):
+        assert words in done.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--days=0"], "0 is no number of at least 1"),
+        (["--days=x"], "x is no number of at least 1"),
+        (["--days=9999999"], "the calendar does not go that far"),
+        (["--until=9999-12-31"], "the calendar does not go that far"),
+        (["--since=yesterday"], "yesterday is no day: write it as 2026-12-31"),
+        (["--since=2026-03-02", "--until=2026-03-01"], "nothing is since 2026-03-02 and until 2026-03-01"),
+        (["--since=2026-03-02", "--days=3"], "give one of them"),
+        (["--user=99999999999"], "99999999999 is no user id"),
+        (["--html=nowhere/report.html"], "cannot write nowhere/report.html"),
+        (["--html=."], "cannot write .: it is a folder"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], words: str) -> None:
+    """An impossible argument ends with 2 and a sentence, before any database is touched."""
+    done = run("sqlite:///never.db", tmp_path, *arguments)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql+psycopg://nobody:secret@127.0.0.1:1/none", "connection"),
+        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+        ("nonsense", "DATABASE_URL"),
+    ],
+)
+def test_a_database_that_is_not_there(tmp_path: Path, url: str, words: str) -> None:
+    """A database that cannot be reached ends with 2 and one line, without the password."""
+    done = run(url, tmp_path)
+    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert words in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    """A database without the table, where none can be made, ends with 2 and one line."""
+    path = tmp_path / "empty.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE something (else_ INTEGER)"))
+    engine.dispose()
+    done = run(f"sqlite:///file:{path}?mode=ro&uri=true", tmp_path)
+    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert "report.py: " in done.stderr
