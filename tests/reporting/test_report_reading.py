@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 
 from modules.llm_services.pricing import cache_saving
 from modules.llm_services.reporting import snapshot
@@ -196,6 +196,18 @@ def test_nothing_can_be_written(engine: Engine) -> None:
     assert "OperationalError" in refused.exconly() or "ReadOnlySqlTransaction" in refused.exconly()
     write(engine, row())
     assert 1 == report(engine).total.attempts
+
+
+def test_an_engine_that_begins_its_own_transactions(sqlite_engine: Engine) -> None:
+    """SQLAlchemy's recipe for SQLite, where the engine and not the driver begins, is no obstacle."""
+    write(sqlite_engine, row())
+    taught = create_engine(sqlite_engine.url)
+    event.listen(taught, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+    event.listen(taught, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    try:
+        assert [1, 1] == [report(taught).total.attempts for _ in range(2)]
+    finally:
+        taught.dispose()
 
 
 def test_a_part_is_one_statement(engine: Engine) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from ..sqlite_locks import driver
 from .words import TABLE
 
 if TYPE_CHECKING:
@@ -33,16 +34,19 @@ def snapshot(engine: Engine) -> Generator[Connection]:
 @contextmanager
 def _sqlite(engine: Engine) -> Generator[Connection]:
     with engine.connect() as connection:
-        # What a part is sorted in is some megabytes, which need no file.
-        connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-        connection.exec_driver_sql("BEGIN")  # the driver begins none for a SELECT
+        own = driver(connection)
         try:
+            # What a part is sorted in is some megabytes, which need no file.
+            own.execute("PRAGMA temp_store = MEMORY")
+            own.execute("PRAGMA query_only = ON")
+            connection.begin()
+            if not own.in_transaction:  # the driver begins none for a SELECT, unless the engine was taught to
+                own.execute("BEGIN")
             yield connection
         finally:
             connection.rollback()
-            connection.exec_driver_sql("PRAGMA query_only = OFF")
-            connection.exec_driver_sql("PRAGMA temp_store = DEFAULT")
+            own.execute("PRAGMA query_only = OFF")
+            own.execute("PRAGMA temp_store = DEFAULT")
 
 
 @contextmanager
