@@ -10,7 +10,16 @@
 It says what was spent and by whom, what prompt caches and the response cache saved, what failed, why and for how
 much, how long answers took, and which rows have no price, or no end. Days are UTC days; today is one of them and not
 over. A row is an attempt, so a call that was tried again is several; costs that nobody knows are counted, and never
-taken for zero. Rows are those of DATABASE_URL; nothing is written to it, and calls can go on meanwhile.
+taken for zero. Nothing is written to the database, and calls can go on meanwhile.
+
+variables, of the environment or of .env:
+    REQUEST_TIMEOUT  seconds that an attempt may take (180): what is pending for much longer has no end
+    DATABASE_URL     where the rows are (sqlite:///llm_services.db, in the working directory)
+
+exit codes:
+    0  reported
+    2  the command line or a variable is wrong, the table cannot be read, or the page cannot be written
+    130  interrupted
 """
 
 from __future__ import annotations
@@ -19,16 +28,15 @@ import argparse
 import json
 import os
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import WRONG_USAGE, Steps, parser, run
 from report_tables import view
 from report_terminal import show
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,10 +48,11 @@ from modules.llm_services.reporting.values import Report, Scope
 from modules.llm_services.types import LARGEST_INTEGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
+
+    from modules.llm_services.reporting.snapshot import Part
 
 DAYS = 30
-USAGE_ERROR = 2
 
 
 def main() -> int:
@@ -53,12 +62,12 @@ def main() -> int:
         if arguments.html:
             _check_writable(arguments.html)
         engine, longest = _database()
-        with _progress() as progress:
-            report = read_report(engine, arguments.scope, longest, arguments.top, progress)
-        _write(report, engine, arguments)
+        _write(read_report(engine, arguments.scope, longest, arguments.top, _tracked), engine, arguments)
+    except BrokenPipeError:
+        raise  # nobody reads on, which is no failure
     except (SQLAlchemyError, ValueError, OSError, ImportError) as error:
         print(f"report.py: {_reason(error)}", file=sys.stderr)
-        return USAGE_ERROR
+        return WRONG_USAGE
     return 0
 
 
@@ -90,14 +99,16 @@ def _check_writable(path: Path) -> None:
         raise OSError(f"cannot write {path}: it is a folder, or in one that cannot be written to or does not exist")
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much of the table is read."""
-    columns = TextColumn("reading llm_requests"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("")
-        yield lambda done, parts: bar.update(task, completed=done, total=parts)
+def _tracked(parts: Sequence[Part]) -> Iterator[Part]:
+    """Show how much of the table is read, where that takes a while."""
+    if len(parts) == 1:
+        yield from parts
+        return
+    with Steps("reading llm_requests", len(parts)) as steps:
+        for number, part in enumerate(parts, start=1):
+            steps.begin(f"part {number}")
+            yield part
+            steps.end()
 
 
 def _write(report: Report, engine: Engine, arguments: argparse.Namespace) -> None:
@@ -113,29 +124,29 @@ def _write(report: Report, engine: Engine, arguments: argparse.Namespace) -> Non
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    period = parser.add_argument_group("which rows")
+    options = parser(__doc__)
+    period = options.add_argument_group("which rows")
     period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
     period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
     period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
     period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
     period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
-    output = parser.add_argument_group("how it is shown")
+    output = options.add_argument_group("how it is shown")
     output.add_argument("--top", type=_positive, default=TOP, metavar="N", help="name the N dearest (%(default)s)")
     output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
     output.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
+    arguments = options.parse_args()
     until = arguments.until or datetime.now(UTC).date()
     if arguments.since and arguments.days:
-        parser.error("--since and --days both say where to begin: give one of them")
+        options.error("--since and --days both say where to begin: give one of them")
     try:
         since = arguments.since or until - timedelta(days=(arguments.days or DAYS) - 1)
         if since > until:
-            parser.error(f"nothing is since {since} and until {until}")
+            options.error(f"nothing is since {since} and until {until}")
         arguments.scope = Scope(since, until, arguments.user, arguments.model)
         arguments.scope.end  # noqa: B018 - the day after has to exist
     except OverflowError:
-        parser.error("the calendar does not go that far")
+        options.error("the calendar does not go that far")
     return arguments
 
 
@@ -162,4 +173,4 @@ def _user(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

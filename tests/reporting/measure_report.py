@@ -1,16 +1,24 @@
 #!/usr/bin/env python3
 """How long a report on a large table takes, on a SQLite file and on PostgreSQL; no part of the tests.
 
-    PYTHONPATH=backend:tests python tests/reporting/measure_report.py
-    PYTHONPATH=backend:tests python tests/reporting/measure_report.py --rows 100000
+    PYTHONPATH=backend/scripts:tests python tests/reporting/measure_report.py
+    PYTHONPATH=backend/scripts:tests python tests/reporting/measure_report.py --rows 100000
 
 It fills a new table of a million rows with answers of some 1.5 KB (some two gigabytes, in the temporary folder) and
 prints the seconds of three reports on all of it, and how much memory the process had at most.
+
+variables:
+    TMPDIR  where the databases are made
+No key is read: nothing is asked of any model.
+
+exit codes:
+    0  measured
+    2  the command line is wrong
+    130  interrupted
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import sys
@@ -19,6 +27,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from command_line import parser, run
 
 import databases
 from modules.llm_services.reporting.report import read_report
@@ -53,9 +63,9 @@ def measure(engine: Engine, rows: int) -> None:
 
 def main() -> int:
     """Measure on both databases; return 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    options = parser(__doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    rows = options.parse_args().rows
     with tempfile.TemporaryDirectory() as folder, databases.ready(f"sqlite:///{Path(folder) / 'large.db'}") as engine:
         measure(engine, rows)
     with databases.postgres_server() as url, databases.ready(url) as engine:
@@ -64,4 +74,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -18,7 +18,11 @@ from modules.llm_services.types import LLMProviderType
 from reporting.reported_rows import FIRST, LONGEST, ONE, SECOND, TWO, brief, report, row, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sqlalchemy import Engine
+
+    from modules.llm_services.reporting.snapshot import Part
 
 
 @pytest.fixture
@@ -155,33 +159,38 @@ def test_writing_to_a_cache_is_paid_for() -> None:
 
 @pytest.mark.usefixtures("_small_parts")
 def test_the_parts_of_a_table_are_all_of_it(engine: Engine) -> None:
-    """Read in many parts, every row counts once, and it is told how many parts are read."""
+    """Read in many parts, every row counts once, and who tracks the reading sees each part."""
     costs = [number / 8 for number in range(100)]
     write(engine, *(row(cost_estimate=cost, model=(ONE, TWO)[place % 2]) for place, cost in enumerate(costs)))
-    told: list[tuple[int, int]] = []
-    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, progress=lambda done, parts: told.append((done, parts)))
+    told: list[Part] = []
+
+    def track(parts: Sequence[Part]) -> Iterator[Part]:
+        for part in parts:
+            yield part
+            told.append(part)
+        assert told == parts
+
+    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, tracked=track)
     assert (100, 100, 0, f"{sum(costs)}", 0) == brief(found.total)
     assert {ONE: 50, TWO: 50} == {model: each.answers for model, each in found.latencies.items()}
-    parts = len(told)
-    assert 3 < parts
-    assert [(number, parts) for number in range(1, parts + 1)] == told
+    assert 3 < len(told)
 
 
 @pytest.mark.usefixtures("_small_parts")
 def test_a_report_is_of_one_moment(engine: Engine) -> None:
     """Who writes while a report is read neither waits nor is seen by it, but by the next."""
     write(engine, *(row() for _ in range(100)))
-    told: list[int] = []
 
-    def interfere(done: int, _parts: int) -> None:
-        told.append(done)
-        if done == 1:
-            write(engine, *(row() for _ in range(100)))
-            with engine.begin() as connection:
-                connection.execute(text("UPDATE llm_requests SET cost_estimate = 1000"))
+    def interfere(parts: Sequence[Part]) -> Iterator[Part]:
+        first, *others = parts
+        assert others
+        yield first
+        write(engine, *(row() for _ in range(100)))
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE llm_requests SET cost_estimate = 1000"))
+        yield from others
 
-    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, progress=interfere)
-    assert 2 < len(told)
+    found = read_report(engine, Scope(FIRST, SECOND), LONGEST, tracked=interfere)
     assert (100, 100, 0, "10", 0) == brief(found.total)
     assert (200, 200, 0, "200000", 0) == brief(report(engine).total)
 

@@ -83,15 +83,6 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
     assert ONE in page
 
 
-def test_help_teaches(tmp_path: Path) -> None:
-    """`--help` shows how it is called, and says what the figures mean, without a database."""
-    done = run("sqlite:///never.db", tmp_path, "--help")
-    assert 0 == done.returncode
-    for words in ("report.py --html report.html", "Days are UTC days", "A row is an attempt", "--since YYYY-MM-DD"):
-        assert words in done.stdout
-    assert [] == list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

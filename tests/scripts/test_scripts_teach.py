@@ -37,12 +37,14 @@ READ = re.compile(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"")
 WHERE_ROWS_ARE = {
     "backend/scripts/ask.py": ["Why?"],
     "backend/scripts/reconcile_costs.py": [],
+    "backend/scripts/report.py": [],
     "backend/scripts/settle_abandoned.py": [],
 }
 # What they read through the module's configuration, or leave to others to read.
 VARIABLES = {
     "backend/scripts/ask.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_PROVIDER", "DATABASE_URL"},
     "backend/scripts/reconcile_costs.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "DATABASE_URL"},
+    "backend/scripts/report.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/settle_abandoned.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/run_unit.py": {"PYTEST_ADDOPTS"},
     "backend/scripts/run_integration.py": {"PYTEST_ADDOPTS"},

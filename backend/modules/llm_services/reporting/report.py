@@ -15,34 +15,36 @@ from .tally import Tally, by_name, dearest, figures, latency, usd
 from .values import PromptCache, Report, ResponseCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
     from sqlalchemy import Engine
 
+    from .snapshot import Part
     from .values import Scope
 
 TOP: Final = 20
 
 
 def read_report(
-    engine: Engine, scope: Scope, longest: timedelta, top: int = TOP, progress: Callable[[int, int], None] | None = None
+    engine: Engine,
+    scope: Scope,
+    longest: timedelta,
+    top: int = TOP,
+    tracked: Callable[[Sequence[Part]], Iterable[Part]] = iter,
 ) -> Report:
     """Return what the rows of `scope` add up to at one moment, while others go on writing; nothing is written here.
 
     A row that has been pending for more than `longest` is overdue. Of models, providers, users and causes the `top`
-    dearest are named. The whole table is read once, for there is no index on `created_at`: `progress` is told how
-    many of its parts are read, and how many there are. Raises SQLAlchemyError where the table cannot be read.
+    dearest are named. The whole table is read once, for there is no index on `created_at`; `tracked` is asked for its
+    parts one after another, so it can say how far the reading is. Raises SQLAlchemyError where the table cannot be read.
     """
     made_at = datetime.now(UTC)
     tally = Tally()
     with snapshot(engine) as connection:
-        bounds = parts(connection)
         question = statement(facts(engine.dialect.name, scope, made_at - longest, is_in_part(engine.dialect.name)))
-        for number, part in enumerate(bounds, start=1):
+        for part in tracked(parts(connection)):
             tally.add(connection.execute(question, part))
-            if progress:
-                progress(number, len(bounds))
     return _report(tally, scope, made_at, top)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, TextClause
 
-    Bounds = Mapping[str, int | str]
+    Part = Mapping[str, int | str]  # the first row of a part, and the first after it
 
 ROWS_OF_A_PART: Final = 50_000
 BLOCKS_OF_A_PART: Final = 8_192  # 64 MB
@@ -60,17 +60,17 @@ def is_in_part(dialect: str) -> TextClause:
     return text(_IS_IN_PART[dialect])
 
 
-def parts(connection: Connection) -> Sequence[Bounds]:
-    """Return the bounds of all parts: each row is in one."""
+def parts(connection: Connection) -> Sequence[Part]:
+    """Return all parts, at least one: each row is in one of them."""
     return _PARTS[connection.dialect.name](connection)
 
 
-def _sqlite_parts(connection: Connection) -> Sequence[Bounds]:
+def _sqlite_parts(connection: Connection) -> Sequence[Part]:
     last = connection.scalar(text(f"SELECT max(rowid) FROM {TABLE.name}")) or 0  # noqa: S608 - our own name
     return [{"first": start, "end": start + ROWS_OF_A_PART} for start in range(0, last + 1, ROWS_OF_A_PART)]
 
 
-def _postgresql_parts(connection: Connection) -> Sequence[Bounds]:
+def _postgresql_parts(connection: Connection) -> Sequence[Part]:
     size = text("SELECT pg_relation_size(CAST(:name AS regclass)) / CAST(current_setting('block_size') AS bigint)")
     starts = range(0, (connection.scalar(size, {"name": TABLE.name}) or 0) + 1, BLOCKS_OF_A_PART)
     return [{"first": f"({start},0)", "end": f"({start + BLOCKS_OF_A_PART},0)"} for start in starts]
