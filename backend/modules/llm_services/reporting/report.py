@@ -37,7 +37,7 @@ def read_report(
 
     A row that has been pending for more than `longest` is overdue. Of models, providers, users and causes the `top`
     dearest are named. The whole table is read once, for there is no index on `created_at`; `tracked` is asked for its
-    parts one after another, so it can say how far the reading is. Raises SQLAlchemyError where the table cannot be read.
+    parts one after another, so it can say how far the reading is. Raises SQLAlchemyError where that fails.
     """
     made_at = datetime.now(UTC)
     tally = Tally()
