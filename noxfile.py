@@ -31,7 +31,7 @@ def types(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run all tests, or what is given after `--`."""
     install(session, "test", "-e", ".[cli,postgres]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
 
 @nox.session(default=False)
