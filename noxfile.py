@@ -24,7 +24,7 @@ def types(session: nox.Session) -> None:
     """Check types, strictly, and what consumers may write with a second checker too."""
     install(session, "types", "-e", ".[cli,postgres]")
     session.run("mypy")
-    session.run("basedpyright")
+    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")  # else it takes what is in .venv
 
 
 @nox.session
