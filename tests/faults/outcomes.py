@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from stand_in.expectations import Expectation
 
+PATIENCE_SECONDS = 5.0
 GENERATION = re.compile(r"gen-\d{10}-[A-Za-z0-9]{20}")
 
 
@@ -95,8 +96,13 @@ def bill(billed: str | None, raw: dict[str, Any] | None) -> tuple[int | None, fl
     return usage["total_tokens"], costs[billed]
 
 
-def check_nothing_is_left(session: Session) -> None:
-    """Assert that no connection of the application's pool is out, and that no task runs but the test's."""
+async def check_nothing_is_left(session: Session) -> None:
+    """Assert that no connection of the application's pool is out, and that no task but the test's goes on.
+
+    A connection that broke may take a turn of the loop to close.
+    """
     bind = session.get_bind()
     assert 0 == bind.pool.checkedout()  # type: ignore[union-attr]
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=PATIENCE_SECONDS)
     assert {asyncio.current_task()} == asyncio.all_tasks()

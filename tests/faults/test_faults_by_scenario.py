@@ -58,7 +58,7 @@ async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest
     """The exception, the row and its bill are the table's; it is over in time, and nothing is left behind."""
     deadline = hurry(monkeypatch, name)
     seen = await outcome(ask(session, name, f"once {name}"))
-    check_nothing_is_left(session)
+    await check_nothing_is_left(session)
     assert deadline + 1 > seen.seconds
     [row] = rows(session)
     check_exception(EXPECTED[name], seen.error)

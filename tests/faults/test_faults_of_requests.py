@@ -59,7 +59,7 @@ async def test_a_refusal_ends_as_expected(
     for variable, value in ENVIRONMENT.get(name, {}).items():
         monkeypatch.setenv(variable, value.format(url=base_url))
     seen = await outcome(ask(session, **CALLS.get(name, {})))
-    check_nothing_is_left(session)
+    await check_nothing_is_left(session)
     [row] = rows(session)
     check_row(EXPECTED[name], seen, row)
     check_exception(EXPECTED[name], seen.error)
