@@ -20,6 +20,7 @@ from sqlalchemy import select
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.telemetry import VENDORS
+from modules.llm_services.types import LLMProviderType
 from telemetry.collected import KEY, MODEL, QUESTION, only_span, points, spans
 from wire import Visit, serving
 
@@ -76,7 +77,7 @@ async def test_a_span_tells_of_its_row(llm: LLMServicesProvider, session: Sessio
 def test_the_vendors_have_the_conventions_names() -> None:
     """Every vendor that the conventions name has that name; they do not name OpenRouter."""
     named = {each.value for each in gen_ai_attributes.GenAiProviderNameValues}
-    assert {"openrouter"} == set(VENDORS.values()) - named
+    assert {"openrouter"} == {VENDORS.get(each, each.value) for each in LLMProviderType} - named
 
 
 async def test_the_figures_of_an_attempt(llm: LLMServicesProvider, session: Session) -> None:

@@ -28,14 +28,11 @@ if TYPE_CHECKING:
 
 SCOPE: Final = "modules.llm_services"
 REQUEST_ID: Final = "llm_services.request_id"
-# The conventions' names of the vendors; they have none for OpenRouter.
+# The conventions' names of vendors, where they are others than ours.
 VENDORS: Final = {
-    LLMProviderType.OPENAI: "openai",
     LLMProviderType.AZURE_OPENAI: "azure.ai.openai",
-    LLMProviderType.ANTHROPIC: "anthropic",
     LLMProviderType.BEDROCK: "aws.bedrock",
     LLMProviderType.GEMINI: "gcp.gemini",
-    LLMProviderType.OPENROUTER: "openrouter",
 }
 CHATS: Final = frozenset({"chat_completions", "responses", "messages"})
 MEDIA: Final = {Kind.IMAGE: "image", Kind.SPEECH: "speech"}
@@ -81,7 +78,7 @@ def _asked(row: Mapping[str, Any], base_url: str) -> dict[str, str | int]:
     server = urlsplit(base_url)
     return {
         "gen_ai.operation.name": "chat" if row["api_variant"] in CHATS else "generate_content",
-        "gen_ai.provider.name": VENDORS[row["provider"]],
+        "gen_ai.provider.name": VENDORS.get(row["provider"], row["provider"]),
         "gen_ai.request.model": row["model"],
         "server.address": server.hostname or "",
         "server.port": server.port or PORTS[server.scheme],
