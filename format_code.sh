@@ -44,6 +44,10 @@ check() {
     echo "> $*"
     "$@" || status=1
 }
+no_conflict_markers() {
+    ! git grep -nIE '^(<{7}|[|]{7}|>{7})( |$)'  # =======, alone on a line, may underline a heading
+}
+check no_conflict_markers
 check ruff check
 check ruff format --check
 check env PYTHONPATH=backend:tests lint-imports --no-logo
