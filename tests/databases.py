@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from modules.infrastructure.database import make_engine
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.writer import writer_for
 from modules.shared_models import Base
 
 if TYPE_CHECKING:

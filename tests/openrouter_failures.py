@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy.orm import Session
-
-from modules.llm_services.config import LLMConfig
-from modules.llm_services.providers.http import Exchange
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.providers.values import LLMCall
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.flow.attempt import Attempt
+from modules.llm_services.flow.http import Endpoint
+from modules.llm_services.providers.openrouter import OpenRouterWire
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-
-if TYPE_CHECKING:
-    from modules.llm_services.exceptions import LLMError
+from modules.llm_services.vendors import VENDORS
+from modules.llm_services.wires.wire import Exchange, LLMCall
 
 CALL = LLMCall([LLMMessage(role=MessageRole.USER, content="hi")], model="openrouter/author/model")
 UPSTREAM = {"provider_name": "Google", "raw": "quota exhausted"}
@@ -22,11 +19,22 @@ UPSTREAM = {"provider_name": "Google", "raw": "quota exhausted"}
 def failure(
     body: object, status: int = 200, call: LLMCall = CALL, headers: dict[str, str] | None = None
 ) -> LLMError | None:
-    """Return what OpenRouter's provider makes of a body that came with a status."""
-    config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key="sk-or-v1-failures")
+    """Return what a body that came with a status is as an exception, None for an answer."""
     exchange = Exchange(body=body)
     exchange.note(status, headers or {})
-    return OpenRouterProvider(config, Session()).failure(exchange, call)
+    attempt = Attempt(
+        vendor=VENDORS[LLMProviderType.OPENROUTER],
+        wire=OpenRouterWire(),
+        endpoint=Endpoint("https://openrouter.ai/api/v1", "/chat/completions", {}),
+        call=call,
+        payload={},
+        exchange=exchange,
+    )
+    try:
+        attempt.check()
+    except LLMError as raised:
+        return raised
+    return None
 
 
 def error(code: object, message: str = "words", **fields: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMRateLimitError
+from modules.llm_services.flow.loop import wait_seconds
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.attempts import Attempts
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from wire import Visit, serving
@@ -121,7 +121,7 @@ async def test_an_empty_answer_is_not_asked_again(session: Session) -> None:
 @pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0)])
 def test_backoff_doubles_with_jitter(attempt: int, longest: float) -> None:
     """Without the server's own figure the wait doubles, between half of it and all of it at random."""
-    waits = [Attempts(9, attempt).wait(LLMError("later", retryable=True)) or 0 for _ in range(200)]
+    waits = [wait_seconds(LLMError("later", retryable=True), attempt, 0.0) or 0 for _ in range(200)]
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from modules.llm_services.config import (
     OPENROUTER_BASE_URL,
-    TO_SET,
     VARIABLE_NAMES,
     LLMConfig,
     create_llm_config_from_env,
 )
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
 
 KEY = "sk-or-v1-configuration-test"
 
@@ -134,7 +134,7 @@ def test_a_provider_that_is_not_configured_says_what_to_set(provider: LLMProvide
     """validate_config names the variables of a provider that cannot be called."""
     with pytest.raises(ValueError, match=f"^{provider} ") as caught:
         LLMConfig(provider=provider).validate_config()
-    assert TO_SET[provider] in str(caught.value)
+    assert VENDORS[provider].how_to_configure in str(caught.value)
 
 
 def test_a_configuration_shows_no_key() -> None:

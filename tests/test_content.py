@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from modules.llm_services.providers.conversation import ToolTurns
 from modules.llm_services.types import LLMMessage, MessageRole
+from modules.llm_services.wires.conversation import ToolCallMemory
 
 URL = "https://example.org/a.png"
 DATA = "data:application/pdf;base64,JVBERi0="
@@ -15,7 +15,7 @@ DATA = "data:application/pdf;base64,JVBERi0="
 
 def sent(*messages: LLMMessage) -> list[dict[str, Any]]:
     """Return messages as they go out."""
-    return ToolTurns().wire(messages)
+    return ToolCallMemory().to_chat_messages(messages, "chat_completions")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
+from modules.llm_services.flow import loop
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers import attempts
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from wire import Visit, serving
@@ -207,7 +207,7 @@ def test_every_line_has_its_cases() -> None:
 )
 async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The class, whether it is tried again, and the row are what the line says."""
-    monkeypatch.setattr(attempts, "BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
     with Session(sqlite_engine) as session:
         scene = Scene(case, session)
         raised = await scene.play()

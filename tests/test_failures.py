@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from modules.llm_services import exceptions
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.providers.values import LLMCall
+from modules.llm_services.wires.wire import LLMCall
 from openrouter_failures import CALL, UPSTREAM, error, failure
 
 
@@ -177,10 +177,10 @@ def test_a_name_of_one_segment_gets_a_hint() -> None:
 )
 def test_a_schema_that_no_endpoint_honours_gets_a_hint(body: dict[str, Any]) -> None:
     """Where no endpoint takes the schema, the error says to ask in JSON mode; in JSON mode it does not."""
-    by_schema = replace(CALL, options={"structured_output": "json_schema"}, response_model=BaseModel)
+    by_schema = replace(CALL, params={"structured_output": "json_schema"}, response_model=BaseModel)
     hint = "leave it out for JSON mode"
     assert hint in str(failure(body, body["error"]["code"], by_schema))
-    assert hint not in str(failure(body, body["error"]["code"], replace(by_schema, options={})))
+    assert hint not in str(failure(body, body["error"]["code"], replace(by_schema, params={})))
 
 
 def test_arguments_that_are_no_json_are_named() -> None:

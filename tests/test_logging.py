@@ -90,7 +90,7 @@ async def test_an_answer_that_is_not_recorded_is_an_error_in_any_log(
     async def refuse(*_arguments: object, **_columns: object) -> None:
         raise LLMError("the disk is full")
 
-    monkeypatch.setattr("modules.llm_services.ledger.Ledger.settle", refuse)
+    monkeypatch.setattr("modules.llm_services.ledger.ledger.Ledger.settle", refuse)
     with pytest.raises(LLMError, match="not recorded"):
         await ask(session, monkeypatch)
     assert [("ERROR", 1)] == [(each.levelname, len(lines(caplog))) for each in caplog.records]

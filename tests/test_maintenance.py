@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from databases import apart
 from modules.llm_services import LLMError
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.http import Exchange
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
+from modules.llm_services.wires.wire import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

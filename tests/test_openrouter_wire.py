@@ -6,29 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy.orm import Session
 
-from modules.llm_services.config import LLMConfig
-from modules.llm_services.providers.http import Exchange
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.providers.values import Answer, LLMCall
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolCall, Usage
+from modules.llm_services.providers.openrouter import OpenRouterWire
+from modules.llm_services.types import LLMMessage, MessageRole, ToolCall, Usage
+from modules.llm_services.wires.wire import Answer, Exchange, LLMCall
+from rendering import rendered
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 
 
-@pytest.fixture
-def provider() -> OpenRouterProvider:
-    """Make a provider; nothing here is sent or recorded."""
-    config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key="sk-or-v1-wire")
-    return OpenRouterProvider(config, Session())
-
-
-def parsed(provider: OpenRouterProvider, body: object, **headers: str) -> Answer:
+def parsed(body: object, **headers: str) -> Answer:
     """Parse a body that came with status 200."""
     exchange = Exchange(body=body)
     exchange.note(200, {name.replace("_", "-"): value for name, value in headers.items()})
-    return provider.parse(exchange)
+    return OpenRouterWire().parse(exchange)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +43,9 @@ def parsed(provider: OpenRouterProvider, body: object, **headers: str) -> Answer
         ({}, None),
     ],
 )
-def test_the_cost_is_what_was_charged(provider: OpenRouterProvider, fields: dict[str, Any], cost: float | None) -> None:
+def test_the_cost_is_what_was_charged(fields: dict[str, Any], cost: float | None) -> None:
     """usage.cost comes first; the upstream cost is added when, and only when, is_byok is true; 0 is a cost."""
-    assert cost == parsed(provider, fields).usage.cost
+    assert cost == parsed(fields).usage.cost
 
 
 @pytest.mark.parametrize(
@@ -70,14 +61,13 @@ def test_the_cost_is_what_was_charged(provider: OpenRouterProvider, fields: dict
     ],
 )
 def test_a_cache_that_helped_is_counted(
-    provider: OpenRouterProvider,
     usage: dict[str, Any],
     headers: dict[str, str],
     cached: bool,  # noqa: FBT001 - a parameter of the table above
     count: int | None,
 ) -> None:
     """Cached input tokens and a response-cache hit mark a call cached; the tokens are counted where they are told."""
-    answer = parsed(provider, {"usage": usage}, **headers)
+    answer = parsed({"usage": usage}, **headers)
     assert (cached, count) == (answer.usage.cached, answer.usage.cached_input_tokens)
 
 
@@ -100,9 +90,9 @@ COMPLETION = {
 }
 
 
-def test_everything_that_a_completion_says(provider: OpenRouterProvider) -> None:
+def test_everything_that_a_completion_says() -> None:
     """Text, ids, tokens, the model and provider that served, and native reasons are all read."""
-    answer = parsed(provider, COMPLETION, x_generation_id="gen-1")
+    answer = parsed(COMPLETION, x_generation_id="gen-1")
     assert Usage(74, 21, 95, 5, 7, 2, cost=None, cached=True) == answer.usage
     assert ("Paris.", "stop") == (answer.content, answer.finish_reason)
     assert ("gen-1", "fp_1") == (answer.response_id, answer.system_fingerprint)
@@ -121,19 +111,19 @@ def test_everything_that_a_completion_says(provider: OpenRouterProvider) -> None
 @pytest.mark.parametrize(
     "body", [None, "", "<html>", 7, [], {}, {"choices": None}, {"choices": [None]}, {"choices": [{"message": "hi"}]}]
 )
-def test_a_body_that_is_no_completion_is_read_all_the_same(provider: OpenRouterProvider, body: object) -> None:
+def test_a_body_that_is_no_completion_is_read_all_the_same(body: object) -> None:
     """Parsing raises for nothing: what is not there is empty."""
     assert ("", None, None) == (
-        parsed(provider, body).content,
-        parsed(provider, body).usage.cost,
-        parsed(provider, body).finish_reason,
+        parsed(body).content,
+        parsed(body).usage.cost,
+        parsed(body).finish_reason,
     )
 
 
-def test_content_may_come_in_parts(provider: OpenRouterProvider) -> None:
+def test_content_may_come_in_parts() -> None:
     """An array of text parts is one text."""
     parts = [{"type": "text", "text": "Hello, "}, {"type": "text", "text": "you."}, None, {"type": "image"}]
-    assert "Hello, you." == parsed(provider, {"choices": [{"message": {"content": parts}}]}).content
+    assert "Hello, you." == parsed({"choices": [{"message": {"content": parts}}]}).content
 
 
 @pytest.mark.parametrize(
@@ -146,20 +136,22 @@ def test_content_may_come_in_parts(provider: OpenRouterProvider) -> None:
         ({"name": "f", "arguments": " "}, {}),
     ],
 )
-def test_tool_arguments(provider: OpenRouterProvider, function: dict[str, Any], arguments: dict[str, Any]) -> None:
+def test_tool_arguments(function: dict[str, Any], arguments: dict[str, Any]) -> None:
     """Arguments are decoded; none at all, as some models send for a tool without parameters, are {}."""
     calls = [{"id": "call_1", "function": function}]
-    answer = parsed(provider, {"choices": [{"message": {"tool_calls": calls}}]})
+    answer = parsed({"choices": [{"message": {"tool_calls": calls}}]})
     assert (ToolCall(id="call_1", name="f", arguments=arguments),) == answer.tool_calls
 
 
-def test_both_spellings_of_parts_are_sent_as_chat_completions(provider: OpenRouterProvider) -> None:
+def test_both_spellings_of_parts_are_sent_as_chat_completions() -> None:
     """Responses-style parts are translated; Chat Completions parts go as they are."""
     url = "https://example.org/a.png"
     chat = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": url}}]
     responses = [{"type": "input_text", "text": "what is this?"}, {"type": "input_image", "image_url": url}]
     sent = [
-        provider.render(LLMCall([LLMMessage(role=MessageRole.USER, content=parts)], model="openrouter/a/b"))["messages"]
+        rendered(OpenRouterWire(), LLMCall([LLMMessage(role=MessageRole.USER, content=parts)], model="openrouter/a/b"))[
+            "messages"
+        ]
         for parts in (chat, responses)
     ]
     assert [[{"role": "user", "content": chat}]] * 2 == sent
@@ -174,9 +166,9 @@ def test_both_spellings_of_parts_are_sent_as_chat_completions(provider: OpenRout
         ({"invented": 1}, {}),
     ],
 )
-def test_common_options_are_mapped(provider: OpenRouterProvider, options: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_common_options_are_mapped(options: dict[str, Any], sent: dict[str, Any]) -> None:
     """The options that consumers pass to any provider are sent in OpenRouter's words; an unknown one is not sent."""
-    payload = provider.render(LLMCall(MESSAGES, model="openrouter/a/b", temperature=0.7, options=options))
+    payload = rendered(OpenRouterWire(), LLMCall(MESSAGES, model="openrouter/a/b", temperature=0.7, params=options))
     assert {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]} | sent == payload
 
 
@@ -184,7 +176,7 @@ def test_common_options_are_mapped(provider: OpenRouterProvider, options: dict[s
     "options",
     [{"reasoning": {"effort": "huge"}}, {"reasoning": "low"}, {"verbosity": "loud"}, {"text": {"verbosity": 1}}],
 )
-def test_an_impossible_option_is_refused(provider: OpenRouterProvider, options: dict[str, Any]) -> None:
+def test_an_impossible_option_is_refused(options: dict[str, Any]) -> None:
     """A known option with an impossible value is a ValueError that names it and its values."""
     with pytest.raises(ValueError, match=r"^option (reasoning|verbosity|text)"):
-        provider.render(LLMCall(MESSAGES, model="openrouter/a/b", options=options))
+        rendered(OpenRouterWire(), LLMCall(MESSAGES, model="openrouter/a/b", params=options))

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from modules.llm_services.config import LLMConfig
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.providers.openrouter_options import OpenRouterOptions
-from modules.llm_services.providers.values import LLMCall
+from modules.llm_services.providers.openrouter import OpenRouterOptions, OpenRouterProvider, OpenRouterWire
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from modules.llm_services.wires.wire import LLMCall
+from rendering import prepared, rendered
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 PLAIN = {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}
@@ -33,7 +33,7 @@ def provider() -> OpenRouterProvider:
 
 def call(**options: Any) -> LLMCall:
     """Return a call with options, its defaults filled in."""
-    return LLMCall(MESSAGES, "openrouter/a/b", 0.7, options=options)
+    return LLMCall(MESSAGES, "openrouter/a/b", 0.7, params=options)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,15 @@ def call(**options: Any) -> LLMCall:
         {"verbosity": "low"},
     ],
 )
-def test_an_option_is_sent_as_it_is(provider: OpenRouterProvider, options: dict[str, Any]) -> None:
+def test_an_option_is_sent_as_it_is(options: dict[str, Any]) -> None:
     """Routing, sampling, reasoning, caching and bookkeeping options go into the body unchanged."""
-    assert PLAIN | options == provider.render(call(**options))
+    assert PLAIN | options == rendered(OpenRouterWire(), call(**options))
 
 
 @pytest.mark.parametrize("name", sorted(OpenRouterOptions.model_fields))
-def test_none_is_not_sent(provider: OpenRouterProvider, name: str) -> None:
+def test_none_is_not_sent(name: str) -> None:
     """An option given as None is left off the wire, which refuses null for most."""
-    assert PLAIN == provider.render(call(**{name: None}))
+    assert PLAIN == rendered(OpenRouterWire(), call(**{name: None}))
 
 
 @pytest.mark.parametrize(
@@ -86,25 +86,25 @@ def test_a_wrong_type_is_refused_by_name(options: dict[str, Any], named: str) ->
         OpenRouterOptions.read(options)
 
 
-def test_what_is_newer_than_we_are_goes_through_extra_body(provider: OpenRouterProvider) -> None:
+def test_what_is_newer_than_we_are_goes_through_extra_body() -> None:
     """extra_body is sent beside the rest, and wins over an option of the same name."""
-    sent = provider.render(call(seed=1, extra_body={"seed": 2, "brand_new": {"x": 1}}))
+    sent = rendered(OpenRouterWire(), call(seed=1, extra_body={"seed": 2, "brand_new": {"x": 1}}))
     assert PLAIN | {"seed": 2, "brand_new": {"x": 1}} == sent
 
 
 def test_the_response_cache_is_steered_by_headers(provider: OpenRouterProvider) -> None:
     """response_cache, its ttl and its clearing are headers, and no part of the body."""
     asked = call(response_cache=True, response_cache_ttl=60, response_cache_clear=False)
-    headers = provider.endpoint(asked).headers
+    headers = provider.endpoint(prepared(OpenRouterWire(), asked)).headers
     assert {"X-OpenRouter-Cache": "true", "X-OpenRouter-Cache-TTL": "60", "X-OpenRouter-Cache-Clear": "false"} == {
         name: value for name, value in headers.items() if name.startswith("X-OpenRouter")
     }
-    assert PLAIN == provider.render(asked)
+    assert PLAIN == rendered(OpenRouterWire(), asked)
 
 
-def test_json_mode_never_requires_parameters(provider: OpenRouterProvider) -> None:
+def test_json_mode_never_requires_parameters() -> None:
     """JSON mode asks in words and by response_format; it rules no endpoint out."""
-    sent = provider.render(LLMCall(MESSAGES, "openrouter/a/b", 0.7, response_model=City))
+    sent = rendered(OpenRouterWire(), LLMCall(MESSAGES, "openrouter/a/b", 0.7, response_model=City))
     assert ({"type": "json_object"}, 0.7, "system") == (
         sent["response_format"],
         sent["temperature"],
@@ -113,27 +113,29 @@ def test_json_mode_never_requires_parameters(provider: OpenRouterProvider) -> No
     assert "provider" not in sent
 
 
-def test_schema_mode_requires_endpoints_that_honour_it(provider: OpenRouterProvider) -> None:
+def test_schema_mode_requires_endpoints_that_honour_it() -> None:
     """json_schema sends the schema, strictly, with require_parameters, and only what the caller gave beside it."""
     options = {"structured_output": "json_schema", "provider": {"order": ["openai"]}}
-    sent = provider.render(LLMCall(MESSAGES, "openrouter/a/b", 0.7, 100, options=options, response_model=City))
+    sent = rendered(
+        OpenRouterWire(), LLMCall(MESSAGES, "openrouter/a/b", 0.7, 100, params=options, response_model=City)
+    )
     assert {"model", "messages", "response_format", "provider"} == set(sent)
     assert {"require_parameters": True, "order": ["openai"]} == sent["provider"]
     assert ("json_schema", True) == (sent["response_format"]["type"], sent["response_format"]["json_schema"]["strict"])
     assert PLAIN["messages"] == sent["messages"]
 
 
-def test_schema_mode_sends_what_the_caller_gave(provider: OpenRouterProvider) -> None:
+def test_schema_mode_sends_what_the_caller_gave() -> None:
     """A temperature and a token cap that the caller named are sent in schema mode too."""
     asked = LLMCall(
         MESSAGES,
         "openrouter/a/b",
         0.2,
         100,
-        options={"structured_output": "json_schema"},
+        params={"structured_output": "json_schema"},
         response_model=City,
         temperature_is_given=True,
         max_output_tokens_is_given=True,
     )
-    sent = provider.render(asked)
+    sent = rendered(OpenRouterWire(), asked)
     assert (0.2, 100) == (sent["temperature"], sent["max_tokens"])

@@ -10,10 +10,11 @@ from genai_prices import Usage as TableUsage
 from genai_prices import calc_price
 
 from modules.llm_services.config import VARIABLE_NAMES
-from modules.llm_services.pricing import VENDORS, expected, priced
+from modules.llm_services.pricing import expected, priced
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import CostSource, LLMProviderType, Usage
+from modules.llm_services.vendors import VENDORS
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -32,7 +33,10 @@ def _nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def per_token(vendor: LLMProviderType, model: str, **tokens: int) -> Decimal:
     """Return the table's price of one token of a kind: of a million of them, divided."""
-    return calc_price(TableUsage(**tokens), model_ref=model, provider_id=VENDORS[vendor]).total_price / 1_000_000
+    return (
+        calc_price(TableUsage(**tokens), model_ref=model, provider_id=VENDORS[vendor].price_table_name).total_price
+        / 1_000_000
+    )
 
 
 def test_every_kind_of_token_has_its_price() -> None:

@@ -14,9 +14,8 @@ from sqlalchemy import text
 
 from modules import llm_services
 from modules.llm_services import public, service
-from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.models import LLMRequestModel, new_request_id
 from modules.llm_services.public import llm_services_admin_provider, llm_services_provider
-from modules.llm_services.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

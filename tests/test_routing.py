@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from modules.llm_services.config import TO_SET, VARIABLE_NAMES
+from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.providers.openrouter import wire_model
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType, MessageRole
+from modules.llm_services.vendors import VENDORS
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 
@@ -76,7 +77,7 @@ async def test_openrouter_without_a_key_says_what_to_set(model: str) -> None:
 @pytest.mark.parametrize("model", MODEL_PROVIDER_MAP)
 async def test_a_known_model_without_its_provider_says_what_to_set(model: str) -> None:
     """A model of a provider that is not there is a RuntimeError that names that provider's variables."""
-    with pytest.raises(RuntimeError, match=TO_SET[MODEL_PROVIDER_MAP[model]].split()[0]):
+    with pytest.raises(RuntimeError, match=VENDORS[MODEL_PROVIDER_MAP[model]].how_to_configure.split()[0]):
         await llm_services_provider(Session()).generate_response(MESSAGES, model=model)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from modules.llm_services.providers.schemas import json_schema_format
+from modules.llm_services.wires.schemas import json_schema_format
 
 
 class Size(StrEnum):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
-from modules.llm_services.redaction import MASK, redact
+from modules.llm_services.sanitize import MASK, redact
 from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
 from wire import Visit, serving

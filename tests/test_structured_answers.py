@@ -8,9 +8,10 @@ import pytest
 from pydantic import BaseModel, RootModel, ValidationError
 
 from modules.llm_services.exceptions import LLMValidationError
-from modules.llm_services.providers.structured import instruction, validated
-from modules.llm_services.providers.values import Answer
+from modules.llm_services.flow.structured import validated
 from modules.llm_services.types import Usage
+from modules.llm_services.wires.schemas import instruction
+from modules.llm_services.wires.wire import Answer
 
 PARIS = '{"name": "Paris", "population": 2100000}'
 

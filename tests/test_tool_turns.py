@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from modules.llm_services.providers.conversation import ToolTurns
 from modules.llm_services.types import LLMMessage, MessageRole
+from modules.llm_services.wires.conversation import ToolCallMemory
 
+WIRE = "chat_completions"
 QUESTION = LLMMessage(role=MessageRole.USER, content="What is the weather?")
 
 
@@ -45,39 +46,39 @@ def is_consistent(wire: list[dict[str, Any]]) -> bool:
 
 def test_what_was_answered_is_put_back_word_for_word() -> None:
     """The message that asked for a result comes back as it was, with its id, arguments and reasoning details."""
-    turns = ToolTurns()
+    turns = ToolCallMemory()
     details = [{"type": "reasoning.encrypted", "data": "blob"}]
     answered = asking(call("call_1", "weather", '{"at": "Rome"}'), reasoning_details=details)
-    turns.remember([QUESTION], answered)
-    wire = turns.wire([QUESTION, result("weather", '{"sun": true}')])
+    turns.remember([QUESTION], answered, WIRE)
+    wire = turns.to_chat_messages([QUESTION, result("weather", '{"sun": true}')], WIRE)
     assert [answered, {"role": "tool", "tool_call_id": "call_1", "content": '{"sun": true}'}] == wire[1:]
 
 
 def test_parallel_calls_get_their_own_results() -> None:
     """Two results of one answer are told apart by name, in whatever order they come."""
-    turns = ToolTurns()
-    turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")))
-    wire = turns.wire([QUESTION, result("time", "noon"), result("weather", "sun")])
+    turns = ToolCallMemory()
+    turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")), WIRE)
+    wire = turns.to_chat_messages([QUESTION, result("time", "noon"), result("weather", "sun")], WIRE)
     assert [("call_2", "noon"), ("call_1", "sun")] == [(each["tool_call_id"], each["content"]) for each in wire[2:]]
     assert is_consistent(wire)
 
 
 def test_a_call_without_a_result_is_left_out() -> None:
     """When a consumer answers one of two calls, only that one is put back: the wire refuses open calls."""
-    turns = ToolTurns()
-    turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")))
-    wire = turns.wire([QUESTION, result("time")])
+    turns = ToolCallMemory()
+    turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")), WIRE)
+    wire = turns.to_chat_messages([QUESTION, result("time")], WIRE)
     assert ["call_2"] == [each["id"] for each in wire[1]["tool_calls"]]
     assert is_consistent(wire)
 
 
 def test_each_round_finds_its_own_answer() -> None:
     """In a loop of several rounds each result follows the answer of its own round."""
-    turns = ToolTurns()
+    turns = ToolCallMemory()
     first, second = result("weather", "sun"), result("weather", "rain")
-    turns.remember([QUESTION], asking(call("call_1", "weather", '{"at": "Rome"}')))
-    turns.remember([QUESTION, first], asking(call("call_2", "weather", '{"at": "Oslo"}')))
-    wire = turns.wire([QUESTION, first, second])
+    turns.remember([QUESTION], asking(call("call_1", "weather", '{"at": "Rome"}')), WIRE)
+    turns.remember([QUESTION, first], asking(call("call_2", "weather", '{"at": "Oslo"}')), WIRE)
+    wire = turns.to_chat_messages([QUESTION, first, second], WIRE)
     assert ["user", "assistant", "tool", "assistant", "tool"] == [each["role"] for each in wire]
     assert ["call_1", "call_2"] == [each["tool_call_id"] for each in wire if each["role"] == "tool"]
     assert is_consistent(wire)
@@ -85,9 +86,11 @@ def test_each_round_finds_its_own_answer() -> None:
 
 def test_conversations_do_not_mix() -> None:
     """An answer of another conversation is not put back: its arguments were about something else."""
-    turns = ToolTurns()
-    turns.remember([LLMMessage(role=MessageRole.USER, content="Rome?")], asking(call("call_1", "weather", '{"at": 1}')))
-    wire = turns.wire([QUESTION, result("weather")])
+    turns = ToolCallMemory()
+    turns.remember(
+        [LLMMessage(role=MessageRole.USER, content="Rome?")], asking(call("call_1", "weather", '{"at": 1}')), WIRE
+    )
+    wire = turns.to_chat_messages([QUESTION, result("weather")], WIRE)
     assert "{}" == wire[1]["tool_calls"][0]["function"]["arguments"]
     assert is_consistent(wire)
 
@@ -104,7 +107,9 @@ def test_conversations_do_not_mix() -> None:
 )
 def test_what_is_not_known_is_made_up(results: list[LLMMessage]) -> None:
     """Results whose answer is not known, as after a restart, follow a message made from their names."""
-    wire = ToolTurns().wire([QUESTION, *results, LLMMessage(role=MessageRole.USER, content="So?")])
+    wire = ToolCallMemory().to_chat_messages(
+        [QUESTION, *results, LLMMessage(role=MessageRole.USER, content="So?")], WIRE
+    )
     assert [result.name or "tool" for result in results] == [each["function"]["name"] for each in wire[1]["tool_calls"]]
     assert is_consistent(wire)
 
@@ -119,7 +124,7 @@ def test_what_is_not_known_is_made_up(results: list[LLMMessage]) -> None:
 def test_calls_that_a_consumer_sends_are_used(calls: dict[str, Any]) -> None:
     """An assistant message with its calls, in the wire's shape or as dumped ToolCalls, is taken as it is."""
     said = LLMMessage(role=MessageRole.ASSISTANT, content=None, **calls)
-    wire = ToolTurns().wire([QUESTION, said, result("weather")])
+    wire = ToolCallMemory().to_chat_messages([QUESTION, said, result("weather")], WIRE)
     assert [call("call_1", "weather", '{"at": "Rome"}')] == wire[1]["tool_calls"]
     assert is_consistent(wire)
 
@@ -127,16 +132,21 @@ def test_calls_that_a_consumer_sends_are_used(calls: dict[str, Any]) -> None:
 def test_a_legacy_function_call_becomes_a_tool_call() -> None:
     """`function_call` and the role "function" are said as tool calls and results."""
     said = LLMMessage(role=MessageRole.ASSISTANT, function_call={"name": "weather", "arguments": '{"at": 1}'})
-    wire = ToolTurns().wire([QUESTION, said, LLMMessage(role=MessageRole.FUNCTION, name="weather", content="sun")])
+    wire = ToolCallMemory().to_chat_messages(
+        [QUESTION, said, LLMMessage(role=MessageRole.FUNCTION, name="weather", content="sun")], WIRE
+    )
     assert json.dumps({"at": 1}) == wire[1]["tool_calls"][0]["function"]["arguments"]
     assert is_consistent(wire)
 
 
 def test_memory_is_bounded() -> None:
     """The oldest of many answers is forgotten."""
-    turns = ToolTurns()
+    turns = ToolCallMemory()
     asked = [LLMMessage(role=MessageRole.USER, content=str(number)) for number in range(300)]
     for each in asked:
-        turns.remember([each], asking(call(f"call_{each.content}", "weather")))
-    ids = [turns.wire([each, result("weather")])[1]["tool_calls"][0]["id"] for each in (asked[0], asked[-1])]
+        turns.remember([each], asking(call(f"call_{each.content}", "weather")), WIRE)
+    ids = [
+        turns.to_chat_messages([each, result("weather")], WIRE)[1]["tool_calls"][0]["id"]
+        for each in (asked[0], asked[-1])
+    ]
     assert ["call_1_weather", "call_299"] == ids

@@ -6,9 +6,9 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from modules.llm_services.maintenance import ABANDONED
-from modules.llm_services.providers.lenient import mapping
+from modules.llm_services.ledger.maintenance import ABANDONED
 from modules.llm_services.types import LLMProviderType, RequestStatus
+from modules.llm_services.wires.lenient import mapping
 
 from .asked import SPEECH_WIRE
 from .format import SOUND

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 
 from modules.llm_services.config import LLMConfig
-from modules.llm_services.providers import structured
-from modules.llm_services.providers.anthropic import ANSWER_TOOL
-from modules.llm_services.providers.lenient import items, mapping
 from modules.llm_services.providers.openrouter import PREFIX
 from modules.llm_services.public import LLMMessage, ToolDefinition
 from modules.llm_services.service import MODEL_PROVIDER_MAP
+from modules.llm_services.wires import schemas
+from modules.llm_services.wires.lenient import items, mapping
+from modules.llm_services.wires.messages import ANSWER_TOOL
 
 from .vendors import VENDORS
 
@@ -135,10 +135,10 @@ def _tool(declared: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Anything(BaseModel):
-    """Stands for the model whose schema the words of `structured.instruction` end with."""
+    """Stands for the model whose schema the words of `schemas.instruction` end with."""
 
 
-INSTRUCTION: Final = structured.instruction(_Anything).partition("{")[0]
+INSTRUCTION: Final = schemas.instruction(_Anything).partition("{")[0]
 
 
 def wanted_schema(payload: dict[str, Any]) -> dict[str, Any] | None:

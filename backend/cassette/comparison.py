@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modules.llm_services.providers.lenient import mapping
 from modules.llm_services.types import CostSource
+from modules.llm_services.wires.lenient import mapping
 
 from .asked import SPEECH_WIRE, own_options
 from .scrubbing import without_placeholders

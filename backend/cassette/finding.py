@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import or_, select
 
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.conversation import RESULT_ROLES
 from modules.llm_services.repo import WITHOUT_BODIES
 from modules.llm_services.types import LLMRequest, RequestStatus
+from modules.llm_services.wires.conversation import RESULT_ROLES
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from modules.llm_services.providers.anthropic import ANSWER_TOOL
-from modules.llm_services.providers.lenient import items, mapping
+from modules.llm_services.wires.lenient import items, mapping
+from modules.llm_services.wires.messages import ANSWER_TOOL
 
 from .asked import SPEECH_WIRE, STRUCTURED
 from .scrubbing import ID_FIELDS

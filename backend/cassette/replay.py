@@ -9,7 +9,7 @@ from unittest import mock
 
 import vcr
 
-from modules.llm_services.providers.attempts import Attempts
+from modules.llm_services.flow import loop
 
 from .format import MATCHED, configure, origin
 from .vendors import environment
@@ -42,12 +42,12 @@ def playing(recorder: vcr.VCR, cassette: Path, provider: str, variables: dict[st
     """Play a cassette as `recorder` does, with `provider` and `variables` configured and nothing else."""
     with (
         mock.patch.dict(os.environ, environment(provider) | variables),
-        mock.patch.object(Attempts, "wait", _at_once(Attempts.wait)),
+        mock.patch.object(loop, "wait_seconds", _at_once(loop.wait_seconds)),
         recorder.use_cassette(str(cassette)) as played,
     ):
         yield played
 
 
-def _at_once(decided: Callable[[Attempts, LLMError], float | None]) -> Callable[[Attempts, LLMError], float | None]:
+def _at_once(decide: Callable[[LLMError, int, float], float | None]) -> Callable[[LLMError, int, float], float | None]:
     """Return the same decision on another attempt, without the wait."""
-    return lambda attempts, error: None if decided(attempts, error) is None else 0.0
+    return lambda error, number, waited: None if decide(error, number, waited) is None else 0.0

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from modules.llm_services.redaction import ACCOUNT_FIELDS, MASK, SECRET
+from modules.llm_services.sanitize import ACCOUNT_FIELDS, MASK, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

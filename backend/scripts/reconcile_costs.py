@@ -35,9 +35,9 @@ from rich.progress import track
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services import LLMError
 from modules.llm_services.config import create_llm_config_from_env
-from modules.llm_services.maintenance import generations, reconcile, unpriced
+from modules.llm_services.ledger.maintenance import generations, reconcile, unpriced
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter_generation import Books
+from modules.llm_services.providers.openrouter_generation import GenerationStatistics
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -52,13 +52,13 @@ def main() -> int:
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
-        books = Books(create_llm_config_from_env())
+        books = GenerationStatistics(create_llm_config_from_env())
     with books, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
         return work(session, books, datetime.now(UTC) - timedelta(days=arguments.days))
 
 
-def _settle(session: Session, books: Books, since: datetime) -> int:
+def _settle(session: Session, books: GenerationStatistics, since: datetime) -> int:
     """Write what the books say, a commit a row, so that an interrupted run keeps what it has done."""
     rows = list(generations(session, unpriced(), LLMRequestModel.created_at >= since))
     settled, found = 0, 0.0
@@ -75,7 +75,7 @@ def _settle(session: Session, books: Books, since: datetime) -> int:
     return 0 if settled == len(rows) else 1
 
 
-def _audit(session: Session, books: Books, since: datetime) -> int:
+def _audit(session: Session, books: GenerationStatistics, since: datetime) -> int:
     """Compare every known cost with the books."""
     priced = LLMRequestModel.cost_estimate.is_not(None), LLMRequestModel.created_at >= since
     rows = list(generations(session, *priced))

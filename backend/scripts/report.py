@@ -42,7 +42,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
-from modules.llm_services.maintenance import longest_attempt
+from modules.llm_services.ledger.maintenance import longest_attempt
 from modules.llm_services.reporting.report import TOP, read_report
 from modules.llm_services.reporting.values import Report, Scope
 from modules.llm_services.types import LARGEST_INTEGER

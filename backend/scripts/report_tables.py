@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from modules.llm_services.maintenance import ABANDONED
+from modules.llm_services.ledger.maintenance import ABANDONED
 from modules.llm_services.reporting.values import IN_FLIGHT, OVERDUE, PENDING, UNKNOWN, UNSTATED, Figures
 from modules.llm_services.types import CostSource
 

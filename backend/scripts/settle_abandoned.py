@@ -30,7 +30,7 @@ from command_line import parser, run, usage
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
-from modules.llm_services.maintenance import longest_attempt, settle_abandoned
+from modules.llm_services.ledger.maintenance import longest_attempt, settle_abandoned
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from complaints.asking import KEY, MESSAGES, MODEL, Reply, completion, error, provider, rows, story
 from modules.llm_services.exceptions import LLMRateLimitError, LLMTimeoutError
-from modules.llm_services.providers import http
+from modules.llm_services.flow import http
 from wire import Visit, serving
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from modules.llm_services.reader import LLMRequestReader
+    from modules.llm_services.service import LLMRequestReader
 
 
 def consumers_import() -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modules.llm_services.providers.calls import Calls
+from modules.llm_services.providers.base import LLMProvider
 from modules.llm_services.public import LLMServicesAdminProvider, LLMServicesProvider
-from modules.llm_services.reader import LLMRequestReader
-from modules.llm_services.service import LLMService
+from modules.llm_services.service import LLMRequestReader, LLMService
 from modules.llm_services.types import LLMMessage, MessageRole
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def arguments(function: Callable[..., object]) -> str:
         (LLMService, SERVICE),
         (LLMServicesAdminProvider, ADMIN),
         (LLMRequestReader, ADMIN),
-        (Calls, PROVIDER),
+        (LLMProvider, PROVIDER),
     ],
 )
 def test_arguments_are_those_of_the_interface(owner: type, promised: dict[str, str]) -> None:

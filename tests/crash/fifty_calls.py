@@ -16,10 +16,9 @@ import psycopg  # noqa: F401 - what is imported before the fork is not waited fo
 
 from crash.script import IN_FLIGHT, MODEL
 from modules.llm_services import LLMError, LLMServicesProvider
+from modules.llm_services.ledger.writer import PendingWrite, Writer, finish
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
-from modules.llm_services.writer import Writer
-from modules.llm_services.writes import Write, end
 
 STANDARD_OUTPUT = 1
 
@@ -75,13 +74,13 @@ async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any
 
 def break_the_ledgers_word(late: int) -> None:
     """Let every write be reported at once, and done when `late` more have come."""
-    submit, kept = Writer.submit, list[Write]()
+    submit, kept = Writer.submit, list[PendingWrite]()
 
-    def report_and_keep(writer: Writer, write: Write) -> None:
-        kept.append(Write(dict(write.row), write.changes, write.patience))
+    def report_and_keep(writer: Writer, write: PendingWrite) -> None:
+        kept.append(PendingWrite(dict(write.row), write.changes, write.patience))
         if len(kept) > late:
             submit(writer, kept.pop(0))
-        end([write])
+        finish([write])
 
     mock.patch.object(Writer, "submit", report_and_keep).start()
 

@@ -18,8 +18,8 @@ from crash.comparison import complaints, rows
 from crash.harness import BACKEND, Instant, nursery
 from databases import apart
 from modules.llm_services import LLMError
-from modules.llm_services.ledger import ledger_patience
-from modules.llm_services.maintenance import longest_attempt, settle_abandoned
+from modules.llm_services.ledger.ledger import lock_timeout
+from modules.llm_services.ledger.maintenance import longest_attempt, settle_abandoned
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
@@ -147,7 +147,7 @@ def test_no_minutes_are_zero_minutes(sqlite_engine: Engine, tmp_path: Path) -> N
 
 def test_an_attempt_is_not_taken_for_abandoned(engine: Engine) -> None:
     """The limit leaves time for the row to be opened, the answer to come, and the row to be settled."""
-    assert ledger_patience(10) + 10 + ledger_patience(10) <= longest_attempt(10)
+    assert lock_timeout(10) + 10 + lock_timeout(10) <= longest_attempt(10)
     (living,) = pending(engine, longest_attempt(10) - 30)
     with Session(engine) as session, session.begin():
         assert [] == list(settle_abandoned(session, timedelta(seconds=longest_attempt(10))))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-from modules.llm_services.config import TO_SET, VARIABLES, LLMConfig, create_llm_config_from_env
+from modules.llm_services.config import VARIABLES, LLMConfig, create_llm_config_from_env
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 BEGIN: Final = "<!-- the tables are written by tests/documents/settings_table.py -->\n"
@@ -41,13 +42,13 @@ def tables() -> str:
     for field in VARIABLES:
         fields[next(prefix for prefix in GROUPS if re.match(prefix, field))].append(field)
     titles = {provider: title for title, provider in GROUPS.values()}
-    order = ", ".join(titles[provider] for provider in TO_SET)
+    order = ", ".join(titles[provider] for provider in VENDORS)
     sections = [_section(*GROUPS[prefix], fields[prefix]) for prefix in fields]
     return "\n".join([f"Unset, it is the first that can be called, in the order {order}.\n", *sections])
 
 
 def _section(title: str, provider: LLMProviderType | None, fields: list[str]) -> str:
-    needed = f"To use it, set {_marked(TO_SET[provider])}.\n\n" if provider else ""
+    needed = f"To use it, set {_marked(VENDORS[provider].how_to_configure)}.\n\n" if provider else ""
     return f"## {title}\n\n{needed}{HEAD}" + "".join(_line(field) for field in fields)
 
 

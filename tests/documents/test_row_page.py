@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from modules.llm_services import LLMError, LLMMessage
 from modules.llm_services.config import LLMConfig
-from modules.llm_services.maintenance import settle_abandoned
+from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMProviderType, ToolDefinition

@@ -17,6 +17,7 @@ from drop_in.consumers.learning_coach import Coach, CoachRound
 from drop_in.consumers.resource import Resource, describe
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.factory import provider_class
+from modules.llm_services.wires.wire import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,5 +126,5 @@ async def test_defaults(session: Session, place: Place) -> None:
     (request,) = requests(session)
     assert (0.7, None) == (request.temperature, request.max_output_tokens)
     assert request.model == (place.model or {"azure_openai": "gpt-5", "gemini": "gemini-2.5-flash"}[place.provider])
-    assert provider_class(place.provider).api_variant == request.api_variant
+    assert provider_class(place.provider).wires[Kind.TEXT].api_variant == request.api_variant
     assert None not in (request.request_payload or {}).values()

@@ -14,9 +14,9 @@ from cassette.export import RequestDiffersError, export
 from cassette.finding import attempts_of, turn_before
 from exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, happened, told
 from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
-from modules.llm_services.maintenance import settle_abandoned
+from modules.llm_services.flow import loop
+from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.attempts import Attempts
 from vendors.doors import DOORS
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ FLAKY = "openrouter/stand-in/flaky"
 @pytest.fixture
 def _retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again once, at once."""
-    decided = Attempts.wait
-    monkeypatch.setattr(Attempts, "wait", lambda attempts, error: None if decided(attempts, error) is None else 0.0)
+    decide = loop.wait_seconds
+    monkeypatch.setattr(loop, "wait_seconds", lambda *facts: None if decide(*facts) is None else 0.0)
     monkeypatch.setenv("MAX_RETRIES", "1")
 
 

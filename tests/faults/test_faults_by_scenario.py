@@ -12,17 +12,14 @@ from pydantic import BaseModel
 from faults.conftest import REQUEST_TIMEOUT
 from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services import LLMMessage, LLMValidationError, llm_services_provider
-from modules.llm_services.providers.attempts import Attempts
+from modules.llm_services.flow import loop
 from stand_in.expectations import expectations
 from stand_in.kinds import Body, Fault
 from stand_in.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.orm import Session
 
-    from modules.llm_services.exceptions import LLMError
 
 EXPECTED = expectations("Scenarios")
 ENDLESS = {
@@ -95,7 +92,8 @@ async def test_the_next_call_is_none_the_worse(session: Session, monkeypatch: py
 
 async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """With MAX_RETRIES=1 exactly the scenarios whose exception says that it may pass are asked twice, a row each."""
-    monkeypatch.setattr(Attempts, "wait", without_waiting(Attempts.wait))
+    decide = loop.wait_seconds
+    monkeypatch.setattr(loop, "wait_seconds", lambda *facts: None if decide(*facts) is None else 0.0)
     monkeypatch.setenv("MAX_RETRIES", "1")
     monkeypatch.setenv("REQUEST_TIMEOUT", str(SHORT_TIMEOUT))
     await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ENDLESS))
@@ -104,10 +102,3 @@ async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest
     await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ending))
     sent = Counter(row.model.rpartition("/")[2] for row in rows(session))
     assert {name: 1 + EXPECTED[name].again for name in ending | ENDLESS} == sent
-
-
-def without_waiting(
-    decided: Callable[[Attempts, LLMError], float | None],
-) -> Callable[[Attempts, LLMError], float | None]:
-    """Return a decision to try again that is the same but for the wait, which is none."""
-    return lambda attempts, error: None if decided(attempts, error) is None else 0.0

@@ -13,11 +13,11 @@ from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from databases import apart
+from modules.llm_services.ledger.sqlite import driver
+from modules.llm_services.ledger.writer import writer_for
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
-from modules.llm_services.sqlite_locks import driver
 from modules.llm_services.types import MessageRole
-from modules.llm_services.writer import writer_for
 from wire import Server, Visit
 
 if TYPE_CHECKING:

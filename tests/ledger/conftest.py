@@ -61,5 +61,5 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     """Put the pauses of the ledger's thread into the test's hand."""
     pauses = Pauses()
     clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
-    monkeypatch.setattr("modules.llm_services.writer.time", clock)
+    monkeypatch.setattr("modules.llm_services.ledger.writer.time", clock)
     return pauses

@@ -112,7 +112,7 @@ async def test_every_attempt_is_a_row(engine: Engine, monkeypatch: pytest.Monkey
 async def test_an_exception_names_the_row_of_its_own_attempt(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that fails on every attempt raises the last error, with the last row's id."""
     monkeypatch.setenv("MAX_RETRIES", "1")
-    monkeypatch.setattr("modules.llm_services.providers.attempts.BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr("modules.llm_services.flow.loop.BACKOFF_SECONDS", 0.0)
     with Session(engine) as session, pytest.raises(LLMProviderError) as caught:
         await ask(session, "openrouter/stand-in/server-error")
     assert [1, 2] == [row.retry_attempt for row in rows(engine)]

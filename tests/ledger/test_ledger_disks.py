@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from databases import close
 from ledger.calls import ANSWER, Held, ask, draft, only_row, read, rows, titles
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.writer import writer_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ledger.calls import ANSWER, ask, draft, read, rows
 from ledger.stepping import CancelledAt
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.writer import writer_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

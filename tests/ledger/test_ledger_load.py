@@ -10,7 +10,7 @@ from sqlalchemy import QueuePool, event, text
 from sqlalchemy.orm import Session
 
 from ledger.calls import Held, ask, blocked, draft, queued, read, rows, titles, writer_held
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.writer import writer_for
 
 if TYPE_CHECKING:
     from uuid import UUID

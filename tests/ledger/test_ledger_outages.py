@@ -14,7 +14,7 @@ from databases import apart
 from ledger.calls import ANSWER, Held, ask, blocked, only_row
 from ledger.outages import outage
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.writer import writer_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

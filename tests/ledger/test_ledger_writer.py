@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from databases import apart
 from ledger.calls import ask, only_row, queued, rows, writer_held
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.ledger import Ledger
-from modules.llm_services.writer import writer_for
+from modules.llm_services.ledger.ledger import Ledger, new_entry
+from modules.llm_services.ledger.writer import writer_for
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -27,7 +27,7 @@ async def test_a_poisoned_row_fails_alone(engine: Engine) -> None:
     with Session(engine) as session:
         ledger = Ledger(session, request_timeout=5)
         columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
-        entries = [ledger.entry(provider=provider, **columns) for provider in ("a", None, "c")]
+        entries = [new_entry(provider=provider, **columns) for provider in ("a", None, "c")]
         with writer_held(engine) as gate:
             writes = [asyncio.create_task(ledger.open(entry)) for entry in entries]
             await queued(engine, writes=3)
@@ -58,7 +58,7 @@ async def test_a_closed_writer_has_written_what_was_queued(engine: Engine) -> No
     with Session(engine) as session:
         ledger = Ledger(session, request_timeout=5)
         columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
-        writing = asyncio.create_task(ledger.open(ledger.entry(provider="a", **columns)))
+        writing = asyncio.create_task(ledger.open(new_entry(provider="a", **columns)))
         with writer_held(engine) as gate:
             await queued(engine)
             gate.set()

@@ -12,8 +12,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from ledger.calls import ask, only_row
-from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.request_ids import new_request_id
+from modules.llm_services.models import LLMRequestModel, new_request_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,7 +26,7 @@ SAFE = UUID("11111111-1111-4111-8111-11111111111a")
 def drawn(monkeypatch: pytest.MonkeyPatch) -> deque[UUID]:
     """Draw these ids first, in this order."""
     ids = deque([DIGITS, FLOAT, SAFE])
-    monkeypatch.setattr("modules.llm_services.request_ids._drawn", ids)
+    monkeypatch.setattr("modules.llm_services.models._drawn", ids)
     return ids
 
 

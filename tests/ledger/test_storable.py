@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from sqlalchemy import JSON, Column, DateTime, Float, Integer, String, Text
 
-from modules.llm_services.storable import cleaner, storable_json
+from modules.llm_services.sanitize import column_sanitizer, encode_json
 from modules.llm_services.types import RequestStatus
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ DOCUMENT = Column("document", JSON)
 )
 def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
     """Text is cut and cleaned, a number that does not fit is None, JSON is cleaned all through."""
-    found = cleaner(column)(value)
+    found = column_sanitizer(column)(value)
     assert stored == (json.loads(found) if column is DOCUMENT and found else found)
 
 
 def test_a_number_too_large_for_a_float_is_none() -> None:
     """A whole number that no float can hold is None in a float column, and does not raise."""
-    assert cleaner(FLOAT)(10**400) is None
+    assert column_sanitizer(FLOAT)(10**400) is None
 
 
 def test_times_are_in_utc() -> None:
@@ -66,14 +66,14 @@ def test_times_are_in_utc() -> None:
         Column("time", DateTime(timezone=True)),
         datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2))),
     )
-    assert datetime(2026, 1, 2, 10, tzinfo=UTC) == cleaner(column)(noon)
-    assert UTC is cleaner(column)(noon).tzinfo
-    assert datetime(2026, 1, 2, 12, tzinfo=UTC) == cleaner(column)(noon.replace(tzinfo=None))
+    assert datetime(2026, 1, 2, 10, tzinfo=UTC) == column_sanitizer(column)(noon)
+    assert UTC is column_sanitizer(column)(noon).tzinfo
+    assert datetime(2026, 1, 2, 12, tzinfo=UTC) == column_sanitizer(column)(noon.replace(tzinfo=None))
 
 
 def test_an_enum_is_stored_as_a_plain_string() -> None:
     """A member of a string enum is its value, of the type that a driver knows."""
-    stored = cleaner(LONG)(RequestStatus.PENDING)
+    stored = column_sanitizer(LONG)(RequestStatus.PENDING)
     assert ("pending", str) == (stored, type(stored))
 
 
@@ -88,10 +88,10 @@ def levels(value: object) -> Iterator[object]:
 def test_what_nests_too_deep_is_kept_as_text() -> None:
     """JSON that has to be cleaned goes on as text below a hundred levels, nothing lost."""
     deep = cast("Any", json.loads("[" * 500 + "NaN" + "]" * 500))
-    *lists, innermost = levels(json.loads(storable_json(deep) or ""))
+    *lists, innermost = levels(json.loads(encode_json(deep) or ""))
     assert (101, "[" * 399 + "NaN" + "]" * 399) == (len(lists), innermost)
 
 
 def test_an_object_of_another_kind_is_kept_as_text() -> None:
     """What JSON has no form for is stored as its string."""
-    assert '{"at": "2026-01-02 00:00:00"}' == storable_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object
+    assert '{"at": "2026-01-02 00:00:00"}' == encode_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object

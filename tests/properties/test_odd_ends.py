@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMValidationError
+from modules.llm_services.flow.structured import validated
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.providers.structured import validated
-from modules.llm_services.providers.values import Answer
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
+from modules.llm_services.wires.wire import Answer
 from properties.mutations import CHARSETS, ODD_CHARSETS
 from properties.shapes import CALL, completion
 from wire import Visit, serving

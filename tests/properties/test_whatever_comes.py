@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
+from modules.llm_services.flow import loop
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers import attempts
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
 from properties.mutations import Served, calling_tools, served
@@ -95,8 +95,8 @@ def serving(answers: list[Served]) -> Generator[None]:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once, and not at all where the server wants a wait."""
-    monkeypatch.setattr(attempts, "BACKOFF_SECONDS", 0.0)
-    monkeypatch.setattr(attempts, "WAIT_BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "WAIT_BUDGET_SECONDS", 0.0)
 
 
 def provider(session: Session, retries: int = 0) -> Provider:

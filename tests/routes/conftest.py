@@ -80,5 +80,5 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     pauses = Pauses()
     pauses.over.set()
     clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
-    monkeypatch.setattr("modules.llm_services.writer.time", clock)
+    monkeypatch.setattr("modules.llm_services.ledger.writer.time", clock)
     return pauses

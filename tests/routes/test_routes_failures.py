@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from ledger.calls import hide_table, only_row, rows
 from ledger.outages import outage
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.route_bodies import NOT_RECORDED, FailedCall
+from modules.llm_services.routes import NOT_RECORDED, FailedCall
 from modules.llm_services.types import LLMResponse
 from routes.mounted import asked, post
 

@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.telemetry import VENDORS
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
 from telemetry.collected import KEY, MODEL, QUESTION, only_span, points, spans
 from wire import Visit, serving
 
@@ -77,7 +77,7 @@ async def test_a_span_tells_of_its_row(llm: LLMServicesProvider, session: Sessio
 def test_the_vendors_have_the_conventions_names() -> None:
     """Every vendor that the conventions name has that name; they do not name OpenRouter."""
     named = {each.value for each in gen_ai_attributes.GenAiProviderNameValues}
-    assert {"openrouter"} == {VENDORS.get(each, each.value) for each in LLMProviderType} - named
+    assert {"openrouter"} == {VENDORS[each].telemetry_name or each.value for each in LLMProviderType} - named
 
 
 async def test_the_figures_of_an_attempt(llm: LLMServicesProvider, session: Session) -> None:

@@ -92,8 +92,11 @@ async def test_a_tool_call_and_its_result(at: At, snapshot: SnapshotAssertion) -
 
 async def test_a_tool_result_of_an_unknown_call(at: At) -> None:
     """A result whose call this process has never seen gets a call made up for it, which the wire takes."""
-    result = LLMMessage(role="tool", name="weather", content="clear")
-    response, _, _ = await at.llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model=at.door.model)
+    unseen = [
+        LLMMessage(role="user", content="Is it clear where nobody has looked?"),
+        LLMMessage(role="tool", name="weather", content="clear"),
+    ]
+    response, _, _ = await at.llm.generate_response_with_tools(unseen, [WEATHER], model=at.door.model)
     assert "stop" == response.finish_reason
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from modules.llm_services import LLMAuthenticationError, LLMError, LLMValidationError
 from modules.llm_services.config import LLMConfig
+from modules.llm_services.flow.columns import spoken_seconds
 from modules.llm_services.providers.openai import OpenAIProvider
-from modules.llm_services.providers.speech import spoken_seconds, voice
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.wires.speech import voice
 from stand_in.vendors.openai import IMAGE, SILENCE
 from vendors.doors import DOORS
 from vendors.oracles import problems_of_answer, problems_of_request

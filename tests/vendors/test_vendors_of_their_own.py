@@ -11,9 +11,10 @@ import pytest
 from modules.llm_services import LLMAuthenticationError, LLMError, LLMMessage
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.bedrock import MODEL_IDS, BedrockProvider, model_id
-from modules.llm_services.providers.factory import PROVIDERS, create_llm_provider, provider_class
+from modules.llm_services.providers.factory import create_llm_provider, provider_class
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
 from stand_in.environment import AWS_SECRET
 from vendors.conftest import QUESTION
 from vendors.doors import DOORS
@@ -102,8 +103,9 @@ async def test_claudes_cap_and_thinking(at: At) -> None:
 async def test_no_thinking_where_a_thought_is_missing(at: At) -> None:
     """Claude thinks on after its own call; after one made up from a tool's name, where it would refuse, it does not."""
     reasoning = {"effort": "low"}
-    loop = [*QUESTION, LLMMessage(role="tool", name="weather", content="clear")]
-    for messages in (loop, QUESTION, loop):
+    question = [LLMMessage(role="user", content=f"Is it clear at {at.door.provider}?")]
+    loop = [*question, LLMMessage(role="tool", name="weather", content="clear")]
+    for messages in (loop, question, loop):
         await at.llm.generate_response_with_tools(messages, [WEATHER], model=at.door.model, reasoning=reasoning)
     made_up, _asking, own = (row["request_payload"] for row in at.rows())
     assert (False, True) == ("thinking" in made_up, "thinking" in own)
@@ -180,7 +182,7 @@ LATE = "genai_prices httpx2 botocore aiohttp openai anthropic google.genai fasta
 @pytest.mark.parametrize("provider", list(LLMProviderType))
 def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
     """Importing the door loads no provider and no price table; making a provider loads its own files alone."""
-    others = sorted({file for file, _ in PROVIDERS.values()} - {PROVIDERS[provider][0]} - {"anthropic"})
+    others = sorted({file_of(other) for other in VENDORS} - {file_of(provider)})
     program = (
         "import sys, modules.llm_services.public\n"
         f"late = {LATE.split()}\n"
@@ -192,4 +194,9 @@ def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd="backend")
     assert "" == done.stderr
-    assert DOORS.keys() | {LLMProviderType.OPENROUTER} == PROVIDERS.keys()
+    assert DOORS.keys() | {LLMProviderType.OPENROUTER} == VENDORS.keys()
+
+
+def file_of(provider: LLMProviderType) -> str:
+    """Return the module of a provider's class, below `providers`."""
+    return VENDORS[provider].provider_class.partition(".")[0]

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .redaction import redact
+from .sanitize import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,83 +1,105 @@
 """Configuration: one value, and the one function that reads it from the environment.
 
-Each field of `LLMConfig` says what it means; `VARIABLES` says which environment variables it is read from, blank
-meaning unset. LLM_PROVIDER names the default provider; unset, it is the first one that has a key.
+Each field of `LLMConfig` says what it means. `VARIABLES` says which environment variables it is read from, a vendor's
+own by its row in `vendors.py`; blank means unset. LLM_PROVIDER names the default provider; unset, it is the first
+vendor that can be called. Values that travel are checked here: keys, URLs, header values.
 """
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any, Final, Literal
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from .settings import ApiKey, BaseUrl, CacheUrl, HeaderValue, LogLevel, ModelName
-from .types import LLMProviderType
+from .types import LONGEST_MODEL_NAME, LLMProviderType
+from .vendors import PROVIDER_ALIASES, VENDORS, Variables
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
-OPENROUTER_MODEL: Final = "openrouter/anthropic/claude-3-opus"
 
 # The first that is set counts.
-VARIABLES: Final[dict[str, tuple[str, ...]]] = {
+VARIABLES: Final[Variables] = {
     "temperature": ("TEMPERATURE",),
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
     "request_timeout": ("REQUEST_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
-    "openai_api_key": ("OPENAI_API_KEY",),
-    "openai_model": ("OPENAI_MODEL",),
-    "openai_base_url": ("OPENAI_BASE_URL",),
-    "azure_openai_api_key": ("AZURE_OPENAI_API_KEY",),
-    "azure_openai_endpoint": ("AZURE_OPENAI_ENDPOINT",),
-    "gemini_api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    "gemini_model": ("GEMINI_MODEL",),
-    "gemini_base_url": ("GEMINI_API_BASE_URL",),
-    "gemini_tts_model": ("GEMINI_TTS_MODEL",),
-    "anthropic_api_key": ("ANTHROPIC_API_KEY",),
-    "anthropic_model": ("ANTHROPIC_MODEL",),
-    "anthropic_base_url": ("ANTHROPIC_BASE_URL",),
-    "claude_provider": ("CLAUDE_PROVIDER",),
-    "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
-    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
-    "aws_session_token": ("AWS_SESSION_TOKEN",),
-    "aws_profile": ("AWS_PROFILE",),
-    "aws_region": ("AWS_REGION",),
-    "bedrock_model_id": ("BEDROCK_MODEL_ID",),
-    "bedrock_base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
-    "openrouter_api_key": ("OPENROUTER_API_KEY",),
-    "openrouter_base_url": ("OPENROUTER_BASE_URL",),
-    "openrouter_app_url": ("OPENROUTER_APP_URL",),
-    "openrouter_app_title": ("OPENROUTER_APP_TITLE",),
-    "image_model": ("IMAGE_MODEL",),
-    "image_quality": ("IMAGE_QUALITY",),
-    "audio_model": ("AUDIO_MODEL",),
+    **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
     "cache_url": ("LLM_CACHE_URL",),
     "log_level": ("LOG_LEVEL",),
     "log_requests": ("LOG_REQUESTS",),
 }
-
 FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
 VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for _field, name in FIELDS))
+DEFAULT_MODELS: Final = {vendor.provider_type: vendor.default_model for vendor in VENDORS.values()}
 
-# What a caller is told to set, in the order in which a default provider is looked for.
-TO_SET: Final = {
-    LLMProviderType.AZURE_OPENAI: "AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT",
-    LLMProviderType.GEMINI: "GEMINI_API_KEY or GOOGLE_API_KEY",
-    LLMProviderType.OPENAI: "OPENAI_API_KEY",
-    LLMProviderType.ANTHROPIC: "ANTHROPIC_API_KEY",
-    LLMProviderType.BEDROCK: (
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or CLAUDE_PROVIDER=bedrock where a role signs"
-    ),
-    LLMProviderType.OPENROUTER: "OPENROUTER_API_KEY and OPENROUTER_BASE_URL (the URL only where it is another)",
-}
 
-PROVIDER_ALIASES: Final = {
-    "azure": LLMProviderType.AZURE_OPENAI,
-    "claude": LLMProviderType.ANTHROPIC,
-    "google": LLMProviderType.GEMINI,
-}
+CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
+
+
+def _header_value(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("must be printable ASCII: it travels in an HTTP header")
+    return text
+
+
+def _api_key(text: str) -> str:
+    if " " in text:
+        raise ValueError("must not contain spaces")
+    return _header_value(text)
+
+
+def _base_url(text: str) -> str:
+    message = "must be an http(s) URL with a host and without user, query or fragment"
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(message) from error
+    plain = parts.scheme in {"http", "https"} and host and not (parts.username or parts.query or parts.fragment)
+    if not plain or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(message)
+    if parts.scheme == "http" and not _is_loopback(host or ""):
+        raise ValueError("must be https: a key is not sent in the clear to another machine")
+    return text.rstrip("/")
+
+
+def _cache_url(text: str) -> str:
+    message = f"must be the URL of a Redis or Valkey server: {', '.join(CACHE_SCHEMES)}, then ://host:port/database"
+    try:
+        parts = urlsplit(text)
+        named = parts.path if parts.scheme == "unix" else parts.hostname
+        _port = parts.port
+    except ValueError as error:
+        raise ValueError(message) from error
+    if parts.scheme not in CACHE_SCHEMES or not named:
+        raise ValueError(message)
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+ApiKey = Annotated[str, AfterValidator(_api_key)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+CacheUrl = Annotated[str, AfterValidator(_cache_url)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 
 
 class LLMConfig(BaseModel):
@@ -96,19 +118,23 @@ class LLMConfig(BaseModel):
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
-    openai_model: ModelName = Field(default="gpt-5", description="asked where a call names none, Azure too")
+    openai_model: ModelName = Field(
+        default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="asked where a call names none, Azure too"
+    )
     openai_base_url: BaseUrl = Field(default="https://api.openai.com/v1", description="where OpenAI's wire is spoken")
     azure_openai_api_key: ApiKey | None = Field(default=None, repr=False, description="Azure's key")
     azure_openai_endpoint: BaseUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
     gemini_api_key: ApiKey | None = Field(default=None, repr=False, description="Google's key")
-    gemini_model: ModelName = Field(default="gemini-2.5-flash", description="asked where a call names none")
+    gemini_model: ModelName = Field(
+        default=DEFAULT_MODELS[LLMProviderType.GEMINI], description="asked where a call names none"
+    )
     gemini_base_url: BaseUrl = Field(
         default="https://generativelanguage.googleapis.com/v1beta", description="where Gemini's wire is spoken"
     )
     gemini_tts_model: ModelName = Field(default="gemini-2.5-flash-preview-tts", description="the model that speaks")
     anthropic_api_key: ApiKey | None = Field(default=None, repr=False, description="Anthropic's key")
     anthropic_model: ModelName = Field(
-        default="claude-haiku-4-5", description="asked where a call names none, Bedrock too"
+        default=DEFAULT_MODELS[LLMProviderType.ANTHROPIC], description="asked where a call names none, Bedrock too"
     )
     anthropic_base_url: BaseUrl = Field(
         default="https://api.anthropic.com", description="where Anthropic's wire is spoken"
@@ -144,37 +170,35 @@ class LLMConfig(BaseModel):
     )
     log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
 
+    @property
+    def bedrock_serves_claude(self) -> bool:
+        """Whether Claude's models are called at Bedrock."""
+        return self.claude_provider == "bedrock"
+
     def is_configured(self, provider: LLMProviderType) -> bool:
-        """Say whether `provider` has what it needs to be called."""
-        match provider:
-            case LLMProviderType.AZURE_OPENAI:
-                return bool(self.azure_openai_api_key and self.azure_openai_endpoint)
-            case LLMProviderType.BEDROCK:
-                has_key = self.aws_access_key_id and self.aws_secret_access_key
-                return bool(has_key or self.aws_profile or self.claude_provider == "bedrock")
-            case _:
-                return bool(getattr(self, f"{provider}_api_key"))
+        """Return whether `provider` has what it needs to be called."""
+        ways = VENDORS[provider].credentials
+        return any(all(getattr(self, field) for field in fields) for fields in ways)
 
     def default_model(self, provider: LLMProviderType) -> str:
-        """Return the model that `provider` is asked for where nobody names one."""
-        models = {
-            LLMProviderType.GEMINI: self.gemini_model,
-            LLMProviderType.ANTHROPIC: self.anthropic_model,
-            LLMProviderType.BEDROCK: self.bedrock_model_id or self.anthropic_model,
-            LLMProviderType.OPENROUTER: OPENROUTER_MODEL,
-        }
-        return models.get(provider, self.openai_model)
+        """Return the model that `provider` is asked for where a call names none."""
+        vendor = VENDORS[provider]
+        return self._first_set(vendor.model_fields) or vendor.default_model
 
-    def speech_model(self, provider: LLMProviderType) -> str:
-        """Return the model that speaks for `provider`."""
-        return self.gemini_tts_model if provider is LLMProviderType.GEMINI else self.audio_model or "tts-1"
+    def speech_model(self, provider: LLMProviderType) -> str | None:
+        """Return the model that speaks for `provider`, None where none does."""
+        vendor = VENDORS[provider]
+        return self._first_set(vendor.speech_model_fields) or vendor.speech_model
+
+    def _first_set(self, fields: tuple[str, ...]) -> str | None:
+        return next((value for field in fields if (value := getattr(self, field))), None)
 
     def validate_config(self) -> LLMProviderType:
         """Return the default provider; raises ValueError, naming the variables to set, when it cannot be called."""
         if self.provider is None:
             raise ValueError("no LLM provider is configured: set OPENROUTER_API_KEY, or another provider's key")
         if not self.is_configured(self.provider):
-            raise ValueError(f"{self.provider} is not configured: set {TO_SET[self.provider]}")
+            raise ValueError(f"{self.provider} is not configured: set {VENDORS[self.provider].how_to_configure}")
         return self.provider
 
 
@@ -214,7 +238,7 @@ def _malformed(error: ValidationError, variables: dict[str, str]) -> str:
 
 def _default_provider(hint: str, config: LLMConfig) -> LLMProviderType | None:
     if not hint:
-        return next((provider for provider in TO_SET if config.is_configured(provider)), None)
+        return next((provider for provider in VENDORS if config.is_configured(provider)), None)
     name = hint.lower()
     try:
         return PROVIDER_ALIASES.get(name) or LLMProviderType(name)

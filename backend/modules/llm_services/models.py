@@ -1,18 +1,47 @@
-"""Table `llm_requests`: one row per attempt of a call."""
+"""Table `llm_requests`: one row per attempt of a call; and the ids of its rows."""
 
 from __future__ import annotations
 
+import os
 import uuid
+from collections import deque
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from modules.shared_models import Base, PostgresUUID
 
-from .request_ids import new_request_id
 from .types import LONGEST_MODEL_NAME, RequestStatus
+
+ID_BYTES: Final = 16
+DRAWN_AT_ONCE: Final = 256
+
+_drawn: deque[uuid.UUID] = deque()
+os.register_at_fork(after_in_child=_drawn.clear)
+
+
+def new_request_id() -> uuid.UUID:
+    """Return a random id (UUID 4) that SQLite keeps as text.
+
+    A column of type UUID has numeric affinity there: some three ids in a million, all digits or digits
+    around one `e`, would be stored as a float and lost. The system's random numbers are asked for once in
+    a while, for each asking takes longer than all the rest.
+    """
+    while True:
+        try:
+            request_id = _drawn.popleft()
+        except IndexError:
+            _drawn.extend(_draw())
+            continue
+        if set("abcdf") & set(request_id.hex):
+            return request_id
+
+
+def _draw() -> list[uuid.UUID]:
+    drawn = os.urandom(ID_BYTES * DRAWN_AT_ONCE)
+    return [uuid.UUID(bytes=drawn[at : at + ID_BYTES], version=4) for at in range(0, len(drawn), ID_BYTES)]
 
 
 class LLMRequestModel(Base):

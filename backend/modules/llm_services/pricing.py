@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .types import CostSource, LLMProviderType, Usage
+from .vendors import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the table calls the vendors.
-VENDORS: Final = {
-    LLMProviderType.OPENAI: "openai",
-    LLMProviderType.AZURE_OPENAI: "azure",
-    LLMProviderType.ANTHROPIC: "anthropic",
-    LLMProviderType.BEDROCK: "aws",
-    LLMProviderType.GEMINI: "google",
-    LLMProviderType.OPENROUTER: "openrouter",
-}
 FREE: Final = ":free"
 VARIANT: Final = ":"  # begins the name of a variant
 PRESET: Final = "@"
@@ -83,7 +75,7 @@ def _price(usage: Usage, vendor: LLMProviderType, model: str) -> float | None:
         output_audio_tokens=usage.output_audio_tokens,
     )
     try:
-        cost = float(table.calc_price(spent, model_ref=model, provider_id=VENDORS[vendor]).total_price)
+        cost = float(table.calc_price(spent, model_ref=model, provider_id=VENDORS[vendor].price_table_name).total_price)
     except (LookupError, ValueError) as error:
         logger.info("no price for %s of %s: %s", model, vendor, error)
         return None

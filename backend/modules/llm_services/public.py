@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 
 from modules.infrastructure.public import infrastructure_provider
 
-from .reader import LLMRequestReader
-from .service import LLMService
+from .service import LLMRequestReader, LLMService
 from .types import (
     AudioResponse,
     ImageResponse,

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import defer
 
 from .models import LLMRequestModel
-from .sqlite_locks import driver
 from .types import in_utc
 
 if TYPE_CHECKING:
@@ -32,7 +31,9 @@ def undisturbed(session: Session) -> Generator[None]:
     back; SQLite carries on, and a connection that commits each statement by itself has no transaction to lose.
     """
     connection = session.connection(bind_arguments={"mapper": LLMRequestModel})
-    carries_on = connection.dialect.name == "sqlite" or getattr(driver(connection), "autocommit", False)
+    carries_on = connection.dialect.name == "sqlite" or getattr(
+        connection.connection.dbapi_connection, "autocommit", False
+    )
     with session.no_autoflush, nullcontext() if carries_on else connection.begin_nested():
         yield
 

@@ -1,27 +1,32 @@
-"""Picks the provider for a model, and hands values out."""
+"""The service: calls go to the provider of their model, rows come back as values and go no further than here."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
 
 from . import pricing
 from .config import create_llm_config_from_env
 from .exceptions import LLMError
 from .providers.factory import create_llm_provider
-from .reader import LLMRequestReader
-from .types import LLMMessage, LLMProviderType, LLMRequest
+from .repo import LLMRequestRepo, undisturbed
+from .sanitize import sanitize_text
+from .types import LARGEST_INTEGER, LLMMessage, LLMProviderType, LLMRequest
+from .vendors import MODEL_PROVIDER_MAP, VENDORS, route
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from collections.abc import Generator, Iterable
+    from datetime import datetime
 
-    from sqlalchemy.orm import Session
-
+    from .models import LLMRequestModel
     from .providers.base import LLMProvider
-    from .reader import Sessions
     from .types import (
         AudioResponse,
         ImageResponse,
@@ -31,39 +36,87 @@ if TYPE_CHECKING:
         WebSearchResponse,
     )
 
-__all__ = ["MODEL_PROVIDER_MAP", "LLMMessage", "LLMRequest", "LLMService"]
+__all__ = ["MODEL_PROVIDER_MAP", "LLMMessage", "LLMRequest", "LLMRequestReader", "LLMService"]
 
 Model = TypeVar("Model", bound=BaseModel)
+Sessions = Callable[[], AbstractContextManager[Session]]
 
 logger = logging.getLogger(__name__)
 
-OPENROUTER_PREFIX: Final = "openrouter/"
+MAX_ROW_NUMBER: Final = 2**63 - 1  # LIMIT and OFFSET are a bigint
 STANDARD: Final = "standard"
 
-_MODELS: Final = {
-    LLMProviderType.OPENAI: (
-        "gpt-4o gpt-4o-mini gpt-4-turbo gpt-4 gpt-3.5-turbo o1 o1-mini o1-preview gpt-5 gpt-5-mini gpt-5-nano "
-        "tts-1 tts-1-hd gpt-4o-mini-tts dall-e-2 dall-e-3"
-    ),
-    LLMProviderType.ANTHROPIC: (
-        "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 claude-3-5-sonnet-20241022 claude-3-5-sonnet-20240620 "
-        "claude-3-opus-20240229 claude-3-sonnet-20240229 claude-3-haiku-20240307"
-    ),
-    LLMProviderType.GEMINI: (
-        "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-preview gemini-2.5-flash-lite gemini-2.5-flash-lite-preview "
-        "gemini-2.5-flash-native-audio gemini-2.5-flash-image gemini-2.5-flash-preview-tts gemini-2.5-pro-preview-tts "
-        "gemini-2.5-computer-use-preview"
-    ),
-}
-MODEL_PROVIDER_MAP: Final = {name: provider for provider, names in _MODELS.items() for name in names.split()}
+
+class LLMRequestReader:
+    """Reads of the table, request by request and in sum; a request here is a row, so an attempt."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        """Read through what `sessions` opens; a caller's own is neither committed nor rolled back."""
+        self._sessions = sessions
+
+    def get_request(self, request_id: UUID | str) -> LLMRequest | None:
+        """Return one request, None where there is none of this id."""
+        try:
+            key = UUID(str(request_id))
+        except ValueError:
+            return None
+        with self._requests() as requests:
+            row = requests.by_id(key)
+            return None if row is None else _value(row)
+
+    def get_recent_requests(self, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
+        """Return requests newest first, in a stable order; without request_payload and response_raw."""
+        with self._requests() as requests:
+            return _values(requests.recent(_row_number(limit), _row_number(offset)))
+
+    def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
+        """Return a user's requests, newest first, without request_payload and response_raw."""
+        if not _is_user_id(user_id):
+            return []
+        with self._requests() as requests:
+            return _values(requests.by_user(user_id, _row_number(limit), _row_number(offset)))
+
+    def count_all_requests(self) -> int:
+        """Count requests."""
+        with self._requests() as requests:
+            return requests.count()
+
+    def get_request_count_by_user(self, user_id: int) -> int:
+        """Count a user's requests; 0 for an id that no user can have."""
+        if not _is_user_id(user_id):
+            return 0
+        with self._requests() as requests:
+            return requests.count_by_user(user_id)
+
+    def get_request_count_by_status(self, status: str) -> int:
+        """Count requests that are pending, completed or failed; 0 for a status that no row can have."""
+        if not _is_status(status):
+            return 0
+        with self._requests() as requests:
+            return requests.count_by_status(status)
+
+    def count_requests_since(self, moment: datetime) -> int:
+        """Count requests made at or after `moment`."""
+        with self._requests() as requests:
+            return requests.count_since(moment)
+
+    def sum_request_costs_since(self, moment: datetime) -> float:
+        """Return the known cost, in USD, of requests made at or after `moment`; 0.0 when there are none."""
+        with self._requests() as requests:
+            return requests.cost_since(moment)
+
+    @contextmanager
+    def _requests(self) -> Generator[LLMRequestRepo]:
+        with self._sessions() as session, undisturbed(session):
+            yield LLMRequestRepo(session)
 
 
 class LLMService(LLMRequestReader):
     """Calls go to the provider of their model, reads to the table."""
 
-    def __init__(self, session: Session, reading: Sessions | None = None) -> None:
-        """Record calls beside `session`, and read through it, or through the sessions that `reading` opens."""
-        super().__init__(reading or (lambda: nullcontext(session)))
+    def __init__(self, session: Session, sessions: Sessions | None = None) -> None:
+        """Record calls beside `session`, and read through it, or through what `sessions` opens."""
+        super().__init__(sessions or (lambda: nullcontext(session)))
         self._session = session
         self._providers: dict[LLMProviderType | None, LLMProvider] = {}
 
@@ -160,17 +213,13 @@ class LLMService(LLMRequestReader):
         the price table: a quarter of a second.
         """
         config = create_llm_config_from_env()
-        if model is None:
-            vendor, model = config.provider, config.model
-        elif model.startswith(OPENROUTER_PREFIX):
-            vendor = LLMProviderType.OPENROUTER
-        else:
-            vendor = MODEL_PROVIDER_MAP.get(model)
-        if vendor is None or model is None:
-            logger.info("no price for %r: nothing serves it", model)
+        try:
+            vendor, model = (route(model, config), model) if model else (config.validate_config(), config.model or "")
+        except ValueError as error:
+            logger.info("no price for %r: %s", model, error)
             return 0.0
-        name = model.removeprefix(OPENROUTER_PREFIX)
-        return pricing.expected(messages, _served_by(vendor), name, config.max_output_tokens)
+        prefix = VENDORS[vendor].prefix or ""
+        return pricing.expected(messages, vendor, model.removeprefix(prefix), config.max_output_tokens)
 
     def _select_provider(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`, the default one for None.
@@ -178,14 +227,7 @@ class LLMService(LLMRequestReader):
         Raises ValueError for a model that nothing serves, RuntimeError, naming the variables to set, when its
         provider is not configured.
         """
-        if not model:
-            return self._ensure_provider(None)
-        if model.startswith(OPENROUTER_PREFIX):
-            return self._ensure_provider(LLMProviderType.OPENROUTER)
-        if model not in MODEL_PROVIDER_MAP:
-            known = ", ".join(MODEL_PROVIDER_MAP)
-            raise ValueError(f"no provider serves model {model!r}; use openrouter/<author>/<model>, or one of {known}")
-        return self._ensure_provider(_served_by(MODEL_PROVIDER_MAP[model]))
+        return self._ensure_provider(route(model, create_llm_config_from_env()) if model else None)
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
         """Return the provider of a type, None for the default one; the environment is read when it is first needed."""
@@ -196,12 +238,29 @@ class LLMService(LLMRequestReader):
         return provider
 
 
-def _served_by(vendor: LLMProviderType) -> LLMProviderType:
-    """Return who serves a vendor's models here: Bedrock for Claude where that is set, Azure where OpenAI has no key."""
-    config = create_llm_config_from_env()
-    if vendor is LLMProviderType.ANTHROPIC and config.claude_provider == "bedrock":
-        return LLMProviderType.BEDROCK
-    azure = LLMProviderType.AZURE_OPENAI
-    if vendor is LLMProviderType.OPENAI and not config.is_configured(vendor) and config.is_configured(azure):
-        return azure
-    return vendor
+def _is_user_id(user_id: object) -> bool:
+    return isinstance(user_id, int) and not isinstance(user_id, bool) and abs(user_id) <= LARGEST_INTEGER
+
+
+def _is_status(status: object) -> bool:
+    return isinstance(status, str) and sanitize_text(status) == status
+
+
+def _row_number(number: int) -> int:
+    """Return a limit or an offset as a number that databases count rows with."""
+    return min(max(number, 0), MAX_ROW_NUMBER)
+
+
+def _values(rows: Iterable[LLMRequestModel]) -> list[LLMRequest]:
+    return [_value(row) for row in rows]
+
+
+def _value(row: LLMRequestModel) -> LLMRequest:
+    """Return what is loaded of a row as a value; an invalid one as it is, for it must not take the others with it."""
+    loaded = LLMRequest.model_fields.keys() - inspect(row).unloaded
+    columns = {name: getattr(row, name) for name in loaded}
+    try:
+        return LLMRequest.model_validate(columns)
+    except ValidationError as error:
+        logger.warning("llm_request %s is invalid: %s", row.id, [problem["loc"] for problem in error.errors()])
+        return LLMRequest.model_construct(**columns)

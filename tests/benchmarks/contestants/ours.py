@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from modules.infrastructure.database import Database
-from modules.llm_services.ledger import Entry, Ledger
+from modules.llm_services.ledger.ledger import Entry, Ledger
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 

@@ -1,41 +1,65 @@
-"""The flow that every call takes, written once: record, send, parse, record.
+"""What every vendor's class has: the calls that consumers make, on the shared flow, and the helpers that write rows.
 
-A provider says where (`endpoint`), maps a call to its wire (`render`) and its wire to an answer (`parse`), and
-reads an error out of a body (`complaint`). `parse` reads whatever is there and never raises, so that an answer
-that fails leaves its tokens, cost and text on the row like one that does not.
+A vendor adds where its requests go and which wires it speaks. The smallest one, which speaks Chat Completions:
+
+    class AcmeProvider(LLMProvider):
+        provider_type = LLMProviderType.ACME
+        wires = {Kind.TEXT: ChatCompletionsWire()}
+
+        def endpoint(self, call):
+            return Endpoint(self.config.acme_base_url, "/chat/completions", bearer(self.config.acme_api_key))
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from abc import abstractmethod
+import math
+from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from .. import pricing
+from pydantic import BaseModel
+
 from ..exceptions import LLMAuthenticationError, LLMError
-from ..ledger import Ledger
-from . import calls, http, recall, record, structured, telemetry
-from .attempts import Attempts
-from .calls import Calls
-from .conversation import ToolTurns
-from .verdict import verdict
-from .wire import Wire
+from ..flow import columns, loop
+from ..ledger.ledger import Ledger
+from ..types import LONGEST_MODEL_NAME, LLMMessage, MessageRole
+from ..vendors import VENDORS
+from ..wires import speech
+from ..wires.wire import Kind, LLMCall
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
     from sqlalchemy.orm import Session
 
     from ..config import LLMConfig
-    from ..ledger import Entry
-    from .values import Answer, Completion, LLMCall
-    from .wire import Service
+    from ..flow.attempt import Attempt, Completion
+    from ..flow.http import Endpoint
+    from ..ledger.ledger import Entry
+    from ..types import (
+        AudioResponse,
+        ImageResponse,
+        LLMProviderType,
+        LLMResponse,
+        ToolCall,
+        ToolDefinition,
+        WebSearchResponse,
+    )
+    from ..wires.wire import Options, Wire
+
+Model = TypeVar("Model", bound=BaseModel)
 
 logger = logging.getLogger(__name__)
 
-LOGGED: Final = (
+MAX_TEMPERATURE: Final = 2
+DEFAULT_MODELS: Final[dict[Kind, Callable[[LLMConfig, LLMProviderType], str | None]]] = {
+    Kind.TEXT: lambda config, provider: config.model or config.default_model(provider),
+    Kind.IMAGE: lambda config, _provider: config.image_model,
+    Kind.SPEECH: lambda config, provider: config.speech_model(provider),
+}
+LOGGED_COLUMNS: Final = (
     "provider",
     "model",
     "status",
@@ -46,199 +70,188 @@ LOGGED: Final = (
     "error_type",
 )
 
+_logged_options: set[str] = set()
 
-class LLMProvider(Calls, Wire):
-    """One vendor, on the shared flow."""
 
-    service: ClassVar[Service]
+class LLMProvider(metaclass=ABCMeta):
+    """One vendor: its endpoint, its wires by kind of call, and the calls."""
+
+    provider_type: ClassVar[LLMProviderType]
+    wires: ClassVar[Mapping[Kind, Wire]]
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own.
 
         Raises LLMAuthenticationError when `config` has no key for this vendor.
         """
+        self.vendor = vendor = VENDORS[self.provider_type]
         if not config.is_configured(self.provider_type):
-            service = self.service
             raise LLMAuthenticationError(
-                f"{service.name} has no API key: set {service.key_variable} ({service.keys_page})", self.provider_type
+                f"{vendor.name} has no API key: set {vendor.key_variable} ({vendor.keys_page})", self.provider_type
             )
         self.config = config
-        self.turns = ToolTurns()
         self._ledger = Ledger(db_session, config.request_timeout)
 
     @abstractmethod
-    def endpoint(self, call: LLMCall) -> http.Endpoint:
-        """Return where requests go, key included."""
+    def endpoint(self, call: LLMCall) -> Endpoint:
+        """Return where a call's request goes, key included."""
 
-    def wire(self, call: LLMCall) -> Wire:
-        """Return the wire of a kind of call: this one, where the vendor has no other."""
-        del call
-        return self
+    async def generate_response(
+        self,
+        messages: list[LLMMessage],
+        user_id: int | None = None,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_output_tokens: int | None = None,
+        **options: Any,
+    ) -> tuple[LLMResponse, UUID]:
+        """Return the answer's text and figures, and the id of its row."""
+        completion = await self._complete(
+            LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options)
+        )
+        return completion.response, completion.request_id
 
-    def failure(self, exchange: http.Exchange, call: LLMCall) -> LLMError | None:
-        """Return what is wrong with an exchange, None when it is an answer."""
-        wire = self.wire(call)
-        return verdict(wire, self.service, exchange, call, wire.parse(exchange))
+    async def generate_structured_response(
+        self,
+        messages: list[LLMMessage],
+        response_model: type[Model],
+        user_id: int | None = None,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_output_tokens: int | None = None,
+        **options: Any,
+    ) -> tuple[Model, UUID, dict[str, Any]]:
+        """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
+        call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, response_model)
+        completion = await self._complete(call)
+        return cast("Model", completion.parsed), completion.request_id, columns.usage_summary(completion)
+
+    async def generate_response_with_tools(
+        self,
+        messages: list[LLMMessage],
+        tools: list[ToolDefinition],
+        user_id: int | None = None,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_output_tokens: int | None = None,
+        **options: Any,
+    ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
+        """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
+        call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, tools=tools)
+        completion = await self._complete(call)
+        return completion.response, list(completion.tool_calls) or None, completion.request_id
+
+    async def generate_image(
+        self, prompt: str, user_id: int | None = None, model: str | None = None, **options: Any
+    ) -> tuple[ImageResponse, UUID]:
+        """Return an image, and the id of its row; NotImplementedError unless the provider makes images."""
+        if Kind.IMAGE not in self.wires:
+            raise NotImplementedError(f"image generation through {self.provider_type} is not implemented")
+        options["quality"] = options.get("quality") or self.config.image_quality
+        completion = await self._complete(_prompt_call(Kind.IMAGE, prompt, model, user_id, options))
+        return cast("ImageResponse", completion.media), completion.request_id
+
+    async def generate_audio(
+        self, text: str, voice: str, user_id: int | None = None, model: str | None = None, **options: Any
+    ) -> tuple[AudioResponse, UUID]:
+        """Return speech, and the id of its row; NotImplementedError unless the provider speaks."""
+        if Kind.SPEECH not in self.wires:
+            raise NotImplementedError(f"audio generation through {self.provider_type} is not implemented")
+        options["voice"] = speech.voice(voice, self.wires[Kind.SPEECH].voices)
+        completion = await self._complete(_prompt_call(Kind.SPEECH, text, model, user_id, options))
+        return cast("AudioResponse", completion.media), completion.request_id
+
+    async def search_recent_news(
+        self, queries: list[str], user_id: int | None = None, max_results: int = 10, **options: Any
+    ) -> tuple[WebSearchResponse, UUID]:
+        """Raise NotImplementedError unless the provider searches."""
+        raise NotImplementedError(f"web search through {self.provider_type} is not implemented")
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Answer from the response cache where it has a part in the call, else by asking."""
-        call = calls.filled(call, self.config, self.provider_type)
-        wire = self.wire(call)
-        calls.report_unknown(call.options, wire.options)
-        payload = wire.render(call)
-        place = None
-        if recall.is_wanted(self.config, wire, call):
-            place = recall.place(self.config, self.provider_type, self.endpoint(call), call, payload)
-        if place is None:
-            return (await self._ask(call, payload))[0]
-        if recalled := await self._recalled(place, call, payload):
-            return recalled
-        asked, exchange = await self._ask(call, payload)
-        await place.keep(exchange, asked)
-        return asked
+        """Fill in what the caller left open, read the options, and let the flow answer the call."""
+        call = self._filled_in(call)
+        wire = self.wires[call.kind]
+        _log_unknown(call.params, wire.options)
+        return await loop.complete(self, replace(call, options=wire.options.read(call.params)))
 
-    async def _ask(self, call: LLMCall, payload: dict[str, Any]) -> tuple[Completion, http.Exchange]:
-        """Make attempts, a row each, until one succeeds, or neither waiting nor asking again can help."""
-        if not self.service.tells_prices:
-            await pricing.load()
-        attempts = Attempts(self.config.max_retries)
-        while True:
-            exchange = http.Exchange()
-            try:
-                completion = await self._attempt(call, payload, exchange, attempts)
-            except LLMError as error:
-                answer = self._answer(exchange, call)
-                wait = attempts.wait(error)
-                correction = (
-                    None if attempts.is_last or attempts.corrected else structured.corrected(call, answer, error)
-                )
-                if wait is None and correction is None:
-                    raise
-                attempts.failed(error.request_id, answer.usage, wait or 0.0)
-            else:
-                return replace(completion, spent=tuple(attempts.spent)), exchange
-            if correction is not None:
-                call, payload, attempts.corrected = correction, self.wire(call).render(correction), True
-            await asyncio.sleep(wait or 0.0)
-
-    async def _recalled(self, place: recall.Place, call: LLMCall, payload: dict[str, Any]) -> Completion | None:
-        """Return what the response cache has for a call, on a row of its own; None where that is no answer."""
-        started = time.perf_counter()
-        kept = await place.find()
-        if kept is None:
-            return None
-        answer = recall.recalled(self.wire(call).parse(kept.exchange), kept.request_id)
-        try:
-            parsed = self._accepted(answer, kept.exchange, call)
-        except LLMError:
-            return None
-        entry = self._entry(call, payload, Attempts(0))
-        await self._create_llm_request(entry)
-        completion = record.completion(answer, call, entry.row, parsed, _ms_since(started))
-        await self._update_llm_request_success(entry, kept.exchange, answer, completion)
-        self._remember(call, answer)
-        return completion
-
-    async def _attempt(
-        self, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange, attempts: Attempts
-    ) -> Completion:
-        entry, endpoint = self._entry(call, payload, attempts), self.endpoint(call)
-        with telemetry.observed(entry, call, endpoint.base_url, lambda: self._answer(exchange, call)):
-            return await self._exchanged(entry, endpoint, call, payload, exchange)
-
-    async def _exchanged(
-        self, entry: Entry, endpoint: http.Endpoint, call: LLMCall, payload: dict[str, Any], exchange: http.Exchange
-    ) -> Completion:
-        started = time.perf_counter()
-        try:
-            await self._create_llm_request(entry)
-            started = time.perf_counter()
-            await http.post(endpoint, payload, self.config.request_timeout, exchange)
-            answer = self._answer(exchange, call)
-            parsed = self._accepted(answer, exchange, call)
-        except BaseException as error:
-            await self._update_llm_request_error(entry, exchange, error, call, _ms_since(started))
-            raise
-        completion = record.completion(answer, call, entry.row, parsed, _ms_since(started))
-        await self._update_llm_request_success(entry, exchange, answer, completion)
-        self._remember(call, answer)
-        return completion
-
-    def _entry(self, call: LLMCall, payload: dict[str, Any], attempts: Attempts) -> Entry:
-        return self._ledger.entry(
-            provider=self.provider_type,
-            api_variant=self.wire(call).api_variant,
-            **record.pending(call, payload, attempts.number, attempts.first),
+    def _filled_in(self, call: LLMCall) -> LLMCall:
+        """Return `call` with the configured defaults; raises ValueError, naming the argument, for an impossible one."""
+        config = self.config
+        temperature = config.temperature if call.temperature is None else call.temperature
+        tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
+        model = call.model or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
+        if not call.messages:
+            raise ValueError("messages is empty: give at least one LLMMessage, or a prompt that says something")
+        if not (math.isfinite(temperature) and 0 <= temperature <= MAX_TEMPERATURE):
+            raise ValueError(f"temperature must be between 0 and {MAX_TEMPERATURE}, not {temperature}")
+        if tokens is not None and tokens <= 0:
+            raise ValueError(f"max_output_tokens must be positive, not {tokens}")
+        if len(model) > LONGEST_MODEL_NAME:
+            raise ValueError(f"a model name has at most {LONGEST_MODEL_NAME} characters, this one has {len(model)}")
+        return replace(
+            call,
+            messages=list(call.messages),  # a caller may go on with its own list while the call is in flight
+            model=model,
+            temperature=temperature,
+            max_output_tokens=tokens,
+            temperature_is_given=call.temperature is not None,
+            max_output_tokens_is_given=call.max_output_tokens is not None,
         )
 
-    def _remember(self, call: LLMCall, answer: Answer) -> None:
-        if answer.turn:
-            self.turns.remember(call.messages, answer.turn)
-
-    def _answer(self, exchange: http.Exchange, call: LLMCall) -> Answer:
-        """Return what an exchange says, priced by the table where its vendor says no price."""
-        answer = self.wire(call).parse(exchange)
-        if self.service.tells_prices:
-            return answer
-        served = answer.details.get("served_model") or call.model_name
-        return replace(answer, usage=pricing.priced(answer.usage, self.provider_type, served))
-
-    def _accepted(self, answer: Answer, exchange: http.Exchange, call: LLMCall) -> BaseModel | None:
-        """Return the object of a structured call's answer; raises the LLMError that says what is wrong with it."""
-        if error := verdict(self.wire(call), self.service, exchange, call, answer):
-            raise error
-        return structured.validated(answer, call.response_model) if call.response_model else None
-
-    async def _create_llm_request(self, entry: Entry) -> None:
+    async def _create_llm_request(self, attempt: Attempt) -> None:
         """Write the pending row; without it nothing is sent."""
         try:
-            await self._ledger.open(entry)
+            await self._ledger.open(attempt.entry)
         except LLMError as error:
             raise LLMError(f"nothing was sent: {error}") from error
 
-    async def _update_llm_request_success(
-        self, entry: Entry, exchange: http.Exchange, answer: Answer, completion: Completion
-    ) -> None:
+    async def _update_llm_request_success(self, attempt: Attempt, completion: Completion) -> None:
         """Settle the row before the caller gets the answer; an answer that cannot be recorded rides on the error."""
-        columns = record.completed(answer, exchange, completion)
         try:
-            await self._ledger.settle(entry, **columns)
+            await self._ledger.settle(attempt.entry, **columns.completed(attempt, completion))
         except LLMError as error:
-            _log(entry, logging.ERROR)
+            _log(attempt.entry, logging.ERROR)
             raise LLMError(
                 f"the answer came and was not recorded, it is in .response: {error}",
                 self.provider_type,
                 completion.response.model,
-                request_id=entry.id,
+                request_id=attempt.entry.id,
                 response=completion.response,
             ) from error
         if self.config.log_requests:
-            _log(entry, logging.INFO)
+            _log(attempt.entry, logging.INFO)
 
-    async def _update_llm_request_error(
-        self, entry: Entry, exchange: http.Exchange, error: BaseException, call: LLMCall, elapsed_ms: int
-    ) -> None:
+    async def _update_llm_request_error(self, attempt: Attempt, error: BaseException) -> None:
         """Settle the row of a failed attempt, with what was billed; `error` then names it."""
+        entry = attempt.entry
         if isinstance(error, LLMError):
-            error.provider, error.model = self.provider_type, entry.row["model"]
+            error.provider, error.model = self.provider_type, attempt.call.model
             error.request_id = entry.id if entry.is_open else None
         if not entry.is_open:
             return
-        columns = record.failed(self._answer(exchange, call), exchange, error, elapsed_ms)
         try:
-            await self._ledger.settle(entry, **columns)
+            await self._ledger.settle(entry, **columns.failed(attempt, error))
         except LLMError as ledger_error:
             logger.error("llm_request %s stays pending: %s", entry.id, ledger_error)  # the caller gets its own error
         if self.config.log_requests:
             _log(entry, logging.INFO)
 
 
-def _ms_since(started: float) -> int:
-    return round((time.perf_counter() - started) * 1000)
+def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None, options: dict[str, Any]) -> LLMCall:
+    given = {name: value for name, value in options.items() if value is not None}
+    messages = [LLMMessage(role=MessageRole.USER, content=prompt)] if prompt.strip() else []
+    return LLMCall(messages, model or "", user_id=user_id, params=given, kind=kind)
+
+
+def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
+    """Log, once per process and name, the options that are recorded and not sent."""
+    for name in set(params) - known.model_fields.keys() - _logged_options:
+        _logged_options.add(name)
+        logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
 
 
 def _log(entry: Entry, level: int) -> None:
     """Write the one line of an attempt: figures, never a body or a key."""
-    facts = {name: entry.row[name] for name in LOGGED if entry.row[name] is not None}
-    figures = " ".join(f"{name}={fact}" for name, fact in facts.items())
-    logger.log(level, "llm_request id=%s %s", entry.id, figures, extra={"llm_request": {"id": str(entry.id), **facts}})
+    figures = {name: entry.row[name] for name in LOGGED_COLUMNS if entry.row[name] is not None}
+    line = " ".join(f"{name}={figure}" for name, figure in figures.items())
+    logger.log(level, "llm_request id=%s %s", entry.id, line, extra={"llm_request": {"id": str(entry.id), **figures}})

@@ -7,16 +7,17 @@ description of the service and its signer, and not against the live API.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
 from ..exceptions import LLMAuthenticationError, LLMError
+from ..flow.http import Endpoint
 from ..types import LLMProviderType
-from .anthropic import AnthropicProvider
-from .failures import Failure, server_wait
-from .http import Endpoint
-from .lenient import mapping, text
-from .wire import Service
+from ..wires.errors import server_wait
+from ..wires.lenient import mapping, text
+from ..wires.messages import MessagesWire
+from ..wires.wire import Kind, ParsedError
+from .base import LLMProvider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,23 +25,22 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
     from ..config import LLMConfig
-    from .http import Exchange
-    from .values import LLMCall
+    from ..wires.wire import Exchange, LLMCall, Wire
 
 VERSION: Final = "bedrock-2023-05-31"
 # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html: the newer models answer only
-# through the profile of a part of the world.
+# through the inference profile of a group of regions.
 MODEL_IDS: Final = {
-    "claude-opus-4-1": "{world}.anthropic.claude-opus-4-1-20250805-v1:0",
-    "claude-sonnet-4-5": "{world}.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "claude-haiku-4-5": "{world}.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "claude-opus-4-1": "{region}.anthropic.claude-opus-4-1-20250805-v1:0",
+    "claude-sonnet-4-5": "{region}.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "claude-haiku-4-5": "{region}.anthropic.claude-haiku-4-5-20251001-v1:0",
     "claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022-v2:0",
     "claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20240620-v1:0",
     "claude-3-opus-20240229": "anthropic.claude-3-opus-20240229-v1:0",
     "claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229-v1:0",
     "claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307-v1:0",
 }
-WORLDS: Final = {"eu": "eu", "ap": "apac"}
+REGION_PREFIXES: Final = {"eu": "eu", "ap": "apac"}
 KEY_ERRORS: Final = frozenset(
     {
         "ExpiredTokenException",
@@ -52,49 +52,48 @@ KEY_ERRORS: Final = frozenset(
     }
 )
 # 424: the model itself failed.
-PASSING: Final = frozenset({"ModelErrorException", "ModelNotReadyException"})
+TRANSIENT_ERRORS: Final = frozenset({"ModelErrorException", "ModelNotReadyException"})
 
 
-class BedrockProvider(AnthropicProvider):
+class BedrockWire(MessagesWire):
+    """Messages as Amazon speaks it: the model is in the path, and errors are Amazon's."""
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of POST /model/<id>/invoke."""
+        payload = super().render(call)
+        del payload["model"]
+        return {"anthropic_version": VERSION, **payload}
+
+    def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
+        """Return what Amazon says is wrong: the error's name is in a header."""
+        body = mapping(exchange.body)
+        name = exchange.headers.get("x-amzn-errortype", "").split(":")[0]
+        message = text(body.get("message")) or text(body.get("Message"))
+        if not name and not (message and "content" not in body):
+            return super().parse_error(exchange, call)
+        return ParsedError(
+            exchange.status_code or 0,
+            message or "",
+            error_code=name or None,
+            retryable=True if name in TRANSIENT_ERRORS else None,
+            retry_after=server_wait(None, None, exchange.headers),
+            is_key_refused=name in KEY_ERRORS,
+        )
+
+
+class BedrockProvider(LLMProvider):
     """Claude, from Amazon; requests are signed with credentials of the environment, a profile or a role."""
 
     provider_type = LLMProviderType.BEDROCK
-    service = Service(
-        "Amazon Bedrock",
-        "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE)",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
-        "https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-authentication.html",
-    )
+    wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: BedrockWire()}
 
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return the model's own path, and how to sign what goes there."""
         region = self.config.aws_region
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
         # A colon stays: what aiohttp sends is then what was signed.
-        path = f"/model/{quote(model_id(call.model_name, region), safe=':')}/invoke"
+        path = f"/model/{quote(model_id(call.model, region), safe=':')}/invoke"
         return Endpoint(base_url, path, {}, sign=self._signature)
-
-    def render(self, call: LLMCall) -> dict[str, Any]:
-        """Map a call to Messages; the model stands in the path."""
-        payload = super().render(call)
-        del payload["model"]
-        return {"anthropic_version": VERSION, **payload}
-
-    def complaint(self, exchange: Exchange, call: LLMCall) -> Failure | None:
-        """Return what Amazon says is wrong: the error's name is in a header."""
-        body = mapping(exchange.body)
-        name = exchange.headers.get("x-amzn-errortype", "").split(":")[0]
-        words = text(body.get("message")) or text(body.get("Message"))
-        if not name and not (words and "content" not in body):
-            return super().complaint(exchange, call)
-        return Failure(
-            exchange.status_code or 0,
-            words or "",
-            error_code=name or None,
-            retryable=True if name in PASSING else None,
-            retry_after=server_wait(None, None, exchange.headers),
-            is_key_refused=name in KEY_ERRORS,
-        )
 
     def _signature(self, url: str, body: bytes) -> Mapping[str, str]:
         try:
@@ -112,26 +111,26 @@ def _credentials(config: LLMConfig) -> Credentials:
 
     if config.aws_access_key_id and config.aws_secret_access_key:
         return Credentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)
-    return _found(config.aws_profile)
+    return _ambient_credentials(config.aws_profile)
 
 
 @cache
-def _found(profile: str | None) -> Credentials:
+def _ambient_credentials(profile: str | None) -> Credentials:
     """Return the credentials of a profile, or of the role that this machine has; they renew themselves."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
     from botocore.session import Session  # noqa: PLC0415
 
     try:
-        found: Credentials | None = Session(profile=profile).get_credentials()
+        credentials: Credentials | None = Session(profile=profile).get_credentials()
     except BotoCoreError as error:
         raise LLMAuthenticationError(f"Amazon Bedrock: {error}: check AWS_PROFILE") from error
-    if found is None:
+    if credentials is None:
         raise LLMAuthenticationError(
             "Amazon Bedrock: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
-    return found
+    return credentials
 
 
 def model_id(model: str, region: str) -> str:
     """Return Bedrock's id of a model; an id stays as it is."""
-    return MODEL_IDS.get(model, model).format(world=WORLDS.get(region.split("-", maxsplit=1)[0], "us"))
+    return MODEL_IDS.get(model, model).format(region=REGION_PREFIXES.get(region.split("-", maxsplit=1)[0], "us"))

@@ -1,4 +1,4 @@
-"""Provider types and the classes that serve them, each imported when it is first needed."""
+"""Makes providers; a vendor's class is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from ..types import LLMProviderType
+from ..vendors import VENDORS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 # The logger that every module of llm_services logs below.
 LOGGERS: Final = logging.getLogger(__package__.rpartition(".")[0])
-
-PROVIDERS: Final = {
-    LLMProviderType.OPENROUTER: ("openrouter", "OpenRouterProvider"),
-    LLMProviderType.OPENAI: ("openai", "OpenAIProvider"),
-    LLMProviderType.AZURE_OPENAI: ("openai", "AzureOpenAIProvider"),
-    LLMProviderType.ANTHROPIC: ("anthropic", "AnthropicProvider"),
-    LLMProviderType.BEDROCK: ("bedrock", "BedrockProvider"),
-    LLMProviderType.GEMINI: ("gemini", "GeminiProvider"),
-}
 
 
 def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
@@ -43,8 +35,8 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
 
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
     """Return the class that serves a provider type."""
-    file, name = PROVIDERS[provider]
-    found: type[LLMProvider] = getattr(import_module(f".{file}", __package__), name)
+    module, name = VENDORS[provider].provider_class.split(".")
+    found: type[LLMProvider] = getattr(import_module(f".{module}", __package__), name)
     return found
 
 

@@ -1,122 +1,198 @@
-"""OpenRouter's Chat Completions (https://openrouter.ai/docs/api-reference/chat-completion)."""
+"""OpenRouter: Chat Completions with options, costs and errors of its own.
+
+https://openrouter.ai/docs/api-reference/chat-completion
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, cast
+
+from pydantic import BaseModel, Field
 
 from ..config import OPENROUTER_BASE_URL
-from ..types import LLMProviderType, ToolCall, Usage
-from . import openrouter_errors, structured
+from ..flow.http import Endpoint
+from ..types import LLMProviderType, Usage
+from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
+from ..wires.errors import server_wait
+from ..wires.lenient import count, exact_sum, items, mapping, number, text
+from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError
 from .base import LLMProvider
-from .http import Endpoint
-from .lenient import arguments, count, exact_sum, items, mapping, moment, number, text
-from .openrouter_options import OpenRouterOptions
-from .schemas import json_schema_format
-from .values import Answer, LLMCall
-from .verdict import undecodable
-from .wire import Service
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Mapping
 
-    from .failures import Failure
-    from .http import Exchange
+    from ..wires.wire import Exchange, Wire
 
 PREFIX: Final = "openrouter/"
+NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | {
+    "response_cache",
+    "response_cache_ttl",
+    "response_cache_clear",
+}
+IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
+DAILY_SOURCE: Final = "openrouter_free_tier_daily"
+DAILY_LIMIT: Final = "per-day"
+AFFORDABLE_TOKENS: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only afford ([0-9]{1,12})")
+# Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
+TRANSIENT_ERRORS: Final = (
+    "rate_limit_exceeded provider_unavailable provider_overloaded timeout server capacity_exhausted "
+    "temporarily_unavailable server_error internal_server_error overloaded_error"
+)
+LASTING_ERRORS: Final = (
+    "invalid_request invalid_prompt context_length_exceeded max_tokens_exceeded token_limit_exceeded string_too_long "
+    "content_policy_violation refusal authentication payment_required permission_denied not_found "
+    "precondition_failed payload_too_large unprocessable"
+)
+IS_TRANSIENT: Final = dict.fromkeys(TRANSIENT_ERRORS.split(), True) | dict.fromkeys(LASTING_ERRORS.split(), False)
+MODEL_NAME_SLASHES: Final = 2  # in openrouter/<author>/<model>
+
+Seconds = Annotated[int, Field(ge=1)]
 
 
-class OpenRouterProvider(LLMProvider):
-    """200+ models behind one key; names are `openrouter/<author>/<model>`."""
+class ProviderPreferences(BaseModel):
+    """Which endpoints may serve (https://openrouter.ai/docs/features/provider-routing); the wire refuses other keys."""
 
-    provider_type = LLMProviderType.OPENROUTER
-    api_variant = "chat_completions"
-    options = OpenRouterOptions
-    service = Service(
-        "OpenRouter",
-        "OPENROUTER_API_KEY",
-        "OPENROUTER_BASE_URL",
-        "https://openrouter.ai/settings/keys",
-        tells_prices=True,
-    )
+    model_config = STRICT
 
-    def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return Chat Completions, with the key and, where configured, the application's name."""
-        headers = OpenRouterOptions.read(call.options).headers() | {
-            "Authorization": f"Bearer {self.config.openrouter_api_key}",
-            "HTTP-Referer": self.config.openrouter_app_url,
-            "X-Title": self.config.openrouter_app_title,
+    order: list[str] | None = None
+    only: list[str] | None = None
+    ignore: list[str] | None = None
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: str | None = None
+    zdr: bool | None = None
+    enforce_distillable_text: bool | None = None
+    quantizations: list[str] | None = None
+    sort: str | dict[str, Any] | None = None
+    preferred_min_throughput: Number | dict[str, Number] | None = None
+    preferred_max_latency: Number | dict[str, Number] | None = None
+    max_price: dict[str, Number | str] | None = None
+
+
+class OpenRouterOptions(ChatCompletionsOptions):
+    """OpenRouter's own options (https://openrouter.ai/docs/api-reference/parameters), by name and type.
+
+    `response_cache`, `response_cache_ttl` (seconds) and `response_cache_clear` control OpenRouter's response cache.
+    """
+
+    provider: ProviderPreferences | None = None
+    models: list[str] | None = None
+    plugins: list[dict[str, Any]] | None = None
+    session_id: str | None = None
+    cache_control: dict[str, Any] | None = None
+    preset: str | None = None
+    transforms: list[str] | None = None
+    top_k: int | None = None
+    top_a: Number | None = None
+    min_p: Number | None = None
+    repetition_penalty: Number | None = None
+    trace: dict[str, Any] | None = None
+    response_cache: bool | None = None
+    response_cache_ttl: Seconds | None = None
+    response_cache_clear: bool | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return what goes into the body: what was given, without what was None."""
+        body = self.model_dump(exclude=NOT_IN_OPENROUTERS_BODY, exclude_none=True)
+        verbosity = {"verbosity": self.any_verbosity} if self.any_verbosity else {}
+        return body | verbosity | (self.extra_body or {})
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that control OpenRouter's response cache."""
+        given = {
+            "X-OpenRouter-Cache": self.response_cache,
+            "X-OpenRouter-Cache-TTL": self.response_cache_ttl,
+            "X-OpenRouter-Cache-Clear": self.response_cache_clear,
         }
-        base_url = self.config.openrouter_base_url or OPENROUTER_BASE_URL
-        return Endpoint(base_url, "/chat/completions", {name: value for name, value in headers.items() if value})
+        return {name: str(value).lower() for name, value in given.items() if value is not None}
 
-    def render(self, call: LLMCall) -> dict[str, Any]:
-        """Map a call to Chat Completions; `usage` needs no asking, it always comes."""
-        options = OpenRouterOptions.read(call.options)
-        sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
-        payload: dict[str, Any] = {"model": wire_model(call.model_name), **_present(sampling), **options.body()}
-        messages = self.turns.wire(call.messages)
-        if call.tools:
-            payload["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
-        if call.response_model and options.structured_output == "json_schema":
-            payload |= _schema_mode(call, call.response_model, payload)
-        elif call.response_model:
-            messages.insert(0, {"role": "system", "content": structured.instruction(call.response_model)})
-            payload["response_format"] = {"type": "json_object"}
-        return payload | {"messages": messages}
 
-    def parse(self, exchange: Exchange) -> Answer:
-        """Read a completion, or what there is of one."""
-        body = mapping(exchange.body)
-        choice = mapping(next(iter(items(body.get("choices"))), None))
-        message = mapping(choice.get("message"))
-        calls = items(message.get("tool_calls"))
-        usage = mapping(body.get("usage"))
-        details = {
+class OpenRouterWire(ChatCompletionsWire):
+    """Chat Completions as OpenRouter speaks it; `usage` needs no request, it always comes."""
+
+    options = OpenRouterOptions
+
+    def model_name(self, call: LLMCall) -> str:
+        """Return the name without our prefix."""
+        return wire_model(call.model)
+
+    def schema_mode(self, call: LLMCall, response_model: type[BaseModel], payload: dict[str, Any]) -> dict[str, Any]:
+        """Request the model's schema, of endpoints that honour it.
+
+        `require_parameters` rules out every endpoint that lacks any parameter sent, so only what the caller gave is
+        sent (https://openrouter.ai/docs/features/provider-routing).
+        """
+        if not call.temperature_is_given:
+            del payload["temperature"]
+        if not call.max_output_tokens_is_given:
+            payload.pop("max_tokens", None)
+        requested = super().schema_mode(call, response_model, payload)
+        return requested | {"provider": {"require_parameters": True, **payload.get("provider", {})}}
+
+    def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
+        """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
+
+        https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged. With your own provider
+        key it is OpenRouter's fee alone, and the upstream cost comes on top; otherwise the upstream cost is inside it.
+        """
+        tokens, usage = super().usage(body, exchange), mapping(body.get("usage"))
+        cached = tokens.cached_input_tokens
+        cached = count(usage.get("cached_tokens")) if cached is None else cached
+        charged = number(body.get("cost")) if tokens.cost is None else tokens.cost
+        if charged is not None and usage.get("is_byok") is True:
+            upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost"))
+            charged = number(exact_sum(charged, upstream))
+        hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
+        return replace(tokens, cached_input_tokens=cached, cost=charged, cached=bool(cached) or hit)
+
+    def details(self, body: dict[str, Any], choice: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+        """Return what else the row keeps: which generation it was, and who served it."""
+        is_byok = mapping(body.get("usage")).get("is_byok")
+        return {
             "generation_id": exchange.headers.get("x-generation-id") or text(body.get("id")),
             "served_model": text(body.get("model")),
             "upstream_provider": text(body.get("provider")),
             "native_finish_reason": text(choice.get("native_finish_reason")),
             "service_tier": text(body.get("service_tier")),
             "cache_status": exchange.headers.get("x-openrouter-cache-status"),
-            "is_byok": usage.get("is_byok") if isinstance(usage.get("is_byok"), bool) else None,
+            "is_byok": is_byok if isinstance(is_byok, bool) else None,
         }
-        return Answer(
-            content=_content(message.get("content")),
-            finish_reason=text(choice.get("finish_reason")),
-            refusal=text(message.get("refusal")),
-            tool_calls=tuple(_tool_call(call, index) for index, call in enumerate(calls)),
-            usage=_usage(usage, body.get("cost"), exchange),
-            response_id=text(body.get("id")) or exchange.headers.get("x-generation-id"),
-            system_fingerprint=text(body.get("system_fingerprint")),
-            created_at=moment(body.get("created")),
-            details=details,
-            is_found=isinstance(choice.get("message"), dict),
-            malformed=next(filter(None, map(_malformed, calls)), None),
-            turn=message if calls else None,
-        )
 
-    def complaint(self, exchange: Exchange, call: LLMCall) -> Failure | None:
-        """Return what OpenRouter, or the provider behind it, says is wrong; also inside a 200."""
-        return openrouter_errors.complaint(exchange, call)
+    def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
+        """Return what OpenRouter, or the vendor behind it, says is wrong, in the body or in its first choice.
+
+        https://openrouter.ai/docs/api-reference/errors
+        """
+        body = mapping(exchange.body)
+        choice = mapping(next(iter(items(body.get("choices"))), None))
+        if body.get("error"):
+            return _parse_error_object(body["error"], exchange, call)
+        if choice.get("error") or choice.get("finish_reason") == "error":
+            error = choice.get("error") or {"message": "the answer ended in an error"}
+            return _parse_error_object(error, exchange, call)
+        return None
 
 
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+class OpenRouterProvider(LLMProvider):
+    """200+ models behind one key; names are `openrouter/<author>/<model>`."""
 
+    provider_type = LLMProviderType.OPENROUTER
+    wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: OpenRouterWire()}
 
-def _schema_mode(call: LLMCall, response_model: type[BaseModel], payload: dict[str, Any]) -> dict[str, Any]:
-    """Ask for the model's schema, of endpoints that honour it.
-
-    `require_parameters` rules out every endpoint that lacks any parameter sent, so only what the caller gave is sent.
-    """
-    if not call.temperature_is_given:
-        del payload["temperature"]
-    if not call.max_output_tokens_is_given:
-        payload.pop("max_tokens", None)
-    return {
-        "response_format": {"type": "json_schema", "json_schema": json_schema_format(response_model)},
-        "provider": {"require_parameters": True, **payload.get("provider", {})},
-    }
+    def endpoint(self, call: LLMCall) -> Endpoint:
+        """Return Chat Completions, with the key and, where configured, the application's name."""
+        headers = cast("OpenRouterOptions", call.options).headers() | {
+            "Authorization": f"Bearer {self.config.openrouter_api_key}",
+            "HTTP-Referer": self.config.openrouter_app_url,
+            "X-Title": self.config.openrouter_app_title,
+        }
+        base_url = self.config.openrouter_base_url or OPENROUTER_BASE_URL
+        return Endpoint(base_url, "/chat/completions", {name: value for name, value in headers.items() if value})
 
 
 def wire_model(model: str) -> str:
@@ -132,49 +208,77 @@ def wire_model(model: str) -> str:
     return rest if "/" in head or not head else model
 
 
-def _content(content: object) -> str:
-    if isinstance(content, list):
-        return "".join(text(mapping(part).get("text")) or "" for part in content)
-    return text(content) or ""
-
-
-def _malformed(call: object) -> str | None:
-    function = mapping(mapping(call).get("function"))
-    given = function.get("arguments")
-    return undecodable(function.get("name"), given) if arguments(given) is None else None
-
-
-def _tool_call(call: object, index: int) -> ToolCall:
-    """Read one call; arguments that are missing or empty mean none."""
-    function = mapping(mapping(call).get("function"))
-    name = text(function.get("name")) or ""
-    call_id = text(mapping(call).get("id")) or f"call_{index}_{name}"
-    return ToolCall(id=call_id, name=name, arguments=arguments(function.get("arguments")) or {})
-
-
-def _usage(usage: dict[str, Any], top_level_cost: object, exchange: Exchange) -> Usage:
-    """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
-
-    https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged. With your own provider
-    key it is OpenRouter's fee alone, and the upstream cost comes on top; otherwise the upstream cost is inside it.
-    """
-    prompt = mapping(usage.get("prompt_tokens_details"))
-    completion = mapping(usage.get("completion_tokens_details"))
-    cached = count(prompt.get("cached_tokens"))
-    cached = count(usage.get("cached_tokens")) if cached is None else cached
-    charged = number(usage.get("cost"))
-    charged = number(top_level_cost) if charged is None else charged
-    if charged is not None and usage.get("is_byok") is True:
-        upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost"))
-        charged = number(exact_sum(charged, upstream))
-    hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
-    return Usage(
-        input_tokens=count(usage.get("prompt_tokens")),
-        output_tokens=count(usage.get("completion_tokens")),
-        total_tokens=count(usage.get("total_tokens")),
-        cached_input_tokens=cached,
-        cache_creation_tokens=count(prompt.get("cache_write_tokens")),
-        reasoning_tokens=count(completion.get("reasoning_tokens")),
-        cost=charged,
-        cached=bool(cached) or hit,
+def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> ParsedError:
+    """Read an error object; its own numeric code comes before the HTTP status."""
+    error = mapping(given) or {"message": str(given)}
+    metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
+    codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
+    status = next((code for code in codes if code is not None), None)
+    names = (
+        *(metadata.get("error_type"), error.get("error_type"), availability.get("code"), error.get("code")),
+        metadata.get("reason"),
     )
+    name = next((name for name in map(text, names) if name and not name.isdigit()), None)
+    limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
+    hint = availability.get("retry_after", limits.get("retry-after"))
+    wait = server_wait(hint, limits.get("x-ratelimit-reset"), exchange.headers)
+    is_daily, raw = _is_daily(error, metadata), metadata.get("raw")
+    return ParsedError(
+        status_code=(exchange.status_code or 0) if status is None else status,
+        message=_message(error, metadata) + _hint(status, name, call),
+        error_code=name,
+        upstream=text(metadata.get("provider_name")),
+        upstream_message=raw if isinstance(raw, str) else json.dumps(raw) if raw else None,
+        retryable=False if is_daily else _retryable(status, name, metadata, availability),
+        retry_after=_until_midnight() if is_daily and wait is None else wait,
+    )
+
+
+def _numeric(code: object) -> int | None:
+    """Return a code that is a number, also one written as a string."""
+    if isinstance(code, int) and not isinstance(code, bool):
+        return code
+    return int(code) if isinstance(code, str) and re.fullmatch("[0-9]{1,4}", code) else None
+
+
+def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
+    """Return OpenRouter's message: the balance in figures, and the reasons of a moderation."""
+    message = text(error.get("message")) or ""
+    if balance := AFFORDABLE_TOKENS.search(message):
+        requested, affordable = map(int, balance.groups())
+        return f"it can afford {affordable:,} of the {requested:,} tokens requested"
+    reasons = ", ".join(filter(None, map(text, items(metadata.get("reasons")))))
+    return f"{message}, for {reasons}" if reasons else message
+
+
+def _is_daily(error: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    return metadata.get("limit_source") == DAILY_SOURCE or DAILY_LIMIT in (text(error.get("message")) or "")
+
+
+def _until_midnight() -> float:
+    """Return the seconds until the day ends in UTC, when daily limits begin anew."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (midnight - now).total_seconds()
+
+
+def _retryable(
+    status: int | None, name: str | None, metadata: dict[str, Any], availability: dict[str, Any]
+) -> bool | None:
+    """Return OpenRouter's own statement on whether to retry: its flag, then the error's name; None without either."""
+    if isinstance(availability.get("retryable"), bool):
+        return bool(availability["retryable"])
+    in_flight = {str(metadata.get("reason")), str(metadata.get("limit_source"))} & IN_FLIGHT
+    if status == HTTPStatus.PAYMENT_REQUIRED and in_flight:
+        return True
+    return IS_TRANSIENT.get(name or "")
+
+
+def _hint(status: int | None, name: str | None, call: LLMCall) -> str:
+    """Return what to do about a name that was sent whole, or a model that no endpoint serves with a schema."""
+    if status == HTTPStatus.BAD_REQUEST and call.model.count("/") < MODEL_NAME_SLASHES:
+        return "; a model of another author is named openrouter/<author>/<model>"
+    by_schema = call.response_model is not None and call.params.get("structured_output") == "json_schema"
+    if by_schema and (status == HTTPStatus.NOT_FOUND or name == "constraint_filtered"):
+        return "; no endpoint honours structured_output='json_schema' here: leave it out for JSON mode"
+    return ""

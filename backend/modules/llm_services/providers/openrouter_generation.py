@@ -1,4 +1,7 @@
-"""OpenRouter's books: what a generation cost (https://openrouter.ai/docs/api-reference/get-a-generation)."""
+"""OpenRouter's generation statistics: what a generation cost, as known later.
+
+https://openrouter.ai/docs/api-reference/get-a-generation
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,24 @@ import httpx
 
 from ..config import OPENROUTER_BASE_URL
 from ..exceptions import LLMError
-from ..redaction import redact
+from ..sanitize import redact
 from ..types import Usage
-from .lenient import count, exact_sum, mapping, number
+from ..wires.lenient import count, exact_sum, mapping, number
 
 if TYPE_CHECKING:
     from ..config import LLMConfig
 
-# A generation is in the books some time after it ended: until then it is not found.
-NOT_YET_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
+# Statistics exist some time after a generation ended; until then it is not found.
+PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
-class Books:
-    """A connection to OpenRouter's books, for as long as the block lasts."""
+class GenerationStatistics:
+    """A connection to the statistics, for as long as the block lasts."""
 
     def __init__(self, config: LLMConfig) -> None:
-        """Ask with the key of `config`; raises ValueError without one."""
+        """Use the key of `config`; raises ValueError without one."""
         if not config.openrouter_api_key:
-            raise ValueError("OPENROUTER_API_KEY is not set: OpenRouter's books open to the account's own key")
+            raise ValueError("OPENROUTER_API_KEY is not set: OpenRouter gives statistics to the account's own key")
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {config.openrouter_api_key}"}, timeout=config.request_timeout
         )
@@ -44,10 +47,10 @@ class Books:
     def usage(self, generation_id: str, *, wait: bool = True) -> Usage:
         """Return what a generation used and cost, all in.
 
-        One that is not in the books yet is asked for again, for some seconds, where `wait` says so.
+        One that is not found yet is requested again, for some seconds, with `wait`.
         Raises LLMError when OpenRouter does not say.
         """
-        for pause in (*(NOT_YET_SECONDS if wait else ()), None):
+        for pause in (*(PAUSES_SECONDS if wait else ()), None):
             try:
                 response = self._client.get(self._url, params={"id": generation_id})
             except httpx.HTTPError as error:
@@ -66,8 +69,8 @@ def _usage(response: httpx.Response) -> Usage:
     data = mapping(body.get("data"))
     charged = number(data.get("total_cost"))
     if response.status_code != HTTPStatus.OK or charged is None:
-        words = redact(str(mapping(body.get("error")).get("message") or "no cost in the answer"))
-        raise LLMError(f"OpenRouter answered {response.status_code}: {words}", status_code=response.status_code)
+        message = redact(str(mapping(body.get("error")).get("message") or "no cost in the answer"))
+        raise LLMError(f"OpenRouter answered {response.status_code}: {message}", status_code=response.status_code)
     if data.get("is_byok") is True:
         charged = exact_sum(charged, number(data.get("upstream_inference_cost")))
     return Usage(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, Integer, and_, case, func, select
 from sqlalchemy import cast as sql_cast
 
-from ..maintenance import ABANDONED
+from ..ledger.maintenance import ABANDONED
 from ..types import CostSource, LLMProviderType, RequestStatus
 from .values import IN_FLIGHT, OVERDUE, PENDING, UNKNOWN, UNSTATED
 from .words import ROWS, SAID, words_of

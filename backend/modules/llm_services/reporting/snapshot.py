@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from ..sqlite_locks import driver
+from ..ledger.sqlite import driver
 from .words import TABLE
 
 if TYPE_CHECKING:

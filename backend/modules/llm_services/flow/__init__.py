@@ -1,0 +1,1 @@
+"""How a call goes: its attempts, and what one is made of."""

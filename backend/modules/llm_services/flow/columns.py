@@ -1,0 +1,216 @@
+"""Table columns: what a row says of an attempt before it is sent and after, and what the caller gets of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from ..sanitize import redact
+from ..types import CostSource, ImageResponse, LLMResponse, RequestStatus
+from ..wires.lenient import exact_sum
+from .attempt import Completion
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ..types import AudioResponse, LLMMessage, ToolCall, Usage
+    from ..wires.wire import Answer, LLMCall
+    from .attempt import Attempt
+
+# English as it is read aloud: some 150 words a minute, of six characters with the space.
+SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
+
+
+def pending(attempt: Attempt) -> dict[str, Any]:
+    """Return what is known before anything is sent."""
+    call = attempt.call
+    messages = [_message(message) for message in call.messages]
+    params: dict[str, Any] = redact(call.params)
+    if attempt.first_id:
+        params = {**params, "first_attempt": str(attempt.first_id)}
+    return {
+        "provider": attempt.vendor.provider_type,
+        "api_variant": attempt.wire.api_variant,
+        "user_id": call.user_id,
+        "model": call.model,
+        "temperature": call.temperature,
+        "max_output_tokens": call.max_output_tokens,
+        "messages": messages,
+        "additional_params": params or None,
+        "request_payload": attempt.payload,
+        "retry_attempt": attempt.number,
+    }
+
+
+def _message(message: LLMMessage) -> dict[str, Any]:
+    """Return a message as the row keeps it: role and content always, the rest where given."""
+    return {"role": message.role, "content": message.content} | message.model_dump(mode="json", exclude_none=True)
+
+
+def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
+    """Return the columns of an answered attempt; a cost that nobody reported is 0.0, marked unpriced."""
+    source = _cost_source(attempt.answer.usage) or CostSource.UNPRICED
+    return {
+        **_figures(attempt.answer),
+        "status": RequestStatus.COMPLETED,
+        "response_content": attempt.answer.content,
+        "response_raw": _envelope(attempt, cost_source=source),
+        "response_output": completion.response.response_output,
+        "cost_estimate": completion.response.cost_estimate,
+        "execution_time_ms": completion.response.response_time_ms,
+        "error_type": None,
+        "error_message": None,
+    }
+
+
+def _cost_source(usage: Usage) -> CostSource | None:
+    return None if usage.cost is None else usage.cost_source
+
+
+def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
+    """Return the columns of a failed attempt; tokens and cost where they were billed, else NULL: unknown."""
+    answer, http_status = attempt.answer, attempt.exchange.status_code
+    details = {name: getattr(error, name, None) for name in ("error_code", "retry_after", "retryable")}
+    own_status = getattr(error, "status_code", None)
+    if own_status not in {None, http_status}:
+        details |= {"status_code": own_status, "http_status": http_status}
+    return {
+        **_figures(answer),
+        "status": RequestStatus.FAILED,
+        "response_content": answer.content or None,
+        "response_raw": _envelope(attempt, cost_source=_cost_source(answer.usage), **details),
+        "cost_estimate": answer.usage.cost,
+        "execution_time_ms": attempt.elapsed_ms,
+        "error_type": type(error).__name__,
+        "error_message": redact(str(error)) or _reason(error),
+    }
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "the caller cancelled the call"
+    return type(error).__name__
+
+
+def _figures(answer: Answer) -> dict[str, Any]:
+    usage = answer.usage
+    return {
+        "provider_response_id": answer.response_id,
+        "system_fingerprint": answer.system_fingerprint,
+        "tokens_used": total_tokens(usage),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "response_created_at": answer.created_at,
+        "cached": usage.cached,
+    }
+
+
+def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
+    """Return the body as it came, but for secrets, and beside it what is known about it."""
+    exchange, answer = attempt.exchange, attempt.answer
+    known = {
+        "status_code": exchange.status_code,
+        "location": redact(exchange.headers.get("location")),
+        "finish_reason": answer.finish_reason,
+        "cached_input_tokens": answer.usage.cached_input_tokens,
+        "cache_creation_tokens": answer.usage.cache_creation_tokens,
+        "reasoning_tokens": answer.usage.reasoning_tokens,
+        "price_table": answer.usage.price_table,
+        **answer.details,
+        **details,
+    }
+    envelope = {name: value for name, value in known.items() if value is not None}
+    return {"body": redact(exchange.body), **envelope}
+
+
+def total_tokens(usage: Usage) -> int | None:
+    """Return the reported total, else the sum of input and output where both are known."""
+    if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
+        return usage.total_tokens
+    return usage.input_tokens + usage.output_tokens
+
+
+def completion(attempt: Attempt) -> Completion:
+    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing."""
+    parsed, answer, call = attempt.parsed, attempt.answer, attempt.call
+    response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
+    media = answer.media and _media(answer.media, call, response.cost_estimate)
+    response.response_output = _output(answer.tool_calls, parsed, media)
+    return Completion(response, attempt.entry.id, answer.tool_calls, parsed, media)
+
+
+def _output(
+    tool_calls: tuple[ToolCall, ...], parsed: BaseModel | None, media: ImageResponse | AudioResponse | None
+) -> Any:  # noqa: ANN401 - JSON
+    """Return an answer's structured part: the object, what was made but for its bytes, or the tool calls."""
+    if parsed is not None:
+        return parsed.model_dump(mode="json")
+    if media is not None:
+        return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
+    return [call.model_dump() for call in tool_calls] or None
+
+
+def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
+    """Return an image or speech with what its wire does not repeat."""
+    if isinstance(media, ImageResponse):
+        return media.model_copy(update={"size": media.size or call.params.get("size"), "cost_estimate": cost})
+    seconds = media.duration_seconds or spoken_seconds(call.prompt, call.params.get("speed"))
+    spoken = {"voice": call.params.get("voice"), "model": call.model, "duration_seconds": seconds}
+    return media.model_copy(update={**spoken, "cost_estimate": cost})
+
+
+def spoken_seconds(text: str, speed: float | None) -> float:
+    """Return the seconds that reading `text` aloud takes, estimated from its length."""
+    return round(len(text) / SPOKEN_CHARACTERS_PER_SECOND / (speed or 1.0), 1)
+
+
+def _response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMResponse:
+    """Return the answer as callers see it, but for its structured part."""
+    usage = answer.usage
+    return LLMResponse(
+        content=answer.content,
+        provider=provider,
+        model=model,
+        tokens_used=total_tokens(usage),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_estimate=0.0 if usage.cost is None else usage.cost,
+        response_time_ms=elapsed_ms,
+        cached=usage.cached,
+        provider_response_id=answer.response_id,
+        system_fingerprint=answer.system_fingerprint,
+        response_created_at=answer.created_at,
+        finish_reason=answer.finish_reason,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_creation_tokens=usage.cache_creation_tokens,
+    )
+
+
+def usage_summary(completion: Completion) -> dict[str, Any]:
+    """Return what a structured answer used, all attempts together; tokens and cost are numbers, never None."""
+    response, spent = completion.response, completion.spent
+    tokens = {
+        "input_tokens": _sum(response.input_tokens, *(usage.input_tokens for usage in spent)),
+        "output_tokens": _sum(response.output_tokens, *(usage.output_tokens for usage in spent)),
+        "total_tokens": _sum(response.tokens_used, *(total_tokens(usage) for usage in spent)) or 0,
+        "cached_input_tokens": _sum(response.cached_input_tokens, *(usage.cached_input_tokens for usage in spent)),
+        "cache_creation_tokens": _sum(
+            response.cache_creation_tokens, *(usage.cache_creation_tokens for usage in spent)
+        ),
+    }
+    tokens |= {"prompt_tokens": tokens["input_tokens"], "completion_tokens": tokens["output_tokens"]}
+    known = {name: value for name, value in tokens.items() if value is not None}
+    return {
+        **known,
+        "tokens_used": known["total_tokens"],
+        "cost_estimate": exact_sum(response.cost_estimate, *(usage.cost for usage in spent)),
+        "cached": response.cached,
+        "provider": response.provider,
+        "usage": known,
+    }
+
+
+def _sum(*counts: int | None) -> int | None:
+    """Add up what is known, None when nothing is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

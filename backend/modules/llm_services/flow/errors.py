@@ -1,0 +1,135 @@
+"""Error mapping: what an exchange shows of a failure, as the exception to raise.
+
+The exception's message says what happened, whose fault it is and what to do; `retryable` whether to try again.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from ..exceptions import (
+    LLMAuthenticationError,
+    LLMError,
+    LLMProviderError,
+    LLMRateLimitError,
+    LLMTimeoutError,
+    LLMValidationError,
+)
+from ..sanitize import excerpt, redact
+from ..wires.errors import server_wait
+from ..wires.wire import ParsedError
+
+if TYPE_CHECKING:
+    from ..vendors import Vendor
+    from ..wires.wire import Answer, Exchange, LLMCall
+
+EDGE_TIMEOUT: Final = 524  # Cloudflare's
+TIMEOUTS: Final = frozenset({408, 504, EDGE_TIMEOUT})
+REFUSED_REQUESTS: Final = frozenset({400, 404, 412, 413, 422})
+MAX_QUOTE_CHARACTERS: Final = 2000
+
+
+def exception_for(
+    error: ParsedError | None, vendor: Vendor, call: LLMCall, exchange: Exchange, answer: Answer
+) -> LLMError:
+    """Return the exception for an exchange that holds no usable answer; `error` is what its body says, if anything."""
+    status = exchange.status_code or 0
+    if error is None and not exchange.is_success:
+        error = _error_of_status(exchange, vendor)
+    if error:
+        return to_exception(error, vendor, call.model)
+    if answer.malformed:
+        return LLMValidationError(answer.malformed, status_code=status)
+    body = excerpt(exchange.body)
+    message = f"{vendor.name} answered {status} for {call.model} without an answer in it: {body}"
+    return LLMError(message, status_code=status, retryable=True)
+
+
+def _error_of_status(exchange: Exchange, vendor: Vendor) -> ParsedError:
+    """Return the error that the status alone reports."""
+    status = exchange.status_code or 0
+    message = excerpt(exchange.body)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        target = exchange.headers.get("location", "nowhere")
+        message = f"it redirects the call to {target}, where the key is not sent: is {vendor.url_variable} right?"
+    return ParsedError(status, message, retry_after=server_wait(None, None, exchange.headers))
+
+
+def to_exception(error: ParsedError, vendor: Vendor, model: str) -> LLMError:
+    """Return the exception for an error of a vendor's."""
+    facts: dict[str, Any] = {
+        "status_code": error.status_code,
+        "error_code": error.error_code,
+        "retryable": _may_pass(error.status_code) if error.retryable is None else error.retryable,
+        "retry_after": error.retry_after,
+    }
+    return _exception_class(error)(_message(error, vendor, model), **facts)
+
+
+def _may_pass(status: int) -> bool:
+    """Return True if an error of this status may be gone on the next attempt."""
+    return (
+        status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def _exception_class(error: ParsedError) -> type[LLMError]:
+    status = error.status_code
+    if error.is_key_refused or (status == HTTPStatus.UNAUTHORIZED and not error.upstream):
+        return LLMAuthenticationError
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return LLMRateLimitError
+    if status in TIMEOUTS:
+        return LLMTimeoutError
+    return LLMValidationError if status in REFUSED_REQUESTS else LLMProviderError
+
+
+MESSAGES: Final = {
+    HTTPStatus.BAD_REQUEST: "{who} refused the request for {model} {reason}",
+    HTTPStatus.UNAUTHORIZED: "{who} refused the API key {reason}: check {key}",
+    HTTPStatus.PAYMENT_REQUIRED: (
+        "the {service} account cannot pay for this call {reason}: add credits, or lower max_output_tokens"
+    ),
+    HTTPStatus.FORBIDDEN: "{who} does not permit this request for {model} {reason}",
+    HTTPStatus.NOT_FOUND: "{service} has no endpoint for {model} that takes this request {reason}",
+    HTTPStatus.REQUEST_TIMEOUT: "{who} timed out {reason}",
+    HTTPStatus.PRECONDITION_FAILED: "{who} refused the request for {model} {reason}",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "the request for {model} is too large for {who} {reason}: shorten the messages"
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: "{who} refused the request for {model} {reason}",
+    HTTPStatus.TOO_MANY_REQUESTS: "{who} is limiting requests for {model} {reason}: {wait}",
+    HTTPStatus.GATEWAY_TIMEOUT: "{who} timed out {reason}",
+    EDGE_TIMEOUT: "{who} timed out {reason}",
+}
+TRANSIENT: Final = "{who} cannot take this call just now {reason}: {wait}"
+UPSTREAM_KEY: Final = "{who} refused the key that {service} holds for it {reason}: {key} is not at fault"
+OTHER: Final = "{who} failed on {model} {reason}"
+
+
+def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
+    status = HTTPStatus.UNAUTHORIZED if error.is_key_refused else error.status_code
+    template = MESSAGES.get(status, OTHER)
+    if error.upstream and error.status_code == HTTPStatus.UNAUTHORIZED:
+        template = UPSTREAM_KEY
+    if error.retryable and error.status_code == HTTPStatus.PAYMENT_REQUIRED:
+        template = TRANSIENT
+    return template.format(
+        who=f"{error.upstream}, behind {vendor.name}," if error.upstream else vendor.name,
+        service=vendor.name,
+        model=model,
+        key=vendor.key_variable,
+        reason=f"({error.status_code}: {_quote(error)})",
+        wait="retry later" if error.retry_after is None else f"retry after {error.retry_after:g} s",
+    )
+
+
+def _quote(error: ParsedError) -> str:
+    """Return the vendor's message and, where there is one, that of the vendor behind it; bounded, and redacted."""
+    message = error.message or "no reason given"
+    if error.upstream_message and error.upstream_message not in message:
+        message += f" [{error.upstream or 'upstream'}: {error.upstream_message}]"
+    quote: str = redact(message)
+    return quote if len(quote) <= MAX_QUOTE_CHARACTERS else quote[:MAX_QUOTE_CHARACTERS] + "…"

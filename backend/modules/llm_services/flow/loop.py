@@ -1,0 +1,133 @@
+"""How a call goes: attempts, a row each, until one has an answer, or neither waiting nor a correction can help."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from .. import pricing
+from ..exceptions import LLMError
+from ..ledger.ledger import new_entry
+from ..wires.conversation import ToolCallMemory
+from ..wires.wire import Exchange, Kind
+from . import columns, http, response_cache, structured, telemetry
+from .attempt import Attempt
+
+if TYPE_CHECKING:
+    from ..config import LLMConfig
+    from ..providers.base import LLMProvider
+    from ..wires.wire import LLMCall, Wire
+    from .attempt import Completion
+
+BACKOFF_SECONDS: Final = 0.5
+WAIT_BUDGET_SECONDS: Final = 60.0
+TOOL_CALLS: Final = ToolCallMemory()
+
+
+async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
+    """Answer a call from the response cache where it has the answer, else by attempts at the vendor.
+
+    Raises ValueError for a call that the wire cannot express, LLMError when the last attempt fails.
+    """
+    if not provider.vendor.reports_cost:
+        await pricing.load()
+    attempt = _first_attempt(provider, call)
+    slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt.call, provider.config) else None
+    if slot and (cached := await slot.answer(attempt)):
+        return await _send(provider, cached)
+    while True:
+        try:
+            completion = await _send(provider, attempt)
+        except LLMError as error:
+            following = _next_attempt(attempt, error, provider.config.max_retries)
+            if following is None:
+                raise
+            await asyncio.sleep(following.waited - attempt.waited)
+            attempt = following
+        else:
+            if slot:
+                await slot.store(attempt.exchange, completion)
+            return replace(completion, spent=attempt.spent)
+
+
+def _may_be_cached(call: LLMCall, config: LLMConfig) -> bool:
+    """Return True if the response cache has a part in a call; never in an image's, whose URL ends after an hour."""
+    wanted = config.cache_enabled if call.options.use_cache is None else call.options.use_cache
+    return wanted and call.kind is not Kind.IMAGE
+
+
+async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
+    """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
+    attempt.entry = new_entry(**columns.pending(attempt))
+    # An application that has not imported OpenTelemetry cannot have set it up.
+    is_traced = "opentelemetry" in sys.modules and not attempt.cached_request_id
+    with telemetry.span_of(attempt) if is_traced else nullcontext():
+        attempt.started = time.perf_counter()
+        try:
+            await provider._create_llm_request(attempt)
+            if not attempt.cached_request_id:
+                attempt.started = time.perf_counter()
+                await http.post(attempt.endpoint, attempt.payload, provider.config.request_timeout, attempt.exchange)
+            completion = columns.completion(attempt)
+        except BaseException as error:
+            await provider._update_llm_request_error(attempt, error)
+            raise
+        await provider._update_llm_request_success(attempt, completion)
+    if attempt.answer.tool_turn:
+        TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
+    return completion
+
+
+def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
+    wire = provider.wires[call.kind]
+    call = _in_neutral_form(wire, call)
+    return Attempt(
+        vendor=provider.vendor, wire=wire, endpoint=provider.endpoint(call), call=call, payload=wire.render(call)
+    )
+
+
+def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
+    return replace(call, chat_messages=TOOL_CALLS.to_chat_messages(call.messages, wire.api_variant))
+
+
+def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
+    """Return the attempt that follows a failed one, None when `error` is final.
+
+    It repeats the request after a wait, or shows the model what was wrong with its object, once and at once.
+    """
+    if attempt.number > max_retries:
+        return None
+    wait = wait_seconds(error, attempt.number, attempt.waited)
+    corrected = None if attempt.is_correction else structured.corrected(attempt.call, attempt.answer, error)
+    if wait is None and corrected is None:
+        return None
+    call = _in_neutral_form(attempt.wire, corrected) if corrected else attempt.call
+    return replace(
+        attempt,
+        call=call,
+        payload=attempt.wire.render(call) if corrected else attempt.payload,
+        number=attempt.number + 1,
+        first_id=attempt.first_id or error.request_id,
+        is_correction=attempt.is_correction or corrected is not None,
+        waited=attempt.waited + (wait or 0.0),
+        spent=(*attempt.spent, attempt.answer.usage),
+        exchange=Exchange(),
+    )
+
+
+def wait_seconds(error: LLMError, number: int, waited: float) -> float | None:
+    """Return the seconds to wait after attempt `number`; None for an error that waiting does not cure.
+
+    They are the server's own figure where there is one, else exponential backoff with jitter. All waits of a call
+    together, `waited` of them over, stay within the budget.
+    """
+    if not error.retryable:
+        return None
+    longest = BACKOFF_SECONDS * 2.0 ** (number - 1)
+    wait = random.uniform(longest / 2, longest) if error.retry_after is None else error.retry_after  # noqa: S311
+    return wait if waited + wait <= WAIT_BUDGET_SECONDS else None

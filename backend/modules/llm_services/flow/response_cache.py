@@ -1,0 +1,81 @@
+"""The response cache's part in a call: where it keeps an answer, and which answers are worth keeping."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..cache import ResponseCache, key_of
+from ..exceptions import LLMError
+from ..wires.wire import Exchange
+
+if TYPE_CHECKING:
+    from ..config import LLMConfig
+    from .attempt import Attempt, Completion
+
+
+class CachedExchange(BaseModel):
+    """An exchange that ended with a whole answer, and the row that records it."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    request_id: UUID
+    status_code: int
+    headers: dict[str, str]
+    body: Any
+
+
+class CacheSlot:
+    """The place of one call's answer in the response cache."""
+
+    def __init__(self, cache: ResponseCache, key: str) -> None:
+        """Load and store under `key`."""
+        self._cache = cache
+        self._key = key
+
+    async def answer(self, attempt: Attempt) -> Attempt | None:
+        """Return `attempt` with the cached exchange; None where there is none, or it holds no answer to this call."""
+        entry = await self._cache.get(self._key)
+        try:
+            cached = CachedExchange.model_validate(entry)
+            exchange = Exchange(cached.status_code, cached.headers, cached.body)
+            answered = replace(attempt, exchange=exchange, cached_request_id=cached.request_id)
+            answered.check()
+        except (ValidationError, LLMError):
+            return None
+        return answered
+
+    async def store(self, exchange: Exchange, completion: Completion) -> None:
+        """Keep an answer for the next who sends the same; one that was cut, refused or empty is not worth it."""
+        if not is_whole(completion):
+            return
+        cached = CachedExchange(
+            request_id=completion.request_id,
+            status_code=exchange.status_code or 0,
+            headers=exchange.headers,
+            body=exchange.body,
+        )
+        await self._cache.put(self._key, cached.model_dump(mode="json"))
+
+
+def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
+    """Return where the cache keeps the answer; None for a payload that is no JSON, which cannot be sent either.
+
+    The key is everything that shapes an answer: where the request goes, what is in it, and what its answer must fit.
+    """
+    schema = attempt.call.response_model and attempt.call.response_model.model_json_schema()
+    endpoint = attempt.endpoint
+    try:
+        key = key_of(attempt.vendor.provider_type, endpoint.base_url, endpoint.path, attempt.payload, schema)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return CacheSlot(ResponseCache(config.cache_dir, config.cache_url), key)
+
+
+def is_whole(completion: Completion) -> bool:
+    """Return True if an answer is complete: it has content, and neither a cap nor a refusal ended it."""
+    has_content = bool(completion.response.content.strip() or completion.tool_calls or completion.media)
+    return has_content and completion.response.finish_reason not in {"length", "content_filter"}

@@ -1,0 +1,1 @@
+"""What is stored: rows of `llm_requests`, written in transactions of their own."""

@@ -1,0 +1,152 @@
+"""What may be stored or shown: no key or account id, and nothing that a database refuses.
+
+PostgreSQL refuses what SQLite and Python let pass: NUL, lone surrogates, NaN in JSON, text longer than its column.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import JSON, DateTime, Float, Integer, String
+
+from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column
+
+Sanitizer = Callable[[Any], Any]
+
+SECRET: Final = re.compile(
+    r"""\bsk-[A-Za-z0-9_-]{8,}              # keys of OpenRouter, OpenAI, Anthropic
+      | \bAIza[0-9A-Za-z_-]{20,}            # Google keys
+      | \b(?:AKIA|ASIA)[0-9A-Z]{16}         # AWS access key ids
+      | \bBearer\s+[^\s"',})]{8,}
+      | \b(?:user|org|acct|proj|key|req)[-_](?=[A-Za-z]*[0-9])[A-Za-z0-9]{12,}
+    """,
+    re.VERBOSE,
+)
+ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
+# Objects that a model wrote: an answer, and the arguments of a tool call as two of the wires name them.
+WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
+MASK: Final = "[redacted]"
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
+REPLACEMENT: Final = "\ufffd"
+ENCODER: Final = json.JSONEncoder(allow_nan=False)
+EXCERPT_CHARACTERS: Final = 200
+
+
+def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
+    """Return `value` with keys and account ids masked, in every string and under every field that names an account.
+
+    Objects that a model wrote stay as they came.
+    """
+    match value:
+        case str():
+            return SECRET.sub(MASK, value)
+        case dict():
+            return {key: _redact_field(key, item) for key, item in value.items()}
+        case list():
+            return [redact(item) for item in value]
+        case _:
+            return value
+
+
+def _redact_field(key: str, item: Any) -> Any:  # noqa: ANN401 - as above
+    if key in ACCOUNT_FIELDS and item:
+        return MASK
+    return item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)
+
+
+def excerpt(body: object) -> str:
+    """Return the beginning of a body, on one line and redacted."""
+    content = body if isinstance(body, str) else json.dumps(body)
+    beginning: str = redact(" ".join(content.split())[:EXCERPT_CHARACTERS])
+    return beginning or "an empty body"
+
+
+def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
+    """Return `columns` as the table can hold them."""
+    return {name: sanitizers[name](value) for name, value in columns.items()}
+
+
+def column_sanitizer(column: Column[Any]) -> Sanitizer:
+    """Return what makes a value one that `column` can hold.
+
+    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC, JSON is encoded;
+    a number that the column cannot hold becomes None.
+    """
+    match column.type:
+        case JSON():
+            return encode_json
+        case DateTime():
+            return _sanitize_moment
+        case String(length=None):
+            return _sanitize_string
+        case String(length=length):
+            return lambda value: _sanitize_string(value, length)
+        case Integer():
+            return _sanitize_integer
+        case Float():
+            return _sanitize_float
+        case _:
+            return lambda value: value
+
+
+def _sanitize_moment(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    if not isinstance(value, datetime) or value.tzinfo is UTC:
+        return value
+    return in_utc(value)
+
+
+def _sanitize_string(value: Any, length: int | None = None) -> Any:  # noqa: ANN401 - a column's value
+    return sanitize_text(value)[:length] if isinstance(value, str) else value
+
+
+def _sanitize_integer(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return value if isinstance(value, int) and abs(value) <= LARGEST_INTEGER else None
+
+
+def _sanitize_float(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return value if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
+
+
+def sanitize_text(text: str) -> str:
+    """Return a plain string without NUL and lone surrogates."""
+    return UNSTORABLE.sub(REPLACEMENT, str(text))
+
+
+def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller or a vendor sent
+    """Return `value` encoded as JSON that every database takes; None for None, which is NULL."""
+    if value is None:
+        return None
+    try:
+        text = ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(_sanitize_json(value, 0))
+    return json.dumps(_sanitize_json(value, 0)) if SUSPICIOUS.search(text) else text
+
+
+def _sanitize_json(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return `value` without what no database takes: what nests too deep, and NaN, are kept as text."""
+    match value:
+        case str():
+            return sanitize_text(value)
+        case dict() | list() if depth > DEEPEST_JSON:
+            return sanitize_text(json.dumps(value))
+        case dict():
+            return {sanitize_text(key): _sanitize_json(item, depth + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [_sanitize_json(item, depth + 1) for item in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return sanitize_text(str(value))

@@ -1,0 +1,1 @@
+"""Which APIs are spoken, one file each, and what they share."""

@@ -1,0 +1,87 @@
+"""Errors as several APIs write them, and how long a server asks its callers to wait."""
+
+from __future__ import annotations
+
+import math
+import time
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from .lenient import mapping, text
+from .wire import ParsedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .wire import Exchange
+
+MILLISECONDS_FROM: Final = 1e11  # an epoch time this large counts milliseconds: in seconds it is the year 5138
+# A response that failed after its 200 has no status but this name.
+# https://platform.openai.com/docs/api-reference/responses/object
+STATUS_BY_CODE: Final = {
+    "rate_limit_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
+    "server_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "invalid_prompt": HTTPStatus.BAD_REQUEST,
+}
+# A 429 that no waiting cures: https://platform.openai.com/docs/guides/error-codes.
+LASTING_CODES: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+
+def openai_error(exchange: Exchange) -> ParsedError | None:
+    """Return the error in a body of OpenAI's shape, which Chat Completions, Responses, images and speech share."""
+    body = mapping(exchange.body)
+    if not body.get("error") and body.get("status") != "failed":
+        return None
+    error = mapping(body.get("error")) or {"message": str(body.get("error") or "the response failed")}
+    status = exchange.status_code or 0
+    code = text(error.get("code")) or text(error.get("type"))
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        status = STATUS_BY_CODE.get(code or "", status)
+    return ParsedError(
+        int(status),
+        text(error.get("message")) or "",
+        error_code=code,
+        retryable=False if code in LASTING_CODES else None,
+        retry_after=server_wait(None, None, exchange.headers),
+    )
+
+
+def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str]) -> float | None:
+    """Return the server's own figure for the wait, in seconds: from the body, a header, or the rate limit's reset."""
+    milliseconds = _seconds_to_wait(headers.get("retry-after-ms"))
+    waits = (
+        _seconds_to_wait(body_hint),
+        None if milliseconds is None else milliseconds / 1000,
+        _seconds_to_wait(headers.get("retry-after")),
+        _seconds_until_reset(reset_hint),
+        _seconds_until_reset(headers.get("x-ratelimit-reset")),
+    )
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _seconds_to_wait(hint: object) -> float | None:
+    """Read a Retry-After: seconds, or an HTTP date; None when it is neither."""
+    if isinstance(hint, bool):
+        return None
+    try:
+        return _not_negative(float(hint))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(str(hint)).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _seconds_until_reset(hint: object) -> float | None:
+    """Read an X-RateLimit-Reset: an epoch time, in milliseconds or seconds by its size."""
+    try:
+        epoch = float(hint)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return _not_negative((epoch / 1000 if epoch >= MILLISECONDS_FROM else epoch) - time.time())
+
+
+def _not_negative(seconds: float) -> float | None:
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,379 @@
+"""Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
+
+Requests and answers here have been checked against the types of Google's own package, and not against the live API.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import mimetypes
+import re
+import wave
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ..types import AudioResponse, ToolCall, Usage
+from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
+from .errors import server_wait
+from .lenient import arguments, count, items, mapping, text, undecodable
+from .schemas import generate_content_schema
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
+
+if TYPE_CHECKING:
+    from .wire import Exchange
+
+Part = dict[str, Any]
+
+# https://ai.google.dev/gemini-api/docs/thinking: budgets in tokens; the pro models always think.
+THINKING_BUDGETS: Final = {
+    "none": 0,
+    "minimal": 0,
+    "low": 1024,
+    "medium": 8192,
+    "high": 24_576,
+    "xhigh": 24_576,
+    "max": 24_576,
+}
+MIN_THINKING_BUDGET_PRO: Final = 128
+THINKING_MODELS: Final = re.compile(r"gemini-2\.5-(pro|flash|flash-lite)(-preview)?")
+FINISH_REASONS: Final = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"),
+        "content_filter",
+    ),
+}
+SAMPLE_RATE: Final = re.compile(r"rate=([0-9]{4,6})")
+DEFAULT_SAMPLE_RATE: Final = 24_000
+# Google's own voices (https://ai.google.dev/gemini-api/docs/speech-generation#voices), and one for each of OpenAI's.
+GOOGLE_VOICES: Final = (
+    "Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enceladus Iapetus Umbriel Algieba Despina "
+    "Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird Zubenelgenubi "
+    "Vindemiatrix Sadachbia Sadaltager Sulafat"
+)
+VOICES: Final = {name.lower(): name for name in GOOGLE_VOICES.split()} | {
+    "alloy": "Kore",
+    "ash": "Orus",
+    "ballad": "Algieba",
+    "coral": "Aoede",
+    "echo": "Charon",
+    "fable": "Puck",
+    "nova": "Leda",
+    "onyx": "Fenrir",
+    "sage": "Sulafat",
+    "shimmer": "Zephyr",
+    "verse": "Umbriel",
+}
+SAMPLE_BYTES: Final = 2
+DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
+RETRY_INFO: Final = "RetryInfo"
+DAILY_QUOTA: Final = "PerDay"
+BAD_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED"})
+
+
+class GenerateContentOptions(Options):
+    """Options of text; `stop` is `stopSequences` by its name elsewhere."""
+
+    top_p: Number | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    safety_settings: list[dict[str, Any]] | None = None
+
+    def generation_config(self) -> dict[str, Any]:
+        """Return what goes into `generationConfig`."""
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop
+        given = {
+            "topP": self.top_p,
+            "topK": self.top_k,
+            "seed": self.seed,
+            "stopSequences": stops,
+            "presencePenalty": self.presence_penalty,
+            "frequencyPenalty": self.frequency_penalty,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class SpeechOptions(Options):
+    """Options of speech; Gemini sends samples, whatever format is asked for, and knows no speed but in words."""
+
+    voice: str = "Puck"
+    audio_format: str | None = None
+    speed: Number | None = None
+
+
+class _ReadingWire(Wire):
+    """How an answer and an error are read, which text and speech have in common."""
+
+    def parse(self, exchange: Exchange) -> Answer:
+        """Read a candidate, or what there is of one; a prompt that was blocked has none."""
+        body = mapping(exchange.body)
+        candidate = mapping(next(iter(items(body.get("candidates"))), None))
+        parts = [mapping(part) for part in items(mapping(candidate.get("content")).get("parts"))]
+        calls = [mapping(part.get("functionCall")) for part in parts if part.get("functionCall")]
+        tool_calls = tuple(_tool_call(call, index) for index, call in enumerate(calls))
+        reason = text(candidate.get("finishReason"))
+        blocked = text(mapping(body.get("promptFeedback")).get("blockReason"))
+        finish = FINISH_REASONS.get(reason or "", reason and reason.lower())
+        return Answer(
+            content="".join(text(part.get("text")) or "" for part in parts if part.get("thought") is not True),
+            finish_reason="content_filter" if blocked else "tool_calls" if tool_calls and finish == "stop" else finish,
+            refusal=blocked,
+            tool_calls=tool_calls,
+            usage=_usage(mapping(body.get("usageMetadata"))),
+            response_id=text(body.get("responseId")),
+            details={"served_model": text(body.get("modelVersion")), "native_finish_reason": blocked or reason},
+            is_found=bool(parts or reason or blocked),
+            malformed=next(filter(None, map(_malformed, calls)), None),
+            tool_turn=tool_turn(tool_calls, parts),
+            media=_sound(parts),
+        )
+
+    def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
+        """Return the error in a body (https://ai.google.dev/gemini-api/docs/troubleshooting).
+
+        Some of Google's endpoints send it in a list.
+        """
+        del call
+        body = exchange.body
+        body = mapping(body[0]) if isinstance(body, list) and body else mapping(body)
+        if not body.get("error"):
+            return None
+        error = mapping(body["error"]) or {"message": str(body["error"])}
+        details = [mapping(detail) for detail in items(error.get("details"))]
+        reasons = {text(detail.get("reason")) for detail in details}
+        code = count(error.get("code"))
+        return ParsedError(
+            (exchange.status_code or 0) if code is None else code,
+            text(error.get("message")) or "",
+            error_code=text(error.get("status")),
+            retryable=False if _is_daily(details) else None,
+            retry_after=server_wait(_delay(details), None, exchange.headers),
+            is_key_refused=bool(reasons & BAD_KEY_REASONS),
+        )
+
+
+class GenerateContentWire(_ReadingWire):
+    """Text, objects and tool calls."""
+
+    api_variant = "generate_content"
+    options = GenerateContentOptions
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of POST /models/<model>:generateContent."""
+        options = cast("GenerateContentOptions", call.options)
+        texts = [{"text": text} for text in system_texts(call.chat_messages)]
+        config = {
+            "temperature": call.temperature,
+            "maxOutputTokens": call.max_output_tokens,
+            **options.generation_config(),
+            "thinkingConfig": _thinking(call, options),
+        }
+        if call.response_model:
+            schema = generate_content_schema(call.response_model.model_json_schema())
+            config |= {"responseMimeType": "application/json", "responseJsonSchema": schema}
+        payload = {
+            "systemInstruction": {"parts": texts} if texts else None,
+            "contents": _contents(call.chat_messages),
+            "generationConfig": {name: value for name, value in config.items() if value is not None},
+            "safetySettings": options.safety_settings,
+            **_tools(call, options),
+        }
+        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
+
+
+class GeneratedSpeechWire(_ReadingWire):
+    """Speech, which comes as samples and goes out as a WAV file."""
+
+    api_variant = "speech"
+    options = SpeechOptions
+    voices = VOICES
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of a generateContent that answers in sound."""
+        options = cast("SpeechOptions", call.options)
+        return {
+            "contents": [{"role": "user", "parts": [{"text": call.prompt}]}],
+            "generationConfig": {
+                "responseModalities": ["AUDIO"],
+                "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": options.voice}}},
+            },
+        } | (options.extra_body or {})
+
+
+def _contents(messages: list[Part]) -> list[Part]:
+    """Map Chat Completions' messages to contents of user and model, what follows on the same side joined."""
+    calls = [call for message in messages for call in items(message.get("tool_calls"))]
+    names = {call["id"]: call["function"].get("name") for call in calls}
+    joined: list[Part] = []
+    for message in messages:
+        if message["role"] in SYSTEM_ROLES:
+            continue
+        role = "model" if message["role"] == "assistant" else "user"
+        parts = _result(message, names) if message["role"] == "tool" else _parts(message)
+        if joined and joined[-1]["role"] == role:
+            joined[-1]["parts"] += parts
+        else:
+            joined.append({"role": role, "parts": parts})
+    return [content for content in joined if content["parts"]]
+
+
+def _result(message: Part, names: dict[str, Any]) -> list[Part]:
+    """Return a tool's result, which the API knows by the tool's name and wants as an object."""
+    result = plain_text(message.get("content"))
+    decoded = arguments(result)
+    response = {"result": result} if decoded is None else decoded
+    return [{"functionResponse": {"name": names.get(message["tool_call_id"]), "response": response}}]
+
+
+def _parts(message: Part) -> list[Part]:
+    calls = items(message.get("tool_calls"))
+    if NATIVE in message:
+        return _native(message[NATIVE], [call["function"]["name"] for call in calls])
+    return [_part(part) for part in text_parts(message.get("content"))] + [_function_call(call) for call in calls]
+
+
+def _function_call(call: Part) -> Part:
+    function = call["function"]
+    return {"functionCall": {"name": function.get("name"), "args": arguments(function.get("arguments")) or {}}}
+
+
+def _native(parts: list[Part], answered: list[str]) -> list[Part]:
+    """Return the model's own parts, signatures of its thoughts included, without the calls that nobody answered."""
+    left = list(answered)
+    kept: list[Part] = []
+    for part in parts:
+        name = mapping(part.get("functionCall")).get("name")
+        if name is None or name in left:
+            kept.append(part)
+            if name is not None:
+                left.remove(name)
+    return kept
+
+
+def _part(part: Part) -> Part:
+    match part.get("type"):
+        case "text":
+            return {"text": part["text"]}
+        case "image_url":
+            return _file(str(mapping(part.get("image_url")).get("url") or ""))
+        case "file":
+            return _file(str(mapping(part.get("file")).get("file_data") or ""))
+        case "input_audio":
+            sound = mapping(part.get("input_audio"))
+            return {"inlineData": {"mimeType": f"audio/{sound.get('format')}", "data": sound.get("data")}}
+        case _:
+            return part
+
+
+def _file(address: str) -> Part:
+    if inline := DATA_URL.fullmatch(address):
+        return {"inlineData": {"mimeType": inline["type"], "data": inline["data"]}}
+    kind = mimetypes.guess_type(address.partition("?")[0])[0]
+    return {"fileData": {"fileUri": address, **({"mimeType": kind} if kind else {})}}
+
+
+def _thinking(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any] | None:
+    if not options.reasoning or not THINKING_MODELS.fullmatch(call.model):
+        return None
+    tokens = options.reasoning.max_tokens
+    budget = THINKING_BUDGETS.get(options.effort or "") if tokens is None else tokens
+    if budget is None:
+        return None
+    return {"thinkingBudget": max(budget, MIN_THINKING_BUDGET_PRO) if "pro" in call.model else budget}
+
+
+def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
+    if not call.tools:
+        return {}
+    declarations = [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "parametersJsonSchema": generate_content_schema(tool.parameters),
+        }
+        for tool in call.tools
+    ]
+    tools = {"tools": [{"functionDeclarations": declarations}]}
+    choice = options.tool_choice
+    if isinstance(choice, dict):
+        name = mapping(choice.get("function")).get("name")
+        return tools | {"toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": [name]}}}
+    if choice:
+        mode = {"required": "ANY", "none": "NONE"}.get(choice, "AUTO")
+        return tools | {"toolConfig": {"functionCallingConfig": {"mode": mode}}}
+    return tools
+
+
+def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
+    name = text(call.get("name")) or ""
+    return ToolCall(id=call_id(call.get("id"), index, name), name=name, arguments=mapping(call.get("args")))
+
+
+def _malformed(call: dict[str, Any]) -> str | None:
+    given = call.get("args")
+    return None if given is None or isinstance(given, dict) else undecodable(call.get("name"), given)
+
+
+def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
+    inline = next((mapping(part["inlineData"]) for part in parts if "inlineData" in part), {})
+    kind, data = text(inline.get("mimeType")) or "", text(inline.get("data"))
+    if not data or not kind.startswith("audio/"):
+        return None
+    if not kind.lower().startswith(("audio/l16", "audio/pcm")):
+        return AudioResponse(audio_base64=data, mime_type=kind.split(";")[0])
+    try:
+        samples = base64.b64decode(data)
+    except ValueError:
+        return None
+    rate = SAMPLE_RATE.search(kind)
+    wav, seconds = _wave_file(samples, int(rate[1]) if rate else DEFAULT_SAMPLE_RATE)
+    return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    """Read tokens; the API counts thoughts apart from the output, as which they are billed."""
+    cached, thoughts = count(usage.get("cachedContentTokenCount")), count(usage.get("thoughtsTokenCount"))
+    candidates = count(usage.get("candidatesTokenCount"))
+    output = None if candidates is None and thoughts is None else (candidates or 0) + (thoughts or 0)
+    return Usage(
+        input_tokens=count(usage.get("promptTokenCount")),
+        output_tokens=output,
+        total_tokens=count(usage.get("totalTokenCount")),
+        cached_input_tokens=cached,
+        reasoning_tokens=thoughts,
+        input_audio_tokens=_audio(usage.get("promptTokensDetails")),
+        output_audio_tokens=_audio(usage.get("candidatesTokensDetails")),
+        cached=bool(cached),
+    )
+
+
+def _audio(details: object) -> int | None:
+    modalities = (mapping(detail) for detail in items(details))
+    return next((count(detail.get("tokenCount")) for detail in modalities if detail.get("modality") == "AUDIO"), None)
+
+
+def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
+    """Return 16-bit mono samples as a WAV file in base64, and how many seconds it lasts."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(SAMPLE_BYTES)
+        sound.setframerate(rate)
+        sound.writeframes(samples)
+    return base64.b64encode(file.getvalue()).decode(), len(samples) / SAMPLE_BYTES / rate
+
+
+def _delay(details: list[dict[str, Any]]) -> str | None:
+    """Return the seconds of a RetryInfo, which come as `12.5s`."""
+    delays = (text(detail.get("retryDelay")) for detail in details if RETRY_INFO in str(detail.get("@type")))
+    return next((delay.removesuffix("s") for delay in delays if delay), None)
+
+
+def _is_daily(details: list[dict[str, Any]]) -> bool:
+    violations = (mapping(violation) for detail in details for violation in items(detail.get("violations")))
+    return any(DAILY_QUOTA in str(violation.get("quotaId")) for violation in violations)

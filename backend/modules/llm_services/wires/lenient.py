@@ -1,0 +1,107 @@
+"""Lenient reading of JSON whose shape a server may change without notice: the value where it fits, else None."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from ..sanitize import excerpt
+from ..types import DEEPEST_JSON
+
+CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
+# Bytes that JSON needs for a surrogate, alone or in a pair, a number that is none, or one too large for a float.
+ODD_JSON: Final = re.compile(rb"\x00|\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
+LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """Return an object as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return an array as it is, anything else as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """Return a string that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, also one written as a string."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) else None
+
+
+def exact_sum(*figures: float | None) -> float:
+    """Add up the figures that are known in decimal, so that 0.1 and 0.2 make 0.3."""
+    return float(sum((Decimal(str(figure)) for figure in figures if figure is not None), Decimal()))
+
+
+def count(value: object) -> int | None:
+    """Return a whole number that is not negative."""
+    figure = number(value)
+    return int(figure) if figure is not None and figure >= 0 and figure == int(figure) else None
+
+
+def moment(value: object) -> datetime | None:
+    """Return an epoch time in seconds as a time in UTC; None for one that is not of this century."""
+    seconds = number(value)
+    if seconds is None or not CENTURY[0] <= seconds < CENTURY[1]:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def is_well_formed(json_text: object) -> bool:
+    """Return True if JSON can be sent on as it is decoded, as nearly all can; False where `well_formed` has to look."""
+    if not isinstance(json_text, bytes) or json_text.count(b"{") + json_text.count(b"[") > DEEPEST_JSON:
+        return False
+    return not ODD_JSON.search(json_text)
+
+
+def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return JSON that can be sent on: a lone surrogate becomes U+FFFD, a number that is none its name.
+
+    Raises RecursionError for JSON that nests deeper than anything after this could follow.
+    """
+    if depth > DEEPEST_JSON:
+        raise RecursionError(f"JSON of more than {DEEPEST_JSON} levels")
+    match value:
+        case str():
+            return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {well_formed(key): well_formed(item, depth + 1) for key, item in value.items()}
+        case list():
+            return [well_formed(item, depth + 1) for item in value]
+        case _:
+            return value
+
+
+def arguments(value: object) -> dict[str, Any] | None:
+    """Return a tool call's arguments, decoded: {} when there are none, None when they are no JSON object."""
+    if isinstance(value, str) and value.strip():
+        try:
+            value = well_formed(json.loads(value))
+        except (ValueError, RecursionError):
+            return None
+    if not value or (isinstance(value, str) and not value.strip()):
+        return {}
+    return value if isinstance(value, dict) else None
+
+
+def undecodable(tool: object, given: object) -> str:
+    """Return the message for a tool call whose arguments are no JSON object."""
+    return f"the arguments of the call to tool {tool!r} are not a JSON object: {excerpt(given)}"

@@ -1,0 +1,265 @@
+"""Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock speaks too.
+
+Requests and answers here have been checked against the types of Anthropic's own package, and not against the live
+API.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from ..types import ToolCall, Usage
+from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
+from .errors import server_wait
+from .lenient import arguments, count, items, mapping, text, undecodable
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
+
+if TYPE_CHECKING:
+    from .wire import Exchange
+
+Block = dict[str, Any]
+
+# The API demands a cap where callers need none: what a model can write, and no more than fits into three minutes.
+MAX_TOKENS_BY_MODEL: Final = {"claude-3-5-": 8192, "claude-3-": 4096}
+DEFAULT_MAX_TOKENS: Final = 16_000
+THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh": 16_000, "max": 24_000}
+FINISH_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
+ANSWER_TOOL: Final = "answer"
+DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
+THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
+
+
+class MessagesOptions(Options):
+    """Options of the Messages API; `stop` is `stop_sequences` by its name elsewhere."""
+
+    sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
+
+    top_p: Number | None = None
+    top_k: int | None = None
+    stop: str | list[str] | None = None
+    stop_sequences: list[str] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    thinking: dict[str, Any] | None = None
+    cache_control: dict[str, Any] | None = None
+    service_tier: str | None = None
+    metadata: dict[str, str] | None = None
+
+    @property
+    def stops(self) -> list[str] | None:
+        """The texts that end an answer."""
+        return self.stop_sequences or ([self.stop] if isinstance(self.stop, str) else self.stop)
+
+
+class MessagesWire(Wire):
+    """Text, objects and tool calls; the system prompt is apart, and a structured answer is a tool that must be used."""
+
+    api_variant = "messages"
+    options = MessagesOptions
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of POST /v1/messages."""
+        options = cast("MessagesOptions", call.options)
+        conversation = _turns(call.chat_messages)
+        thinking = {} if _thinking_is_missing(conversation) else _thinking(call, options)
+        cap = call.max_output_tokens or _max_tokens(call.model)
+        payload: dict[str, Any] = {
+            "model": call.model,
+            "max_tokens": cap + (thinking.get("budget_tokens") or 0),
+            "system": _text_blocks(system_texts(call.chat_messages)) or None,
+            "messages": conversation,
+            "thinking": thinking or None,
+            **options.body(),
+            "stop_sequences": options.stops,
+        }
+        # Thinking rules temperature out, and so does top_p on the newer models.
+        if not thinking and (options.top_p is None or call.temperature_is_given):
+            payload["temperature"] = call.temperature
+        payload |= _tools(call, options)
+        if options.cache_control and conversation:
+            conversation[-1]["content"][-1]["cache_control"] = options.cache_control
+        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
+
+    def parse(self, exchange: Exchange) -> Answer:
+        """Read a message, or what there is of one; a forced tool's input is the structured answer's text."""
+        body = mapping(exchange.body)
+        blocks = [mapping(block) for block in items(body.get("content"))]
+        uses = [block for block in blocks if block.get("type") == "tool_use"]
+        answers = [block for block in uses if block.get("name") == ANSWER_TOOL]
+        spoken = "".join(text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
+        calls = tuple(_tool_call(use, index) for index, use in enumerate(uses) if use not in answers)
+        reason = text(body.get("stop_reason"))
+        return Answer(
+            content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
+            finish_reason="stop" if answers and reason == "tool_use" else FINISH_REASONS.get(reason or "", reason),
+            tool_calls=calls,
+            usage=_usage(mapping(body.get("usage"))),
+            response_id=text(body.get("id")),
+            details={
+                "served_model": text(body.get("model")),
+                "native_finish_reason": reason,
+                "service_tier": text(mapping(body.get("usage")).get("service_tier")),
+                "vendor_request_id": exchange.headers.get("request-id") or exchange.headers.get("x-amzn-requestid"),
+            },
+            is_found=isinstance(body.get("content"), list) and (bool(blocks) or bool(reason)),
+            malformed=next(filter(None, map(_malformed, uses)), None),
+            tool_turn=tool_turn(calls, blocks),
+        )
+
+    def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
+        """Return the error in a body (https://docs.anthropic.com/en/api/errors)."""
+        del call
+        body = mapping(exchange.body)
+        if not body.get("error"):
+            return None
+        error = mapping(body["error"]) or {"message": str(body["error"])}
+        return ParsedError(
+            exchange.status_code or 0,
+            text(error.get("message")) or "",
+            error_code=text(error.get("type")),
+            retry_after=server_wait(None, None, exchange.headers),
+        )
+
+
+def _text_blocks(texts: list[str]) -> list[Block]:
+    return [{"type": "text", "text": text} for text in texts]
+
+
+def _turns(messages: list[Block]) -> list[Block]:
+    """Map Chat Completions' messages to turns of user and assistant, what follows on the same side joined."""
+    turns: list[Block] = []
+    for message in messages:
+        if message["role"] in SYSTEM_ROLES:
+            continue
+        role = "assistant" if message["role"] == "assistant" else "user"
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += _blocks(message)
+        else:
+            turns.append({"role": role, "content": _blocks(message)})
+    return [turn for turn in turns if turn["content"]]
+
+
+def _thinking_is_missing(turns: list[Block]) -> bool:
+    """Return True if the tool results at the end follow a turn without its thinking, as a synthesised one is.
+
+    Thinking is refused there: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking.
+    """
+    calling, answering = turns[-2:] if len(turns) > 1 else ({}, {})
+    is_loop = any(block.get("type") == "tool_result" for block in items(answering.get("content")))
+    return is_loop and calling["content"][0].get("type") not in THINKING_TYPES
+
+
+def _blocks(message: Block) -> list[Block]:
+    content = message.get("content")
+    if message["role"] == "tool":
+        result = {"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": plain_text(content)}
+        return [result]
+    calls = items(message.get("tool_calls"))
+    if NATIVE in message:
+        answered = {call["id"] for call in calls}
+        return [block for block in message[NATIVE] if block.get("type") != "tool_use" or block.get("id") in answered]
+    return [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
+
+
+def _use(call: Block) -> Block:
+    function = mapping(call.get("function"))
+    given = arguments(function.get("arguments")) or {}
+    return {"type": "tool_use", "id": call["id"], "name": function.get("name"), "input": given}
+
+
+def _part(part: Block) -> Block:
+    match part.get("type"):
+        case "text":
+            return {"type": "text", "text": part["text"]}
+        case "image_url":
+            return {"type": "image", "source": _source(str(mapping(part.get("image_url")).get("url") or ""))}
+        case "file":
+            file = mapping(part.get("file"))
+            return {"type": "document", "source": _source(str(file.get("file_data") or ""))}
+        case "input_audio":
+            raise ValueError("Claude does not listen: a message holds an input_audio part")
+        case _:
+            return part
+
+
+def _source(address: str) -> Block:
+    if inline := DATA_URL.fullmatch(address):
+        return {"type": "base64", "media_type": inline["type"], "data": inline["data"]}
+    return {"type": "url", "url": address}
+
+
+def _max_tokens(model: str) -> int:
+    return next((cap for prefix, cap in MAX_TOKENS_BY_MODEL.items() if prefix in model), DEFAULT_MAX_TOKENS)
+
+
+def _thinking(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
+    """Return the thinking budget: none for a model without thinking, or beside a forced tool, which rules it out."""
+    if options.thinking:
+        return options.thinking
+    budget = (options.reasoning and options.reasoning.max_tokens) or THINKING_BUDGETS.get(options.effort or "")
+    if not budget or call.response_model or "claude-3" in call.model:
+        return {}
+    return {"type": "enabled", "budget_tokens": budget}
+
+
+def _tools(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
+    if call.response_model:
+        schema = call.response_model.model_json_schema()
+        tool = {"name": ANSWER_TOOL, "description": "Give the answer, in this shape.", "input_schema": _object(schema)}
+        return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
+    if not call.tools:
+        return {}
+    tools = [
+        {"name": tool.name, "description": tool.description, "input_schema": _object(tool.parameters)}
+        for tool in call.tools
+    ]
+    choice = _tool_choice(options.tool_choice)
+    if options.parallel_tool_calls is False:
+        choice = {"type": "auto", **(choice or {}), "disable_parallel_tool_use": True}
+    return {"tools": tools, "tool_choice": choice}
+
+
+def _object(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with its outermost type, which the API wants to be an object."""
+    return {"type": "object", **schema}
+
+
+def _tool_choice(choice: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a choice in this API's form."""
+    if isinstance(choice, dict):
+        function = mapping(choice.get("function"))
+        return {"type": "tool", "name": function["name"]} if function.get("name") else choice
+    return {"type": {"required": "any"}.get(choice, choice)} if choice else None
+
+
+def _malformed(use: dict[str, Any]) -> str | None:
+    given = use.get("input")
+    return None if isinstance(given, dict) else undecodable(use.get("name"), given)
+
+
+def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
+    name = text(use.get("name")) or ""
+    return ToolCall(id=call_id(use.get("id"), index, name), name=name, arguments=mapping(use.get("input")))
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    """Read tokens; the API counts those read from and written to the prompt cache apart, and here they are input."""
+    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    fresh = count(usage.get("input_tokens"))
+    return Usage(
+        input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+        output_tokens=count(usage.get("output_tokens")),
+        cached_input_tokens=read,
+        cache_creation_tokens=written,
+        cached=bool(read),
+    )

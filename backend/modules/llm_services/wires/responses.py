@@ -1,0 +1,233 @@
+"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure speaks too.
+
+Requests and answers here have been checked against the types of OpenAI's own package, and not against the live API.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
+
+from ..types import ToolCall, Usage
+from .conversation import NATIVE, call_id, plain_text, tool_turn
+from .errors import openai_error
+from .lenient import arguments, count, items, mapping, moment, text, undecodable
+from .schemas import instruction, json_schema_format
+from .wire import Answer, LLMCall, Number, Options, Wire
+
+if TYPE_CHECKING:
+    from .wire import Exchange, ParsedError
+
+Item = dict[str, Any]
+
+REASONING_MODELS: Final = ("gpt-5", "o1", "o3", "o4")
+# https://platform.openai.com/docs/guides/structured-outputs: older models know no schemas, gpt-4 not even JSON mode.
+SCHEMA_MODELS: Final = ("gpt-4o", "gpt-5", "o1", "o3", "o4")
+JSON_MODELS: Final = ("gpt-4-turbo", "gpt-3.5-turbo")
+FINISH_REASONS: Final = {"max_output_tokens": "length"}
+
+
+class ResponsesOptions(Options):
+    """Options of text; `structured_output` says how a structured answer is asked for, the model's best way if unset."""
+
+    sent: ClassVar[frozenset[str]] = frozenset(
+        {
+            "parallel_tool_calls",
+            "store",
+            "metadata",
+            "user",
+            "service_tier",
+            "safety_identifier",
+            "prompt_cache_key",
+            "truncation",
+        }
+    )
+
+    structured_output: Literal["json_object", "json_schema"] | None = None
+    top_p: Number | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    store: bool | None = None
+    metadata: dict[str, str] | None = None
+    user: str | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    truncation: str | None = None
+
+
+class ResponsesWire(Wire):
+    """Text, objects and tool calls."""
+
+    api_variant = "responses"
+    options = ResponsesOptions
+
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of POST /responses; a reasoning model gets no sampling parameters, for it refuses them."""
+        options = cast("ResponsesOptions", call.options)
+        payload = {
+            "model": call.model,
+            "input": _input(call.chat_messages),
+            "max_output_tokens": call.max_output_tokens,
+            **options.body(),
+            **_reasoning_or_sampling(call, options),
+        }
+        if call.tools:
+            payload["tools"] = [{"type": "function", "strict": False, **tool.model_dump()} for tool in call.tools]
+            payload["tool_choice"] = _tool_choice(options.tool_choice)
+        if call.response_model:
+            _request_json(payload, call, options)
+        if options.store is False:
+            # Or the next turn cannot refer to this one's reasoning.
+            payload["include"] = ["reasoning.encrypted_content"]
+        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
+
+    def parse(self, exchange: Exchange) -> Answer:
+        """Read a response, or what there is of one."""
+        body = mapping(exchange.body)
+        output = [mapping(item) for item in items(body.get("output"))]
+        calls = [item for item in output if item.get("type") == "function_call"]
+        parts = [
+            mapping(part) for item in output for part in items(item.get("content")) if item.get("type") == "message"
+        ]
+        reason = text(mapping(body.get("incomplete_details")).get("reason"))
+        tool_calls = tuple(_tool_call(call, index) for index, call in enumerate(calls))
+        ended = "tool_calls" if tool_calls else "stop"
+        return Answer(
+            content="".join(text(part.get("text")) or "" for part in parts),
+            finish_reason=FINISH_REASONS.get(reason, reason) if reason else ended if output else None,
+            refusal="".join(text(part.get("refusal")) or "" for part in parts) or None,
+            tool_calls=tool_calls,
+            usage=_usage(mapping(body.get("usage"))),
+            response_id=text(body.get("id")),
+            created_at=moment(body.get("created_at")),
+            details={
+                "served_model": text(body.get("model")),
+                "native_finish_reason": reason or text(body.get("status")),
+                "service_tier": text(body.get("service_tier")),
+                "vendor_request_id": exchange.headers.get("x-request-id"),
+            },
+            is_found=bool(output) or bool(reason),
+            malformed=next(filter(None, map(_malformed, calls)), None),
+            tool_turn=tool_turn(tool_calls, output),
+        )
+
+    def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
+        """Return the error in a body; also inside a 200."""
+        del call
+        return openai_error(exchange)
+
+
+def _input(messages: list[Item]) -> list[Item]:
+    """Map Chat Completions' messages to input items."""
+    return [item for message in messages for item in _items(message)]
+
+
+def _items(message: Item) -> list[Item]:
+    content = message.get("content")
+    if message["role"] == "tool":
+        return [{"type": "function_call_output", "call_id": message["tool_call_id"], "output": plain_text(content)}]
+    if message["role"] != "assistant":
+        parts = [_part(part) for part in content] if isinstance(content, list) else content
+        return [{"role": message["role"], "content": parts}]
+    calls = items(message.get("tool_calls"))
+    if NATIVE in message:
+        return _native(message[NATIVE], {call["id"] for call in calls})
+    answer = plain_text(content)
+    spoken = [{"role": "assistant", "content": answer}] if answer or not calls else []
+    return spoken + [_call(call) for call in calls]
+
+
+def _native(output: list[Item], answered: set[str]) -> list[Item]:
+    """Return the model's own items, without the calls that nobody answered."""
+    return [item for item in output if item.get("type") != "function_call" or item.get("call_id") in answered]
+
+
+def _call(call: Item) -> Item:
+    function = mapping(call.get("function"))
+    arguments = function.get("arguments") or "{}"
+    return {
+        "type": "function_call",
+        "call_id": call["id"],
+        "name": function.get("name"),
+        "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
+    }
+
+
+def _part(part: Item) -> Item:
+    match part.get("type"):
+        case "text":
+            return {"type": "input_text", "text": part.get("text") or ""}
+        case "image_url":
+            image = mapping(part.get("image_url"))
+            return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+        case "file":
+            file = mapping(part.get("file"))
+            data = str(file.get("file_data") or "")
+            if data.startswith("http"):
+                return {"type": "input_file", "file_url": data}
+            return {"type": "input_file", "filename": file.get("filename") or "file", "file_data": data}
+        case _:
+            return part
+
+
+def _reasoning_or_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
+    """Return reasoning and verbosity for a model that has them, temperature and top_p for one that has not."""
+    if not call.model.startswith(REASONING_MODELS):
+        return {"temperature": call.temperature, "top_p": options.top_p}
+    reasoning = {}
+    if options.reasoning:
+        reasoning = options.reasoning.model_dump(exclude_none=True, exclude={"exclude", "enabled", "max_tokens"})
+    is_newest = call.model.startswith("gpt-5")
+    if reasoning.get("effort") == "minimal" and not is_newest:
+        reasoning["effort"] = "low"
+    verbosity = {"text": {"verbosity": options.any_verbosity}} if options.any_verbosity and is_newest else {}
+    return verbosity | ({"reasoning": reasoning} if reasoning else {})
+
+
+def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+    """Return a choice of a function as this wire spells it."""
+    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
+        return {"type": "function", "name": choice["function"].get("name")}
+    return choice
+
+
+def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOptions) -> None:
+    """Request the schema where the model takes one, JSON where it takes that, and ask in the prompt where not."""
+    assert call.response_model  # noqa: S101 - its caller has checked
+    best = "json_schema" if call.model.startswith(SCHEMA_MODELS) else "json_object"
+    if (options.structured_output or best) == "json_schema":
+        text_format: dict[str, Any] = {"type": "json_schema", **json_schema_format(call.response_model)}
+    else:
+        payload["input"] = [
+            {"role": "developer", "content": instruction(call.response_model)},
+            *payload["input"],
+        ]
+        text_format = {"type": "json_object"}
+        if not call.model.startswith((*SCHEMA_MODELS, *JSON_MODELS)):
+            return
+    payload["text"] = {**payload.get("text", {}), "format": text_format}
+
+
+def _malformed(call: dict[str, Any]) -> str | None:
+    given = call.get("arguments")
+    return undecodable(call.get("name"), given) if arguments(given) is None else None
+
+
+def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
+    name = text(call.get("name")) or ""
+    return ToolCall(
+        id=call_id(call.get("call_id"), index, name), name=name, arguments=arguments(call.get("arguments")) or {}
+    )
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    cached = count(mapping(usage.get("input_tokens_details")).get("cached_tokens"))
+    return Usage(
+        input_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        total_tokens=count(usage.get("total_tokens")),
+        cached_input_tokens=cached,
+        reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("reasoning_tokens")),
+        cached=bool(cached),
+    )
