@@ -11,11 +11,9 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from cassette.asked import own_options
-from cassette.comparison import differences
-from cassette.export import Exported, export
-from cassette.rehearsal import document
-from cassette.scrubbing import scrubbed, without_placeholders
+from cassette.call_from_rows import caller_options
+from cassette.export import Export, differences, export
+from cassette.scrubbing import scrub, with_equal_placeholders
 from modules.llm_services import LLMError, LLMMessage, LLMRequest, LLMServicesProvider, llm_services_provider
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import ToolDefinition
@@ -63,7 +61,7 @@ class Incident:
     error: Exception | None
     requests: list[LLMRequest]
 
-    def exported(self, *, mask: bool = False, model: type[BaseModel] | None = None) -> Exported:
+    def exported(self, *, mask: bool = False, model: type[BaseModel] | None = None) -> Export:
         """Export the last row alone."""
         return export([self.requests[-1:]], mask=mask, model=model)
 
@@ -130,26 +128,26 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
             return type(value).__name__
 
 
-def check_same(incident: Incident, exported: Exported) -> None:
+def check_same(incident: Incident, exported: Export) -> None:
     """Assert that the replay came to the same result and the same row, but for scrubbed ids, times and row ids."""
-    assert told(incident.result, incident.error) == told(exported.played.result, exported.played.error)
-    expected: Any = scrubbed([{**document(incident.requests[-1]), "id": None}])
-    [played] = exported.played.rows
+    assert told(incident.result, incident.error) == told(exported.replay.result, exported.replay.error)
+    expected: Any = scrub([{**incident.requests[-1].model_dump(mode="json"), "id": None}])
+    [played] = exported.replay.rows
     assert [] == differences(expected, [played], is_masked=False)
     for name in ("status", "messages", "response_content", "response_output", "cost_estimate"):
         assert expected[0][name] == played[name]
     # A row masks the ids among its options, and not in what was sent.
-    sent, sent_again = (without_placeholders(row["request_payload"]) for row in (expected[0], played))
+    sent, sent_again = (with_equal_placeholders(row["request_payload"]) for row in (expected[0], played))
     assert sent == sent_again
     assert expected[0]["response_raw"]["body"] == played["response_raw"]["body"]
-    assert own_options(expected[0]) == own_options(played)
+    assert caller_options(expected[0]) == caller_options(played)
 
 
-def check_same_kind(incident: Incident, exported: Exported) -> None:
+def check_same_kind(incident: Incident, exported: Export) -> None:
     """Assert that a masked replay came to the same kind of result, at the same price."""
-    [played] = exported.played.rows
-    row = document(incident.requests[-1])
+    [played] = exported.replay.rows
+    row = incident.requests[-1].model_dump(mode="json")
     if incident.error:
-        assert told(None, incident.error) == told(None, exported.played.error)
+        assert told(None, incident.error) == told(None, exported.replay.error)
     for name in ("status", "error_type", "input_tokens", "output_tokens", "cost_estimate", "cached", "model"):
         assert row[name] == played[name]

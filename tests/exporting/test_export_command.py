@@ -13,7 +13,7 @@ import pytest
 import yaml
 from sqlalchemy.orm import Session
 
-from cassette.format import origin
+from cassette.format import read_origin
 from exporting.conftest import KEY
 from exporting.incidents import QUESTION, WEATHER, City, happened
 from modules.llm_services.types import LLMProviderType
@@ -133,7 +133,7 @@ def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path)
     """The file says that it is made of a row, of which, of what day, and what was done to it."""
     request_id = asked(sqlite_engine, text)
     run(sqlite_engine, request_id, "--out", tmp_path)
-    said = origin(tmp_path / f"{request_id}.yaml")
+    said = read_origin(tmp_path / f"{request_id}.yaml")
     assert "not the wire" in said["source"]
     assert ([request_id], "openrouter", "masked") == (said["requests"], said["provider"], said["prompts"])
     assert {"asked", "exported"} < said.keys()
@@ -184,7 +184,7 @@ def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path) -> None
     done = run(sqlite_engine, str(requests[-1].id), "--out", tmp_path)
     assert 0 == done.returncode, done.stderr
     file = tmp_path / f"{requests[-1].id}.yaml"
-    assert [str(each.id) for each in requests] == origin(file)["requests"]
+    assert [str(each.id) for each in requests] == read_origin(file)["requests"]
     assert passed(done.stdout, file).startswith("1 passed")
 
 

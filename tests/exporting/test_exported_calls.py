@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cassette.answered import NotExportableError
+from cassette.call_from_rows import attempts_of, previous_turn
 from cassette.export import RequestDiffersError, export
-from cassette.finding import attempts_of, turn_before
+from cassette.response_from_row import NotExportableError
 from exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, happened, told
 from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
 from modules.llm_services.maintenance import settle_abandoned
@@ -52,10 +52,10 @@ def test_a_call_comes_back_attempt_by_attempt(session: Session, *, mask: bool) -
     assert [each.id for each in incident.requests] == [each.id for each in attempts]
     assert attempts == attempts_of(session, incident.requests[0])
     exported = export([attempts], mask=mask)
-    assert ["failed", "completed"] == [row["status"] for row in exported.played.rows]
+    assert ["failed", "completed"] == [row["status"] for row in exported.replay.rows]
     assert 2 == exported.text.count("- request:")
     if not mask:
-        assert told(incident.result, None) == told(exported.played.result, None)
+        assert told(incident.result, None) == told(exported.replay.result, None)
 
 
 @pytest.mark.usefixtures("_retried")
@@ -63,7 +63,7 @@ def test_one_attempt_comes_back_alone(session: Session) -> None:
     """One attempt of several is exported as the exchange that it was."""
     incident = happened(session, flaky("exported alone"))
     first, last = incident.requests
-    assert "LLMProviderError" == type(export([[first]], mask=False).played.error).__name__
+    assert "LLMProviderError" == type(export([[first]], mask=False).replay.error).__name__
     check_same(incident, export([[last]], mask=False))
 
 
@@ -74,7 +74,7 @@ def test_an_answer_that_was_corrected_comes_back(session: Session) -> None:
     incident = happened(session, lambda llm: llm.generate_structured_response(QUESTION, City, model=model))
     assert 2 == len(incident.requests)
     exported = export([attempts_of(session, incident.requests[0])], mask=False)
-    assert told(None, incident.error) == told(None, exported.played.error)
+    assert told(None, incident.error) == told(None, exported.replay.error)
 
 
 def asks_and_answers(model: str) -> tuple[Callable[[LLMServicesProvider], Any], ...]:
@@ -95,13 +95,13 @@ def test_a_turn_that_was_remembered_comes_before(
     model = "openrouter/author/model" if provider == "openrouter" else lead(provider)
     incident = happened(session, *asks_and_answers(model))
     first, last = incident.requests
-    assert first == turn_before(session, last)
+    assert first == previous_turn(session, last)
     if provider != "gemini":  # its wire has no ids: what is remembered is what would be made up
         with pytest.raises(RequestDiffersError):
             export([[last]], mask=mask)
     exported = export([[first], [last]], mask=mask)
-    assert 2 == len(exported.played.rows)
-    assert mask or told(incident.result, None) == told(exported.played.result, None)
+    assert 2 == len(exported.replay.rows)
+    assert mask or told(incident.result, None) == told(exported.replay.result, None)
 
 
 def row(session: Session, **columns: object) -> LLMRequest:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.orm import Session
 
-from cassette.answered import NotExportableError
+from cassette.response_from_row import NotExportableError
 from exporting.conftest import KEY
 from exporting.incidents import QUESTION, Call, check_same, check_same_kind, happened
 from modules.llm_services import LLMMessage

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel, Field, field_validator
 
-from cassette.answered import NotExportableError
-from cassette.pasted import pasted
+from cassette.generated_test import generate_test
+from cassette.response_from_row import NotExportableError
 from exporting.incidents import QUESTION, SECRET, answered_with, check_same_kind, completion
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def test_a_masked_object_is_valid(session: Session, text: str) -> None:
     assert incident.error is None
     exported = incident.exported(mask=True)
     check_same_kind(incident, exported)
-    order = exported.played.result[0].model_dump(mode="json")
+    order = exported.replay.result[0].model_dump(mode="json")
     assert ("red", "2000-01-01", None) == (order["color"], order["due"], order["note"])
     assert [4.5] == list(order["amounts"].values())
     assert "WAL-47" not in exported.text
-    assert SECRET not in exported.text + pasted(exported, "cassettes/a.yaml")
+    assert SECRET not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_masked_object_is_as_invalid(session: Session, text: str) -> None:
     assert incident.error is not None
     exported = incident.exported(mask=True)
     check_same_kind(incident, exported)
-    assert SECRET not in exported.text + pasted(exported, "cassettes/a.yaml")
+    assert SECRET not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 class Checked(BaseModel):
@@ -105,7 +105,7 @@ def test_an_object_that_cannot_be_masked_is_refused(session: Session) -> None:
     incident = answered_with(session, ask, answer)
     with pytest.raises(NotExportableError, match="status: 'completed' became 'failed'"):
         incident.exported(mask=True, model=Checked)
-    assert incident.result[0] == incident.exported(model=Checked).played.result[0]
+    assert incident.result[0] == incident.exported(model=Checked).replay.result[0]
 
 
 def test_what_a_schema_cannot_say_is_asked_of_the_model(session: Session) -> None:
@@ -119,4 +119,4 @@ def test_what_a_schema_cannot_say_is_asked_of_the_model(session: Session) -> Non
     )
     with pytest.raises(NotExportableError, match="became 'completed'"):
         incident.exported()
-    assert str(incident.error) == str(incident.exported(model=Checked).played.error)
+    assert str(incident.error) == str(incident.exported(model=Checked).replay.error)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cassette.masks import Masks
-from cassette.pasted import pasted
+from cassette.generated_test import generate_test
+from cassette.masking import TextMasker
 from exporting.incidents import SECRET, WEATHER, answered_with, check_same_kind, completion
 from modules.llm_services import LLMMessage
 
@@ -75,7 +75,7 @@ def test_a_secret_of_an_answer(session: Session, name: str) -> None:
     assert SECRET in str(incident.requests[0].response_raw) or name == "beside an error"
     exported = incident.exported(mask=True)
     check_same_kind(incident, exported)
-    written = exported.text + pasted(exported, "cassettes/a.yaml")
+    written = exported.text + generate_test(exported, "cassettes/a.yaml")
     assert "Walnut" not in written
     assert "weather" in exported.text
 
@@ -108,7 +108,7 @@ def test_a_secret_that_an_error_repeats(session: Session, body: object, status: 
     incident = answered_with(session, ask_text, body, status)
     exported = incident.exported(mask=True)
     check_same_kind(incident, exported)
-    written = exported.text + pasted(exported, "cassettes/a.yaml")
+    written = exported.text + generate_test(exported, "cassettes/a.yaml")
     assert "Walnut" not in written
 
 
@@ -130,14 +130,14 @@ def test_a_key_is_in_no_cassette(session: Session, *, mask: bool) -> None:
 
     incident = answered_with(session, ask, completion({"content": f"So it is {KEY}.", "more": {KEY: KEY}}))
     exported = incident.exported(mask=mask)
-    assert KEY not in exported.text + pasted(exported, "cassettes/a.yaml")
+    assert KEY not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 def test_a_text_has_one_mask() -> None:
     """The same text has the same mask, another text another, and white space its own."""
-    masks = Masks()
-    first, second, again = (masks.text(text) for text in ("Paris", "Rome", "Paris"))
-    assert (first, True, " ") == (again, first != second, masks.text(" "))
+    masker = TextMasker()
+    first, second, again = (masker.mask_text(text) for text in ("Paris", "Rome", "Paris"))
+    assert (first, True, " ") == (again, first != second, masker.mask_text(" "))
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_a_text_has_one_mask() -> None:
 )
 def test_a_form_stays(text: str, mask: str) -> None:
     """A date is masked as a date, an address as an address."""
-    assert mask == Masks().text(text)
+    assert mask == TextMasker().mask_text(text)

@@ -20,8 +20,7 @@ from recording.scenarios import City, Scenario
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
-
-    from cassette.format import Cassette
+    from vcr.cassette import Cassette
 
 pytestmark = pytest.mark.vcr
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from cassette.vendors import OPENROUTER
 from modules.llm_services import LLMAuthenticationError, LLMServicesProvider
+from modules.llm_services.types import LLMProviderType
 from recording.scenarios import VENDORS, Scenario
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.vcr,
-    pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor != OPENROUTER]),
+    pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor != LLMProviderType.OPENROUTER]),
 ]
 
 Row = Callable[[UUID | None], dict[str, Any]]
