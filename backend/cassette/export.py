@@ -182,7 +182,7 @@ def differences(original: Sequence[Row], replayed: Sequence[Row], *, is_masked: 
     found = []
     for row, replayed_row in zip(original, replayed, strict=True):
         ignored = _ignored(row, replayed_row, is_alone=len(original) == 1)
-        before, after = (_comparable(each, ignored, is_masked=is_masked) for each in (row, replayed_row))
+        before, after = (_comparable(made, ignored, is_masked=is_masked) for made in (row, replayed_row))
         pairs = ((name, value, after.get(name)) for name, value in before.items())
         found += [
             f"{name}: {value!r} became {other!r}" for name, value, other in pairs if not _equal(name, value, other)

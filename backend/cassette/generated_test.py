@@ -116,7 +116,7 @@ def _call(call: RecordedCall) -> str:
 def _argument(name: str, value: Any) -> str:  # noqa: ANN401 - JSON
     if name not in CLASSES:
         return _literal(value, 12)
-    fields = (", ".join(f"{field}={_literal(item, 16)}" for field, item in each.items()) for each in value)
+    fields = (", ".join(f"{field}={_literal(item, 16)}" for field, item in entry.items()) for entry in value)
     return "[" + "".join(f"\n                {CLASSES[name]}({given})," for given in fields) + "\n            ]"
 
 

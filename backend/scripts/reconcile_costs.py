@@ -59,9 +59,9 @@ def main() -> int:
 
 
 def _settle(session: Session, books: Books, since: datetime) -> int:
-    """Write what the books say, a commit a row, so that an interrupted run keeps what it has done."""
+    """Write the booked costs, with a commit for every row, so that an interrupted run keeps what it settled."""
     rows = list(generations(session, unpriced(), LLMRequestModel.created_at >= since))
-    settled, found = 0, 0.0
+    settled, cost = 0, 0.0
     for row in track(rows, description="asking OpenRouter", disable=not sys.stderr.isatty()):
         try:
             booked = books.usage(str(row.provider_response_id))
@@ -70,8 +70,8 @@ def _settle(session: Session, books: Books, since: datetime) -> int:
             continue
         reconcile(row, booked)
         session.commit()
-        settled, found = settled + 1, found + (booked.cost or 0.0)
-    print(f"{settled} of {len(rows)} settled, {found:.8f} USD found")
+        settled, cost = settled + 1, cost + (booked.cost or 0.0)
+    print(f"{settled} of {len(rows)} settled, {cost:.8f} USD found")
     return 0 if settled == len(rows) else 1
 
 

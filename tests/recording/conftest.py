@@ -1,4 +1,4 @@
-"""Replay: each test of test_cassettes.py plays the cassette of its name, all of it, and asks nothing of anybody."""
+"""Replay: every test of test_cassettes.py plays the cassette of its name, all of it, without a network."""
 
 from __future__ import annotations
 

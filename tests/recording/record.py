@@ -78,14 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Record; return 0 when all that was ordered is kept, 1 when not, 2 when nothing could be ordered."""
     options = _parser().parse_args(arguments)
     if unknown := set(options.scenario) - set(SCENARIOS):
-        _say(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+        _print(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
         return 2
     wanted = [SCENARIOS[name] for name in options.scenario or SCENARIOS]
-    reasons = {} if options.stand_in else {each.name: reason for each in wanted if (reason := _why_not(each))}
+    reasons = (
+        {} if options.stand_in else {scenario.name: reason for scenario in wanted if (reason := _why_not(scenario))}
+    )
     ordered = [scenario for scenario in wanted if scenario.name not in reasons]
     if not ordered:
-        _say("; ".join(sorted(set(reasons.values()))))
-        _say("recording asks the vendors for real: set a key, or record with --stand-in")
+        _print("; ".join(sorted(set(reasons.values()))))
+        _print("recording asks the vendors for real: set a key, or record with --stand-in")
         return 2
     with _server(stand_in_wanted=options.stand_in) as base_url, tempfile.TemporaryDirectory() as staging:
         recorded = _record_all(ordered, base_url, Path(staging))
@@ -94,10 +96,10 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.copy(_cassette(staging, scenario), _cassette(options.into, scenario))
     update_table(options.into)
     for name, reason in reasons.items():
-        _say(f"left as it is: {name}: {reason}")
+        _print(f"left as it is: {name}: {reason}")
     lost = ", ".join(scenario.name for scenario in ordered if scenario not in kept)
     failed = len(ordered) - len(kept)
-    _say(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
+    _print(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
     return 1 if lost else 0
 
 
@@ -151,7 +153,7 @@ def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> 
 
 
 def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
-    """Make one call; say whether a server answered, and what came of it."""
+    """Make one call; return whether a server answered, and the outcome."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
     recorder = vcr.VCR(record_mode="all", before_record_response=decompress)
@@ -178,9 +180,10 @@ def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenar
     """Replay the tests of what was recorded, writing snapshots; return the scenarios whose test passed."""
     if not recorded:
         return []
-    _say("replaying what was recorded, without the network")
+    _print("replaying what was recorded, without the network")
     tests = [
-        f"{TESTS if each.vendor == LLMProviderType.OPENROUTER else VENDORS_TESTS}::{each.test}" for each in recorded
+        f"{TESTS if scenario.vendor == LLMProviderType.OPENROUTER else VENDORS_TESTS}::{scenario.test}"
+        for scenario in recorded
     ]
     command = [sys.executable, "-m", "pytest", "-q", "-rpE", "--color=no", "-p", "no:cacheprovider", *tests]
     command += ["--snapshot-update", "--snapshot-no-cleanup"]
@@ -190,7 +193,7 @@ def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenar
     environ = {**os.environ, **without_keys, FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True)
     if done.returncode:
-        _say(done.stdout + done.stderr)
+        _print(done.stdout + done.stderr)
     outcomes = set(OUTCOME.findall(done.stdout))
     passed = {test for word, test in outcomes if word == "PASSED" and ("ERROR", test) not in outcomes}
     return [scenario for scenario in recorded if scenario.test in passed]
@@ -202,7 +205,7 @@ def _cassette(folder: Path | str, scenario: Scenario) -> Path:
     return path
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

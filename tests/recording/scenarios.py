@@ -78,7 +78,7 @@ class Scenario:
         )
 
     async def play(self, llm: LLMServicesProvider) -> None:
-        """Make the scenario's call, whatever comes of it."""
+        """Make the scenario's call."""
         if self.tool:
             await self.ask_for_a_call(llm)
         else:

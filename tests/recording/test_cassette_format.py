@@ -56,7 +56,7 @@ def answer(text: str) -> str:
 
 @given(body=st.lists(JSON) | st.dictionaries(PLAIN, JSON), padding=st.integers(0, 40))
 def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
-    """Of a JSON body, replay gives back every value, the order of keys, and each character of padding."""
+    """Of a JSON body, replay gives back every value, the order of keys, and every character of padding."""
     assume(body == scrub(body))  # no secret by chance
     came_back = answer(PADDING * padding + json.dumps(body))
     assert PADDING * padding == came_back[: len(PADDING) * padding]
@@ -78,7 +78,7 @@ def test_padding_is_counted(space: str, kept: int | str) -> None:
 
 
 def test_only_allowed_headers_are_kept() -> None:
-    """Of the headers, only those on the two lists are kept, each in lower case."""
+    """Of the headers, only those on the two lists are kept, in lower case."""
     headers = {"Content_Type": "application/json", "Retry_After": "1", "X_RateLimit_Limit": "20", "CF_RAY": "a-BOS"}
     kept = written(interaction("{}", **headers, Set_Cookie="a=b", Date="today"))["interactions"][0]
     assert {"content-type": "application/json"} == kept["request"]["headers"]
@@ -101,7 +101,7 @@ def test_the_stand_in_never_passes_for_openrouter() -> None:
 
 
 def test_compression_is_undone() -> None:
-    """A compressed body is kept as what it says."""
+    """A compressed body is kept uncompressed."""
     response = {
         "status": {"code": 200, "message": "OK"},
         "headers": {"content-encoding": ["gzip"]},
@@ -128,7 +128,7 @@ def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
 
 
 def test_ids_are_known_by_their_field() -> None:
-    """An id of unknown form is known by where it stands: a completion's, a tool call's, what a tool answers."""
+    """An id of unknown form is known by its field: a completion's, a tool call's, a tool result's."""
     call = {"id": "toolu_vrtx_1", "function": {"name": "find"}}
     value = [{"body": {"id": "chatcmpl-1", "tool_calls": [call]}}, {"tool_call_id": "toolu_vrtx_1"}]
     replaced = {**call, "id": "call-scrubbed-1"}
@@ -140,7 +140,7 @@ def test_ids_are_known_by_their_field() -> None:
 
 @pytest.mark.parametrize("secret", ["sk-or-v1-" + "0f" * 32, "AIza" + "Sy_" * 13, "Bearer " + "x" * 12])
 def test_a_secret_is_masked_in_any_text(secret: str) -> None:
-    """A key that a server repeats, in whatever field, is masked."""
+    """A key that a server repeats is masked in any field."""
     assert {"raw": "you sent [redacted]"} == scrub({"raw": f"you sent {secret}"})
 
 
@@ -160,7 +160,7 @@ def test_sound_comes_back_byte_by_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept"),
+    ("url", "kept"),
     [
         ("http://127.0.0.1:1/openai/v1/images/generations", "https://api.openai.com/v1/images/generations"),
         ("http://127.0.0.1:1/azure/openai/v1/responses", "https://resource.openai.azure.com/openai/v1/responses"),
@@ -170,9 +170,9 @@ def test_sound_comes_back_byte_by_byte() -> None:
         ),
     ],
 )
-def test_the_host_is_always_the_vendors(asked: str, kept: str) -> None:
-    """Of each wire, images and Azure's included, the address is the vendor's own."""
-    assert kept == written(interaction("{}", asked))["interactions"][0]["request"]["uri"]
+def test_the_host_is_always_the_vendors(url: str, kept: str) -> None:
+    """Of every wire, images and Azure's included, the address is the vendor's own."""
+    assert kept == written(interaction("{}", url))["interactions"][0]["request"]["uri"]
 
 
 def test_scrubbing_again_changes_nothing() -> None:
@@ -190,5 +190,5 @@ def test_an_id_of_the_models_own_is_a_word() -> None:
 
 
 def test_a_key_is_masked_in_a_fields_name() -> None:
-    """A key that stands where a field's name should is masked like any other."""
+    """A key in the place of a field's name is masked like any other."""
     assert {"[redacted]": 1} == scrub({"sk-or-v1-" + "0f" * 32: 1})
