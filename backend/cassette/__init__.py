@@ -1,1 +1,1 @@
-"""Exchanges with a vendor as files that a test replays: their format, and what of an exchange may be kept."""
+"""Cassettes: the exchange with a vendor as a file that a test replays, recorded or made of a row."""

@@ -1,23 +1,25 @@
-"""From rows to a cassette that replays their exchanges, replayed before anybody has it."""
+"""Make a cassette of rows: it is replayed, and refused unless the replay leaves the same rows."""
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from .answered import NotExportableError, interaction
-from .asked import SETTINGS, asked
-from .comparison import differences
-from .format import MATCHED, serialize
-from .masking import masked, own_words
-from .masks import Masks
-from .rehearsal import IN_TURN, Played, Step, document, play
+from modules.llm_services.types import CostSource
+from modules.llm_services.wires.lenient import mapping
+
+from .call_from_rows import SETTING_VARIABLES, SPEECH_VARIANT, call_from_row, caller_options
+from .format import MATCH_ON, serialize
+from .masking import TextMasker, application_names, mask_row
+from .replay import MATCH_IN_ORDER, Replay, replay_calls
+from .response_from_row import NotExportableError, exchange_from_row
 from .response_models import response_model
-from .scrubbing import scrubbed, without_placeholders
+from .scrubbing import scrub, with_equal_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,144 +28,193 @@ if TYPE_CHECKING:
 
     from modules.llm_services import LLMRequest
 
-    from .asked import Row
+    from .call_from_rows import RecordedCall, Row
 
-# What the caller said of temperature and cap, and not the configuration; tried in this order.
-SAID: Final = (tuple(SETTINGS), ("temperature",), ("max_output_tokens",), ())
+# The settings that the caller may have given and not the configuration, in the order in which they are tried.
+CALLER_SETTINGS: Final = (tuple(SETTING_VARIABLES), ("temperature",), ("max_output_tokens",), ())
 SOURCE: Final = "rows of llm_requests, not the wire: headers are those that the rows know of"
-MOST_DIFFERENCES: Final = 5
-
-Rows = list[list[dict[str, Any]]]
+MAX_DIFFERENCES_SHOWN: Final = 5
+# Different in every row: its id and times, whose call it was, and the vendor's id, which no cassette keeps.
+NEVER_EQUAL: Final = frozenset({"id", "user_id", "created_at", "updated_at", "execution_time_ms", "vendor_request_id"})
+COSTS: Final = frozenset(
+    {"cost_estimate", "tokens_used", "input_tokens", "output_tokens", "cost_source", "price_table", "reconciled_at"}
+)
+MASKED: Final = frozenset({"messages", "additional_params", "request_payload", "error_message", "response_raw.body"})
+STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')  # in JSON
 
 
 class RequestDiffersError(NotExportableError):
-    """What the row says of the call does not make the request that it says was sent."""
+    """The call that the row describes does not make the request that the row holds."""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """A cassette's text and what it says of itself, the calls that play it, and what came of them."""
+class Export:
+    """The text of a cassette and its origin, the calls that replay it, and how the last replay ended."""
 
     text: str
     origin: dict[str, Any]
-    steps: list[Step]
-    played: Played
+    calls: list[RecordedCall]
+    replay: Replay
 
 
-def export(calls: Sequence[Sequence[LLMRequest]], *, mask: bool, model: type[BaseModel] | None = None) -> Exported:
-    """Return the cassette of `calls`, each the rows of its attempts; `model` is what the last one asked for.
+def export(calls: Sequence[Sequence[LLMRequest]], *, mask: bool, model: type[BaseModel] | None = None) -> Export:
+    """Return the cassette of `calls`, given as the rows of their attempts; `model` is what the last one asked for.
 
-    Raises NotExportableError, with the reason, for rows that had no exchange, that do not say all that was asked,
-    or that do not come out of a replay as they are.
+    Raises NotExportableError, with the reason, for rows that had no exchange, that do not hold the whole call,
+    or that a replay does not reproduce.
     """
-    rows = _scrubbed(calls)
-    interactions = [interaction(row) for attempts in rows for row in attempts]
-    with tempfile.TemporaryDirectory() as folder:
-        studio = _Studio(Path(folder) / "cassette.yaml", rows, model, _origin(calls, is_masked=mask))
-        said = studio.what_was_said(interactions)
-        return studio.with_masks(said) if mask else studio.checked(rows, said, is_masked=False)
-
-
-def _scrubbed(calls: Sequence[Sequence[LLMRequest]]) -> Rows:
-    """Return rows as JSON, their ids as placeholders, the same id the same in all of them."""
-    rows = [[{**document(request), "id": None} for request in attempts] for attempts in calls]
-    return cast("Rows", scrubbed(rows))
-
-
-def _origin(calls: Sequence[Sequence[LLMRequest]], *, is_masked: bool) -> dict[str, Any]:
-    requests = [request for attempts in calls for request in attempts]
-    return {
+    attempts = [request for requests in calls for request in requests]
+    origin = {
         "source": SOURCE,
-        "requests": [str(request.id) for request in requests],
-        "provider": requests[-1].provider,
-        "asked": requests[-1].created_at.date(),
+        "requests": [str(request.id) for request in attempts],
+        "provider": attempts[-1].provider,
+        "asked": attempts[-1].created_at.date(),
         "exported": datetime.now(UTC).date(),
-        "prompts": "masked" if is_masked else "kept",
+        "prompts": "masked" if mask else "kept",
     }
+    rows = scrub([[{**request.model_dump(mode="json"), "id": None} for request in requests] for requests in calls])
+    with tempfile.TemporaryDirectory() as folder:
+        draft = _Draft(Path(folder) / "cassette.yaml", rows, model, origin)
+        settings = draft.caller_settings()
+        return draft.export_masked(settings) if mask else draft.export(rows, settings, is_masked=False)
 
 
-class _Studio:
-    """Where one cassette is made: its file, the rows that it has to give back."""
+@dataclass(frozen=True)
+class _Draft:
+    """A cassette in the making: its file, and the rows, by call, that its replay has to reproduce."""
 
-    def __init__(self, file: Path, rows: Rows, model: type[BaseModel] | None, origin: dict[str, Any]) -> None:
-        self._file, self._rows, self._model, self._origin = file, rows, model, origin
+    file: Path
+    rows: list[list[Row]]
+    model: type[BaseModel] | None
+    origin: dict[str, Any]
 
-    def what_was_said(self, interactions: list[dict[str, Any]]) -> tuple[str, ...]:
-        """Return which of SETTINGS the caller named, by what was sent; raises RequestDiffersError when neither fits."""
-        expected = [row["request_payload"] for attempts in self._rows for row in attempts]
+    def caller_settings(self) -> tuple[str, ...]:
+        """Return the settings that the caller gave: with these, the calls make the requests that were sent."""
+        payloads = [row["request_payload"] for row in _flat(self.rows)]
+        exchanges = [exchange_from_row(row) for row in _flat(self.rows)]
         problem = ""
-        for said in SAID:
-            played = self._play(interactions, self._steps(self._rows, said), IN_TURN)
-            payloads = [row["request_payload"] for row in played.rows]
-            if without_placeholders(expected) == without_placeholders(payloads):
-                return said
-            problem = problem or _first_difference(expected, payloads, played.error)
+        for settings in CALLER_SETTINGS:
+            replay = self._replay(exchanges, self._calls(self.rows, settings), MATCH_IN_ORDER)
+            replayed_payloads = [row["request_payload"] for row in replay.rows]
+            if with_equal_placeholders(payloads) == with_equal_placeholders(replayed_payloads):
+                return settings
+            problem = problem or _first_difference(payloads, replayed_payloads, replay.error)
         raise RequestDiffersError(f"what the row says of the call does not make the request that was sent: {problem}")
 
-    def checked(self, rows: Rows, said: tuple[str, ...], *, is_masked: bool) -> Exported:
-        """Return the cassette of `rows`, strictly replayed and compared with the rows that it was made of."""
-        steps = self._steps(rows, said)
-        interactions = [interaction(row) for attempts in rows for row in attempts]
-        rehearsed = self._play(interactions, steps, IN_TURN)
-        for each, row, address in zip(interactions, rehearsed.rows, rehearsed.addresses, strict=False):
-            each["request"] |= {"uri": address, "body": json.dumps(row["request_payload"])}
-        played = self._play(interactions, steps, MATCHED)
-        expected = [row for attempts in self._rows for row in attempts]
-        if found := differences(expected, played.rows, is_masked=is_masked):
-            raise NotExportableError(f"the replay does not end as the row did: {'; '.join(found[:MOST_DIFFERENCES])}")
-        return Exported(self._file.read_text("utf-8"), self._origin, steps, played)
+    def export(self, rows: list[list[Row]], settings: tuple[str, ...], *, is_masked: bool) -> Export:
+        """Return the cassette of `rows`, replayed strictly, and compared with the rows before masking."""
+        calls = self._calls(rows, settings)
+        exchanges = [exchange_from_row(row) for row in _flat(rows)]
+        first_replay = self._replay(exchanges, calls, MATCH_IN_ORDER)
+        for exchange, row, url in zip(exchanges, first_replay.rows, first_replay.urls, strict=False):
+            exchange["request"] |= {"uri": url, "body": json.dumps(row["request_payload"])}
+        replay = self._replay(exchanges, calls, MATCH_ON)
+        if found := differences(_flat(self.rows), replay.rows, is_masked=is_masked):
+            shown = "; ".join(found[:MAX_DIFFERENCES_SHOWN])
+            raise NotExportableError(f"the replay does not end as the row did: {shown}")
+        return Export(self.file.read_text("utf-8"), self.origin, calls, replay)
 
-    def with_masks(self, said: tuple[str, ...]) -> Exported:
-        """Return the cassette with every text masked, by masks of the texts' own length where no others will do."""
-        steps = self._steps(self._rows, said)
-        kept = frozenset().union(*(own_words(step.call) for step in steps))
-        problem = NotExportableError("nothing was tried")
-        for is_shaped in (False, True):
-            masks = Masks(kept, is_shaped=is_shaped)
+    def export_masked(self, settings: tuple[str, ...]) -> Export:
+        """Return the cassette with its texts masked, by masks of the texts' length where no others replay."""
+        calls = self._calls(self.rows, settings)
+        names = frozenset[str]().union(*map(application_names, calls))
+        problem: NotExportableError | None = None
+        for keeps_length in (False, True):
+            masker = TextMasker(names, keeps_length=keeps_length)
             rows = [
-                [masked(row, step.call, masks) for row in attempts]
-                for step, attempts in zip(steps, self._rows, strict=True)
+                [mask_row(row, call, masker) for row in attempts]
+                for call, attempts in zip(calls, self.rows, strict=True)
             ]
             try:
-                found = self.checked(rows, said, is_masked=True)
+                exported = self.export(rows, settings, is_masked=True)
             except NotExportableError as error:
                 problem = error
                 continue
-            if leaked := [text for text in masks.given if _shows(text, found.text, masks.given[text])]:
-                raise NotExportableError(f"{len(leaked)} masked texts stand in the cassette all the same")
-            return found
+            leaks = [text for text, mask in masker.masks.items() if _leaks(text, mask, exported.text)]
+            if leaks:
+                raise NotExportableError(f"{len(leaks)} masked texts stand in the cassette all the same")
+            return exported
         raise NotExportableError(f"with its texts masked, {problem}")
 
-    def _steps(self, rows: Rows, said: tuple[str, ...]) -> list[Step]:
-        return [
-            self._step(attempts, said, self._model if number == len(rows) else None)
-            for number, attempts in enumerate(rows, start=1)
-        ]
+    def _calls(self, rows: list[list[Row]], settings: tuple[str, ...]) -> list[RecordedCall]:
+        """Return the calls behind `rows`; one without a model of the application's gets one made of its schema."""
+        calls = [replace(call_from_row(attempts[0], settings), attempts=len(attempts)) for attempts in rows]
+        models = [None] * (len(calls) - 1) + [self.model]
+        try:
+            return [
+                replace(call, response_model=model or response_model(call.schema)) if call.schema else call
+                for call, model in zip(calls, models, strict=True)
+            ]
+        except ValueError as error:
+            raise NotExportableError(f"{error}: name the application's own with --response-model") from error
 
-    def _step(self, attempts: list[Row], said: tuple[str, ...], model: type[BaseModel] | None) -> Step:
-        call = asked(attempts[0], said)
-        if call.schema and model is None:
-            try:
-                model = response_model(call.schema)
-            except ValueError as error:
-                raise NotExportableError(f"{error}: name the application's own with --response-model") from error
-        return Step(call, model if call.schema else None, len(attempts))
-
-    def _play(self, interactions: list[dict[str, Any]], steps: list[Step], matched: tuple[str, ...]) -> Played:
-        self._file.write_text(serialize({"interactions": interactions, "origin": self._origin}), "utf-8")
-        return play(self._file, self._origin["provider"], steps, matched)
+    def _replay(self, exchanges: list[dict[str, Any]], calls: list[RecordedCall], match_on: tuple[str, ...]) -> Replay:
+        self.file.write_text(serialize({"interactions": exchanges, "origin": self.origin}), "utf-8")
+        return replay_calls(self.file, self.origin["provider"], calls, match_on)
 
 
-def _first_difference(expected: list[Any], payloads: list[Any], error: Exception | None) -> str:
-    if len(expected) != len(payloads):
-        return f"{len(expected)} were sent, {len(payloads)} would be" + (f" ({error})" if error else "")
-    for ours, theirs in zip(expected, payloads, strict=True):
-        names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+def _flat(rows: list[list[Row]]) -> list[Row]:
+    return [row for attempts in rows for row in attempts]
+
+
+def _first_difference(payloads: list[Any], replayed: list[Any], error: Exception | None) -> str:
+    if len(payloads) != len(replayed):
+        return f"{len(payloads)} were sent, {len(replayed)} would be" + (f" ({error})" if error else "")
+    for payload, other in zip(payloads, replayed, strict=True):
+        names = [name for name in {**payload, **other} if payload.get(name) != other.get(name)]
         if names:
             return f"it differs in {', '.join(names)}"
     return "it differs in ids"
 
 
-def _shows(text: str, where: str, mask: str) -> bool:
-    """Say whether a text of several words stands somewhere; one word may do so by chance."""
-    return " " in text.strip() and text != mask and text in where
+def _leaks(text: str, mask: str, cassette: str) -> bool:
+    """Return True if a cassette holds a masked text of several words; it may hold one word by chance."""
+    return " " in text.strip() and text != mask and text in cassette
+
+
+def differences(original: Sequence[Row], replayed: Sequence[Row], *, is_masked: bool) -> list[str]:
+    """Return the columns in which rows and those of their replay differ; of masked rows, what masks leave is compared.
+
+    A cost that another version of the price table, or the vendor's books, put there is not compared.
+    """
+    if len(original) != len(replayed):
+        return [f"{len(original)} attempts became {len(replayed)}"]
+    found = []
+    for row, replayed_row in zip(original, replayed, strict=True):
+        ignored = _ignored(row, replayed_row, is_alone=len(original) == 1)
+        before, after = (_comparable(made, ignored, is_masked=is_masked) for made in (row, replayed_row))
+        pairs = ((name, value, after.get(name)) for name, value in before.items())
+        found += [
+            f"{name}: {value!r} became {other!r}" for name, value, other in pairs if not _equal(name, value, other)
+        ]
+    return found
+
+
+def _ignored(row: Row, replayed: Row, *, is_alone: bool) -> frozenset[str]:
+    raw, replayed_raw = mapping(row["response_raw"]), mapping(replayed["response_raw"])
+    is_repriced = raw.get("price_table") != replayed_raw.get("price_table")
+    is_reconciled = raw.get("cost_source") == CostSource.RECONCILED
+    costs = COSTS if is_repriced or is_reconciled else frozenset()
+    return NEVER_EQUAL | costs | ({"retry_attempt"} if is_alone else frozenset())
+
+
+def _comparable(row: Row, ignored: frozenset[str], *, is_masked: bool) -> dict[str, Any]:
+    """Return what is compared of a row, by column, and by field of response_raw."""
+    columns = {name: value for name, value in row.items() if name not in ignored | {"response_raw"}}
+    raw = mapping(row["response_raw"])
+    columns |= {f"response_raw.{name}": value for name, value in raw.items() if name not in ignored}
+    if not is_masked:
+        payload = with_equal_placeholders(row["request_payload"])
+        return columns | {"additional_params": caller_options(row), "request_payload": payload}
+    # How long a speech lasts is estimated by the length of its text.
+    output = None if row["api_variant"] == SPEECH_VARIANT else STRING.sub('""', json.dumps(row["response_output"]))
+    columns |= {"response_output": output, "response_content": bool(row["response_content"])}
+    return {name: value for name, value in columns.items() if name not in MASKED}
+
+
+def _equal(name: str, value: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
+    if name == "error_message" and value and other:
+        # It may quote the beginning of a body, in which a placeholder takes less room than the id did.
+        shorter, longer = (text.removesuffix("…") for text in sorted((value, other), key=len))
+        return bool(longer.startswith(shorter))
+    return bool(value == other)

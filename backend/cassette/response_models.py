@@ -1,30 +1,68 @@
-"""A Pydantic model from the JSON Schema that a request carried, for a test that cannot import the application's own."""
+"""The object that a request asks for: its JSON Schema, and a Pydantic model made of the schema.
+
+The tests that export_cassette.py prints import `response_model`: they cannot import the application's own class.
+"""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+import json
+from typing import Any, Final
 
 from json_schema_to_pydantic import create_model
+from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from modules.llm_services.wires.lenient import items, mapping
+from modules.llm_services.wires.messages import ANSWER_TOOL
+from modules.llm_services.wires.schemas import instruction
+
+# The fields that lead to the schema of a structured answer, by wire.
+SCHEMA_FIELDS: Final = (
+    ("response_format", "json_schema", "schema"),
+    ("text", "format", "schema"),
+    ("generationConfig", "responseJsonSchema"),
+)
+FORCED_TOOL: Final = {"type": "tool", "name": ANSWER_TOOL}
+
+
+class _AnyModel(BaseModel):
+    """A model whose schema ends the instruction, so that the text before it can be cut off."""
+
+
+INSTRUCTION: Final = instruction(_AnyModel).partition("{")[0]
+
+
+def requested_schema(payload: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of the object that a payload asks for, None where it asks for none."""
+    if payload.get("tool_choice") == FORCED_TOOL:
+        return mapping(mapping(items(payload.get("tools"))[0]).get("input_schema"))
+    for fields in SCHEMA_FIELDS:
+        schema: Any = payload
+        for field in fields:
+            schema = mapping(schema).get(field)
+        if isinstance(schema, dict):
+            return schema
+    messages = items(payload.get("messages") or payload.get("input"))
+    content = mapping(messages[0]).get("content") if messages else None
+    if isinstance(content, str) and content.startswith(INSTRUCTION):
+        return mapping(json.loads(content.removeprefix(INSTRUCTION)))
+    return None
 
 
 def response_model(schema: dict[str, Any]) -> type[BaseModel]:
-    """Return a model that asks with exactly this schema, and checks an answer by it.
+    """Return a model that sends exactly this schema, and validates an answer by it.
 
-    What a schema cannot say, a validator of the application's own for one, is not checked. Raises ValueError for a
-    schema that is beyond the library that reads it.
+    A rule that the schema does not state, such as a validator of the application's, is not checked. Raises ValueError
+    for a schema that json_schema_to_pydantic cannot read.
     """
     try:
-        read = create_model(copy.deepcopy(schema))
+        base = create_model(copy.deepcopy(schema))
     except Exception as error:
         raise ValueError(f"no model can be made of the schema: {error}") from error
 
-    def asks_with(_cls: type[BaseModel], *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+    def model_json_schema(_cls: type[BaseModel], *_args: Any, **_kwargs: Any) -> dict[str, Any]:
         return copy.deepcopy(schema)
 
-    said = {"model_json_schema": classmethod(asks_with), "__module__": __name__}
-    found: type[BaseModel] = type(schema.get("title") or "Answer", (read,), said)
-    return found
+    members = {"model_json_schema": classmethod(model_json_schema), "__module__": __name__}
+    model: type[BaseModel] = type(schema.get("title") or "Answer", (base,), members)
+    return model

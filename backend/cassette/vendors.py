@@ -1,69 +1,81 @@
-"""The services whose exchanges are kept: the address that stands in a cassette, and what a replay has to configure."""
+"""The vendors whose exchanges are kept: the address in a cassette, and the variables that a replay sets."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
-from modules.llm_services.config import VARIABLE_NAMES
+from modules.llm_services.config import OPENROUTER_BASE_URL, VARIABLE_NAMES, VARIABLES, LLMConfig
+from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS as ROWS
 
-OPENROUTER: Final = "openrouter"
-AZURE: Final = "azure_openai"
-MADE_UP: Final = "replayed"  # what stands for a key where nobody looks at it
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """A service: its variables and its address.
-
-    `model_variable` names the default model, for a model that no call can name.
-    """
-
-    keys: tuple[str, ...]
-    url_variable: str
-    url: str
-    more: tuple[tuple[str, str], ...] = ()
-    model_variable: str | None = None
-
-
-# By the value of its LLMProviderType.
-VENDORS: Final = {
-    OPENROUTER: Vendor(("OPENROUTER_API_KEY",), "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1"),
-    "openai": Vendor(
-        ("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1", model_variable="OPENAI_MODEL"
-    ),
-    # Everybody's resource has another name there; this one is nobody's.
-    AZURE: Vendor(
-        ("AZURE_OPENAI_API_KEY",),
-        "AZURE_OPENAI_ENDPOINT",
-        "https://resource.openai.azure.com",
-        model_variable="OPENAI_MODEL",
-    ),
-    "anthropic": Vendor(
-        ("ANTHROPIC_API_KEY",), "ANTHROPIC_BASE_URL", "https://api.anthropic.com", model_variable="ANTHROPIC_MODEL"
-    ),
-    "bedrock": Vendor(
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
-        "https://bedrock-runtime.us-west-2.amazonaws.com",
-        more=(("CLAUDE_PROVIDER", "bedrock"),),
-        model_variable="BEDROCK_MODEL_ID",
-    ),
-    "gemini": Vendor(
-        ("GEMINI_API_KEY",),
-        "GEMINI_API_BASE_URL",
-        "https://generativelanguage.googleapis.com/v1beta",
-        model_variable="GEMINI_MODEL",
-    ),
+REPLAY_KEY: Final = "replayed"  # a made-up key: nobody checks it
+# Where a vendor's address is not a default of the configuration: an Azure resource has a name of its owner's, and
+# this one is nobody's; Bedrock's contains the region.
+BASE_URLS: Final[dict[str, str]] = {
+    LLMProviderType.AZURE_OPENAI: "https://resource.openai.azure.com",
+    LLMProviderType.BEDROCK: "https://bedrock-runtime.us-west-2.amazonaws.com",
+    LLMProviderType.OPENROUTER: OPENROUTER_BASE_URL,
+}
+# The paths by which a vendor's requests are known at another server; the group is the path at the vendor. The first
+# that matches is taken, so OpenRouter, which takes any path, is last.
+PATHS: Final[dict[str, str]] = {
+    LLMProviderType.AZURE_OPENAI: r"/azure(/openai/v1/.*)",
+    LLMProviderType.OPENAI: r"(?:/openai)?(/v1/(?:responses|images/generations|audio/speech))",
+    LLMProviderType.ANTHROPIC: r"(?:/anthropic)?(/v1/messages)",
+    LLMProviderType.BEDROCK: r"(?:/bedrock)?(/model/.*)",
+    LLMProviderType.GEMINI: r"(?:/gemini)?(/v1beta/models/.*)",
+    LLMProviderType.OPENROUTER: "(.*)",
 }
 
 
-def environment(name: str, url: str | None = None, key: str | None = None) -> dict[str, str]:
-    """Return the module's whole environment for one vendor: one attempt a call, nothing of anybody's; blank is unset.
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """A vendor's base URL, and its variables; `model_variable` names the default model."""
 
-    The address is the vendor's own and the keys are made up, where neither is given.
+    base_url: str
+    url_variable: str
+    key_variables: tuple[str, ...]
+    model_variable: str = ""
+
+
+def _vendor(provider: LLMProviderType) -> Vendor:
+    row = ROWS[provider]
+    (url_field,) = (field for field, names in row.variables.items() if row.url_variable in names)
+    keys = (field for field in row.credentials[0] if field != url_field)
+    models = [VARIABLES[field][0] for field in row.model_fields]
+    return Vendor(
+        base_url=BASE_URLS.get(provider) or str(LLMConfig.model_fields[url_field].default),
+        url_variable=row.url_variable,
+        key_variables=tuple(row.variables[field][0] for field in keys),
+        model_variable=models[0] if models else "",
+    )
+
+
+VENDORS: Final[dict[str, Vendor]] = {name: _vendor(LLMProviderType(name)) for name in PATHS}
+PATHS_OF_HOST: Final = {urlsplit(VENDORS[name].base_url).netloc: paths for name, paths in PATHS.items()}
+
+
+def environment(name: str, url: str | None = None, key: str | None = None) -> dict[str, str]:
+    """Return the module's whole environment for one vendor, with one attempt a call; a blank variable is unset.
+
+    Without a `url` and a `key`, the address is the vendor's own and the keys are made up.
     """
     vendor = VENDORS[name]
     blank = dict.fromkeys(VARIABLE_NAMES, "")
-    keys = dict.fromkeys(vendor.keys, key or MADE_UP)
-    return {**blank, **keys, **dict(vendor.more), vendor.url_variable: url or vendor.url, "MAX_RETRIES": "0"}
+    keys = dict.fromkeys(vendor.key_variables, key or REPLAY_KEY)
+    address = {vendor.url_variable: url or vendor.base_url}
+    choice = {"CLAUDE_PROVIDER": "bedrock"} if name == LLMProviderType.BEDROCK else {}
+    return blank | keys | choice | address | {"MAX_RETRIES": "0"}
+
+
+def at_vendor(url: str) -> str:
+    """Return the URL of a request at the vendor's own host, whichever server received it."""
+    received = urlsplit(url)
+    host, path = received.netloc, received.path
+    if host not in PATHS_OF_HOST:
+        matches = ((vendor, re.fullmatch(paths, path)) for vendor, paths in PATHS_OF_HOST.items())
+        host, path = next((vendor, match[1]) for vendor, match in matches if match)
+    return urlunsplit(("https", host, path, received.query, ""))

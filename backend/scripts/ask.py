@@ -54,7 +54,7 @@ STAND_IN_KEY = "sk-or-stand-in"
 
 
 class Answer(BaseModel):
-    """What `--schema` asks for."""
+    """The object that `--schema` asks for."""
 
     answer: str = Field(description="the answer, in one or two sentences")
     key_points: list[str] = Field(description="what the answer rests on", min_length=1)
@@ -98,15 +98,15 @@ def _use_stand_in(console: Console, cleanup: ExitStack) -> None:
     os.environ["LLM_PROVIDER"] = "openrouter"
 
 
-async def _ask(llm: LLMServicesProvider, console: Console, asked: argparse.Namespace) -> int:
-    messages = [LLMMessage(role=MessageRole.USER, content=asked.question)]
+async def _ask(llm: LLMServicesProvider, console: Console, arguments: argparse.Namespace) -> int:
+    messages = [LLMMessage(role=MessageRole.USER, content=arguments.question)]
     request_id: UUID | None
     try:
-        if asked.schema:
-            answer, request_id, _usage = await llm.generate_structured_response(messages, Answer, model=asked.model)
+        if arguments.schema:
+            answer, request_id, _usage = await llm.generate_structured_response(messages, Answer, model=arguments.model)
             text = answer.model_dump_json(indent=2)
         else:
-            response, request_id = await llm.generate_response(messages, model=asked.model)
+            response, request_id = await llm.generate_response(messages, model=arguments.model)
             text = response.content
         console.print(Panel(escape(text), title="answer", title_align="left", border_style="green"))
     except LLMError as error:
@@ -120,11 +120,11 @@ async def _ask(llm: LLMServicesProvider, console: Console, asked: argparse.Names
 
 
 def _row(request: LLMRequest) -> Table:
-    """Lay out the row: what a person asks of it first, first."""
+    """Return the row as a table."""
     raw = request.response_raw or {}
     cost = "unknown" if request.cost_estimate is None else f"{request.cost_estimate:.8f} USD ({raw.get('cost_source')})"
     cached = raw.get("cached_input_tokens") or 0
-    shown = {
+    cells = {
         "id": request.id,
         "status": request.status,
         "asked for": request.model,
@@ -139,7 +139,7 @@ def _row(request: LLMRequest) -> Table:
     table = Table(title="its row in llm_requests", title_justify="left", show_header=False, border_style="dim")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in shown.items():
+    for name, value in cells.items():
         if value:
             table.add_row(name, escape(str(value)))
     return table

@@ -1,4 +1,4 @@
-"""What every script does alike: its docstring is its help, it ends without a traceback, it shows how far it is."""
+"""What every script shares: its docstring is its help, it ends without a traceback, it shows its progress."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WRONG_USAGE = 2
-# As a shell counts those that a signal ends: 128 and its number, here of SIGINT and SIGPIPE.
+# A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
 INTERRUPTED = 130
 NOBODY_READS = 141
 
 
-def parser(words: str | None) -> argparse.ArgumentParser:
-    """Return a parser whose help is a script's docstring, its lines as they stand."""
-    return argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(docstring: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help is a script's docstring, its lines unchanged."""
+    return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run a script and return its exit code, also where Ctrl-C or a reader that has enough (`| head`) ends it."""
+    """Run a script and return its exit code, also when Ctrl-C or a closed pipe (`| head`) ends it."""
     try:
         try:
             return main()
@@ -39,7 +39,7 @@ def run(main: Callable[[], int]) -> int:
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """End the script with a configuration's ValueError as its last words, and exit code 2."""
+    """End the script with exit code 2 on a ValueError of the configuration, whose message is written to stderr."""
     try:
         yield
     except ValueError as error:
@@ -48,14 +48,11 @@ def usage() -> Iterator[None]:
 
 
 class Steps:
-    """How far a long piece of work is and what is left of it: a bar on a terminal, else a line for each step done.
-
-    It writes to standard error. Needs rich.
-    """
+    """The progress of long work, on standard error: a bar on a terminal, else a line for every step. Needs rich."""
 
     def __init__(self, what: str, total: int) -> None:
-        """Say what is done, and how many steps it takes."""
-        from rich.console import Console  # noqa: PLC0415 - scripts that have no long work do without it
+        """Name the work, and the number of its steps."""
+        from rich.console import Console  # noqa: PLC0415 - a script without long work does not need it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
         console = Console(stderr=True)
@@ -80,12 +77,12 @@ class Steps:
         self._bar.stop()
 
     def begin(self, name: str) -> None:
-        """Say which step it is."""
+        """Begin a step."""
         self._name = name
         self._bar.update(self._task.id, description=f"{self._what}: {name}")
 
     def end(self, outcome: str = "") -> None:
-        """Count the step that was begun; what came of it is shown on a terminal too."""
+        """End the step, and show its outcome."""
         self._bar.advance(self._task.id)
         line = f"{self._name} {outcome}".rstrip()
         if not self._bar.disable:

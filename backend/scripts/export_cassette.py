@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING
 from command_line import WRONG_USAGE, parser, run, usage
 from pydantic import BaseModel
 
-from cassette.answered import NotExportableError
-from cassette.export import Exported, RequestDiffersError, export
-from cassette.finding import attempts_of, turn_before
-from cassette.pasted import pasted
+from cassette.call_from_rows import attempts_of, previous_turn
+from cassette.export import Export, RequestDiffersError, export
+from cassette.generated_test import generate_test
+from cassette.response_from_row import NotExportableError
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.public import llm_services_admin_provider
 
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from modules.llm_services import LLMRequest
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_TURNS = 10
+MAX_TURNS = 10
 REFUSED = 1
 
 
 def main() -> int:
-    """Export; return the exit status."""
+    """Export; return the exit code."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
     with usage():
@@ -59,52 +59,52 @@ def main() -> int:
     with infrastructure.get_database_session().session as session:
         request = llm_services_admin_provider(session).get_request(arguments.request_id)
         if request is None:
-            return _say(f"there is no row {arguments.request_id} in this database", WRONG_USAGE)
+            return _complain(f"there is no row {arguments.request_id} in this database", WRONG_USAGE)
         file: Path = arguments.out.resolve() / f"{request.id}.yaml"
         if file.exists() and not arguments.force:
-            return _say(f"{file} is there already: --force overwrites it", WRONG_USAGE)
+            return _complain(f"{file} is there already: --force overwrites it", WRONG_USAGE)
         try:
-            exported = _exported(session, request, arguments)
+            exported = _export(session, request, arguments)
         except NotExportableError as error:
-            return _say(f"request {request.id} is not exported: {error}", REFUSED)
+            return _complain(f"request {request.id} is not exported: {error}", REFUSED)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(exported.text, "utf-8")
-    _say(f"{file} written, replayed and compared; read it before you commit it. The test to paste below tests/:\n")
-    print(
-        pasted(exported, str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file), arguments.response_model)
-    )
+    advice = "read it before you commit it. The test to paste below tests/:\n"
+    print(f"{file} written, replayed and compared; {advice}", file=sys.stderr)
+    path = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    print(generate_test(exported, str(path), arguments.response_model))
     return 0
 
 
-def _exported(session: Session, request: LLMRequest, arguments: argparse.Namespace) -> Exported:
-    """Export a call and, where its request was made of what the service remembered, the turns before it."""
+def _export(session: Session, request: LLMRequest, arguments: argparse.Namespace) -> Export:
+    """Export a call, with the turns before it where the service's memory of them is in its request."""
     calls = [attempts_of(session, request) if arguments.call else [request]]
     model = _model(arguments.response_model) if arguments.response_model else None
     while True:
         try:
             return export(calls, mask=not arguments.keep_prompts, model=model)
         except RequestDiffersError:
-            earlier = turn_before(session, calls[0][0]) if len(calls) < MOST_TURNS else None
-            if earlier is None:
+            previous = previous_turn(session, calls[0][0]) if len(calls) < MAX_TURNS else None
+            if previous is None:
                 raise
-            calls.insert(0, [earlier])
+            calls.insert(0, [previous])
 
 
 def _model(name: str) -> type[BaseModel]:
     """Return the class that `package.module:Class` names."""
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
+        model = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise NotExportableError(f"--response-model {name}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise NotExportableError(f"--response-model {name} is no Pydantic model")
-    return found
+    return model
 
 
-def _say(words: str, status: int = 0) -> int:
-    print(words, file=sys.stderr)
-    return status
+def _complain(message: str, exit_code: int) -> int:
+    print(message, file=sys.stderr)
+    return exit_code
 
 
 def _arguments() -> argparse.Namespace:

@@ -52,44 +52,44 @@ def main() -> int:
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
-        books = GenerationStatistics(create_llm_config_from_env())
-    with books, infrastructure.get_database_session().session as session:
+        statistics = GenerationStatistics(create_llm_config_from_env())
+    with statistics, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
-        return work(session, books, datetime.now(UTC) - timedelta(days=arguments.days))
+        return work(session, statistics, datetime.now(UTC) - timedelta(days=arguments.days))
 
 
-def _settle(session: Session, books: GenerationStatistics, since: datetime) -> int:
-    """Write what the books say, a commit a row, so that an interrupted run keeps what it has done."""
+def _settle(session: Session, statistics: GenerationStatistics, since: datetime) -> int:
+    """Write the booked costs, with a commit for every row, so that an interrupted run keeps what it settled."""
     rows = list(generations(session, unpriced(), LLMRequestModel.created_at >= since))
-    settled, found = 0, 0.0
+    settled, cost = 0, 0.0
     for row in track(rows, description="asking OpenRouter", disable=not sys.stderr.isatty()):
         try:
-            booked = books.usage(str(row.provider_response_id))
+            reported = statistics.usage(str(row.provider_response_id))
         except LLMError as error:
             print(f"{row.id} {row.provider_response_id} not settled: {error}")
             continue
-        reconcile(row, booked)
+        reconcile(row, reported)
         session.commit()
-        settled, found = settled + 1, found + (booked.cost or 0.0)
-    print(f"{settled} of {len(rows)} settled, {found:.8f} USD found")
+        settled, cost = settled + 1, cost + (reported.cost or 0.0)
+    print(f"{settled} of {len(rows)} settled, {cost:.8f} USD found")
     return 0 if settled == len(rows) else 1
 
 
-def _audit(session: Session, books: GenerationStatistics, since: datetime) -> int:
+def _audit(session: Session, statistics: GenerationStatistics, since: datetime) -> int:
     """Compare every known cost with the books."""
     priced = LLMRequestModel.cost_estimate.is_not(None), LLMRequestModel.created_at >= since
     rows = list(generations(session, *priced))
     differing = unanswered = 0
     for row in track(rows, description="auditing", disable=not sys.stderr.isatty()):
         try:
-            booked = books.usage(str(row.provider_response_id), wait=False).cost or 0.0
+            reported = statistics.usage(str(row.provider_response_id), wait=False).cost or 0.0
         except LLMError as error:
             print(f"{row.id} {row.provider_response_id} not audited: {error}")
             unanswered += 1
             continue
         recorded = row.cost_estimate or 0.0
-        if abs(booked - recorded) > SMALLEST_DIFFERENCE_USD:
-            print(f"{row.id} {row.provider_response_id} recorded {recorded:.8f} USD, booked {booked:.8f} USD")
+        if abs(reported - recorded) > SMALLEST_DIFFERENCE_USD:
+            print(f"{row.id} {row.provider_response_id} recorded {recorded:.8f} USD, booked {reported:.8f} USD")
             differing += 1
     print(f"{len(rows) - unanswered} of {len(rows)} audited, {differing} differ")
     return 1 if differing or unanswered else 0

@@ -1,4 +1,4 @@
-"""The test suites by name, for run_unit.py and run_integration.py."""
+"""Run a suite of tests under pytest, for run_unit.py and run_integration.py."""
 
 import sys
 from importlib.util import find_spec
@@ -7,19 +7,27 @@ from pathlib import Path
 import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITES = {
-    "unit": ("backend/modules", "test_*_unit.py"),
-    "integration": ("tests", "test_*.py"),
-}
+HELP = """
+variables:
+    PYTEST_ADDOPTS  more options for pytest
+No key is read and no network is used: what a test sends goes to this machine.
+
+exit codes, which are pytest's:
+    0  all passed
+    1  some failed, or pytest is not installed
+    2  interrupted
+    4  an option that pytest does not know
+    5  no test was found
+"""
 
 
-def run(suite: str, words: str | None) -> int:
-    """Run a suite under pytest, the command line's arguments passed on; return pytest's exit status.
+def run(folder: str, files: str, docstring: str | None) -> int:
+    """Run the tests of a folder with the command line's arguments, and return pytest's exit code.
 
-    `--help` prints the script's own `words` instead: pytest's have nothing to say of it.
+    `--help` prints the script's `docstring` and HELP instead of pytest's own help.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
-        return command_line.run(lambda: _taught(words))
+        return command_line.run(lambda: _print_help(docstring))
     if find_spec("pytest") is None:
         sys.exit(
             f"pytest is not installed for {sys.executable}: run `nox -s test` instead, or install it with "
@@ -27,7 +35,6 @@ def run(suite: str, words: str | None) -> int:
         )
     import pytest  # noqa: PLC0415 - not before it is known to be there
 
-    folder, files = SUITES[suite]
     options = [
         f"--config-file={ROOT / 'pyproject.toml'}",
         f"--rootdir={ROOT}",
@@ -36,6 +43,6 @@ def run(suite: str, words: str | None) -> int:
     return pytest.main([*options, str(ROOT / folder), *sys.argv[1:]])
 
 
-def _taught(words: str | None) -> int:
-    command_line.parser(words).print_help()
+def _print_help(docstring: str | None) -> int:
+    command_line.parser(f"{docstring}{HELP}").print_help()
     return 0

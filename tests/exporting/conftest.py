@@ -1,4 +1,4 @@
-"""One stand-in for this folder, and a way to lead calls to any vendor's wire there."""
+"""One stand-in for this folder, and the environment that leads calls to any vendor's wire there."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
 
 @pytest.fixture
 def lead(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> Callable[..., str]:
-    """Return what leads to a scene of a vendor's wire; it returns a model that is asked there."""
+    """Return a function that configures one vendor, played by a scene of the stand-in, and returns a model of it."""
 
-    def leading(provider: LLMProviderType, scene: str = "") -> str:
+    def configure(provider: LLMProviderType, scene: str = "") -> str:
         monkeypatch.delenv("OPENROUTER_API_KEY")
         door = DOORS[provider]
         for name, value in door.environment(stand_in_url, scene).items():
             monkeypatch.setenv(name, value)
         return door.model
 
-    return leading
+    return configure

@@ -1,4 +1,4 @@
-"""Calls made for real, their rows, and what is compared of a call and of its replay."""
+"""Calls to the stand-in with their rows, and the comparison of a call with its replay."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from cassette.asked import own_options
-from cassette.comparison import differences
-from cassette.export import Exported, export
-from cassette.rehearsal import document
-from cassette.scrubbing import scrubbed, without_placeholders
+from cassette.call_from_rows import caller_options
+from cassette.export import Export, differences, export
+from cassette.scrubbing import scrub, with_equal_placeholders
 from modules.llm_services import LLMError, LLMMessage, LLMRequest, LLMServicesProvider, llm_services_provider
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import ToolDefinition
@@ -36,8 +34,8 @@ WEATHER = ToolDefinition(
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
 SECRET = "Walnut-4711"
-ONLY_ITS_OWN = {"response_time_ms", "provider_response_id", "id"}
-FACTS = ("status_code", "error_code", "retryable", "retry_after", "provider", "model")
+NEVER_EQUAL = {"response_time_ms", "provider_response_id", "id"}
+ERROR_FIELDS = ("status_code", "error_code", "retryable", "retry_after", "provider", "model")
 
 
 class Town(BaseModel):
@@ -57,21 +55,21 @@ class City(BaseModel):
 
 @dataclass
 class Incident:
-    """What a call returned or raised, and its rows."""
+    """What a call returned or raised, with the rows."""
 
     result: Any
     error: Exception | None
     requests: list[LLMRequest]
 
-    def exported(self, *, mask: bool = False, model: type[BaseModel] | None = None) -> Exported:
+    def export(self, *, mask: bool = False, model: type[BaseModel] | None = None) -> Export:
         """Export the last row alone."""
         return export([self.requests[-1:]], mask=mask, model=model)
 
 
-def happened(session: Session, *calls: Call) -> Incident:
-    """Make calls through one service; return what came of the last one, and the rows of all."""
+def make_calls(session: Session, *calls: Call) -> Incident:
+    """Make calls by one service; return the result or error of the last one, and the rows of all."""
 
-    async def made() -> tuple[Any, Exception | None]:
+    async def make() -> tuple[Any, Exception | None]:
         llm = llm_services_provider(session)
         result, error = None, None
         for call in calls:
@@ -81,21 +79,21 @@ def happened(session: Session, *calls: Call) -> Incident:
                 result, error = None, raised
         return result, error
 
-    result, error = asyncio.run(made())
+    result, error = asyncio.run(make())
     order = select(LLMRequestModel).order_by(LLMRequestModel.created_at, LLMRequestModel.retry_attempt)
     return Incident(result, error, [LLMRequest.model_validate(row) for row in session.scalars(order)])
 
 
-def answered_with(session: Session, call: Call, body: object, status: int = 200, **headers: str) -> Incident:
-    """Make one call to OpenRouter's door that a server of the test's own answers with `body`."""
+def call_with_response(session: Session, call: Call, body: object, status: int = 200, **headers: str) -> Incident:
+    """Make one call to OpenRouter, answered with `body` by a server of the test's own."""
 
-    async def played(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - whatever the call returns
-        async with serving(lambda visit: visit.answer(body, status, **headers)) as at:
+    async def call_server(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - every method returns something else
+        async with serving(lambda visit: visit.answer(body, status, **headers)) as server:
             with pytest.MonkeyPatch.context() as environment:
-                environment.setenv("OPENROUTER_BASE_URL", at.base_url)
+                environment.setenv("OPENROUTER_BASE_URL", server.base_url)
                 return await call(llm)
 
-    return happened(session, played)
+    return make_calls(session, call_server)
 
 
 def completion(message: dict[str, Any], **choice: object) -> dict[str, Any]:
@@ -109,19 +107,19 @@ def completion(message: dict[str, Any], **choice: object) -> dict[str, Any]:
     }
 
 
-def told(result: Any, error: Exception | None) -> Any:  # noqa: ANN401 - whatever a call returns
-    """Return what a caller has of a call, without ids and times; of an error's words the beginning is the same."""
+def outcome(result: object, error: Exception | None) -> list[Any]:
+    """Return what a caller gets, without ids and times; of an error its type and fields, not its message."""
     if error:
-        return [type(error).__name__, *(getattr(error, name) for name in FACTS)]
-    return [_plain(each) for each in (result if isinstance(result, tuple) else (result,))]
+        return [type(error).__name__, *(getattr(error, name) for name in ERROR_FIELDS)]
+    return [_plain(value) for value in (result if isinstance(result, tuple) else (result,))]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     match value:
         case BaseModel():
             return _plain(value.model_dump(mode="json"))
         case dict():
-            return {name: _plain(item) for name, item in value.items() if name not in ONLY_ITS_OWN}
+            return {name: _plain(item) for name, item in value.items() if name not in NEVER_EQUAL}
         case list():
             return [_plain(item) for item in value]
         case str() | int() | float() | None:
@@ -130,26 +128,26 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
             return type(value).__name__
 
 
-def check_same(incident: Incident, exported: Exported) -> None:
-    """Assert that the replay came to the same result and the same row, but for scrubbed ids, times and row ids."""
-    assert told(incident.result, incident.error) == told(exported.played.result, exported.played.error)
-    expected: Any = scrubbed([{**document(incident.requests[-1]), "id": None}])
-    [played] = exported.played.rows
-    assert [] == differences(expected, [played], is_masked=False)
+def check_same(incident: Incident, exported: Export) -> None:
+    """Assert that the replay has the same result and the same row, except for scrubbed ids, times and row ids."""
+    assert outcome(incident.result, incident.error) == outcome(exported.replay.result, exported.replay.error)
+    [row] = scrub([{**incident.requests[-1].model_dump(mode="json"), "id": None}])
+    [replayed] = exported.replay.rows
+    assert [] == differences([row], [replayed], is_masked=False)
     for name in ("status", "messages", "response_content", "response_output", "cost_estimate"):
-        assert expected[0][name] == played[name]
-    # A row masks the ids among its options, and not in what was sent.
-    sent, sent_again = (without_placeholders(row["request_payload"]) for row in (expected[0], played))
-    assert sent == sent_again
-    assert expected[0]["response_raw"]["body"] == played["response_raw"]["body"]
-    assert own_options(expected[0]) == own_options(played)
+        assert row[name] == replayed[name]
+    # A row masks the ids among its options, but not in its payload.
+    payload, replayed_payload = (with_equal_placeholders(each["request_payload"]) for each in (row, replayed))
+    assert payload == replayed_payload
+    assert row["response_raw"]["body"] == replayed["response_raw"]["body"]
+    assert caller_options(row) == caller_options(replayed)
 
 
-def check_same_kind(incident: Incident, exported: Exported) -> None:
-    """Assert that a masked replay came to the same kind of result, at the same price."""
-    [played] = exported.played.rows
-    row = document(incident.requests[-1])
+def check_same_kind(incident: Incident, exported: Export) -> None:
+    """Assert that a masked replay has the same kind of result, at the same price."""
+    [replayed] = exported.replay.rows
+    row = incident.requests[-1].model_dump(mode="json")
     if incident.error:
-        assert told(None, incident.error) == told(None, exported.played.error)
+        assert outcome(None, incident.error) == outcome(None, exported.replay.error)
     for name in ("status", "error_type", "input_tokens", "output_tokens", "cost_estimate", "cached", "model"):
-        assert row[name] == played[name]
+        assert row[name] == replayed[name]

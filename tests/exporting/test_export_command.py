@@ -1,4 +1,4 @@
-"""backend/scripts/export_cassette.py, run as a person runs it, and the test that it prints, run as it stands."""
+"""backend/scripts/export_cassette.py, run as a person runs it, and the test that it prints, run unchanged."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import yaml
 from sqlalchemy.orm import Session
 
-from cassette.format import origin
+from cassette.format import read_origin
 from exporting.conftest import KEY
-from exporting.incidents import QUESTION, WEATHER, City, happened
+from exporting.incidents import QUESTION, WEATHER, City, make_calls
 from modules.llm_services.types import LLMProviderType
 from recording.record import ROOT
 
@@ -39,10 +39,10 @@ def run(engine: Engine, *arguments: str | Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
 
 
-def asked(engine: Engine, call: Callable[[LLMServicesProvider], Any]) -> str:
-    """Make a call; return the id of its last row."""
+def request_id_of(engine: Engine, call: Callable[[LLMServicesProvider], Any]) -> str:
+    """Make a call, and return the id of its last row."""
     with Session(engine) as session:
-        return str(happened(session, call).requests[-1].id)
+        return str(make_calls(session, call).requests[-1].id)
 
 
 def text(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - an awaitable
@@ -68,20 +68,22 @@ CALLS: dict[str, tuple[LLMProviderType | None, Callable[[LLMServicesProvider], A
 }
 
 
-def passed(test: str, file: Path) -> str:
-    """Run a pasted test below tests/, where it is pasted; return what pytest says at the end."""
-    pasted = ROOT / f"tests/exporting/test_pasted_{uuid.uuid4().hex}.py"
-    pasted.write_text(test)
+def summary_of(test: str, file: Path) -> str:
+    """Run a printed test below tests/, where it is pasted; return the last line of pytest, or all when it fails."""
+    file_to_run = ROOT / f"tests/exporting/test_pasted_{uuid.uuid4().hex}.py"
+    file_to_run.write_text(test)
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", str(pasted)]
-        done = subprocess.run(command, cwd=ROOT, env=clean(), check=False, capture_output=True, text=True)
+        command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", str(file_to_run)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment_without_keys(), check=False, capture_output=True, text=True
+        )
     finally:
-        pasted.unlink()
+        file_to_run.unlink()
     return done.stdout.splitlines()[-1] if not done.returncode else f"{file.read_text()}{done.stdout}{done.stderr}"
 
 
-def clean() -> dict[str, str]:
-    """Return an environment that leads to nobody."""
+def environment_without_keys() -> dict[str, str]:
+    """Return an environment without a vendor's address and key."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENROUTER", "LLM_"))}
     return {**kept, "PYTEST_ADDOPTS": ""}
 
@@ -91,35 +93,35 @@ def clean() -> dict[str, str]:
     [*((name, "--keep-prompts") for name in CALLS), ("error", "--mask-prompts"), ("object", "--mask-prompts")],
 )
 def test_the_printed_test_passes(sqlite_engine: Engine, tmp_path: Path, lead: Lead, name: str, option: str) -> None:
-    """The command writes the cassette and prints a test, which passes as it stands."""
+    """The command writes the cassette and prints a test, which passes unchanged."""
     provider, call = CALLS[name]
     if provider:
         lead(provider)
-    done = run(sqlite_engine, asked(sqlite_engine, call), "--out", tmp_path, option)
+    done = run(sqlite_engine, request_id_of(sqlite_engine, call), "--out", tmp_path, option)
     assert 0 == done.returncode, done.stderr
     [file] = tmp_path.glob("*.yaml")
     assert str(file) in done.stderr
-    assert passed(done.stdout, file).startswith("1 passed")
+    assert summary_of(done.stdout, file).startswith("1 passed")
 
 
 def test_a_changed_cassette_makes_the_printed_test_red(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """The printed test asserts something: another answer in the cassette, and it fails."""
-    done = run(sqlite_engine, asked(sqlite_engine, text), "--out", tmp_path)
+    """The printed test fails when the answer in the cassette is another."""
+    done = run(sqlite_engine, request_id_of(sqlite_engine, text), "--out", tmp_path)
     [file] = tmp_path.glob("*.yaml")
     file.write_text(file.read_text().replace("finish_reason: stop", "finish_reason: length"))
-    assert "1 failed" in passed(done.stdout, file)
+    assert "1 failed" in summary_of(done.stdout, file)
 
 
 def test_a_row_of_postgresql(postgres_engine: Engine, tmp_path: Path) -> None:
     """DATABASE_URL leads to PostgreSQL as well."""
-    done = run(postgres_engine, asked(postgres_engine, text), "--out", tmp_path)
+    done = run(postgres_engine, request_id_of(postgres_engine, text), "--out", tmp_path)
     assert 0 == done.returncode, done.stderr
     assert [".yaml"] == [file.suffix for file in tmp_path.iterdir() if file.is_file() and file.suffix != ".db"]
 
 
 def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Without an option nothing that was asked is written; the key is in neither."""
-    request_id = asked(sqlite_engine, text)
+    """Without an option no prompt is written; the key is never written."""
+    request_id = request_id_of(sqlite_engine, text)
     masked = run(sqlite_engine, request_id, "--out", tmp_path / "masked")
     kept = run(sqlite_engine, request_id, "--out", tmp_path / "kept", "--keep-prompts")
     file = f"{request_id}.yaml"
@@ -130,18 +132,18 @@ def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path) -
 
 
 def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """The file says that it is made of a row, of which, of what day, and what was done to it."""
-    request_id = asked(sqlite_engine, text)
+    """The origin in the file names its row, the days of the call and of the export, and says if prompts are masked."""
+    request_id = request_id_of(sqlite_engine, text)
     run(sqlite_engine, request_id, "--out", tmp_path)
-    said = origin(tmp_path / f"{request_id}.yaml")
-    assert "not the wire" in said["source"]
-    assert ([request_id], "openrouter", "masked") == (said["requests"], said["provider"], said["prompts"])
-    assert {"asked", "exported"} < said.keys()
+    found = read_origin(tmp_path / f"{request_id}.yaml")
+    assert "not the wire" in found["source"]
+    assert ([request_id], "openrouter", "masked") == (found["requests"], found["provider"], found["prompts"])
+    assert {"asked", "exported"} < found.keys()
 
 
 def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """A file that is there stays, with exit status 2, until --force."""
-    request_id = asked(sqlite_engine, text)
+    """A file that is there stays, with exit code 2, until --force."""
+    request_id = request_id_of(sqlite_engine, text)
     file = tmp_path / f"{request_id}.yaml"
     file.write_text("mine")
     done = run(sqlite_engine, request_id, "--out", tmp_path)
@@ -152,14 +154,16 @@ def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path) -
 
 @pytest.mark.parametrize("request_id", ["9f0c3a7e-7b4d-4585-b08a-ab5d7be13a78", "no-id"])
 def test_an_unknown_row(sqlite_engine: Engine, tmp_path: Path, request_id: str) -> None:
-    """An id that no row has is said to be one, with exit status 2."""
+    """An id that no row has is an error with exit code 2."""
     done = run(sqlite_engine, request_id, "--out", tmp_path)
     assert (2, True) == (done.returncode, f"there is no row {request_id}" in done.stderr)
 
 
 def test_a_refusal(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """A row that had no exchange is refused with exit status 1 and what to use instead; nothing is written."""
-    request_id = asked(sqlite_engine, lambda llm: llm.generate_response(QUESTION, model="openrouter/stand-in/reset"))
+    """A row that had no exchange is refused with exit code 1 and what to use instead; nothing is written."""
+    request_id = request_id_of(
+        sqlite_engine, lambda llm: llm.generate_response(QUESTION, model="openrouter/stand-in/reset")
+    )
     done = run(sqlite_engine, request_id, "--out", tmp_path / "out")
     assert (1, True, False) == (done.returncode, "stand-in/disconnect" in done.stderr, (tmp_path / "out").exists())
 
@@ -167,28 +171,30 @@ def test_a_refusal(sqlite_engine: Engine, tmp_path: Path) -> None:
 def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path) -> None:
     """--response-model names the class, which the printed test then imports; a name that leads nowhere is refused."""
     _provider, call = CALLS["object"]
-    request_id = asked(sqlite_engine, call)
+    request_id = request_id_of(sqlite_engine, call)
     done = run(sqlite_engine, request_id, "--out", tmp_path, "--response-model", "exporting.incidents:City")
     assert "from exporting.incidents import City" in done.stdout
-    assert passed(done.stdout, tmp_path / f"{request_id}.yaml").startswith("1 passed")
+    assert summary_of(done.stdout, tmp_path / f"{request_id}.yaml").startswith("1 passed")
     for name in ("exporting.incidents:NoSuch", "no.such:City", "exporting.incidents:QUESTION"):
         assert 1 == run(sqlite_engine, request_id, "--out", tmp_path, "--force", "--response-model", name).returncode
 
 
 def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """A request that was made of what the service remembered is exported with the turn that it remembered."""
-    from exporting.test_exported_calls import asks_and_answers  # noqa: PLC0415 - its two turns
+    """A request that was made of what the service remembered is exported with that turn."""
+    from exporting.test_exported_calls import tool_call_and_result  # noqa: PLC0415 - its two turns
 
     with Session(sqlite_engine) as session:
-        requests = happened(session, *asks_and_answers(TEXT)).requests
+        requests = make_calls(session, *tool_call_and_result(TEXT)).requests
     done = run(sqlite_engine, str(requests[-1].id), "--out", tmp_path)
     assert 0 == done.returncode, done.stderr
     file = tmp_path / f"{requests[-1].id}.yaml"
-    assert [str(each.id) for each in requests] == origin(file)["requests"]
-    assert passed(done.stdout, file).startswith("1 passed")
+    assert [str(request.id) for request in requests] == read_origin(file)["requests"]
+    assert summary_of(done.stdout, file).startswith("1 passed")
 
 
 def test_help_teaches(sqlite_engine: Engine) -> None:
     """The help says what is masked, what is scrubbed, and where rows are."""
-    said = run(sqlite_engine, "--help").stdout
-    assert all(word in said for word in ("--keep-prompts", "DATABASE_URL", "scrubbed", "--call", "--response-model"))
+    help_text = run(sqlite_engine, "--help").stdout
+    assert all(
+        word in help_text for word in ("--keep-prompts", "DATABASE_URL", "scrubbed", "--call", "--response-model")
+    )

@@ -1,4 +1,4 @@
-"""Every scenario of OpenRouter's stand-in: exported where an exchange ended it, refused where none did."""
+"""Every scenario of OpenRouter's stand-in is exported if it has a response, and refused if it has none."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.orm import Session
 
-from cassette.answered import NotExportableError
+from cassette.response_from_row import NotExportableError
 from exporting.conftest import KEY
-from exporting.incidents import QUESTION, Call, check_same, check_same_kind, happened
+from exporting.incidents import QUESTION, Call, check_same, check_same_kind, make_calls
 from modules.llm_services import LLMMessage
 from stand_in.kinds import Body
 from stand_in.scenarios import SCENARIOS
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from modules.llm_services import LLMServicesProvider
 
 SHORT_TIMEOUT = "0.5"
-# The megabytes of `huge` say nothing that a shorter answer does not.
-TRIED = {name: each for name, each in SCENARIOS.items() if name != "huge"}
-ENDED = [name for name, each in TRIED.items() if each.fault is None and each.body is not Body.PADDING_WITHOUT_END]
-# What each is told to use instead: the scenario that breaks in the same way.
+# `huge` sends megabytes, and is otherwise like `completion`.
+SMALL_SCENARIOS = {name: scenario for name, scenario in SCENARIOS.items() if name != "huge"}
+ANSWERED = [
+    name
+    for name, scenario in SMALL_SCENARIOS.items()
+    if scenario.fault is None and scenario.body is not Body.PADDING_WITHOUT_END
+]
+# The scenario that the refusal names, because it breaks in the same way.
 BROKEN = {
     "slow": "stall",
     "reset-while-reading": "disconnect",
@@ -52,48 +56,48 @@ def asking(scenario: str, **options: Any) -> Call:
 
 
 def test_every_scenario_is_exported_or_refused() -> None:
-    """A scenario ends with an exchange or it is in the table of those that break."""
-    assert set(TRIED) == set(ENDED) | set(BROKEN)
+    """Every scenario has a response, or is in the table of those that break."""
+    assert set(SMALL_SCENARIOS) == set(ANSWERED) | set(BROKEN)
 
 
-@pytest.mark.parametrize("name", ENDED)
+@pytest.mark.parametrize("name", ANSWERED)
 def test_an_exchange_comes_back(session: Session, name: str) -> None:
-    """A row whose call was answered, well or badly, replays to the same result and the same row."""
-    incident = happened(session, asking(name))
-    exported = incident.exported()
+    """A row whose call got a response, good or bad, replays to the same result and the same row."""
+    incident = make_calls(session, asking(name))
+    exported = incident.export()
     check_same(incident, exported)
     assert KEY not in exported.text
 
 
-@pytest.mark.parametrize("name", ENDED)
+@pytest.mark.parametrize("name", ANSWERED)
 def test_a_masked_exchange_comes_back(session: Session, name: str) -> None:
-    """With its texts masked it ends in the same way, at the same price, and nothing that was asked is to be read."""
-    incident = happened(session, asking(name))
-    exported = incident.exported(mask=True)
+    """With its texts masked it ends in the same way, at the same price, and the prompt is not in the file."""
+    incident = make_calls(session, asking(name))
+    exported = incident.export(mask=True)
     check_same_kind(incident, exported)
-    assert all(words not in exported.text for words in ("Walnut", "capital", "France", KEY))
+    assert all(word not in exported.text for word in ("Walnut", "capital", "France", KEY))
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_no_answer_ended_is_refused(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A row without a whole exchange is refused, and the refusal names the scenario that breaks in the same way."""
     monkeypatch.setenv("REQUEST_TIMEOUT", SHORT_TIMEOUT)
-    incident = happened(session, asking(name))
+    incident = make_calls(session, asking(name))
     with pytest.raises(NotExportableError, match=f"openrouter/stand-in/{BROKEN[name]}$"):
-        incident.exported()
+        incident.export()
 
 
 @pytest.mark.parametrize("name", ON_BOTH)
 def test_a_row_of_postgresql_comes_back(engine: Engine, name: str) -> None:
-    """A row is exported from whatever database it was written to."""
+    """A row is exported from SQLite and from PostgreSQL."""
     with Session(engine) as session:
-        incident = happened(session, asking(name))
-        check_same(incident, incident.exported())
-        check_same_kind(incident, incident.exported(mask=True))
+        incident = make_calls(session, asking(name))
+        check_same(incident, incident.export())
+        check_same_kind(incident, incident.export(mask=True))
 
 
 def test_options_and_settings_come_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was asked with options, and what the configuration said, is asked in the same way."""
+    """Options of the caller and settings of the configuration come back as such."""
     monkeypatch.setenv("TEMPERATURE", "0.3")
     options = {
         "max_output_tokens": 16,
@@ -103,6 +107,6 @@ def test_options_and_settings_come_back(session: Session, monkeypatch: pytest.Mo
         "stop": ["Walnut"],
         "no_such_option": "Walnut",
     }
-    incident = happened(session, asking("completion", **options))
-    check_same(incident, incident.exported())
-    assert "Walnut" not in incident.exported(mask=True).text
+    incident = make_calls(session, asking("completion", **options))
+    check_same(incident, incident.export())
+    assert "Walnut" not in incident.export(mask=True).text

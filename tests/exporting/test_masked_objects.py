@@ -1,4 +1,4 @@
-"""What masks leave of a structured answer: an object as valid, or as invalid, as it was."""
+"""A masked object is as valid, or as invalid, as the object was."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel, Field, field_validator
 
-from cassette.answered import NotExportableError
-from cassette.pasted import pasted
-from exporting.incidents import QUESTION, SECRET, answered_with, check_same_kind, completion
+from cassette.generated_test import generate_test
+from cassette.response_from_row import NotExportableError
+from exporting.incidents import QUESTION, SECRET, call_with_response, check_same_kind, completion
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -57,16 +57,16 @@ async def ask_order(llm: LLMServicesProvider) -> object:
 
 @pytest.mark.parametrize("text", [json.dumps(ORDER), f"Here:\n```json\n{json.dumps(ORDER)}\n```\nThat was {SECRET}."])
 def test_a_masked_object_is_valid(session: Session, text: str) -> None:
-    """An object stays one of its model: values of few, dates, lengths, patterns; only its words are others."""
-    incident = answered_with(session, ask_order, completion({"content": text}))
+    """An object stays one of its model: enums, dates, lengths and patterns hold; only its texts are others."""
+    incident = call_with_response(session, ask_order, completion({"content": text}))
     assert incident.error is None
-    exported = incident.exported(mask=True)
+    exported = incident.export(mask=True)
     check_same_kind(incident, exported)
-    order = exported.played.result[0].model_dump(mode="json")
+    order = exported.replay.result[0].model_dump(mode="json")
     assert ("red", "2000-01-01", None) == (order["color"], order["due"], order["note"])
     assert [4.5] == list(order["amounts"].values())
     assert "WAL-47" not in exported.text
-    assert SECRET not in exported.text + pasted(exported, "cassettes/a.yaml")
+    assert SECRET not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_a_masked_object_is_valid(session: Session, text: str) -> None:
 )
 def test_a_masked_object_is_as_invalid(session: Session, text: str) -> None:
     """What did not fit the model does not fit it masked."""
-    incident = answered_with(session, ask_order, completion({"content": text}))
+    incident = call_with_response(session, ask_order, completion({"content": text}))
     assert incident.error is not None
-    exported = incident.exported(mask=True)
+    exported = incident.export(mask=True)
     check_same_kind(incident, exported)
-    assert SECRET not in exported.text + pasted(exported, "cassettes/a.yaml")
+    assert SECRET not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 class Checked(BaseModel):
-    """A model with a check that no schema says."""
+    """A model with a validator that its schema does not state."""
 
     mail: str
     total: str
@@ -96,16 +96,16 @@ class Checked(BaseModel):
 
 
 def test_an_object_that_cannot_be_masked_is_refused(session: Session) -> None:
-    """Where a masked object ends otherwise, the export is refused and says what became of it; kept, it comes back."""
+    """Where a masked object ends otherwise, the export is refused with the difference; unmasked, it comes back."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_structured_response(QUESTION, Checked, model=MODEL)
 
     answer = completion({"content": json.dumps({"mail": "a@walnut.org", "total": "thirty Walnuts"})})
-    incident = answered_with(session, ask, answer)
+    incident = call_with_response(session, ask, answer)
     with pytest.raises(NotExportableError, match="status: 'completed' became 'failed'"):
-        incident.exported(mask=True, model=Checked)
-    assert incident.result[0] == incident.exported(model=Checked).played.result[0]
+        incident.export(mask=True, model=Checked)
+    assert incident.result[0] == incident.export(model=Checked).replay.result[0]
 
 
 def test_what_a_schema_cannot_say_is_asked_of_the_model(session: Session) -> None:
@@ -114,9 +114,9 @@ def test_what_a_schema_cannot_say_is_asked_of_the_model(session: Session) -> Non
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_structured_response(QUESTION, Checked, model=MODEL)
 
-    incident = answered_with(
+    incident = call_with_response(
         session, ask, completion({"content": json.dumps({"mail": "a@walnut.org", "total": "two"})})
     )
     with pytest.raises(NotExportableError, match="became 'completed'"):
-        incident.exported()
-    assert str(incident.error) == str(incident.exported(model=Checked).played.error)
+        incident.export()
+    assert str(incident.error) == str(incident.export(model=Checked).replay.error)

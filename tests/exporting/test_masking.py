@@ -1,4 +1,4 @@
-"""What a masked cassette shows of a secret, wherever that was planted: nothing."""
+"""A masked cassette shows nothing of a secret, in whichever field it was."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cassette.masks import Masks
-from cassette.pasted import pasted
-from exporting.incidents import SECRET, WEATHER, answered_with, check_same_kind, completion
+from cassette.generated_test import generate_test
+from cassette.masking import TextMasker
+from exporting.incidents import SECRET, WEATHER, call_with_response, check_same_kind, completion
 from modules.llm_services import LLMMessage
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_secret_of_an_answer(session: Session, name: str) -> None:
-    """A secret in any part of an answer, or of what was asked, is neither in the cassette nor in the test."""
-    incident = answered_with(session, ask_text, ANSWERS[name])
+    """A secret in any part of an answer or of a prompt is neither in the cassette nor in the test."""
+    incident = call_with_response(session, ask_text, ANSWERS[name])
     assert SECRET in str(incident.requests[0].response_raw) or name == "beside an error"
-    exported = incident.exported(mask=True)
+    exported = incident.export(mask=True)
     check_same_kind(incident, exported)
-    written = exported.text + pasted(exported, "cassettes/a.yaml")
+    written = exported.text + generate_test(exported, "cassettes/a.yaml")
     assert "Walnut" not in written
     assert "weather" in exported.text
 
@@ -105,39 +105,39 @@ def test_a_secret_of_an_answer(session: Session, name: str) -> None:
 )
 def test_a_secret_that_an_error_repeats(session: Session, body: object, status: int) -> None:
     """What an error repeats of a question is masked; the class of the error and its figures stay."""
-    incident = answered_with(session, ask_text, body, status)
-    exported = incident.exported(mask=True)
+    incident = call_with_response(session, ask_text, body, status)
+    exported = incident.export(mask=True)
     check_same_kind(incident, exported)
-    written = exported.text + pasted(exported, "cassettes/a.yaml")
+    written = exported.text + generate_test(exported, "cassettes/a.yaml")
     assert "Walnut" not in written
 
 
 def test_an_errors_own_words_stay(session: Session) -> None:
-    """The words of an error that nobody asked with are there to be read."""
+    """The text of an error stays where it quotes no prompt."""
     body = {
         "error": {"code": 429, "message": "Rate limit exceeded: come back later", "metadata": {"provider_name": "X"}}
     }
-    exported = answered_with(session, ask_text, body, 429).exported(mask=True)
+    exported = call_with_response(session, ask_text, body, 429).export(mask=True)
     assert "Rate limit exceeded: come back later" in exported.text
 
 
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_key_is_in_no_cassette(session: Session, *, mask: bool) -> None:
-    """A key that somebody wrote into a question, a value or a name of an answer is masked, whatever is kept."""
+    """A key in a prompt, or in a value or a name of an answer, is masked, also where prompts are kept."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_response([LLMMessage(role="user", content=f"My key is {KEY}")], model=MODEL)
 
-    incident = answered_with(session, ask, completion({"content": f"So it is {KEY}.", "more": {KEY: KEY}}))
-    exported = incident.exported(mask=mask)
-    assert KEY not in exported.text + pasted(exported, "cassettes/a.yaml")
+    incident = call_with_response(session, ask, completion({"content": f"So it is {KEY}.", "more": {KEY: KEY}}))
+    exported = incident.export(mask=mask)
+    assert KEY not in exported.text + generate_test(exported, "cassettes/a.yaml")
 
 
 def test_a_text_has_one_mask() -> None:
     """The same text has the same mask, another text another, and white space its own."""
-    masks = Masks()
-    first, second, again = (masks.text(text) for text in ("Paris", "Rome", "Paris"))
-    assert (first, True, " ") == (again, first != second, masks.text(" "))
+    masker = TextMasker()
+    first, second, again = (masker.mask_text(text) for text in ("Paris", "Rome", "Paris"))
+    assert (first, True, " ") == (again, first != second, masker.mask_text(" "))
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_a_text_has_one_mask() -> None:
 )
 def test_a_form_stays(text: str, mask: str) -> None:
     """A date is masked as a date, an address as an address."""
-    assert mask == Masks().text(text)
+    assert mask == TextMasker().mask_text(text)

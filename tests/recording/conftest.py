@@ -1,4 +1,4 @@
-"""Replay: each test of test_cassettes.py plays the cassette of its name, all of it, and asks nothing of anybody."""
+"""Replay: every test of test_cassettes.py plays the cassette of its name, all of it, without a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Table, select
 from sqlalchemy.orm import Session
 from syrupy.matchers import path_type
 
-from cassette.format import MATCHED, Cassette, Recorder, configure
+from cassette.format import MATCH_ON, configure
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMServicesProvider, llm_services_provider
 from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, Scenario
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from syrupy.assertion import SnapshotAssertion
+    from vcr import VCR
+    from vcr.cassette import Cassette
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = cast("Table", LLMRequestModel.__table__)
 
 
-def pytest_recording_configure(vcr: Recorder) -> None:
+def pytest_recording_configure(vcr: VCR) -> None:
     """Have cassettes read and compared this project's way."""
     configure(vcr)
 
@@ -44,7 +46,7 @@ def vcr_config(pytestconfig: pytest.Config) -> dict[str, Any]:
     """Play, never record, and take a request for the recorded one only when its whole body is the same."""
     if pytestconfig.getoption("--record-mode") not in {None, "none"}:
         raise pytest.UsageError("cassettes are recorded by `nox -s record`, which replays them before it keeps them")
-    return {"record_mode": "none", "match_on": MATCHED}
+    return {"record_mode": "none", "match_on": MATCH_ON}
 
 
 @pytest.fixture

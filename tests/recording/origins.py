@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from cassette.format import origin
-from cassette.vendors import OPENROUTER
+from cassette.format import read_origin
+from modules.llm_services.types import LLMProviderType
 from recording.scenarios import SCENARIOS, Scenario
 from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
@@ -36,18 +36,18 @@ def with_table(readme: str, folder: Path) -> str:
 
 
 def _row(scenario: Scenario, cassette: Path) -> str:
-    said = origin(cassette) if cassette.exists() else {"server": "nobody yet", "recorded": ""}
+    origin = read_origin(cassette) if cassette.exists() else {"server": "nobody yet", "recorded": ""}
     name = f"[{scenario.name}]({scenario.cassette}.yaml)"
     live = f"no: {scenario.not_live}" if scenario.not_live else "yes"
-    return f"| {name} | `{scenario.model}` | {_server(scenario, said)} | {said['recorded']} | {live} |"
+    return f"| {name} | `{scenario.model}` | {_server(scenario, origin)} | {origin['recorded']} | {live} |"
 
 
-def _server(scenario: Scenario, said: Mapping[str, object]) -> str:
+def _server(scenario: Scenario, origin: Mapping[str, object]) -> str:
     """Return who answered and, for the stand-in, the public source that its scenario follows."""
-    played = said.get("scenario")
+    played = origin.get("scenario")
     known = {**PLAYED, **REFUSALS}
-    if scenario.vendor != OPENROUTER and played:
-        return f"{said['server']}, after the types of the vendor's package"
+    if scenario.vendor != LLMProviderType.OPENROUTER and played:
+        return f"{origin['server']}, after the types of the vendor's package"
     if played not in known:
-        return str(said["server"])
-    return f"{said['server']}, scenario `{played}`, after {known[played].follows}"
+        return str(origin["server"])
+    return f"{origin['server']}, scenario `{played}`, after {known[played].follows}"

@@ -16,18 +16,19 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
+import httpx
 import vcr
 from command_line import Steps, parser, run
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 import stand_in
-from cassette.format import configure, decoded
-from cassette.vendors import OPENROUTER
+from cassette.format import configure
 from modules.llm_services import LLMError, llm_services_provider
+from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base
 from recording.origins import update_table
 from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
@@ -77,14 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Record; return 0 when all that was ordered is kept, 1 when not, 2 when nothing could be ordered."""
     options = _parser().parse_args(arguments)
     if unknown := set(options.scenario) - set(SCENARIOS):
-        _say(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+        _print(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
         return 2
     wanted = [SCENARIOS[name] for name in options.scenario or SCENARIOS]
-    reasons = {} if options.stand_in else {each.name: reason for each in wanted if (reason := _why_not(each))}
+    reasons = (
+        {} if options.stand_in else {scenario.name: reason for scenario in wanted if (reason := _why_not(scenario))}
+    )
     ordered = [scenario for scenario in wanted if scenario.name not in reasons]
     if not ordered:
-        _say("; ".join(sorted(set(reasons.values()))))
-        _say("recording asks the vendors for real: set a key, or record with --stand-in")
+        _print("; ".join(sorted(set(reasons.values()))))
+        _print("recording asks the vendors for real: set a key, or record with --stand-in")
         return 2
     with _server(stand_in_wanted=options.stand_in) as base_url, tempfile.TemporaryDirectory() as staging:
         recorded = _record_all(ordered, base_url, Path(staging))
@@ -93,16 +96,16 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.copy(_cassette(staging, scenario), _cassette(options.into, scenario))
     update_table(options.into)
     for name, reason in reasons.items():
-        _say(f"left as it is: {name}: {reason}")
+        _print(f"left as it is: {name}: {reason}")
     lost = ", ".join(scenario.name for scenario in ordered if scenario not in kept)
     failed = len(ordered) - len(kept)
-    _say(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
+    _print(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
     return 1 if lost else 0
 
 
 def _why_not(scenario: Scenario) -> str | None:
     """Return why a scenario cannot be recorded live, None when it can."""
-    unset = [name for name in VENDORS[scenario.vendor].keys if not os.environ.get(name, "").strip()]
+    unset = [name for name in VENDORS[scenario.vendor].key_variables if not os.environ.get(name, "").strip()]
     if unset:
         return f"{' and '.join(unset)} is not set"
     return scenario.not_live and f"not ordered live: {scenario.not_live}"
@@ -130,9 +133,9 @@ def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
     vendor = VENDORS[scenario.vendor]
     if base_url is None:
         own = os.environ.get(vendor.url_variable, "").strip() or None
-        keys = {} if scenario.key else {name: os.environ[name] for name in vendor.keys}
+        keys = {} if scenario.key else {name: os.environ[name] for name in vendor.key_variables}
         return scenario.environment(own) | keys
-    keys = {} if scenario.key else {name: AWS_SECRET for name in vendor.keys if "SECRET" in name}
+    keys = {} if scenario.key else {name: AWS_SECRET for name in vendor.key_variables if "SECRET" in name}
     return scenario.environment(scenario.stand_ins_url(base_url), MADE_UP_KEY) | keys
 
 
@@ -150,10 +153,10 @@ def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> 
 
 
 def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
-    """Make one call; say whether a server answered, and what came of it."""
+    """Make one call; return whether a server answered, and the outcome."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
-    recorder = vcr.VCR(record_mode="all", before_record_response=decoded)
+    recorder = vcr.VCR(record_mode="all", before_record_response=decompress)
     configure(recorder)
     outcome = "answer"
     with Session(engine) as session, recorder.use_cassette(_cassette(folder, scenario)) as cassette:
@@ -166,21 +169,31 @@ def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
     return bool(statuses), " ".join([*statuses, outcome])
 
 
+def decompress(response: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded response without its compression, which httpx asked for and undoes."""
+    headers = [(name, value) for name, values in response["headers"].items() for value in values]
+    plain = httpx.Response(response["status"]["code"], headers=headers, content=response["body"]["string"])
+    return {**response, "body": {"string": plain.content}}
+
+
 def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenario]:
     """Replay the tests of what was recorded, writing snapshots; return the scenarios whose test passed."""
     if not recorded:
         return []
-    _say("replaying what was recorded, without the network")
-    tests = [f"{TESTS if each.vendor == OPENROUTER else VENDORS_TESTS}::{each.test}" for each in recorded]
+    _print("replaying what was recorded, without the network")
+    tests = [
+        f"{TESTS if scenario.vendor == LLMProviderType.OPENROUTER else VENDORS_TESTS}::{scenario.test}"
+        for scenario in recorded
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-rpE", "--color=no", "-p", "no:cacheprovider", *tests]
     command += ["--snapshot-update", "--snapshot-no-cleanup"]
     if into.resolve() != ROOT / "cassettes":
         command += ["--snapshot-dirname", str(into.resolve() / "snapshots")]
-    without_keys = {name: "" for vendor in VENDORS.values() for name in vendor.keys}
+    without_keys = {name: "" for vendor in VENDORS.values() for name in vendor.key_variables}
     environ = {**os.environ, **without_keys, FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True)
     if done.returncode:
-        _say(done.stdout + done.stderr)
+        _print(done.stdout + done.stderr)
     outcomes = set(OUTCOME.findall(done.stdout))
     passed = {test for word, test in outcomes if word == "PASSED" and ("ERROR", test) not in outcomes}
     return [scenario for scenario in recorded if scenario.test in passed]
@@ -192,7 +205,7 @@ def _cassette(folder: Path | str, scenario: Scenario) -> Path:
     return path
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 
 from cassette import vendors
-from cassette.vendors import OPENROUTER
 from modules.llm_services.public import LLMMessage, ToolDefinition
+from modules.llm_services.types import LLMProviderType
 from stand_in.environment import DOORS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class City(BaseModel):
 
 
 # Azure speaks OpenAI's wire: its cassettes would be the same again.
-VENDORS: Final = {name: vendor for name, vendor in vendors.VENDORS.items() if name != vendors.AZURE}
+VENDORS: Final = {name: vendor for name, vendor in vendors.VENDORS.items() if name != LLMProviderType.AZURE_OPENAI}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Scenario:
     """One call and the cassette of its name; `not_live` says why its vendor cannot be made to answer like this."""
 
     name: str
-    vendor: str = OPENROUTER
+    vendor: str = LLMProviderType.OPENROUTER
     model: str = MODEL
     question: str = "What is the capital of France? Answer in one sentence."
     structured: bool = False
@@ -78,7 +78,7 @@ class Scenario:
         )
 
     async def play(self, llm: LLMServicesProvider) -> None:
-        """Make the scenario's call, whatever comes of it."""
+        """Make the scenario's call."""
         if self.tool:
             await self.ask_for_a_call(llm)
         else:
@@ -93,7 +93,7 @@ class Scenario:
     def test(self) -> str:
         """The name of the test that replays it, in test_cassettes.py or test_vendors_cassettes.py."""
         name = self.name.removeprefix(f"{self.vendor}-").replace("-", "_")
-        return f"test_{name}" if self.vendor == OPENROUTER else f"test_{name}[{self.vendor}]"
+        return f"test_{name}" if self.vendor == LLMProviderType.OPENROUTER else f"test_{name}[{self.vendor}]"
 
     def environment(self, url: str | None = None, key: str | None = None) -> dict[str, str]:
         """Return the module's whole environment: one attempt a call, and nothing of the caller's own; blank is unset.
@@ -104,7 +104,7 @@ class Scenario:
 
     def stand_ins_url(self, base_url: str) -> str:
         """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
-        return base_url if self.vendor == OPENROUTER else DOORS[self.vendor].url(base_url)
+        return base_url if self.vendor == LLMProviderType.OPENROUTER else DOORS[self.vendor].url(base_url)
 
 
 _TABLE: Final = (

@@ -11,8 +11,9 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cassette.format import PADDING, decoded, deserialize, serialize
-from cassette.scrubbing import scrubbed
+from cassette.format import PADDING, deserialize, serialize
+from cassette.scrubbing import scrub
+from recording.record import decompress
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(
@@ -55,8 +56,8 @@ def answer(text: str) -> str:
 
 @given(body=st.lists(JSON) | st.dictionaries(PLAIN, JSON), padding=st.integers(0, 40))
 def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
-    """Of a JSON body, replay gives back every value, the order of keys, and each character of padding."""
-    assume(body == scrubbed(body))  # no secret by chance
+    """Of a JSON body, replay gives back every value, the order of keys, and every character of padding."""
+    assume(body == scrub(body))  # no secret by chance
     came_back = answer(PADDING * padding + json.dumps(body))
     assert PADDING * padding == came_back[: len(PADDING) * padding]
     assert json.dumps(body) == json.dumps(json.loads(came_back))
@@ -77,7 +78,7 @@ def test_padding_is_counted(space: str, kept: int | str) -> None:
 
 
 def test_only_allowed_headers_are_kept() -> None:
-    """Of the headers, only those on the two lists are kept, each in lower case."""
+    """Of the headers, only those on the two lists are kept, in lower case."""
     headers = {"Content_Type": "application/json", "Retry_After": "1", "X_RateLimit_Limit": "20", "CF_RAY": "a-BOS"}
     kept = written(interaction("{}", **headers, Set_Cookie="a=b", Date="today"))["interactions"][0]
     assert {"content-type": "application/json"} == kept["request"]["headers"]
@@ -100,13 +101,13 @@ def test_the_stand_in_never_passes_for_openrouter() -> None:
 
 
 def test_compression_is_undone() -> None:
-    """A compressed body is kept as what it says."""
+    """A compressed body is kept uncompressed."""
     response = {
         "status": {"code": 200, "message": "OK"},
         "headers": {"content-encoding": ["gzip"]},
         "body": {"string": gzip.compress(b'{"a": 1}')},
     }
-    assert b'{"a": 1}' == decoded(response)["body"]["string"]
+    assert b'{"a": 1}' == decompress(response)["body"]["string"]
 
 
 def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
@@ -123,29 +124,29 @@ def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
             "user_id": "account-scrubbed-1",
             "raw": "gen-scrubbed-1 of account-scrubbed-1, not gen-scrubbed-2",
         },
-    } == scrubbed(value)
+    } == scrub(value)
 
 
 def test_ids_are_known_by_their_field() -> None:
-    """An id of unknown form is known by where it stands: a completion's, a tool call's, what a tool answers."""
+    """An id of unknown form is known by its field: a completion's, a tool call's, a tool result's."""
     call = {"id": "toolu_vrtx_1", "function": {"name": "find"}}
     value = [{"body": {"id": "chatcmpl-1", "tool_calls": [call]}}, {"tool_call_id": "toolu_vrtx_1"}]
     replaced = {**call, "id": "call-scrubbed-1"}
     assert [
         {"body": {"id": "gen-scrubbed-1", "tool_calls": [replaced]}},
         {"tool_call_id": "call-scrubbed-1"},
-    ] == scrubbed(value)
+    ] == scrub(value)
 
 
 @pytest.mark.parametrize("secret", ["sk-or-v1-" + "0f" * 32, "AIza" + "Sy_" * 13, "Bearer " + "x" * 12])
 def test_a_secret_is_masked_in_any_text(secret: str) -> None:
-    """A key that a server repeats, in whatever field, is masked."""
-    assert {"raw": "you sent [redacted]"} == scrubbed({"raw": f"you sent {secret}"})
+    """A key that a server repeats is masked in any field."""
+    assert {"raw": "you sent [redacted]"} == scrub({"raw": f"you sent {secret}"})
 
 
 def test_a_cloudflare_ray_is_an_id() -> None:
     """The id of the edge's request, which an error page quotes, is replaced."""
-    assert "Ray ID: ray-scrubbed-1" == scrubbed("Ray ID: a1c251f0bc578f9c-BOS")
+    assert "Ray ID: ray-scrubbed-1" == scrub("Ray ID: a1c251f0bc578f9c-BOS")
 
 
 def test_sound_comes_back_byte_by_byte() -> None:
@@ -159,7 +160,7 @@ def test_sound_comes_back_byte_by_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept"),
+    ("url", "kept"),
     [
         ("http://127.0.0.1:1/openai/v1/images/generations", "https://api.openai.com/v1/images/generations"),
         ("http://127.0.0.1:1/azure/openai/v1/responses", "https://resource.openai.azure.com/openai/v1/responses"),
@@ -169,25 +170,25 @@ def test_sound_comes_back_byte_by_byte() -> None:
         ),
     ],
 )
-def test_the_host_is_always_the_vendors(asked: str, kept: str) -> None:
-    """Of each wire, images and Azure's included, the address is the vendor's own."""
-    assert kept == written(interaction("{}", asked))["interactions"][0]["request"]["uri"]
+def test_the_host_is_always_the_vendors(url: str, kept: str) -> None:
+    """Of every wire, images and Azure's included, the address is the vendor's own."""
+    assert kept == written(interaction("{}", url))["interactions"][0]["request"]["uri"]
 
 
 def test_scrubbing_again_changes_nothing() -> None:
     """A placeholder, and an id that this module makes up for a tool's call, lead nowhere and stay."""
-    once = scrubbed([{"tool_call_id": "toolu_7"}, {"tool_call_id": "toolu_8"}, {"tool_call_id": "call_0_weather"}])
-    assert once == scrubbed(once)
-    assert scrubbed([{"tool_call_id": "toolu_8"}, once]) != once
-    assert {"tool_call_id": "call_0_weather"} == once[2]  # type: ignore[index]
+    once = scrub([{"tool_call_id": "toolu_7"}, {"tool_call_id": "toolu_8"}, {"tool_call_id": "call_0_weather"}])
+    assert once == scrub(once)
+    assert scrub([{"tool_call_id": "toolu_8"}, once]) != once
+    assert {"tool_call_id": "call_0_weather"} == once[2]
 
 
 def test_an_id_of_the_models_own_is_a_word() -> None:
     """A field `id` inside what a model answered with, or called a tool with, is no id that leads somewhere."""
     value = {"body": {"content": [{"id": "toolu_1", "input": {"id": "Paris"}}]}}
-    assert {"body": {"content": [{"id": "id-scrubbed-1", "input": {"id": "Paris"}}]}} == scrubbed(value)
+    assert {"body": {"content": [{"id": "id-scrubbed-1", "input": {"id": "Paris"}}]}} == scrub(value)
 
 
 def test_a_key_is_masked_in_a_fields_name() -> None:
-    """A key that stands where a field's name should is masked like any other."""
-    assert {"[redacted]": 1} == scrubbed({"sk-or-v1-" + "0f" * 32: 1})
+    """A key in the place of a field's name is masked like any other."""
+    assert {"[redacted]": 1} == scrub({"sk-or-v1-" + "0f" * 32: 1})

@@ -20,8 +20,7 @@ from recording.scenarios import City, Scenario
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
-
-    from cassette.format import Cassette
+    from vcr.cassette import Cassette
 
 pytestmark = pytest.mark.vcr
 
@@ -82,7 +81,7 @@ async def test_byok(
 async def test_structured(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """JSON that fits comes as the object asked for, with what it used, and stands parsed on the row."""
+    """JSON that fits comes as the object asked for, with what it used, and is on the row, parsed."""
     city, request_id, usage = await scenario.ask_for_city(llm)
     assert City.model_validate_json(text(recorded)) == city
     assert recorded["usage"]["cost"] == usage["cost_estimate"]
@@ -96,12 +95,12 @@ async def test_structured_in_prose(
 ) -> None:
     """JSON between two sentences is found, and the row keeps the sentences."""
     city, request_id, _usage = await scenario.ask_for_city(llm)
-    said = text(recorded)
-    start, end = said.index("{"), said.rindex("}") + 1
+    content = text(recorded)
+    start, end = content.index("{"), content.rindex("}") + 1
     assert start > 0
-    assert end < len(said)
-    assert City.model_validate_json(said[start:end]) == city
-    assert said == row(request_id)["response_content"]
+    assert end < len(content)
+    assert City.model_validate_json(content[start:end]) == city
+    assert content == row(request_id)["response_content"]
     assert snapshot == row(request_id)
 
 

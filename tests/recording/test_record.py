@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live and scenario.vendor == "openrouter"}
-# Whatever the stand-in sends, or is sent, that leads to somebody.
+# What the stand-in sends, or is sent, that leads to somebody.
 LEAKS = {
     "key": re.compile(re.escape(MADE_UP_KEY)),
     "part of a key": re.compile("sk-or-v1-5ca1ab1e"),
@@ -100,8 +100,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     """The help says where the key is looked for, what it costs, and how to record without one."""
     with pytest.raises(SystemExit):
         record.main(["--help"])
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("OPENROUTER_API_KEY", "cent", "--stand-in"))
+    help_text = capsys.readouterr().out
+    assert all(word in help_text for word in ("OPENROUTER_API_KEY", "cent", "--stand-in"))
 
 
 def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: str) -> None:
@@ -122,13 +122,13 @@ def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: s
 def sent_and_received(base_url: str) -> str:
     """Return what an answer and an error look like on the wire, before anything is left out."""
     authorization = {"Authorization": f"Bearer {MADE_UP_KEY}"}
-    said = []
+    messages = []
     for model in ("stand-in/completion", "stand-in/rate-limited"):
         payload = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
         answer = httpx.post(f"{base_url}/chat/completions", json=payload, headers=authorization, trust_env=False)
-        said.append(f"{list(answer.request.headers.raw)} {answer.headers.multi_items()} {answer.text}")
-    assert user_id(MADE_UP_KEY) in said[-1]
-    return "\n".join(said)
+        messages.append(f"{list(answer.request.headers.raw)} {answer.headers.multi_items()} {answer.text}")
+    assert user_id(MADE_UP_KEY) in messages[-1]
+    return "\n".join(messages)
 
 
 def test_live_asks_only_what_can_be_ordered(into: Path, base_url: str) -> None:

@@ -65,7 +65,7 @@ def complaints(folder: Path) -> dict[str, str]:
 
 
 def test_the_order_of_keys_does_not_matter(complaints: dict[str, str]) -> None:
-    """A request is the recorded one whatever the order of its keys."""
+    """A request is the recorded one in any order of its keys."""
     assert "plain-completion" not in complaints
 
 
@@ -88,6 +88,6 @@ def test_an_interaction_that_is_not_played_is_red(complaints: dict[str, str]) ->
 
 
 def test_a_missing_cassette_is_red(complaints: dict[str, str], folder: Path) -> None:
-    """A test whose cassette is missing fails; it asks nobody and records nothing."""
+    """A test whose cassette is missing fails; it sends and records nothing."""
     assert "the cassette doesn't exist" in complaints[MISSING]
     assert not (folder / f"openrouter/{MISSING}.yaml").exists()

@@ -1,4 +1,4 @@
-"""The answers of the vendors next door, recorded: what each becomes for the caller, and the whole row it leaves."""
+"""The answers of the other vendors, recorded: what the caller gets, and the whole row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from cassette.vendors import OPENROUTER
 from modules.llm_services import LLMAuthenticationError, LLMServicesProvider
+from modules.llm_services.types import LLMProviderType
 from recording.scenarios import VENDORS, Scenario
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.vcr,
-    pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor != OPENROUTER]),
+    pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor != LLMProviderType.OPENROUTER]),
 ]
 
 Row = Callable[[UUID | None], dict[str, Any]]
@@ -32,7 +32,7 @@ def priced(*, prop: Hashable, path: object) -> bool:
 async def test_text(
     scenario: Scenario, llm: LLMServicesProvider, vendor: str, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """Text, tokens, finish reason and an estimated price, whatever the wire calls them."""
+    """Text, tokens, finish reason and an estimated price, on every wire."""
     response, request_id = await scenario.ask(llm)
     assert (vendor, scenario.model, "stop") == (response.provider, response.model, response.finish_reason)
     assert response.content
@@ -63,7 +63,7 @@ async def test_tool_call(
 async def test_invalid_key(
     scenario: Scenario, llm: LLMServicesProvider, vendor: str, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A refused key is an LLMAuthenticationError, under whatever status the vendor refuses it."""
+    """A refused key is an LLMAuthenticationError, with any status by which the vendor refuses it."""
     with pytest.raises(LLMAuthenticationError, match="check") as caught:
         await scenario.ask(llm)
     assert (vendor, False) == (caught.value.provider, caught.value.retryable)

@@ -1,4 +1,4 @@
-"""Every script says how it is used, and ends without a traceback, whatever it is told and whoever reads it."""
+"""Every script says how it is used, and ends without a traceback on any input and a closed pipe."""
 
 from __future__ import annotations
 
@@ -141,15 +141,15 @@ def test_an_interrupted_call_is_on_its_row(llm_stand_in: LLMStandIn, tmp_path: P
         while not llm_stand_in.requests:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert (command_line.INTERRUPTED, "") == (process.returncode, said)
+        _, printed = process.communicate(timeout=30)
+    assert (command_line.INTERRUPTED, "") == (process.returncode, printed)
     with closing(sqlite3.connect(tmp_path / "llm_services.db")) as connection:
         rows = connection.execute("SELECT status, error_type FROM llm_requests").fetchall()
     assert [("failed", "CancelledError")] == rows
 
 
 def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where there is no terminal, each step that is done is a line: how far, what, what came of it, what is left."""
+    """Without a terminal, every step is a line: its number, its name, its outcome, and the time that is left."""
     with Steps("asking", 2) as steps:
         for name, outcome in (("first", "200"), ("second", "")):
             steps.begin(name)
@@ -160,7 +160,7 @@ def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_on_a_terminal_it_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal a bar says which step it is and how far, and only what came of a step stays above it."""
+    """On a terminal a bar shows the step and its number, and only outcomes stay above it."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     with Steps("asking", 2) as steps:
         for name, outcome in (("first", "[200]"), ("second", "")):

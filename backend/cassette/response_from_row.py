@@ -1,39 +1,30 @@
-"""The exchange behind a row: status, headers and body as the row tells of them; or why there is none."""
+"""From a row back to its exchange: the status, headers and body of the response, or why there is none to replay."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from modules.llm_services.ledger.maintenance import ABANDONED
 from modules.llm_services.types import LLMProviderType, RequestStatus
 from modules.llm_services.wires.lenient import mapping
 
-from .asked import SPEECH_WIRE
-from .format import SOUND
+from .call_from_rows import SPEECH_VARIANT
+from .format import AUDIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .asked import Row
-
-INSTEAD: Final = "ask the stand-in for openrouter/stand-in/{scenario}"
-ANOTHER: Final = "ask the stand-in's {scenario!r} on that vendor's wire (docs/stand-in.md)"
-# Of the connection's fate: the scenario of OpenRouter's stand-in, that of the other vendors'.
-SILENT: Final = ("silence", "hang")
-STALLED: Final = ("stall", "hang")
-DROPPED: Final = ("disconnect", "cut-body")
-BROKEN: Final = ("half-body", "cut-body")
-MANGLED: Final = ("bad-gzip", "cut-body")
+    from .call_from_rows import Row
 
 
 class NotExportableError(Exception):
-    """A row that cannot become a cassette; its text says why, and what to use instead."""
+    """A row that cannot become a cassette: the message gives the reason, and what to use instead."""
 
 
-def interaction(row: Row) -> dict[str, Any]:
-    """Return the exchange as vcrpy holds one, its address still unknown; NotExportableError where there was none."""
+def exchange_from_row(row: Row) -> dict[str, Any]:
+    """Return the exchange as vcrpy holds one, with a blank URL; raises NotExportableError where there was none."""
     if reason := _why_not(row):
         raise NotExportableError(reason)
     raw: dict[str, Any] = row["response_raw"]
@@ -65,46 +56,48 @@ def _why_not(row: Row) -> str | None:
         )
     if row["status"] == RequestStatus.COMPLETED and "status_code" in raw:
         return None
-    return _fate(row, raw)
+    return _why_no_response(row, raw)
 
 
-def _fate(row: Row, raw: dict[str, Any]) -> str | None:
-    """Return what became of a failed request that no answer ended, None where one did."""
+def _why_no_response(row: Row, raw: dict[str, Any]) -> str | None:
+    """Return why a failed request has no complete response, None where it has one."""
     error = row["error_type"]
     status = raw.get("http_status", raw.get("status_code"))
     if error == ABANDONED:
-        return f"its process died before it was answered: {_instead(row, SILENT)}, and end the process"
+        return f"its process died before it was answered: {_instead(row, 'silence', 'hang')}, and end the process"
     if error == "CancelledError":
-        return f"its caller cancelled it: {_instead(row, SILENT)}, and cancel the task"
+        return f"its caller cancelled it: {_instead(row, 'silence', 'hang')}, and cancel the task"
     if status is None and raw.get("retryable"):
         return "no connection was made and nothing was sent: set the vendor's URL to a port where nobody listens"
     if status is None and error not in {"LLMError", "LLMTimeoutError"}:
         return f"nothing was sent: {row['error_message']}"
     if status is None:
-        return f"nothing came back: {_instead(row, SILENT if error == 'LLMTimeoutError' else DROPPED)}"
+        is_silent = error == "LLMTimeoutError"
+        instead = _instead(row, "silence", "hang") if is_silent else _instead(row, "disconnect", "cut-body")
+        return f"nothing came back: {instead}"
     if raw.get("body") is not None or raw.get("retryable"):
         return None
     if error == "LLMTimeoutError":
-        return f"the answer had begun and did not end in time: {_instead(row, STALLED)}"
-    mangled = "not encoded as it says" in (row["error_message"] or "")
-    return f"the connection broke while the answer came: {_instead(row, MANGLED if mangled else BROKEN)}"
+        return f"the answer had begun and did not end in time: {_instead(row, 'stall', 'hang')}"
+    scenario = "bad-gzip" if "not encoded as it says" in (row["error_message"] or "") else "half-body"
+    return f"the connection broke while the answer came: {_instead(row, scenario, 'cut-body')}"
 
 
-def _instead(row: Row, scenarios: tuple[str, str]) -> str:
-    of_openrouter, of_others = scenarios
+def _instead(row: Row, openrouter_scenario: str, vendor_scenario: str) -> str:
+    """Name the stand-in's scenario that fails in the same way."""
     if row["provider"] == LLMProviderType.OPENROUTER:
-        return INSTEAD.format(scenario=of_openrouter)
-    return ANOTHER.format(scenario=of_others)
+        return f"ask the stand-in for openrouter/stand-in/{openrouter_scenario}"
+    return f"ask the stand-in's {vendor_scenario!r} on that vendor's wire (docs/stand-in.md)"
 
 
 def _headers(row: Row, raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the headers that shaped the result, from what the row says they came to."""
+    """Yield the headers that shaped the result, written from the row's own columns."""
     body = raw["body"]
-    spoken = mapping(row["response_output"]).get("mime_type") if row["api_variant"] == SPEECH_WIRE else None
-    if spoken and isinstance(body, str):
-        yield "content-type", spoken
+    audio_type = mapping(row["response_output"]).get("mime_type") if row["api_variant"] == SPEECH_VARIANT else None
+    if isinstance(body, str):
+        yield "content-type", audio_type or "text/plain; charset=utf-8"
     else:
-        yield "content-type", "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+        yield "content-type", "application/json"
     if raw.get("retry_after") is not None:
         yield "retry-after", repr(raw["retry_after"]).removesuffix(".0")
     if raw.get("generation_id") and raw["generation_id"] != mapping(body).get("id"):
@@ -117,14 +110,18 @@ def _headers(row: Row, raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "x-amzn-errortype", raw["error_code"]
 
 
-def _body(body: Any, kind: str) -> str | bytes:  # noqa: ANN401 - JSON
-    """Return a body as it came; a string is text, unless only JSON can have said it."""
-    if not isinstance(body, str):
-        return json.dumps(body, ensure_ascii=False)
-    if kind.startswith(SOUND):
+def _body(body: Any, content_type: str) -> str | bytes:  # noqa: ANN401 - JSON
+    """Return a body as it came; a row holds text, and a body that was a JSON string, as a string."""
+    if isinstance(body, str) and content_type.startswith(AUDIO):
         return base64.b64decode(body)
-    try:
-        json.loads(body)
-    except ValueError:
+    if isinstance(body, str) and not _is_json(body):
         return body
     return json.dumps(body, ensure_ascii=False)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
