@@ -19,7 +19,7 @@ def parsed(body: object, **headers: str) -> Answer:
     """Parse a body that came with status 200."""
     exchange = Exchange(body=body)
     exchange.note(200, {name.replace("_", "-"): value for name, value in headers.items()})
-    return OpenRouterWire().parse(exchange)
+    return OpenRouterWire().parse(exchange, LLMCall(MESSAGES))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -88,8 +89,19 @@ class Value(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
 
-class LLMMessage(Value):
-    """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts."""
+class Input(Value):
+    """A value that callers make: a field that it does not have is a ValueError, and not dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LLMMessage(Input):
+    """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts.
+
+    `tool_calls` are the calls of an assistant's turn, as Chat Completions has them or as dumped ToolCalls;
+    `reasoning_details` what the vendor gave with them, unchanged. `cache_control` marks the end of the message as a
+    cache breakpoint, on wires that know it.
+    """
 
     role: Role
     content: str | list[dict[str, Any]] | None = None
@@ -98,14 +110,21 @@ class LLMMessage(Value):
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_details: list[dict[str, Any]] | None = None
+    cache_control: dict[str, Any] | None = None
 
 
-class ToolDefinition(Value):
-    """A function the model may ask for; `parameters` is the JSON Schema of its arguments."""
+class ToolDefinition(Input):
+    """A function the model may ask for; `parameters` is the JSON Schema of its arguments.
+
+    `strict` asks the vendor to hold the model to the schema; `cache_control` marks a cache breakpoint. Both go to
+    wires that know them.
+    """
 
     name: str
     description: str
     parameters: dict[str, Any]
+    strict: bool | None = None
+    cache_control: dict[str, Any] | None = None
 
 
 class ToolCall(Value):
@@ -116,11 +135,45 @@ class ToolCall(Value):
     arguments: dict[str, Any]
 
 
+class ImageResponse(Value):
+    """A generated image, by its http(s) or `data:` URL; cost in USD."""
+
+    image_url: str
+    revised_prompt: str | None = None
+    size: str | None = None
+    cost_estimate: float | None = None
+
+    def image_bytes(self) -> bytes:
+        """Return the image of a `data:` URL, decoded; raises ValueError for an http URL, which has to be fetched."""
+        header, comma, data = self.image_url.partition(",")
+        if not (comma and header.startswith("data:")):
+            raise ValueError("image_url is no data: URL: download the image from it")
+        return base64.b64decode(data) if header.endswith(";base64") else unquote_to_bytes(data)
+
+
+class AudioResponse(Value):
+    """Generated speech; cost in USD, duration in seconds."""
+
+    audio_base64: str
+    mime_type: str
+    voice: str | None = None
+    model: str | None = None
+    cost_estimate: float | None = None
+    duration_seconds: float | None = None
+
+    def audio_bytes(self) -> bytes:
+        """Return the audio, decoded."""
+        return base64.b64decode(self.audio_base64)
+
+
 class LLMResponse(Value):
     """What a model answered: text, token counts, cost in USD and time in milliseconds.
 
     `cached` says that cached input tokens, a response-cache hit or our own cache took part.
-    `input_tokens` includes `cached_input_tokens` and `cache_creation_tokens`.
+    `input_tokens` includes `cached_input_tokens` and `cache_creation_tokens`. `reasoning` is the model's reasoning as
+    text, `reasoning_details` what its vendor wants back unchanged in the next turn; `images` are URLs, `data:`
+    included; `annotations` are citations as they came. `response_output` is the answer's structured part: the object,
+    the tool calls, or what was made.
     """
 
     content: str
@@ -139,30 +192,12 @@ class LLMResponse(Value):
     finish_reason: str | None = None
     cached_input_tokens: int | None = None
     cache_creation_tokens: int | None = None
-
-
-class ImageResponse(Value):
-    """A generated image, by its http(s) URL; cost in USD."""
-
-    image_url: str
-    revised_prompt: str | None = None
-    size: str | None = None
-    cost_estimate: float | None = None
-
-
-class AudioResponse(Value):
-    """Generated speech; cost in USD, duration in seconds."""
-
-    audio_base64: str
-    mime_type: str
-    voice: str | None = None
-    model: str | None = None
-    cost_estimate: float | None = None
-    duration_seconds: float | None = None
-
-    def audio_bytes(self) -> bytes:
-        """Return the audio, decoded."""
-        return base64.b64decode(self.audio_base64)
+    reasoning: str | None = None
+    reasoning_details: list[dict[str, Any]] | None = None
+    refusal: str | None = None
+    images: list[str] = []
+    audio: AudioResponse | None = None
+    annotations: list[dict[str, Any]] = []
 
 
 class WebSearchResponse(Value):

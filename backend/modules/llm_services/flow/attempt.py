@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .. import pricing
 from ..types import CostSource, Usage
-from ..wires.wire import Exchange
+from ..wires.wire import Exchange, Kind
 from . import structured
 from .errors import exception_for
 
@@ -56,7 +56,7 @@ class Attempt:
     @cached_property
     def answer(self) -> Answer:
         """What the exchange holds, with a price; to be read once the exchange is over, whether or not it failed."""
-        answer = self.wire.parse(self.exchange)
+        answer = self.wire.parse(self.exchange, self.call)
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
@@ -69,9 +69,17 @@ class Attempt:
     def parsed(self) -> BaseModel | None:
         """The object of a structured call, None of any other; raises the LLMError that says what is wrong."""
         error = self.wire.parse_error(self.exchange, self.call)
-        if error or not self.exchange.is_success or not self.answer.is_found or self.answer.malformed:
+        if error or not self.exchange.is_success or not self._is_answered:
             raise exception_for(error, self.vendor, self.call, self.exchange, self.answer)
         return structured.validated(self.answer, self.call.response_model) if self.call.response_model else None
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether there is an answer, of the kind that was wanted, whose tool calls are whole."""
+        answer = self.answer
+        is_spoilt = bool(answer.tool_calls) and (answer.is_cut or answer.is_refused)
+        has_media = answer.media is not None or self.call.kind is Kind.TEXT
+        return answer.is_found and has_media and not (answer.malformed or is_spoilt or answer.is_without_end)
 
     def check(self) -> None:
         """Raise the LLMError that says what is wrong, if the exchange holds no answer to the call."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from ..exceptions import LLMError
 from ..sanitize import redact
-from ..types import CostSource, ImageResponse, LLMResponse, RequestStatus
+from ..types import AudioResponse, CostSource, ImageResponse, LLMResponse, RequestStatus
 from ..wires.lenient import exact_sum
+from ..wires.wire import Kind
 from .attempt import Completion
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ..types import AudioResponse, LLMMessage, ToolCall, Usage
+    from ..types import LLMMessage, Usage
     from ..wires.wire import Answer, LLMCall
     from .attempt import Attempt
 
@@ -112,6 +114,7 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
         "status_code": exchange.status_code,
         "location": redact(exchange.headers.get("location")),
         "finish_reason": answer.finish_reason,
+        "refusal": answer.refusal,
         "cached_input_tokens": answer.usage.cached_input_tokens,
         "cache_creation_tokens": answer.usage.cache_creation_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
@@ -131,23 +134,35 @@ def total_tokens(usage: Usage) -> int | None:
 
 
 def completion(attempt: Attempt) -> Completion:
-    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing."""
-    parsed, answer, call = attempt.parsed, attempt.answer, attempt.call
+    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing.
+
+    The error carries what there is of an answer all the same: its text, and the tool calls that can be read.
+    """
+    answer, call = attempt.answer, attempt.call
     response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
-    media = answer.media and _media(answer.media, call, response.cost_estimate)
-    response.response_output = _output(answer.tool_calls, parsed, media)
+    response.response_output = _output(answer, None, None)
+    try:
+        parsed = attempt.parsed
+    except LLMError as error:
+        if answer.is_found and error.response is None:
+            error.response = response
+        raise
+    media = None
+    if answer.media and call.kind is not Kind.TEXT:
+        media = _media(answer.media, call, response.cost_estimate)
+    response.response_output = _output(answer, parsed, media)
     return Completion(response, attempt.entry.id, answer.tool_calls, parsed, media)
 
 
-def _output(
-    tool_calls: tuple[ToolCall, ...], parsed: BaseModel | None, media: ImageResponse | AudioResponse | None
-) -> Any:  # noqa: ANN401 - JSON
+def _output(answer: Answer, parsed: BaseModel | None, media: ImageResponse | AudioResponse | None) -> Any:  # noqa: ANN401 - JSON
     """Return an answer's structured part: the object, what was made but for its bytes, or the tool calls."""
     if parsed is not None:
         return parsed.model_dump(mode="json")
     if media is not None:
         return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
-    return [call.model_dump() for call in tool_calls] or None
+    if answer.images and not (answer.content.strip() or answer.tool_calls):
+        return {"images": list(answer.images)}
+    return [call.model_dump() for call in answer.tool_calls] or None
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
@@ -183,6 +198,12 @@ def _response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLM
         finish_reason=answer.finish_reason,
         cached_input_tokens=usage.cached_input_tokens,
         cache_creation_tokens=usage.cache_creation_tokens,
+        reasoning=answer.reasoning,
+        reasoning_details=answer.reasoning_details,
+        refusal=answer.refusal,
+        images=list(answer.images),
+        audio=answer.media if isinstance(answer.media, AudioResponse) else None,
+        annotations=list(answer.annotations),
     )
 
 

@@ -39,11 +39,29 @@ def exception_for(
         error = _error_of_status(exchange, vendor)
     if error:
         return to_exception(error, vendor, call.model)
-    if answer.malformed:
-        return LLMValidationError(answer.malformed, status_code=status)
+    if answer.tool_calls or answer.malformed:
+        return LLMValidationError(_tool_call_problem(answer), status_code=status)
+    if answer.is_without_end:
+        reason = str(answer.details.get("native_finish_reason") or answer.finish_reason)
+        ended = ParsedError(status, f"the answer is empty, and ended with {reason}", error_code=reason, retryable=True)
+        return to_exception(ended, vendor, call.model)
+    if answer.is_refused:
+        reason = answer.refusal or "a content filter ended it"
+        return LLMValidationError(f"{call.model} refused to answer: {reason}", status_code=status)
     body = excerpt(exchange.body)
     message = f"{vendor.name} answered {status} for {call.model} without an answer in it: {body}"
     return LLMError(message, status_code=status, retryable=True)
+
+
+def _tool_call_problem(answer: Answer) -> str:
+    if answer.is_cut:
+        return (
+            f"the answer was truncated in its tool calls ({answer.usage.output_tokens} output tokens): "
+            "raise max_output_tokens"
+        )
+    if answer.is_refused:
+        return f"the model refused the answer that its tool calls are part of: {answer.refusal or 'content filter'}"
+    return answer.malformed or "the tool calls cannot be read"
 
 
 def _error_of_status(exchange: Exchange, vendor: Vendor) -> ParsedError:

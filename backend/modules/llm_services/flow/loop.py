@@ -72,7 +72,7 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
             await provider._create_llm_request(attempt)
             if not attempt.cached_request_id:
                 attempt.started = time.perf_counter()
-                await http.post(attempt.endpoint, attempt.payload, provider.config.request_timeout, attempt.exchange)
+                await http.post(attempt.endpoint, attempt.payload, _timeout(attempt, provider.config), attempt.exchange)
             completion = columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)
@@ -81,6 +81,11 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     if attempt.answer.tool_turn:
         TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
     return completion
+
+
+def _timeout(attempt: Attempt, config: LLMConfig) -> float:
+    """Return the seconds that an attempt may take: the call's own, else REQUEST_TIMEOUT."""
+    return attempt.call.options.timeout or config.request_timeout
 
 
 def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
-from ..types import LONGEST_MODEL_NAME, LLMMessage, MessageRole
+from ..types import LONGEST_MODEL_NAME, LLMMessage, MessageRole, ToolDefinition
 from ..vendors import VENDORS
 from ..wires import speech
 from ..wires.wire import Kind, LLMCall
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
         LLMProviderType,
         LLMResponse,
         ToolCall,
-        ToolDefinition,
         WebSearchResponse,
     )
     from ..wires.wire import Options, Wire
@@ -69,6 +68,13 @@ LOGGED_COLUMNS: Final = (
     "cost_estimate",
     "error_type",
 )
+
+ARGUMENT_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "model": (str,),
+    "temperature": (int, float),
+    "max_output_tokens": (int,),
+    "user_id": (int,),
+}
 
 _logged_options: set[str] = set()
 
@@ -169,7 +175,7 @@ class LLMProvider(metaclass=ABCMeta):
 
     async def _complete(self, call: LLMCall) -> Completion:
         """Fill in what the caller left open, read the options, and let the flow answer the call."""
-        call = self._filled_in(call)
+        call = self._filled_in(_checked(call))
         wire = self.wires[call.kind]
         _log_unknown(call.params, wire.options)
         return await loop.complete(self, replace(call, options=wire.options.read(call.params)))
@@ -179,7 +185,7 @@ class LLMProvider(metaclass=ABCMeta):
         config = self.config
         temperature = config.temperature if call.temperature is None else call.temperature
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
-        model = call.model or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
+        model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
         if not call.messages:
             raise ValueError("messages is empty: give at least one LLMMessage, or a prompt that says something")
         if not (math.isfinite(temperature) and 0 <= temperature <= MAX_TEMPERATURE):
@@ -241,6 +247,34 @@ def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None
     given = {name: value for name, value in options.items() if value is not None}
     messages = [LLMMessage(role=MessageRole.USER, content=prompt)] if prompt.strip() else []
     return LLMCall(messages, model or "", user_id=user_id, params=given, kind=kind)
+
+
+def _checked(call: LLMCall) -> LLMCall:
+    """Return `call` with messages and tools that were given as dicts; raises TypeError, naming the argument, else."""
+    if not isinstance(call.messages, list | tuple):
+        raise TypeError(f"messages must be a list of LLMMessage, not {type(call.messages).__name__}")
+    if not isinstance(call.tools, list | tuple):
+        raise TypeError(f"tools must be a list of ToolDefinition, not {type(call.tools).__name__}")
+    for name, kinds in ARGUMENT_TYPES.items():
+        value = getattr(call, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise TypeError(
+                f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, not {type(value).__name__}"
+            )
+    messages = [_made("messages", LLMMessage, message) for message in call.messages]
+    return replace(call, messages=messages, tools=[_made("tools", ToolDefinition, tool) for tool in call.tools])
+
+
+def _made(name: str, kind: type[Model], value: object) -> Model:
+    """Return a message or a tool as it is, or made of a dict."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must hold {kind.__name__} or dicts, not {type(value).__name__}")
+    try:
+        return kind.model_validate(value)
+    except RecursionError as error:
+        raise ValueError(f"{name} holds a dict that contains itself") from error
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..flow.http import Endpoint
 from ..types import LLMProviderType
-from ..wires.generate_content import GenerateContentWire, GeneratedSpeechWire
+from ..wires.generate_content import GenerateContentWire
+from ..wires.generated_speech import GeneratedSpeechWire
 from ..wires.wire import Kind
 from .base import LLMProvider
 

@@ -18,9 +18,9 @@ from ..config import OPENROUTER_BASE_URL
 from ..flow.http import Endpoint
 from ..types import LLMProviderType, Usage
 from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
-from ..wires.errors import server_wait
+from ..wires.errors import failed_end, server_wait
 from ..wires.lenient import count, exact_sum, items, mapping, number, text
-from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError
+from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError, defaults_of
 from .base import LLMProvider
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | 
     "response_cache",
     "response_cache_ttl",
     "response_cache_clear",
+    "router_metadata",
 }
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
 DAILY_SOURCE: Final = "openrouter_free_tier_daily"
@@ -72,12 +73,14 @@ class ProviderPreferences(BaseModel):
     preferred_min_throughput: Number | dict[str, Number] | None = None
     preferred_max_latency: Number | dict[str, Number] | None = None
     max_price: dict[str, Number | str] | None = None
+    options: dict[str, Any] | None = None
 
 
 class OpenRouterOptions(ChatCompletionsOptions):
     """OpenRouter's own options (https://openrouter.ai/docs/api-reference/parameters), by name and type.
 
-    `response_cache`, `response_cache_ttl` (seconds) and `response_cache_clear` control OpenRouter's response cache.
+    `response_cache`, `response_cache_ttl` (seconds) and `response_cache_clear` control OpenRouter's response cache;
+    with `router_metadata` the row says which endpoints were tried.
     """
 
     provider: ProviderPreferences | None = None
@@ -92,15 +95,19 @@ class OpenRouterOptions(ChatCompletionsOptions):
     min_p: Number | None = None
     repetition_penalty: Number | None = None
     trace: dict[str, Any] | None = None
+    image_config: dict[str, Any] | None = None
+    stop_server_tools_when: Any = None
+    deferred_tools: Any = None
     response_cache: bool | None = None
     response_cache_ttl: Seconds | None = None
     response_cache_clear: bool | None = None
+    router_metadata: bool | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return what goes into the body: what was given, without what was None."""
+        """Return what goes into the body: what was given, without what was None; model names without our prefix."""
         body = self.model_dump(exclude=NOT_IN_OPENROUTERS_BODY, exclude_none=True)
         verbosity = {"verbosity": self.any_verbosity} if self.any_verbosity else {}
-        return body | verbosity | (self.extra_body or {})
+        return _own_names(body) | verbosity
 
     def headers(self) -> dict[str, str]:
         """Return the headers that control OpenRouter's response cache."""
@@ -108,6 +115,7 @@ class OpenRouterOptions(ChatCompletionsOptions):
             "X-OpenRouter-Cache": self.response_cache,
             "X-OpenRouter-Cache-TTL": self.response_cache_ttl,
             "X-OpenRouter-Cache-Clear": self.response_cache_clear,
+            "X-OpenRouter-Metadata": "enabled" if self.router_metadata else None,
         }
         return {name: str(value).lower() for name, value in given.items() if value is not None}
 
@@ -117,22 +125,31 @@ class OpenRouterWire(ChatCompletionsWire):
 
     options = OpenRouterOptions
 
-    def model_name(self, call: LLMCall) -> str:
+    def render(self, call: LLMCall) -> dict[str, Any]:
+        """Return the body of POST /chat/completions, its model names without our prefix wherever they are."""
+        extra_body = _own_names(call.options.extra_body or {})
+        return super().render(replace(call, options=call.options.model_copy(update={"extra_body": extra_body})))
+
+    def model_name(self, model: str) -> str:
         """Return the name without our prefix."""
-        return wire_model(call.model)
+        return wire_model(model)
 
-    def schema_mode(self, call: LLMCall, response_model: type[BaseModel], payload: dict[str, Any]) -> dict[str, Any]:
-        """Request the model's schema, of endpoints that honour it.
+    def schema_mode(self, call: LLMCall, response_model: type[BaseModel]) -> dict[str, Any]:
+        """Request the model's schema, of endpoints that honour it."""
+        requested = super().schema_mode(call, response_model)
+        given = cast("OpenRouterOptions", call.options).body().get("provider", {})
+        return requested | {"provider": {"require_parameters": True, **given}}
 
-        `require_parameters` rules out every endpoint that lacks any parameter sent, so only what the caller gave is
-        sent (https://openrouter.ai/docs/features/provider-routing).
+    def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
+        """Return the defaults that give way; beside `require_parameters` it is all of them.
+
+        It rules out every endpoint that lacks any parameter sent, so only what the caller gave is sent
+        (https://openrouter.ai/docs/features/provider-routing).
         """
-        if not call.temperature_is_given:
-            del payload["temperature"]
-        if not call.max_output_tokens_is_given:
-            payload.pop("max_tokens", None)
-        requested = super().schema_mode(call, response_model, payload)
-        return requested | {"provider": {"require_parameters": True, **payload.get("provider", {})}}
+        providers = (payload.get("provider"), (call.options.extra_body or {}).get("provider"))
+        if any(mapping(provider).get("require_parameters") for provider in providers):
+            return defaults_of(call)
+        return super().excluded_defaults(call, payload)
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
         """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
@@ -170,12 +187,12 @@ class OpenRouterWire(ChatCompletionsWire):
         """
         body = mapping(exchange.body)
         choice = mapping(next(iter(items(body.get("choices"))), None))
-        if body.get("error"):
-            return _parse_error_object(body["error"], exchange, call)
-        if choice.get("error") or choice.get("finish_reason") == "error":
-            error = choice.get("error") or {"message": "the answer ended in an error"}
+        if error := body.get("error") or choice.get("error"):
             return _parse_error_object(error, exchange, call)
-        return None
+        failed = failed_end(exchange, text(choice.get("native_finish_reason")), text(choice.get("finish_reason")))
+        if failed is None and choice.get("finish_reason") == "error":
+            return _parse_error_object({"message": "the answer ended in an error"}, exchange, call)
+        return failed
 
 
 class OpenRouterProvider(LLMProvider):
@@ -206,6 +223,24 @@ def wire_model(model: str) -> str:
     if not rest.strip() or (head and not all(part.strip() for part in head.split("/"))):
         raise ValueError(f"{model!r} is not a model name: expected openrouter/<author>/<model>")
     return rest if "/" in head or not head else model
+
+
+def _own_names(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with its fallback models, and those that plugins choose from, by the names OpenRouter knows."""
+    named = {name: value[name] for name in ("models", "plugins") if name in value}
+    return {**value, **_without_prefix(named)}
+
+
+def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON
+    match value:
+        case str() if value.startswith(PREFIX):
+            return wire_model(value.strip())
+        case list():
+            return [_without_prefix(item) for item in value]
+        case dict():
+            return {name: _without_prefix(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> ParsedError:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from ..types import ToolCall, Usage
-from .conversation import call_id
-from .errors import openai_error
+from pydantic import Field
+
+from ..sanitize import excerpt
+from ..types import AudioResponse, ToolCall, Usage
+from .conversation import call_id, join_instruction
+from .errors import failed_end, openai_error
 from .lenient import arguments, count, items, mapping, moment, number, text, undecodable
 from .schemas import instruction, json_schema_format
-from .wire import Answer, LLMCall, Number, Options, Wire
+from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from ..types import ToolDefinition
     from .wire import Exchange, ParsedError
 
-NOT_IN_THE_BODY = {"structured_output", "reasoning", "verbosity", "text", "extra_body", "use_cache"}
+NOT_IN_THE_BODY = {"structured_output", "reasoning", "verbosity", "text", "extra_body", "use_cache", "timeout"}
 
 
 class ChatCompletionsOptions(Options):
@@ -37,6 +41,10 @@ class ChatCompletionsOptions(Options):
     modalities: list[str] | None = None
     web_search_options: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    audio: dict[str, Any] | None = None
+    reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
+    max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
     service_tier: str | None = None
     metadata: dict[str, str] | None = None
     user: str | None = None
@@ -44,19 +52,19 @@ class ChatCompletionsOptions(Options):
     def body(self) -> dict[str, Any]:
         """Return what goes into the body: what was given, without what was None."""
         body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
-        common = {"verbosity": self.any_verbosity, "reasoning_effort": self.effort}
-        return body | _present(common) | (self.extra_body or {})
+        common = {"verbosity": self.any_verbosity, "reasoning_effort": self.reasoning_effort or self.effort}
+        return body | _present(common)
 
 
 class ChatCompletionsWire(Wire):
     """Text, objects and tool calls.
 
     A vendor that speaks this API has nothing to write here. One that speaks it with differences overrides
-    `model_name`, `schema_mode`, `usage`, `details` or `parse_error`, and names options of its own:
+    `model_name`, `schema_mode`, `excluded_defaults`, `usage`, `details` or `parse_error`, and names options of its own:
 
         class AcmeWire(ChatCompletionsWire):
-            def model_name(self, call):
-                return call.model.removeprefix("acme/")
+            def model_name(self, model):
+                return model.removeprefix("acme/")
     """
 
     api_variant = "chat_completions"
@@ -66,51 +74,71 @@ class ChatCompletionsWire(Wire):
         """Return the body of POST /chat/completions."""
         options = cast("ChatCompletionsOptions", call.options)
         sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
-        payload: dict[str, Any] = {"model": self.model_name(call), **_present(sampling), **options.body()}
-        messages = list(call.chat_messages)
+        payload: dict[str, Any] = {"model": self.model_name(call.model), **_present(sampling), **options.body()}
+        messages = call.chat_messages
         if call.tools:
-            payload["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
+            payload["tools"] = [_tool(tool) for tool in call.tools]
         if call.response_model and options.structured_output == "json_schema":
-            payload |= self.schema_mode(call, call.response_model, payload)
+            payload |= self.schema_mode(call, call.response_model)
         elif call.response_model:
-            messages.insert(0, {"role": "system", "content": instruction(call.response_model)})
+            messages = join_instruction(messages, instruction(call.response_model))
             payload["response_format"] = {"type": "json_object"}
-        return payload | {"messages": messages}
+        defaults = self.excluded_defaults(call, payload)
+        payload = {name: value for name, value in payload.items() if name not in defaults}
+        return with_extra_body(payload, options.extra_body, defaults_of(call)) | {"messages": messages}
 
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read a completion, or what there is of one."""
         body = mapping(exchange.body)
         choice = mapping(next(iter(items(body.get("choices"))), None))
         message = mapping(choice.get("message"))
-        calls = items(message.get("tool_calls"))
+        calls = _function_calls(message)
+        readable = [number for number, function in enumerate(calls) if _problem(function) is None]
+        refusal, reason = text(message.get("refusal")), text(choice.get("finish_reason"))
         return Answer(
-            content=_content(message.get("content")),
-            finish_reason=text(choice.get("finish_reason")),
-            refusal=text(message.get("refusal")),
-            tool_calls=tuple(_tool_call(call, index) for index, call in enumerate(calls)),
+            content=_content(message),
+            finish_reason="content_filter" if refusal and reason in {None, "stop"} else reason,
+            refusal=refusal,
+            tool_calls=tuple(_tool_call(calls[number], number) for number in readable),
             usage=self.usage(body, exchange),
             response_id=text(body.get("id")) or exchange.headers.get("x-generation-id"),
             system_fingerprint=text(body.get("system_fingerprint")),
             created_at=moment(body.get("created")),
             details=self.details(body, choice, exchange),
             is_found=isinstance(choice.get("message"), dict),
-            malformed=next(filter(None, map(_malformed, calls)), None),
-            tool_turn=message if calls else None,
+            malformed=next(filter(None, map(_problem, calls)), None),
+            tool_turn=message | {"tool_calls": calls} if calls else None,
+            reasoning=_reasoning(message),
+            reasoning_details=[detail for detail in items(message.get("reasoning_details")) if mapping(detail)] or None,
+            images=tuple(filter(None, map(_image_url, items(message.get("images"))))),
+            annotations=tuple(filter(None, map(mapping, items(message.get("annotations"))))),
+            media=_audio(message, call),
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body."""
+        """Return the error in a body, or that of an answer which ended in failure."""
         del call
-        return openai_error(exchange)
+        choice = mapping(next(iter(items(mapping(exchange.body).get("choices"))), None))
+        reasons = text(choice.get("native_finish_reason")), text(choice.get("finish_reason"))
+        return openai_error(exchange) or failed_end(exchange, *reasons)
 
-    def model_name(self, call: LLMCall) -> str:
-        """Return the name that the vendor knows the model by."""
-        return call.model
+    def model_name(self, model: str) -> str:
+        """Return the name that the vendor knows a model by."""
+        return model
 
-    def schema_mode(self, call: LLMCall, response_model: type[BaseModel], payload: dict[str, Any]) -> dict[str, Any]:
-        """Return what requests the model's schema; `payload` is the rest of the body, and may be changed."""
-        del call, payload
+    def schema_mode(self, call: LLMCall, response_model: type[BaseModel]) -> dict[str, Any]:
+        """Return what requests the model's schema."""
+        del call
         return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(response_model)}}
+
+    def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
+        """Return the defaults that give way to what the caller gave: a temperature beside `top_p` or reasoning.
+
+        Anthropic's models refuse the two together (open-webui/open-webui#17922), and reasoning models refuse sampling.
+        """
+        given = {**payload, **(call.options.extra_body or {})}
+        gives_way = "top_p" in given or _is_reasoning(given)
+        return defaults_of(call) & {"temperature"} if gives_way else frozenset()
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
         """Read tokens, which stand where OpenAI puts them."""
@@ -143,15 +171,63 @@ def _present(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _content(content: object) -> str:
+def _is_reasoning(payload: dict[str, Any]) -> bool:
+    """Return True if the request asks for reasoning, in either of its spellings."""
+    reasoning = mapping(payload.get("reasoning"))
+    effort = reasoning.get("effort") or payload.get("reasoning_effort")
+    is_on = bool(effort or reasoning.get("max_tokens") or reasoning.get("enabled"))
+    return is_on and effort != "none" and reasoning.get("enabled") is not False
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    function = tool.model_dump(exclude={"cache_control"}, exclude_none=True)
+    breakpoint_ = {"cache_control": tool.cache_control} if tool.cache_control else {}
+    return {"type": "function", "function": function, **breakpoint_}
+
+
+def _content(message: dict[str, Any]) -> str:
+    content = message.get("content")
     if isinstance(content, list):
         return "".join(text(mapping(part).get("text")) or "" for part in content)
-    return text(content) or ""
+    return text(content) or text(mapping(message.get("audio")).get("transcript")) or ""
 
 
-def _malformed(call: object) -> str | None:
+def _reasoning(message: dict[str, Any]) -> str | None:
+    """Return the reasoning, under OpenRouter's name for it, under that of DeepSeek and others, or from its details."""
+    plain = text(message.get("reasoning")) or text(message.get("reasoning_content"))
+    details = [mapping(detail) for detail in items(message.get("reasoning_details"))]
+    parts = (text(detail.get("text")) or text(detail.get("summary")) for detail in details)
+    return plain or "\n".join(filter(None, parts)) or None
+
+
+def _image_url(image: object) -> str | None:
+    url = mapping(image).get("image_url")
+    return text(mapping(url).get("url")) or text(url)
+
+
+def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
+    data = text(mapping(message.get("audio")).get("data"))
+    if data is None:
+        return None
+    requested = mapping(call.params.get("audio")) or mapping(mapping(call.params.get("extra_body")).get("audio"))
+    kind = text(requested.get("format")) or "wav"
+    return AudioResponse(audio_base64=data, mime_type={"mp3": "audio/mpeg"}.get(kind, f"audio/{kind}"))
+
+
+def _function_calls(message: dict[str, Any]) -> list[Any]:
+    """Return the calls of functions; what the server ran itself, as its tools of other types, is left out."""
+    calls = items(message.get("tool_calls"))
+    calls = [call for call in calls if mapping(call).get("type") in {None, "function"} or "function" in mapping(call)]
+    legacy = message.get("function_call")  # before tools, one call alone
+    return calls if calls or not legacy else [{"type": "function", "function": legacy}]
+
+
+def _problem(call: object) -> str | None:
+    """Return what is wrong with a call, None when it can be handed out."""
     function = mapping(mapping(call).get("function"))
     given = function.get("arguments")
+    if not text(function.get("name")):
+        return f"the model called a tool without a name: {excerpt(call)}"
     return undecodable(function.get("name"), given) if arguments(given) is None else None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 ChatMessage = dict[str, Any]
 
-MAX_REMEMBERED_TURNS: Final = 256
+MAX_REMEMBERED_KEYS: Final = 1024
 # Where an assistant's turn keeps its content as the vendor sent it, for that vendor alone.
 NATIVE: Final = "native"
+ID_DIGEST_CHARACTERS: Final = 8
 API_VARIANT: Final = "api_variant"
 OF_ONE_WIRE: Final = ("reasoning_details", "reasoning", NATIVE)
 RESULT_ROLES: Final = frozenset({"tool", "function"})
@@ -29,10 +31,11 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
 class ToolCallMemory:
-    """The assistant messages with tool calls that have come back lately, by the conversation that they answered.
+    """The assistant messages with tool calls that have come back lately, by call id and by the messages before them.
 
     Consumers send a tool's result with its name alone, and without the message that asked for it; wires want both,
-    and ids that match. A remembered message is put back unchanged; an unknown one is synthesised from the name.
+    and ids that match. A remembered message is put back unchanged; an unknown one is synthesised from the name. A
+    message that the caller puts back itself gets what only its vendor needs.
     """
 
     def __init__(self) -> None:
@@ -41,10 +44,12 @@ class ToolCallMemory:
 
     def remember(self, messages: Sequence[LLMMessage], tool_turn: ChatMessage, api_variant: str) -> None:
         """Keep the assistant message that answered `messages` with tool calls, by the wire named `api_variant`."""
-        if items(tool_turn.get("tool_calls")):
-            self._turns[_fingerprint(messages)] = {**tool_turn, API_VARIANT: api_variant}
-            while len(self._turns) > MAX_REMEMBERED_TURNS:
-                self._turns.popitem(last=False)
+        ids = [_id_key(call.get("id")) for call in items(tool_turn.get("tool_calls")) if mapping(call).get("id")]
+        for key in (_fingerprint(messages), *ids):
+            self._turns[key] = {**tool_turn, API_VARIANT: api_variant}
+            self._turns.move_to_end(key)
+        while len(self._turns) > MAX_REMEMBERED_KEYS:
+            self._turns.popitem(last=False)
 
     def to_chat_messages(self, messages: Sequence[LLMMessage], api_variant: str) -> list[ChatMessage]:
         """Return `messages` in the neutral form, each tool result behind the message that asked for it.
@@ -55,7 +60,7 @@ class ToolCallMemory:
         open_calls: list[ChatMessage] = []
         for position, message in enumerate(messages):
             if message.role not in RESULT_ROLES:
-                chat_messages.append(_message(message, position))
+                chat_messages.append(self._message(messages, position, api_variant))
                 open_calls = list(chat_messages[-1].get("tool_calls", ()))
                 continue
             call = _take_call(open_calls, message)
@@ -66,6 +71,21 @@ class ToolCallMemory:
             chat_messages.append(_result(message, call or {}))
         return chat_messages
 
+    def _message(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
+        """Return one message that is no tool result, a turn with tool calls as its vendor needs it."""
+        message = messages[position]
+        chat_message = _message(message, position)
+        calls = chat_message.get("tool_calls")
+        if not calls or not self._turns:
+            return chat_message
+        ids = (_id_key(call["id"]) for call in calls)
+        remembered = next((self._turns[key] for key in ids if key in self._turns), None)
+        remembered = remembered or self._remembered(messages, position)
+        names = [_function_name(call) for call in calls]
+        if names != [_function_name(call) for call in items(remembered.get("tool_calls"))]:
+            return chat_message
+        return chat_message | _of_one_wire(remembered, api_variant)
+
     def _tool_turn(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
         """Return the assistant message that asked for the results which begin at `position`."""
         results: list[LLMMessage] = []
@@ -73,39 +93,55 @@ class ToolCallMemory:
             if message.role not in RESULT_ROLES or (results and self._remembered(messages, position + len(results))):
                 break
             results.append(message)
-        remembered = self._remembered(messages, position)
+        remembered = self._by_result(results[0]) or self._remembered(messages, position)
         known = list(items(remembered.get("tool_calls")))
         calls = [_take_call(known, result) for result in results] if remembered else []
-        answered = [call for call in calls if call is not None]
+        answered = [_call(call, position) for call in calls if call is not None]
         if not answered or calls[0] is None:
             synthesised = [_synthesised_call(result, position + index) for index, result in enumerate(results)]
             return {"role": "assistant", "content": None, "tool_calls": synthesised}
-        own = OF_ONE_WIRE if remembered.get(API_VARIANT) == api_variant else ()
-        kept = {name: remembered[name] for name in own if remembered.get(name)}
+        kept = _of_one_wire(remembered, api_variant)
         return {"role": "assistant", "content": remembered.get("content"), "tool_calls": answered, **kept}
+
+    def _by_result(self, result: LLMMessage) -> ChatMessage:
+        return self._turns.get(_id_key(result.tool_call_id), {}) if result.tool_call_id else {}
 
     def _remembered(self, messages: Sequence[LLMMessage], position: int) -> ChatMessage:
         return self._turns.get(_fingerprint(messages[:position]), {}) if self._turns else {}
 
 
+def _of_one_wire(remembered: ChatMessage, api_variant: str) -> ChatMessage:
+    names = OF_ONE_WIRE if remembered.get(API_VARIANT) == api_variant else ()
+    return {name: remembered[name] for name in names if remembered.get(name)}
+
+
+def _id_key(call_id: object) -> str:
+    return f"id {call_id}"
+
+
 def _fingerprint(messages: Sequence[LLMMessage]) -> str:
-    dump = json.dumps([message.model_dump(mode="json") for message in messages])
-    return hashlib.sha256(dump.encode()).hexdigest()
+    """Return what a conversation is known by: all of it but its system prompt, which may hold the time of day."""
+    said = [message.model_dump(mode="json") for message in messages if message.role not in SYSTEM_ROLES]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _function_name(call: object) -> object:
+    return mapping(mapping(call).get("function")).get("name")
 
 
 def _take_call(calls: list[ChatMessage], result: LLMMessage) -> ChatMessage | None:
     """Take out of `calls` the one that `result` answers: by its id, else the first of its name."""
     for index, call in enumerate(calls):
-        name = mapping(mapping(call).get("function")).get("name")
-        if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else result.name in (None, name):
+        is_answered = result.name in (None, _function_name(call))
+        if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else is_answered:
             return calls.pop(index)
     return None
 
 
 def _synthesised_call(result: LLMMessage, position: int) -> ChatMessage:
     name = result.name or "tool"
-    call_id = result.tool_call_id or f"call_{position}_{name}"
-    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    own_id = result.tool_call_id or f"call_{position}_{name}"
+    return {"id": own_id, "type": "function", "function": {"name": name, "arguments": "{}"}}
 
 
 def _result(message: LLMMessage, call: ChatMessage) -> ChatMessage:
@@ -117,7 +153,7 @@ def _message(message: LLMMessage, position: int) -> ChatMessage:
     if message.name:
         chat_message["name"] = message.name
     given = message.tool_calls or ([message.function_call] if message.function_call else [])
-    calls = [_call(call, position) for call in given]
+    calls = [_call(call, position + index) for index, call in enumerate(given)]
     if calls:
         chat_message |= {"tool_calls": calls, "content": chat_message["content"] or None}
     if message.reasoning_details:
@@ -126,38 +162,54 @@ def _message(message: LLMMessage, position: int) -> ChatMessage:
 
 
 def _call(call: ChatMessage, position: int) -> ChatMessage:
-    """Return a call in the neutral form; a dumped ToolCall and a legacy `function_call` come in another."""
-    if "function" in call:
-        return call
-    arguments = call.get("arguments") or {}
-    function = {
-        "name": call.get("name"),
-        "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
-    }
-    return {"id": call.get("id") or f"call_{position}_{call.get('name')}", "type": "function", "function": function}
+    """Return a call in the neutral form, with its arguments as JSON text.
+
+    A dumped ToolCall and a legacy `function_call` come in another form; vendors send calls without arguments, or
+    with an object (Significant-Gravitas/AutoGPT#12289), and want text back.
+    """
+    function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
+    given = function.get("arguments")
+    text_given = given if isinstance(given, str) and given.strip() else json.dumps(given or {})
+    own_id = call_id(call.get("id"), position, str(function.get("name")))
+    return {"id": own_id, "type": "function", "function": {**function, "arguments": text_given}}
 
 
 def _content(message: LLMMessage) -> str | list[ChatMessage]:
-    if isinstance(message.content, list):
-        return [_part(part) for part in message.content]
-    return message.content or ""
+    content: str | list[ChatMessage] = message.content or ""
+    if isinstance(content, list):
+        content = [_part(part) for part in content]
+    if not message.cache_control:
+        return content
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*parts[:-1], {**parts[-1], "cache_control": message.cache_control}] if parts else parts
 
 
 def _part(part: ChatMessage) -> ChatMessage:
-    """Translate a Responses-style part; Chat Completions parts stay as they are."""
+    """Translate a Responses-style part, with what the translation does not use kept; other parts stay as they are."""
     match part.get("type"):
         case "input_text" | "output_text":
-            return {"type": "text", "text": part.get("text") or ""}
+            return {**part, "type": "text", "text": part.get("text") or ""}
         case "input_image" | "image_url" if isinstance(part.get("image_url"), str):
             detail = {"detail": part["detail"]} if part.get("detail") else {}
-            return {"type": "image_url", "image_url": {"url": part["image_url"], **detail}}
+            return _moved(part, "image_url", {"url": part["image_url"], **detail}, ("detail",))
         case "input_file":
             data = part.get("file_data") or part.get("file_url")
-            return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": data}}
+            file = {"file_id": part["file_id"]} if part.get("file_id") else {}
+            named = {"filename": part.get("filename") or "file", "file_data": data} if data else {}
+            return _moved(part, "file", file | named, ("filename", "file_data", "file_url", "file_id"))
         case "input_audio" if "input_audio" not in part:
-            return {"type": "input_audio", "input_audio": {name: part.get(name) for name in ("data", "format")}}
+            sound = {name: part.get(name) for name in ("data", "format")}
+            return _moved(part, "input_audio", sound, ("data", "format"))
+        case "input_video":
+            return _moved(part, "video_url", {"url": part.get("video_url")}, ())
         case _:
             return part
+
+
+def _moved(part: ChatMessage, kind: str, inner: ChatMessage, used: tuple[str, ...]) -> ChatMessage:
+    """Return a part of Chat Completions, its content below its kind; keys that were not used stay beside it."""
+    kept = {name: value for name, value in part.items() if name not in used}
+    return {**kept, "type": kind, kind: inner}
 
 
 def tool_turn(calls: Sequence[ToolCall], native: list[Any]) -> ChatMessage | None:
@@ -179,10 +231,10 @@ def plain_text(content: object) -> str:
     return str(content or "")
 
 
-def system_texts(messages: list[ChatMessage]) -> list[str]:
-    """Return the texts of system and developer messages, for wires that keep them outside the conversation."""
-    texts = (plain_text(message.get("content")) for message in messages if message["role"] in SYSTEM_ROLES)
-    return list(filter(None, texts))
+def system_parts(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """Return the parts of system and developer messages, for wires that keep them outside the conversation."""
+    contents = (message.get("content") for message in messages if message["role"] in SYSTEM_ROLES)
+    return [part for content in contents for part in text_parts(content)]
 
 
 def text_parts(content: object) -> list[ChatMessage]:
@@ -194,3 +246,32 @@ def text_parts(content: object) -> list[ChatMessage]:
 def call_id(given: object, index: int, name: str) -> str:
     """Return a tool call's own id, else one made of its place and name."""
     return text(given) or f"call_{index}_{name}"
+
+
+def safe_id(own_id: str, allowed: re.Pattern[str], max_characters: int) -> str:
+    """Return an id that a vendor takes: its own where it is one, else one made of it, always the same.
+
+    Calls of one vendor may go on at another (langchain-ai/langchain#37756, MoonshotAI/kimi-code#327).
+    """
+    if len(own_id) <= max_characters and allowed.fullmatch(own_id):
+        return own_id
+    digest = hashlib.sha256(own_id.encode("utf-8", "surrogatepass")).hexdigest()[:ID_DIGEST_CHARACTERS]
+    readable = re.sub(r"[^a-zA-Z0-9_-]", "_", own_id)[: max_characters - ID_DIGEST_CHARACTERS - 1]
+    return f"{readable}_{digest}"
+
+
+def join_instruction(messages: list[ChatMessage], instruction: str) -> list[ChatMessage]:
+    """Return `messages` with an instruction at the end of their first system message, or in one at the beginning.
+
+    Some chat templates take one system message alone (BerriAI/litellm#26879), and the caller's own words, which a
+    prompt cache may hold, stay in front.
+    """
+    for index, message in enumerate(messages):
+        if message["role"] in SYSTEM_ROLES:
+            content = message["content"]
+            if isinstance(content, list):
+                joined: object = [*content, {"type": "text", "text": instruction}]
+            else:
+                joined = f"{content}\n\n{instruction}" if content else instruction
+            return [*messages[:index], {**message, "content": joined}, *messages[index + 1 :]]
+    return [{"role": "system", "content": instruction}, *messages]

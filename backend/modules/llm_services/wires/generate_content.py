@@ -12,12 +12,13 @@ import re
 import wave
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
-from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
-from .errors import server_wait
+from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
+from .errors import failed_end, server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
 from .schemas import generate_content_schema
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
     from .wire import Exchange
@@ -46,25 +47,9 @@ FINISH_REASONS: Final = {
 }
 SAMPLE_RATE: Final = re.compile(r"rate=([0-9]{4,6})")
 DEFAULT_SAMPLE_RATE: Final = 24_000
-# Google's own voices (https://ai.google.dev/gemini-api/docs/speech-generation#voices), and one for each of OpenAI's.
-GOOGLE_VOICES: Final = (
-    "Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enceladus Iapetus Umbriel Algieba Despina "
-    "Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird Zubenelgenubi "
-    "Vindemiatrix Sadachbia Sadaltager Sulafat"
-)
-VOICES: Final = {name.lower(): name for name in GOOGLE_VOICES.split()} | {
-    "alloy": "Kore",
-    "ash": "Orus",
-    "ballad": "Algieba",
-    "coral": "Aoede",
-    "echo": "Charon",
-    "fable": "Puck",
-    "nova": "Leda",
-    "onyx": "Fenrir",
-    "sage": "Sulafat",
-    "shimmer": "Zephyr",
-    "verse": "Umbriel",
-}
+# What only a part of this API has, and no other vendor's reasoning details.
+OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
+ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 SAMPLE_BYTES: Final = 2
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
@@ -98,29 +83,24 @@ class GenerateContentOptions(Options):
         return {name: value for name, value in given.items() if value is not None}
 
 
-class SpeechOptions(Options):
-    """Options of speech; Gemini sends samples, whatever format is asked for, and knows no speed but in words."""
-
-    voice: str = "Puck"
-    audio_format: str | None = None
-    speed: Number | None = None
-
-
-class _ReadingWire(Wire):
+class GenerateContentReader(Wire):
     """How an answer and an error are read, which text and speech have in common."""
 
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read a candidate, or what there is of one; a prompt that was blocked has none."""
+        del call
         body = mapping(exchange.body)
         candidate = mapping(next(iter(items(body.get("candidates"))), None))
         parts = [mapping(part) for part in items(mapping(candidate.get("content")).get("parts"))]
         calls = [mapping(part.get("functionCall")) for part in parts if part.get("functionCall")]
-        tool_calls = tuple(_tool_call(call, index) for index, call in enumerate(calls))
+        readable = [number for number, function in enumerate(calls) if _problem(function) is None]
+        tool_calls = tuple(_tool_call(calls[number], number) for number in readable)
         reason = text(candidate.get("finishReason"))
         blocked = text(mapping(body.get("promptFeedback")).get("blockReason"))
         finish = FINISH_REASONS.get(reason or "", reason and reason.lower())
+        is_signed = any("thoughtSignature" in part or part.get("thought") is True for part in parts)
         return Answer(
-            content="".join(text(part.get("text")) or "" for part in parts if part.get("thought") is not True),
+            content="".join(_texts(parts, is_thought=False)),
             finish_reason="content_filter" if blocked else "tool_calls" if tool_calls and finish == "stop" else finish,
             refusal=blocked,
             tool_calls=tool_calls,
@@ -128,8 +108,12 @@ class _ReadingWire(Wire):
             response_id=text(body.get("responseId")),
             details={"served_model": text(body.get("modelVersion")), "native_finish_reason": blocked or reason},
             is_found=bool(parts or reason or blocked),
-            malformed=next(filter(None, map(_malformed, calls)), None),
+            malformed=next(filter(None, map(_problem, calls)), None),
             tool_turn=tool_turn(tool_calls, parts),
+            reasoning="\n".join(_texts(parts, is_thought=True)) or None,
+            reasoning_details=parts if is_signed else None,
+            images=tuple(filter(None, map(_image_url, parts))),
+            annotations=tuple(filter(None, (mapping(candidate.get(name)) for name in ANNOTATIONS))),
             media=_sound(parts),
         )
 
@@ -142,7 +126,8 @@ class _ReadingWire(Wire):
         body = exchange.body
         body = mapping(body[0]) if isinstance(body, list) and body else mapping(body)
         if not body.get("error"):
-            return None
+            candidate = mapping(next(iter(items(body.get("candidates"))), None))
+            return failed_end(exchange, text(candidate.get("finishReason")))
         error = mapping(body["error"]) or {"message": str(body["error"])}
         details = [mapping(detail) for detail in items(error.get("details"))]
         reasons = {text(detail.get("reason")) for detail in details}
@@ -157,7 +142,7 @@ class _ReadingWire(Wire):
         )
 
 
-class GenerateContentWire(_ReadingWire):
+class GenerateContentWire(GenerateContentReader):
     """Text, objects and tool calls."""
 
     api_variant = "generate_content"
@@ -166,9 +151,10 @@ class GenerateContentWire(_ReadingWire):
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /models/<model>:generateContent."""
         options = cast("GenerateContentOptions", call.options)
-        texts = [{"text": text} for text in system_texts(call.chat_messages)]
+        gives_way = options.top_p is not None and not call.temperature_is_given
+        texts = [_part(part) for part in system_parts(call.chat_messages)]
         config = {
-            "temperature": call.temperature,
+            "temperature": None if gives_way else call.temperature,
             "maxOutputTokens": call.max_output_tokens,
             **options.generation_config(),
             "thinkingConfig": _thinking(call, options),
@@ -183,26 +169,8 @@ class GenerateContentWire(_ReadingWire):
             "safetySettings": options.safety_settings,
             **_tools(call, options),
         }
-        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
-
-
-class GeneratedSpeechWire(_ReadingWire):
-    """Speech, which comes as samples and goes out as a WAV file."""
-
-    api_variant = "speech"
-    options = SpeechOptions
-    voices = VOICES
-
-    def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of a generateContent that answers in sound."""
-        options = cast("SpeechOptions", call.options)
-        return {
-            "contents": [{"role": "user", "parts": [{"text": call.prompt}]}],
-            "generationConfig": {
-                "responseModalities": ["AUDIO"],
-                "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": options.voice}}},
-            },
-        } | (options.extra_body or {})
+        present = {name: value for name, value in payload.items() if value is not None}
+        return with_extra_body(present, options.extra_body, defaults_of(call))
 
 
 def _contents(messages: list[Part]) -> list[Part]:
@@ -232,8 +200,10 @@ def _result(message: Part, names: dict[str, Any]) -> list[Part]:
 
 def _parts(message: Part) -> list[Part]:
     calls = items(message.get("tool_calls"))
-    if NATIVE in message:
-        return _native(message[NATIVE], [call["function"]["name"] for call in calls])
+    details = items(message.get("reasoning_details"))
+    own = message.get(NATIVE) or (details if any(OWN_PART_KEYS & mapping(part).keys() for part in details) else None)
+    if own:
+        return _native(own, [call["function"]["name"] for call in calls])
     return [_part(part) for part in text_parts(message.get("content"))] + [_function_call(call) for call in calls]
 
 
@@ -314,9 +284,24 @@ def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
     return ToolCall(id=call_id(call.get("id"), index, name), name=name, arguments=mapping(call.get("args")))
 
 
-def _malformed(call: dict[str, Any]) -> str | None:
+def _problem(call: dict[str, Any]) -> str | None:
     given = call.get("args")
+    if not text(call.get("name")):
+        return f"the model called a tool without a name: {excerpt(call)}"
     return None if given is None or isinstance(given, dict) else undecodable(call.get("name"), given)
+
+
+def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:
+    """Return the texts of the answer, or those of the thoughts."""
+    chosen = (part for part in parts if (part.get("thought") is True) is is_thought)
+    return [found for part in chosen if (found := text(part.get("text")))]
+
+
+def _image_url(part: dict[str, Any]) -> str | None:
+    inline = mapping(part.get("inlineData"))
+    kind, data = text(inline.get("mimeType")) or "", text(inline.get("data"))
+    is_image = data is not None and kind.startswith("image/") and part.get("thought") is not True
+    return f"data:{kind};base64,{data}" if is_image else None
 
 
 def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from ..types import ImageResponse
 from .errors import openai_error
 from .lenient import items, mapping, moment, text
-from .wire import Answer, Options, Wire
+from .wire import Answer, Options, Wire, with_extra_body
 
 if TYPE_CHECKING:
     from .wire import Exchange, LLMCall, ParsedError
@@ -39,10 +39,11 @@ class ImagesWire(Wire):
         if call.model == "dall-e-2":
             body = {name: value for name, value in body.items() if name not in {"quality", "style"}}
         fixed = {"model": call.model, "prompt": call.prompt, "n": 1, "response_format": "url"}
-        return fixed | body | (options.extra_body or {})
+        return with_extra_body(fixed | body, options.extra_body)
 
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read the image's URL."""
+        del call
         body = mapping(exchange.body)
         image = mapping(next(iter(items(body.get("data"))), None))
         url = text(image.get("url"))

@@ -10,11 +10,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from ..sanitize import excerpt
 from ..types import ToolCall, Usage
-from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
+from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, safe_id, system_parts, text_parts, tool_turn
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
     from .wire import Exchange
@@ -36,6 +37,13 @@ FINISH_REASONS: Final = {
 }
 ANSWER_TOOL: Final = "answer"
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
+# https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
+ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
+MAX_ID_CHARACTERS: Final = 256
+# Blocks that go back as they came: thoughts with their signatures, and what server tools did.
+RETURNED_TYPES: Final = frozenset(
+    {"thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result"}
+)
 THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -76,7 +84,7 @@ class MessagesWire(Wire):
         payload: dict[str, Any] = {
             "model": call.model,
             "max_tokens": cap + (thinking.get("budget_tokens") or 0),
-            "system": _text_blocks(system_texts(call.chat_messages)) or None,
+            "system": [_part(part) for part in system_parts(call.chat_messages)] or None,
             "messages": conversation,
             "thinking": thinking or None,
             **options.body(),
@@ -88,16 +96,21 @@ class MessagesWire(Wire):
         payload |= _tools(call, options)
         if options.cache_control and conversation:
             conversation[-1]["content"][-1]["cache_control"] = options.cache_control
-        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
+        present = {name: value for name, value in payload.items() if value is not None}
+        return with_extra_body(present, options.extra_body, defaults_of(call))
 
-    def parse(self, exchange: Exchange) -> Answer:
-        """Read a message, or what there is of one; a forced tool's input is the structured answer's text."""
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
+        """Read a message, or what there is of one; a structured call's forced tool has the answer as its input."""
         body = mapping(exchange.body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         uses = [block for block in blocks if block.get("type") == "tool_use"]
-        answers = [block for block in uses if block.get("name") == ANSWER_TOOL]
+        is_answer = call.response_model is not None  # else a tool of this name is the caller's own (vercel/ai#17758)
+        answers = [block for block in uses if is_answer and block.get("name") == ANSWER_TOOL]
         spoken = "".join(text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
-        calls = tuple(_tool_call(use, index) for index, use in enumerate(uses) if use not in answers)
+        kept = [block for block in blocks if block.get("type") not in {"text", "tool_use"}]
+        calls = tuple(
+            _tool_call(use, index) for index, use in enumerate(uses) if use not in answers and _problem(use) is None
+        )
         reason = text(body.get("stop_reason"))
         return Answer(
             content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
@@ -112,8 +125,13 @@ class MessagesWire(Wire):
                 "vendor_request_id": exchange.headers.get("request-id") or exchange.headers.get("x-amzn-requestid"),
             },
             is_found=isinstance(body.get("content"), list) and (bool(blocks) or bool(reason)),
-            malformed=next(filter(None, map(_malformed, uses)), None),
+            malformed=next(filter(None, map(_problem, uses)), None),
             tool_turn=tool_turn(calls, blocks),
+            reasoning="\n".join(filter(None, (text(block.get("thinking")) for block in blocks))) or None,
+            reasoning_details=kept or None,
+            annotations=tuple(
+                filter(None, (mapping(mark) for block in blocks for mark in items(block.get("citations"))))
+            ),
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
@@ -131,8 +149,15 @@ class MessagesWire(Wire):
         )
 
 
-def _text_blocks(texts: list[str]) -> list[Block]:
-    return [{"type": "text", "text": text} for text in texts]
+def _breakpoint(*parts: Block) -> Block:
+    """Return the cache breakpoint of the last part that has one."""
+    marks = [part["cache_control"] for part in parts if part.get("cache_control")]
+    return {"cache_control": marks[-1]} if marks else {}
+
+
+def _id(own_id: object) -> str:
+    """Return a tool call's id as the API takes it."""
+    return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
 
 
 def _turns(messages: list[Block]) -> list[Block]:
@@ -162,30 +187,34 @@ def _thinking_is_missing(turns: list[Block]) -> bool:
 def _blocks(message: Block) -> list[Block]:
     content = message.get("content")
     if message["role"] == "tool":
-        result = {"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": plain_text(content)}
-        return [result]
+        result = {"type": "tool_result", "tool_use_id": _id(message["tool_call_id"]), "content": plain_text(content)}
+        return [{**result, **_breakpoint(*items(content))}]
     calls = items(message.get("tool_calls"))
     if NATIVE in message:
         answered = {call["id"] for call in calls}
         return [block for block in message[NATIVE] if block.get("type") != "tool_use" or block.get("id") in answered]
-    return [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
+    own = [detail for detail in items(message.get("reasoning_details")) if detail.get("type") in RETURNED_TYPES]
+    return own + [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
 
 
 def _use(call: Block) -> Block:
     function = mapping(call.get("function"))
     given = arguments(function.get("arguments")) or {}
-    return {"type": "tool_use", "id": call["id"], "name": function.get("name"), "input": given}
+    return {"type": "tool_use", "id": _id(call["id"]), "name": function.get("name"), "input": given}
 
 
 def _part(part: Block) -> Block:
     match part.get("type"):
         case "text":
-            return {"type": "text", "text": part["text"]}
+            return {**part, "text": part["text"]}
         case "image_url":
-            return {"type": "image", "source": _source(str(mapping(part.get("image_url")).get("url") or ""))}
+            source = _source(str(mapping(part.get("image_url")).get("url") or ""))
+            return {"type": "image", "source": source, **_breakpoint(part)}
         case "file":
             file = mapping(part.get("file"))
-            return {"type": "document", "source": _source(str(file.get("file_data") or ""))}
+            by_id = {"type": "file", "file_id": file.get("file_id")}
+            source = by_id if file.get("file_id") else _source(str(file.get("file_data") or ""))
+            return {"type": "document", "source": source, **_breakpoint(part)}
         case "input_audio":
             raise ValueError("Claude does not listen: a message holds an input_audio part")
         case _:
@@ -220,7 +249,10 @@ def _tools(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
     if not call.tools:
         return {}
     tools = [
-        {"name": tool.name, "description": tool.description, "input_schema": _object(tool.parameters)}
+        {
+            **tool.model_dump(include={"name", "description", "strict", "cache_control"}, exclude_none=True),
+            "input_schema": _object(tool.parameters),
+        }
         for tool in call.tools
     ]
     choice = _tool_choice(options.tool_choice)
@@ -242,8 +274,10 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> dict[str, Any] | None:
     return {"type": {"required": "any"}.get(choice, choice)} if choice else None
 
 
-def _malformed(use: dict[str, Any]) -> str | None:
+def _problem(use: dict[str, Any]) -> str | None:
     given = use.get("input")
+    if not text(use.get("name")):
+        return f"the model called a tool without a name: {excerpt(use)}"
     return None if isinstance(given, dict) else undecodable(use.get("name"), given)
 
 

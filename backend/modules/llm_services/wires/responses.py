@@ -6,16 +6,19 @@ Requests and answers here have been checked against the types of OpenAI's own pa
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
+from ..sanitize import excerpt
 from ..types import ToolCall, Usage
-from .conversation import NATIVE, call_id, plain_text, tool_turn
+from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, text, undecodable
 from .schemas import instruction, json_schema_format
-from .wire import Answer, LLMCall, Number, Options, Wire
+from .wire import Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
+    from ..types import ToolDefinition
     from .wire import Exchange, ParsedError
 
 Item = dict[str, Any]
@@ -24,6 +27,10 @@ REASONING_MODELS: Final = ("gpt-5", "o1", "o3", "o4")
 # https://platform.openai.com/docs/guides/structured-outputs: older models know no schemas, gpt-4 not even JSON mode.
 SCHEMA_MODELS: Final = ("gpt-4o", "gpt-5", "o1", "o3", "o4")
 JSON_MODELS: Final = ("gpt-4-turbo", "gpt-3.5-turbo")
+# https://platform.openai.com/docs/api-reference/responses: ids have at most 64 characters.
+ALLOWED_ID: Final = re.compile(r"[^\s]+")
+MAX_ID_CHARACTERS: Final = 64
+VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API's highest is `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
 
 
@@ -73,17 +80,19 @@ class ResponsesWire(Wire):
             **_reasoning_or_sampling(call, options),
         }
         if call.tools:
-            payload["tools"] = [{"type": "function", "strict": False, **tool.model_dump()} for tool in call.tools]
+            payload["tools"] = [_tool(tool) for tool in call.tools]
             payload["tool_choice"] = _tool_choice(options.tool_choice)
         if call.response_model:
             _request_json(payload, call, options)
         if options.store is False:
             # Or the next turn cannot refer to this one's reasoning.
             payload["include"] = ["reasoning.encrypted_content"]
-        return {name: value for name, value in payload.items() if value is not None} | (options.extra_body or {})
+        present = {name: value for name, value in payload.items() if value is not None}
+        return with_extra_body(present, options.extra_body, defaults_of(call))
 
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read a response, or what there is of one."""
+        del call
         body = mapping(exchange.body)
         output = [mapping(item) for item in items(body.get("output"))]
         calls = [item for item in output if item.get("type") == "function_call"]
@@ -91,12 +100,14 @@ class ResponsesWire(Wire):
             mapping(part) for item in output for part in items(item.get("content")) if item.get("type") == "message"
         ]
         reason = text(mapping(body.get("incomplete_details")).get("reason"))
-        tool_calls = tuple(_tool_call(call, index) for index, call in enumerate(calls))
-        ended = "tool_calls" if tool_calls else "stop"
+        readable = [number for number, function in enumerate(calls) if _problem(function) is None]
+        tool_calls = tuple(_tool_call(calls[number], number) for number in readable)
+        refusal = "".join(text(part.get("refusal")) or "" for part in parts) or None
+        ended = "content_filter" if refusal else "tool_calls" if tool_calls else "stop"
         return Answer(
             content="".join(text(part.get("text")) or "" for part in parts),
             finish_reason=FINISH_REASONS.get(reason, reason) if reason else ended if output else None,
-            refusal="".join(text(part.get("refusal")) or "" for part in parts) or None,
+            refusal=refusal,
             tool_calls=tool_calls,
             usage=_usage(mapping(body.get("usage"))),
             response_id=text(body.get("id")),
@@ -108,8 +119,14 @@ class ResponsesWire(Wire):
                 "vendor_request_id": exchange.headers.get("x-request-id"),
             },
             is_found=bool(output) or bool(reason),
-            malformed=next(filter(None, map(_malformed, calls)), None),
+            malformed=next(filter(None, map(_problem, calls)), None),
             tool_turn=tool_turn(tool_calls, output),
+            reasoning=_reasoning(output),
+            reasoning_details=output if any(item.get("type") == "reasoning" for item in output) else None,
+            images=tuple(filter(None, map(_image_url, output))),
+            annotations=tuple(
+                filter(None, (mapping(mark) for part in parts for mark in items(part.get("annotations"))))
+            ),
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
@@ -126,13 +143,17 @@ def _input(messages: list[Item]) -> list[Item]:
 def _items(message: Item) -> list[Item]:
     content = message.get("content")
     if message["role"] == "tool":
-        return [{"type": "function_call_output", "call_id": message["tool_call_id"], "output": plain_text(content)}]
+        return [
+            {"type": "function_call_output", "call_id": _id(message["tool_call_id"]), "output": plain_text(content)}
+        ]
     if message["role"] != "assistant":
         parts = [_part(part) for part in content] if isinstance(content, list) else content
         return [{"role": message["role"], "content": parts}]
     calls = items(message.get("tool_calls"))
-    if NATIVE in message:
-        return _native(message[NATIVE], {call["id"] for call in calls})
+    details = items(message.get("reasoning_details"))
+    own = message.get(NATIVE) or (details if any(item.get("type") == "reasoning" for item in details) else None)
+    if own:
+        return _native(own, {call["id"] for call in calls})
     answer = plain_text(content)
     spoken = [{"role": "assistant", "content": answer}] if answer or not calls else []
     return spoken + [_call(call) for call in calls]
@@ -148,10 +169,15 @@ def _call(call: Item) -> Item:
     arguments = function.get("arguments") or "{}"
     return {
         "type": "function_call",
-        "call_id": call["id"],
+        "call_id": _id(call["id"]),
         "name": function.get("name"),
         "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
     }
+
+
+def _id(own_id: object) -> str:
+    """Return a tool call's id as the API takes it."""
+    return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
 
 
 def _part(part: Item) -> Item:
@@ -163,6 +189,8 @@ def _part(part: Item) -> Item:
             return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
         case "file":
             file = mapping(part.get("file"))
+            if file.get("file_id"):
+                return {"type": "input_file", "file_id": file["file_id"]}
             data = str(file.get("file_data") or "")
             if data.startswith("http"):
                 return {"type": "input_file", "file_url": data}
@@ -174,15 +202,25 @@ def _part(part: Item) -> Item:
 def _reasoning_or_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
     """Return reasoning and verbosity for a model that has them, temperature and top_p for one that has not."""
     if not call.model.startswith(REASONING_MODELS):
-        return {"temperature": call.temperature, "top_p": options.top_p}
+        gives_way = options.top_p is not None and not call.temperature_is_given
+        return {"temperature": None if gives_way else call.temperature, "top_p": options.top_p}
     reasoning = {}
     if options.reasoning:
         reasoning = options.reasoning.model_dump(exclude_none=True, exclude={"exclude", "enabled", "max_tokens"})
     is_newest = call.model.startswith("gpt-5")
     if reasoning.get("effort") == "minimal" and not is_newest:
         reasoning["effort"] = "low"
-    verbosity = {"text": {"verbosity": options.any_verbosity}} if options.any_verbosity and is_newest else {}
+    verbosity = (
+        {"text": {"verbosity": VERBOSITIES.get(options.any_verbosity, options.any_verbosity)}}
+        if options.any_verbosity and is_newest
+        else {}
+    )
     return verbosity | ({"reasoning": reasoning} if reasoning else {})
+
+
+def _tool(tool: ToolDefinition) -> Item:
+    function = tool.model_dump(include={"name", "description", "parameters", "strict"}, exclude_none=True)
+    return {"type": "function", "strict": False, **function}
 
 
 def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
@@ -199,18 +237,30 @@ def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOpti
     if (options.structured_output or best) == "json_schema":
         text_format: dict[str, Any] = {"type": "json_schema", **json_schema_format(call.response_model)}
     else:
-        payload["input"] = [
-            {"role": "developer", "content": instruction(call.response_model)},
-            *payload["input"],
-        ]
+        payload["input"] = _input(join_instruction(call.chat_messages, instruction(call.response_model)))
         text_format = {"type": "json_object"}
         if not call.model.startswith((*SCHEMA_MODELS, *JSON_MODELS)):
             return
     payload["text"] = {**payload.get("text", {}), "format": text_format}
 
 
-def _malformed(call: dict[str, Any]) -> str | None:
+def _reasoning(output: list[Item]) -> str | None:
+    """Return the reasoning's text, or its summary."""
+    thoughts = [item for item in output if item.get("type") == "reasoning"]
+    parts = (part for item in thoughts for name in ("content", "summary") for part in items(item.get(name)))
+    return "\n".join(filter(None, (text(mapping(part).get("text")) for part in parts))) or None
+
+
+def _image_url(item: Item) -> str | None:
+    """Return the image that a generation tool made, as a `data:` URL."""
+    data = text(item.get("result")) if item.get("type") == "image_generation_call" else None
+    return data and f"data:image/{text(item.get('output_format')) or 'png'};base64,{data}"
+
+
+def _problem(call: dict[str, Any]) -> str | None:
     given = call.get("arguments")
+    if not text(call.get("name")):
+        return f"the model called a tool without a name: {excerpt(call)}"
     return undecodable(call.get("name"), given) if arguments(given) is None else None
 
 

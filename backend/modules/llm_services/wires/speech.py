@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from ..types import AudioResponse
 from .errors import openai_error
-from .wire import Answer, Number, Options, Wire
+from .wire import Answer, Number, Options, Wire, with_extra_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +56,12 @@ class SpeechWire(Wire):
             "speed": options.speed,
             "instructions": options.instructions,
         }
-        return {name: value for name, value in parameters.items() if value is not None} | (options.extra_body or {})
+        present = {name: value for name, value in parameters.items() if value is not None}
+        return with_extra_body(present, options.extra_body)
 
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read the audio; its length is in no field."""
+        del call
         kind = exchange.headers.get("content-type", "")
         is_audio = exchange.status_code == HTTPStatus.OK and kind.startswith("audio/") and bool(exchange.body)
         media = AudioResponse(audio_base64=str(exchange.body), mime_type=kind.split(";")[0]) if is_audio else None

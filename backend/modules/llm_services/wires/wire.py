@@ -10,7 +10,7 @@ session, no clock, no logger and no retry. The smallest one:
         def render(self, call):
             return {"model": call.model, "text": call.prompt}
 
-        def parse(self, exchange):
+        def parse(self, exchange, call):
             reply = text(mapping(exchange.body).get("reply"))
             return Answer(content=reply or "", finish_reason="stop", is_found=reply is not None)
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 EFFORTS: Final = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
 SET_BY_THE_CALL: Final = frozenset({"model", "messages", "input", "contents", "prompt", "stream"})
+MAX_TOKENS_NAMES: Final = frozenset({"max_tokens", "max_output_tokens", "maxOutputTokens"})
 KEPT_HEADERS: Final = (
     "content-type",
     "location",
@@ -52,7 +53,28 @@ KEPT_HEADERS: Final = (
     "x-ratelimit-",
 )
 
+# How answers end in the vendors' own words, which a relay may hand on beside a word of its own:
+# https://docs.anthropic.com/en/api/messages, https://ai.google.dev/api/generate-content#FinishReason,
+# https://platform.openai.com/docs/api-reference/responses/object.
+CUT_REASONS: Final = frozenset({"MAX_TOKENS", "MAX_OUTPUT_TOKENS", "LENGTH", "MODEL_CONTEXT_WINDOW_EXCEEDED"})
+REFUSED_REASONS: Final = frozenset(
+    {"REFUSAL", "CONTENT_FILTER", "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"}
+)
+# Ends that are failures, and whether the next attempt may pass (peers repeat them, and they do:
+# pydantic/pydantic-ai#3300, google-gemini/gemini-cli#12674).
+FAILED_REASONS: Final = {
+    "MALFORMED_FUNCTION_CALL": True,
+    "MALFORMED_RESPONSE": True,
+    "UNEXPECTED_TOOL_CALL": True,
+    "TOO_MANY_TOOL_CALLS": True,
+    "MISSING_THOUGHT_SIGNATURE": False,
+    "IMAGE_OTHER": True,
+    "NO_IMAGE": True,
+}
+ENDED_WELL: Final = frozenset({"stop", "tool_calls", "function_call", "length", "content_filter"})
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Verbosity = Literal["low", "medium", "high", "xhigh", "max"]
 
 
 class Reasoning(BaseModel):
@@ -71,14 +93,15 @@ class Text(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    verbosity: Literal["low", "medium", "high"] | None = None
+    verbosity: Verbosity | None = None
 
 
 class Options(BaseModel):
     """What callers may pass to any vendor; a wire that has nothing for an option leaves it out.
 
     Values are the vendor's to judge, for they grow without notice; new options go in `extra_body`, which is sent
-    beside the rest as it is. `use_cache` says whether the response cache may answer.
+    beside the rest as it is. `use_cache` says whether the response cache may answer, `timeout` replaces
+    REQUEST_TIMEOUT, in seconds.
     """
 
     model_config = STRICT
@@ -87,10 +110,11 @@ class Options(BaseModel):
     sent: ClassVar[frozenset[str]] = frozenset()
 
     reasoning: Reasoning | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
+    verbosity: Verbosity | None = None
     text: Text | None = None
     extra_body: dict[str, Any] | None = None
     use_cache: bool | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @classmethod
     def read(cls, params: dict[str, Any]) -> Self:
@@ -210,7 +234,31 @@ class Answer:
     is_found: bool = False
     malformed: str | None = None
     tool_turn: dict[str, Any] | None = None
+    reasoning: str | None = None
+    reasoning_details: list[dict[str, Any]] | None = None
+    images: tuple[str, ...] = ()
+    annotations: tuple[dict[str, Any], ...] = ()
     media: ImageResponse | AudioResponse | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a cap ended the answer, by its finish reason or by the vendor's own."""
+        return self.finish_reason == "length" or self._native_reason in CUT_REASONS
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the model, or a filter, refused to answer."""
+        return self.finish_reason == "content_filter" or bool(self.refusal) or self._native_reason in REFUSED_REASONS
+
+    @property
+    def is_without_end(self) -> bool:
+        """Whether the answer holds nothing, and ended for a reason that nobody knows."""
+        is_empty = not (self.content.strip() or self.tool_calls or self.images or self.media)
+        return is_empty and self.finish_reason not in {None, *ENDED_WELL}
+
+    @property
+    def _native_reason(self) -> str:
+        return str(self.details.get("native_finish_reason")).upper()
 
 
 @dataclass(frozen=True)
@@ -246,9 +294,39 @@ class Wire(ABC):
         """Return the JSON to send; raises ValueError for what the wire cannot express."""
 
     @abstractmethod
-    def parse(self, exchange: Exchange) -> Answer:
+    def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Read everything that a body holds, an error's too; never raises."""
 
     @abstractmethod
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
         """Return the error that a body reports, also inside a 200; None where it reports none."""
+
+
+def defaults_of(call: LLMCall) -> frozenset[str]:
+    """Return the fields, by every API's name for them, that hold a configured default and not the caller's value."""
+    temperature = frozenset() if call.temperature_is_given else frozenset({"temperature"})
+    return temperature if call.max_output_tokens_is_given else temperature | MAX_TOKENS_NAMES
+
+
+def with_extra_body(
+    payload: dict[str, Any], extra_body: dict[str, Any] | None, replaceable: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return `payload` with what the caller sends beside it: tools are added, objects joined.
+
+    Raises ValueError where the two contradict each other; a default, of the fields `replaceable`, gives way.
+    """
+    merged: dict[str, Any] = _joined("", payload, extra_body or {}, replaceable)
+    return merged
+
+
+def _joined(path: str, own: Any, extra: Any, replaceable: frozenset[str]) -> Any:  # noqa: ANN401 - JSON
+    name = path.rpartition(".")[2]
+    if own == extra or name in replaceable:
+        return extra
+    if isinstance(own, dict) and isinstance(extra, dict):
+        both = [key for key in own if key in extra]
+        joined = {key: _joined(f"{path}.{key}", own[key], extra[key], replaceable) for key in both}
+        return {**own, **extra, **joined}
+    if name == "tools" and isinstance(own, list) and isinstance(extra, list):
+        return [*own, *extra]
+    raise ValueError(f"option extra_body contradicts the call in {path[1:]}: {extra!r} and {own!r}; give one of them")
