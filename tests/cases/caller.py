@@ -1,5 +1,7 @@
 """A caller of the public interface, and everything that came of one of its calls."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -39,13 +41,13 @@ class Outcome:
     requests: Sequence[Request] = field(default_factory=list)
 
     @property
-    def returned(self) -> Any:  # noqa: ANN401 - an object of any class
+    def returned(self) -> Any:
         """The first thing that the call returned: a response, or the object of a structured call."""
         assert self.error is None, f"{type(self.error).__name__}: {self.error}"
         return self.value[0]
 
     @property
-    def response(self) -> LLMResponse:
+    def response(self) -> Any:
         """The response of a call for text, also of one with tools."""
         assert isinstance(self.returned, LLMResponse)
         return self.returned
@@ -99,7 +101,9 @@ class Caller:
         self.session = session
         self.server = server
 
-    async def text(self, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any) -> Outcome:
+    async def text(
+        self, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
+    ) -> Outcome:
         """Ask for text; the server answers with each reply in turn, the last again and again."""
         return await self.outcome(replies, lambda llm: llm.generate_response(messages, model=model, **options))
 
@@ -135,6 +139,11 @@ class Caller:
         outcome = Outcome(value, caught, self.rows()[written:], self.server.requests[sent:])
         outcome.check_row()
         return outcome
+
+    def check_refused(self, error: Exception, *names: str) -> None:
+        """Assert that an error names the argument, by one of `names`, and that nothing was sent or written."""
+        assert any(name in str(error) for name in names), str(error)
+        assert ([], []) == (self.server.requests, list(self.rows()))
 
     def rows(self) -> Sequence[LLMRequestModel]:
         """Return all rows, oldest first, as another session sees them."""

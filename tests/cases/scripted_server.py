@@ -70,7 +70,7 @@ class ScriptedServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request whole and writes the scripted reply, headers included, and no header of its own but the length."""
+    """Reads a request whole and writes the scripted reply, with no header of its own but type and length."""
 
     protocol_version = "HTTP/1.1"
     server: ScriptedServer

@@ -1,5 +1,7 @@
 """Answers 05: a finish reason that means failure is an error that names it, retryable where it passes."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -91,7 +93,7 @@ async def test_a_fragment_is_no_text_and_no_object(caller: Caller, call: str) ->
         (OPENROUTER, completion("", "stop", "MALFORMED_FUNCTION_CALL"), completion("Ghent")),
     ],
 )
-async def test_such_an_answer_is_asked_for_again(  # noqa: PLR0913 - a table's columns
+async def test_such_an_answer_is_asked_for_again(
     caller: Caller, model: str, failed: Any, whole: Any, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
     """It passes: the next attempt answers, and the first is a failed row with its bill."""

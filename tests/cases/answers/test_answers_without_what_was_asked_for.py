@@ -1,5 +1,7 @@
 """Answers 06: speech without sound, and an image call without an image, are errors with what was billed."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
@@ -68,9 +70,7 @@ async def test_blocked_speech_names_the_reason(caller: Caller, body: Any, reason
     assert 713 == outcome.row.input_tokens
 
 
-async def test_the_next_try_speaks(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch, slept: list[float]
-) -> None:
+async def test_the_next_try_speaks(caller: Caller, monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
     """Speech that came without sound is asked for again."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await speech(caller, spoken(reason="OTHER"), spoken(SOUND))
@@ -97,7 +97,14 @@ async def test_openais_speech_without_sound_is_an_error(caller: Caller, reply: R
 
 @pytest.mark.parametrize(
     "body",
-    [{"data": []}, {"data": [{}]}, {"data": None}, {"created": 1}, {"data": [{"b64_json": ""}]}, {"data": [{"url": ""}]}],
+    [
+        {"data": []},
+        {"data": [{}]},
+        {"data": None},
+        {"created": 1},
+        {"data": [{"b64_json": ""}]},
+        {"data": [{"url": ""}]},
+    ],
 )
 async def test_an_image_call_without_an_image_is_an_error(caller: Caller, body: Any) -> None:
     """A call for an image never returns None."""

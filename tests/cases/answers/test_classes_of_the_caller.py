@@ -1,5 +1,7 @@
 """Answers 01 and 09: whatever the caller's class does, the row is settled, and an object or an LLMError comes out."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -18,7 +20,6 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-
 
 from cases.bodies import COST, INPUT_TOKENS, OUTPUT_TOKENS, completion
 from modules.llm_services.exceptions import LLMError
@@ -64,7 +65,7 @@ class HugeField(Stats):
     @property
     def power(self) -> int:
         """Return an integer of 5,001 digits."""
-        return int(10**5000)
+        return 10**5000
 
 
 class SurrogateField(Stats):
@@ -98,11 +99,13 @@ class ModelSerializer(Stats):
 class OwnDump(Stats):
     """Its dump is the caller's own."""
 
-    def model_dump(self, **_options: Any) -> NoReturn:  # type: ignore[override]
+    def model_dump(self, **_options: Any) -> NoReturn:
         """Refuse."""
         raise TypeError("not for sale")
 
-    model_dump_json = model_dump  # type: ignore[assignment]
+    def model_dump_json(self, **_options: Any) -> NoReturn:
+        """Refuse."""
+        raise TypeError("not for sale")
 
 
 class Falsy(Stats):
@@ -121,7 +124,8 @@ class Incomparable(Stats):
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("incomparable")
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        raise RuntimeError("not for sets")
 
     def __repr__(self) -> str:
         raise RuntimeError("not for show")
@@ -172,9 +176,7 @@ async def test_any_vendors_row_is_settled(caller: Caller, vendor: Vendor) -> Non
 
 
 @pytest.mark.parametrize("response_model", [DividesByZero, OwnDump, Falsy])
-async def test_the_response_cache_hands_such_an_object_out_too(
-    caller: Caller, response_model: type[BaseModel]
-) -> None:
+async def test_the_response_cache_hands_such_an_object_out_too(caller: Caller, response_model: type[BaseModel]) -> None:
     """The same on the cache's way: the second call is answered without a request and has a settled row."""
     first = await caller.structured(response_model, completion(ANSWER), use_cache=True)
     second = await caller.structured(response_model, use_cache=True)

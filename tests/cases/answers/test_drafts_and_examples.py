@@ -99,7 +99,7 @@ async def test_other_vendors_models_draft_too(caller: Caller, vendor: str, text:
 async def test_no_answer_is_better_than_a_draft(caller: Caller, text: str) -> None:
     """Where nothing but a draft validates, or the answer cannot be told, the call fails with what it cost."""
     outcome = await caller.structured(A, completion(text))
-    assert outcome.validation_error
+    assert str(outcome.validation_error)
     assert (None, COST) == (outcome.row.response_output, outcome.row.cost_estimate)
 
 
@@ -143,7 +143,7 @@ async def test_an_echoed_schema_is_not_the_answer(caller: Caller, text: str) -> 
 async def test_a_schema_alone_is_no_answer(caller: Caller) -> None:
     """A model that repeats the schema and nothing else has not answered."""
     outcome = await caller.structured(Options, completion(SCHEMA))
-    assert outcome.validation_error
+    assert str(outcome.validation_error)
 
 
 async def test_an_empty_object_is_an_answer(caller: Caller) -> None:

@@ -1,5 +1,7 @@
 """Answers 03: how an answer ended decides whether it is one, not whether it validates."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,7 @@
 """Answers 10 and requests 10: what is large is worked on off the event loop, or not to its end."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import asyncio
@@ -28,21 +30,24 @@ LONGEST_MESSAGE: Final = 2000
 @asynccontextmanager
 async def pieces() -> AsyncGenerator[list[float]]:
     """Yield the CPU seconds of each piece of work that the loop does while the block runs."""
-    loop, found, before = asyncio.get_running_loop(), [0.0], time.thread_time()
+    found, moments = [0.0], [time.thread_time()]
 
     def note() -> None:
-        nonlocal before, handle
-        found.append(time.thread_time() - before)
-        before = time.thread_time()
-        handle = loop.call_later(0.0005, note)
+        moments.append(time.thread_time())
+        found.append(moments[-1] - moments[-2])
 
-    handle = loop.call_soon(note)
+    async def watch() -> None:
+        while True:
+            note()
+            await asyncio.sleep(0.0005)
+
+    watching = asyncio.ensure_future(watch())
+    await asyncio.sleep(0)
     try:
         yield found
-        await asyncio.sleep(0)
-        found.append(time.thread_time() - before)
+        note()
     finally:
-        handle.cancel()
+        watching.cancel()
 
 
 class L(BaseModel):
@@ -117,9 +122,7 @@ async def test_large_tool_arguments_that_are_no_json(caller: Caller) -> None:
     """It is so for the arguments of a tool call."""
     arguments = '{"items": [' + "'a', " * 50_000
     async with pieces() as seconds:
-        outcome = await caller.with_tools(
-            completion(None, "tool_calls", tool_calls=[function_call("look", arguments)])
-        )
+        outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=[function_call("look", arguments)]))
     assert isinstance(outcome.error, Exception | None)
     assert COST == outcome.row.cost_estimate
     assert max(seconds) <= LONGEST_PIECE

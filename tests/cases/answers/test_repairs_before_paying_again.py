@@ -30,7 +30,7 @@ SHAPES = {
     "doubled comma": '{"name": "Paris",, "population": 2, "tags": ["a", "b"]}',
     "single quotes": "{'name': 'Paris', 'population': 2, 'tags': ['a', 'b']}",
     "keys without quotes": '{name: "Paris", population: 2, tags: ["a", "b"]}',
-    "curly quotes": "{“name”: “Paris”, “population”: 2, “tags”: [“a”, “b”]}",  # noqa: RUF001 - that is the fault
+    "curly quotes": "{“name”: “Paris”, “population”: 2, “tags”: [“a”, “b”]}",
     "missing quote at the end of a key": '{"name: "Paris", "population": 2, "tags": ["a", "b"]}',
     "a comment at the end of a line": '{"name": "Paris", // the capital\n"population": 2, "tags": ["a", "b"]}',
     "a comment between": '{"name": "Paris", /* the capital */ "population": 2, "tags": ["a", "b"]}',

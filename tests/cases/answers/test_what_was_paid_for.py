@@ -1,5 +1,7 @@
 """Answers 07 and 08: images, sound, citations, reasoning and refusals are handed out, and None where there are none."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import json

@@ -62,7 +62,7 @@ print(json.dumps(result))
 """
 
 
-def call_in_a_new_process(  # noqa: PLR0913 - what a process is told
+def call_in_a_new_process(
     folder: Path,
     *,
     model: str = OPENROUTER,

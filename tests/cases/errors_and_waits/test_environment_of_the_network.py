@@ -158,7 +158,9 @@ async def test_a_missing_file_is_named(
     assert "nothing was sent" in str(outcome.failure)
 
 
-@pytest.mark.parametrize("content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
 async def test_a_file_without_certificates_is_named(
     caller: Caller, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,7 +74,7 @@ def test_a_missing_price_table_is_named(server: ScriptedServer, tmp_path: Path) 
 
 
 def test_a_missing_cache_is_named_and_no_other_package(server: ScriptedServer, tmp_path: Path) -> None:
-    """Without cachelib a call that wants the response cache says cachelib: neither redis nor LLM_CACHE_URL is in play."""
+    """Without cachelib a call that wants the response cache says cachelib, for no redis is in play."""
     server.script(completion())
     found = call_in_a_new_process(tmp_path, missing=("cachelib",), use_cache=True)
     assert {"LLMError", "RuntimeError"} & set(found.get("error", ()))
@@ -135,9 +135,7 @@ def test_a_missing_certificate_is_named_at_the_first_call(
 
 
 @pytest.mark.parametrize("value", ["localhost,fd07:b51a:cc66:f0::/64", "[::1]"])
-def test_no_proxy_of_a_container_works_at_the_first_call(
-    server: ScriptedServer, tmp_path: Path, value: str
-) -> None:
+def test_no_proxy_of_a_container_works_at_the_first_call(server: ScriptedServer, tmp_path: Path, value: str) -> None:
     """What OrbStack and Docker set does not fail a call."""
     server.script(completion())
     assert "Ghent" == call_in_a_new_process(tmp_path, environment={"NO_PROXY": value}).get("content")

@@ -10,7 +10,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from pydantic import BaseModel
@@ -80,7 +80,7 @@ print(json.dumps({"logged": logged, "open": len(sockets)}))
 """
 
 
-def check_silence(  # noqa: PLR0913 - what a script is told
+def check_silence(
     server: ScriptedServer,
     folder: Path,
     way: str,

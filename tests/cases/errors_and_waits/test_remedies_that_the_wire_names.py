@@ -16,7 +16,8 @@ DATE: Final = "Wed, 01 Jan 2020 00:00:00 GMT"
 EPOCH: Final = 1_577_836_800
 KEYS_PAGE: Final = "https://openrouter.ai/settings/keys"
 KEY_LIMIT: Final = (
-    f"This request requires more credits, or fewer max_tokens. To increase, visit {KEYS_PAGE} and adjust the key's daily limit"
+    "This request requires more credits, or fewer max_tokens. "
+    f"To increase, visit {KEYS_PAGE} and adjust the key's daily limit"
 )
 
 

@@ -151,7 +151,7 @@ async def test_other_errors_that_pass_are_read_alike(caller: Caller, status: int
     assert (None, True) == (outcome.failure.retry_after, outcome.failure.retryable)
 
 
-ERRORS: Final = {
+ERRORS: Final[dict[str, dict[str, Any]]] = {
     OPENROUTER: {"error": {"code": 429, "message": "limited"}},
     OPENAI: {"error": {"type": "requests", "code": "rate_limit_exceeded", "message": "limited"}},
     CLAUDE: {"type": "error", "error": {"type": "rate_limit_error", "message": "limited"}},

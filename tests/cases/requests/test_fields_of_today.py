@@ -1,5 +1,7 @@
 """Requests 08: what OpenRouter's own SDK sends can be sent; what changes the bill or the wait is done, or refused."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
@@ -99,9 +101,7 @@ async def test_an_impossible_value_is_refused(caller: Caller, name: str, value: 
     assert ([], []) == (caller.server.requests, list(caller.rows()))
 
 
-async def test_a_timeout_is_the_calls_own(
-    caller: Caller, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_timeout_is_the_calls_own(caller: Caller, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """`timeout` replaces REQUEST_TIMEOUT for this call, at every vendor; it is nothing that a wire knows."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "3")
     outcome = await caller.text(Reply(Silence), model=vendor.model, timeout=0.2)
@@ -119,9 +119,7 @@ async def test_a_timeout_that_is_long_enough_changes_nothing(caller: Caller, mon
 
 
 @pytest.mark.parametrize("call", ["with_tools", "speech"])
-async def test_every_kind_of_call_has_its_timeout(
-    caller: Caller, call: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_kind_of_call_has_its_timeout(caller: Caller, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is so for tools and speech."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "3")
     if call == "speech":

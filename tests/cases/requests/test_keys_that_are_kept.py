@@ -1,5 +1,7 @@
 """Requests 01 and 09: a translated part keeps what the caller put on it, and what no field takes is refused."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import json
@@ -200,7 +202,9 @@ async def test_files_and_videos_are_translated(caller: Caller, part: Any, expect
     assert "null" not in json.dumps(sent)
 
 
-@pytest.mark.parametrize("part", [{"type": "input_file", "file_id": "file-1"}, {"type": "file", "file": {"file_id": "file-1"}}])
+@pytest.mark.parametrize(
+    "part", [{"type": "input_file", "file_id": "file-1"}, {"type": "file", "file": {"file_id": "file-1"}}]
+)
 async def test_openai_gets_a_file_by_its_id(caller: Caller, part: dict[str, Any]) -> None:
     """A file that lies at OpenAI is sent by its id."""
     (sent,) = await sent_parts(caller, OPENAI, part)

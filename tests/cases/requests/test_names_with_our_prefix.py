@@ -1,5 +1,7 @@
 """Requests 06: every name that is spelled as this house spells it is translated, wherever it stands."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -60,9 +62,7 @@ async def test_other_vendors_names_may_have_space_around_them(caller: Caller, ve
     assert by.model in outcome.requests[0].path or by.model == outcome.payload["model"]
 
 
-async def test_the_default_model_from_the_environment_has_none(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_default_model_from_the_environment_has_none(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Space around a value of the environment is stripped."""
     monkeypatch.setenv("LLM_PROVIDER", " anthropic ")
     monkeypatch.setenv("ANTHROPIC_MODEL", " claude-haiku-4-5 ")

@@ -1,5 +1,7 @@
 """Requests 02: in JSON mode the schema joins the caller's own system message, after what the caller says."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import json
@@ -128,9 +130,7 @@ async def test_json_schema_mode_says_nothing_in_words(caller: Caller) -> None:
     assert ("You are X", "Hi") == (text_of(system["content"]), text_of(user["content"]))
 
 
-@pytest.mark.parametrize(
-    ("model", "options"), [("gpt-4o", {"structured_output": "json_object"}), ("gpt-4-turbo", {})]
-)
+@pytest.mark.parametrize(("model", "options"), [("gpt-4o", {"structured_output": "json_object"}), ("gpt-4-turbo", {})])
 async def test_openais_json_mode_joins_it_too(caller: Caller, model: str, options: dict[str, Any]) -> None:
     """At OpenAI the instruction joins the caller's system message as well."""
     answer = VENDORS["openai"].object('{"answer": 1}')

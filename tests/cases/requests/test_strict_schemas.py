@@ -1,5 +1,7 @@
 """Requests 04: `strict: true` is said only of a schema that strict endpoints take, leaves and root included."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from cases.caller import Caller
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-FORMATS: Final = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid".split())
+FORMATS: Final = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"])
 KEYWORDS: Final = frozenset(
-    "$defs $ref additionalProperties anyOf const description enum exclusiveMaximum exclusiveMinimum format items "
-    "maxItems maxLength maximum minItems minLength minimum multipleOf pattern properties required title type".split()
+    {
+        *("$defs", "$ref", "additionalProperties", "anyOf", "const", "description", "enum", "exclusiveMaximum"),
+        *("exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maximum", "minItems", "minLength"),
+        *("minimum", "multipleOf", "pattern", "properties", "required", "title", "type"),
+    }
 )
 LOOK_AROUND: Final = ("(?=", "(?!", "(?<")
 

@@ -48,7 +48,7 @@ async def test_several_server_tools_are_kept(caller: Caller) -> None:
 @pytest.mark.parametrize("call", ["text", "with_tools"])
 async def test_server_tools_alone_are_sent(caller: Caller, call: str) -> None:
     """Without functions the server tools are the only ones."""
-    options = {"extra_body": {"tools": [SEARCH]}} | ({"tools": []} if call == "with_tools" else {})
+    options: dict[str, Any] = {"extra_body": {"tools": [SEARCH]}} | ({"tools": []} if call == "with_tools" else {})
     outcome = await getattr(caller, call)(completion(), **options)
     assert [SEARCH] == outcome.payload["tools"]
 

@@ -1,5 +1,7 @@
 """Tools 04: a call that goes back has its arguments in the wire's own form, however they came."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import json

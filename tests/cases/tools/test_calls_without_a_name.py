@@ -1,5 +1,7 @@
 """Tools 02: what the server ran itself is left out, and what is broken is an error, not a call without a name."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -75,7 +77,7 @@ SERVERS = {
 async def test_a_broken_call_is_an_error(caller: Caller, calls: list[Any]) -> None:
     """No loop answers for a tool that has no name: it is an LLMValidationError, the row failed as billed."""
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
-    assert outcome.validation_error
+    assert str(outcome.validation_error)
     assert (COST, INPUT_TOKENS) == (outcome.row.cost_estimate, outcome.row.input_tokens)
 
 
@@ -93,7 +95,7 @@ async def test_a_broken_call_is_an_error(caller: Caller, calls: list[Any]) -> No
 async def test_other_vendors_broken_calls_are_errors(caller: Caller, model: str, body: Any) -> None:
     """It is so on every wire."""
     outcome = await caller.with_tools(body, model=model)
-    assert outcome.validation_error
+    assert str(outcome.validation_error)
     assert INPUT_TOKENS == outcome.row.input_tokens
 
 

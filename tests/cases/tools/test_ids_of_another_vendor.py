@@ -1,5 +1,7 @@
 """Tools 05: an id that a vendor refuses is mapped one to one on its wire, and given back unchanged to the caller."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import re
@@ -97,7 +99,7 @@ async def test_the_caller_gets_the_vendors_own_id(caller: Caller, call_id: str) 
 
 
 async def test_a_loop_may_change_its_vendor(caller: Caller) -> None:
-    """A fallback to another vendor in the middle of a loop sends a call that Kimi made, by the consumers' short form."""
+    """A fallback to another vendor in the middle of a loop sends a call that Kimi made, in the consumers' form."""
     kimi = completion(None, "tool_calls", tool_calls=[function_call("look", '{"city": "Ghent"}', "functions.look:0")])
     await caller.with_tools(kimi)
     messages = [*QUESTION, LLMMessage(role="tool", name="look", content="1")]

@@ -1,5 +1,7 @@
 """Tools 01: arguments are repaired as objects are, and one unreadable call does not lose the readable ones."""
 
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
 from __future__ import annotations
 
 import json

@@ -59,9 +59,7 @@ def _chat(payload: dict[str, Any]) -> SentCall:
     (call,) = assistant["tool_calls"]
     function = call["function"]
     details = assistant.get("reasoning_details")
-    return SentCall(
-        call["id"], function["name"], json.loads(function["arguments"]), result["tool_call_id"], details
-    )
+    return SentCall(call["id"], function["name"], json.loads(function["arguments"]), result["tool_call_id"], details)
 
 
 def _responses(payload: dict[str, Any]) -> SentCall:
@@ -116,7 +114,9 @@ FIRST_TURNS: Final = {
     ),
     "gemini": FirstTurn(
         GEMINI,
-        candidate({"functionCall": {"name": "look", "args": ARGUMENTS, "id": "call_1"}, "thoughtSignature": "signed-1"}),
+        candidate(
+            {"functionCall": {"name": "look", "args": ARGUMENTS, "id": "call_1"}, "thoughtSignature": "signed-1"}
+        ),
         candidate({"text": "Sunny"}),
         "signed-1",
         _contents,
