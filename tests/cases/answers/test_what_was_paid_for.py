@@ -1,4 +1,4 @@
-"""Answers 07 and 08: images, sound, citations, reasoning and refusals are handed out, and None where there are none."""
+"""Answers 07: images, sound, citations and reasoning are handed out, and None where there are none."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -8,7 +8,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel
 
 from cases.bodies import (
     CLAUDE,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 PICTURE = "iVBORw0KGgo="
 PICTURE_URL = f"data:image/png;base64,{PICTURE}"
 SOUND = "UklGRg=="
-WORDS = "I'm sorry, I can't help with that."
 CITATION = {"type": "url_citation", "url_citation": {"url": "https://x.example/a", "title": "A", "start_index": 0}}
 DETAILS = [
     {"type": "reasoning.text", "text": "Belgium?", "signature": "sig", "format": "anthropic-claude-v1", "index": 0},
@@ -239,53 +237,3 @@ async def test_odd_shapes_do_not_fail_an_answer(caller: Caller, message: dict[st
     """A field of another shape than the documented one is left out, and the text still comes."""
     outcome = await caller.text(completion("Ghent", **message))
     assert ("Ghent", COST) == (outcome.response.content, outcome.row.cost_estimate)
-
-
-REFUSALS = {
-    "openrouter": (OPENROUTER, completion(None, refusal=WORDS)),
-    "openrouter, empty text": (OPENROUTER, completion("", refusal=WORDS)),
-    "openrouter, content filter": (OPENROUTER, completion(None, "content_filter", refusal=WORDS)),
-    "openai": (
-        OPENAI,
-        response({"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": WORDS}]}),
-    ),
-}
-
-
-@pytest.mark.parametrize("call", ["text", "with_tools"])
-@pytest.mark.parametrize(("model", "body"), table(REFUSALS))
-async def test_a_refusal_can_be_told_from_an_answer(caller: Caller, model: str, body: Any, call: str) -> None:
-    """The words of a refusal are on the response and on the row, outside of the raw body too; nothing is called."""
-    outcome = await getattr(caller, call)(body, model=model)
-    answered, row = outcome.response, outcome.row
-    assert WORDS == answered.refusal
-    assert "content_filter" == answered.finish_reason or WORDS == answered.content
-    assert WORDS in json.dumps([row.response_content, row.response_output])
-    if call == "with_tools":
-        assert outcome.tool_calls is None
-
-
-@pytest.mark.parametrize(
-    ("model", "body"),
-    [
-        (CLAUDE, claude_message(stop_reason="refusal")),
-        (GEMINI, candidate(reason="SAFETY")),
-        (GEMINI, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5}}),
-    ],
-)
-async def test_a_refusal_without_words_says_content_filter(caller: Caller, model: str, body: Any) -> None:
-    """Vendors that refuse without words are told apart by the finish reason."""
-    answered = (await caller.text(body, model=model)).response
-    assert ("", "content_filter") == (answered.content, answered.finish_reason)
-
-
-async def test_a_structured_call_says_what_was_refused(caller: Caller) -> None:
-    """The words of a refusal are in the error of a structured call."""
-
-    class City(BaseModel):
-        name: str
-
-    for model, body in REFUSALS.values():
-        outcome = await caller.structured(City, body, model=model)
-        assert "refused" in str(outcome.validation_error)
-        assert WORDS in str(outcome.validation_error)
