@@ -1,0 +1,167 @@
+"""Answers 10 and requests 10: what is large is worked on off the event loop, or not to its end."""
+
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from pydantic import BaseModel
+
+from cases.bodies import COST, completion, function_call
+from modules.llm_services.public import LLMMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from cases.caller import Caller
+
+# CPU seconds of the loop's own thread in one piece. The bar is 0.02; as much again and a little is left to a slow
+# machine. CPU time does not grow when other processes keep the machine busy; the garbage collector is off meanwhile.
+LONGEST_PIECE: Final = 0.05
+LONGEST_MESSAGE: Final = 2000
+
+
+@asynccontextmanager
+async def pieces() -> AsyncGenerator[list[float]]:
+    """Yield the CPU seconds of each piece of work that the loop does while the block runs."""
+    found, moments = [0.0], [time.thread_time()]
+
+    def note() -> None:
+        moments.append(time.thread_time())
+        found.append(moments[-1] - moments[-2])
+
+    async def watch() -> None:
+        while True:
+            note()
+            await asyncio.sleep(0.0005)
+
+    watching = asyncio.ensure_future(watch())
+    await asyncio.sleep(0)
+    gc.disable()
+    try:
+        yield found
+        note()
+    finally:
+        gc.enable()
+        watching.cancel()
+
+
+class L(BaseModel):
+    """A list of texts."""
+
+    items: list[str]
+
+
+class Point(BaseModel):
+    """A small object."""
+
+    x: int
+    y: int
+
+
+class Points(BaseModel):
+    """A list of small objects."""
+
+    items: list[Point]
+
+
+class Table(BaseModel):
+    """Rows by name."""
+
+    items: dict[str, Point]
+
+
+WRONG: Final = {
+    "50,000 numbers": (L, json.dumps({"items": [1] * 50_000})),
+    "200,000 numbers": (L, json.dumps({"items": [1] * 200_000})),
+    "50,000 numbers in a fence": (L, f"```json\n{json.dumps({'items': [1] * 50_000})}\n```"),
+    "50,000 numbers and a trailing comma": (L, json.dumps({"items": [1] * 50_000})[:-2] + ",]}"),
+    "20,000 empty objects": (Points, json.dumps({"items": [{}] * 20_000})),
+    "20,000 objects as texts": (Points, json.dumps({"items": ['{"x": 1}'] * 20_000})),
+    "20,000 rows": (Table, json.dumps({"items": {str(number): {"x": "a"} for number in range(20_000)}})),
+    "50,000 objects": (L, '{"a": 1}' * 50_000),
+    "50,000 open brackets": (L, '{"items": [' * 50_000),
+}
+
+
+@pytest.fixture
+async def _warm(caller: Caller) -> None:
+    """Make the first call of the process, which imports and connects."""
+    await caller.structured(L, completion('{"items": []}'))
+
+
+@pytest.mark.usefixtures("_warm")
+@pytest.mark.parametrize(("response_model", "text"), WRONG.values(), ids=WRONG)
+async def test_a_large_wrong_answer_is_explained_shortly(caller: Caller, response_model: Any, text: str) -> None:
+    """The first few errors are enough for a message, and finding them does not keep the loop from other calls."""
+    async with pieces() as seconds:
+        outcome = await caller.structured(response_model, completion(text))
+    assert len(str(outcome.validation_error)) <= LONGEST_MESSAGE
+    assert (COST, text) == (outcome.row.cost_estimate, outcome.row.response_content)
+    assert max(seconds) <= LONGEST_PIECE
+
+
+@pytest.mark.usefixtures("_warm")
+async def test_the_second_question_is_short_too(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the model is told when it is asked once more names a few of the errors."""
+    monkeypatch.setenv("MAX_RETRIES", "1")
+    wrong = completion(json.dumps({"items": [1] * 50_000}))
+    async with pieces() as seconds:
+        outcome = await caller.structured(L, wrong, completion('{"items": ["a"]}'))
+    assert (["a"], 2) == (outcome.returned.items, len(outcome.requests))
+    assert len(outcome.payload["messages"][-1]["content"]) <= LONGEST_MESSAGE
+    assert max(seconds) <= LONGEST_PIECE
+
+
+@pytest.mark.usefixtures("_warm")
+async def test_large_tool_arguments_that_are_no_json(caller: Caller) -> None:
+    """It is so for the arguments of a tool call."""
+    arguments = '{"items": [' + "'a', " * 50_000
+    async with pieces() as seconds:
+        outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=[function_call("look", arguments)]))
+    assert isinstance(outcome.error, Exception | None)
+    assert COST == outcome.row.cost_estimate
+    assert max(seconds) <= LONGEST_PIECE
+
+
+@pytest.mark.usefixtures("_warm")
+async def test_a_large_right_answer_is_returned(caller: Caller) -> None:
+    """A large object that validates comes whole, and the loop goes on meanwhile."""
+    async with pieces() as seconds:
+        outcome = await caller.structured(L, completion(json.dumps({"items": ["a"] * 200_000})))
+    assert 200_000 == len(outcome.returned.items)
+    assert max(seconds) <= LONGEST_PIECE
+
+
+def large_picture(megabytes: int) -> list[LLMMessage]:
+    """Return a question about a picture of that size."""
+    url = "data:image/png;base64," + "A" * (megabytes * 1_000_000)
+    parts = [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": url}]
+    return [LLMMessage(role="user", content=parts)]
+
+
+@pytest.mark.usefixtures("_warm")
+async def test_a_large_picture_is_sent_off_the_loop(caller: Caller) -> None:
+    """Ten megabytes are encoded for the row and for the wire without keeping the loop from other calls."""
+    async with pieces() as seconds:
+        outcome = await caller.text(completion(), messages=large_picture(10))
+    assert 10_000_000 < len(json.dumps(outcome.payload))
+    assert max(seconds) <= LONGEST_PIECE
+
+
+@pytest.mark.usefixtures("_warm")
+async def test_a_large_picture_is_stored_once(caller: Caller) -> None:
+    """Of `messages` and `request_payload` one holds the picture; the other still says that there was one."""
+    outcome = await caller.text(completion(), messages=large_picture(1))
+    sizes = sorted(len(json.dumps(column)) for column in (outcome.row.messages, outcome.row.request_payload))
+    assert sizes[0] < 10_000
+    assert 1_000_000 < sizes[1]
+    assert "What is it?" in json.dumps(outcome.row.messages)
+    assert "What is it?" in json.dumps(outcome.row.request_payload)

@@ -1,0 +1,239 @@
+"""Answers 07: images, sound, citations and reasoning are handed out, and None where there are none."""
+
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cases.bodies import (
+    CLAUDE,
+    COST,
+    GEMINI,
+    OPENAI,
+    OPENROUTER,
+    candidate,
+    claude_message,
+    completion,
+    function_call,
+    output_call,
+    output_message,
+    response,
+    text_block,
+    tool_use,
+)
+from modules.llm_services.public import AudioResponse
+
+if TYPE_CHECKING:
+    from cases.bodies import Vendor
+    from cases.caller import Caller
+
+PICTURE = "iVBORw0KGgo="
+PICTURE_URL = f"data:image/png;base64,{PICTURE}"
+SOUND = "UklGRg=="
+CITATION = {"type": "url_citation", "url_citation": {"url": "https://x.example/a", "title": "A", "start_index": 0}}
+DETAILS = [
+    {"type": "reasoning.text", "text": "Belgium?", "signature": "sig", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.encrypted", "data": "blob", "id": "rs_1", "index": 1},
+]
+OPENAI_CITATION = {"type": "url_citation", "url": "https://x.example/a", "title": "A", "start_index": 0, "end_index": 5}
+CLAUDE_CITATION = {"type": "web_search_result_location", "url": "https://x.example/a", "cited_text": "Ghent"}
+REASONING_ITEM = {
+    "type": "reasoning",
+    "id": "rs_1",
+    "summary": [{"type": "summary_text", "text": "Belgium?"}],
+    "encrypted_content": "blob",
+}
+THOUGHT = {"text": "Belgium?", "thought": True}
+
+
+def picture(url: str = PICTURE_URL) -> dict[str, Any]:
+    """Return an image as OpenRouter's messages hold it."""
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+PICTURES = {
+    "openrouter, beside empty text": (OPENROUTER, completion("", images=[picture()]), "", [PICTURE_URL]),
+    "openrouter, content null": (OPENROUTER, completion(None, images=[picture()]), "", [PICTURE_URL]),
+    "openrouter, text too": (OPENROUTER, completion("Here", images=[picture()]), "Here", [PICTURE_URL]),
+    "openrouter, two": (
+        OPENROUTER,
+        completion("", images=[picture(), picture("https://x.example/b.png")]),
+        "",
+        [PICTURE_URL, "https://x.example/b.png"],
+    ),
+    "openrouter, a part of the content": (
+        OPENROUTER,
+        completion([{"type": "text", "text": "Here"}, picture()]),
+        "Here",
+        [PICTURE_URL],
+    ),
+    "gemini, alone": (
+        GEMINI,
+        candidate({"inlineData": {"mimeType": "image/png", "data": PICTURE}}),
+        "",
+        [PICTURE_URL],
+    ),
+    "gemini, text too": (
+        GEMINI,
+        candidate({"text": "Here"}, {"inlineData": {"mimeType": "image/png", "data": PICTURE}}),
+        "Here",
+        [PICTURE_URL],
+    ),
+    "openai's tool": (
+        OPENAI,
+        response({"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PICTURE}),
+        "",
+        [PICTURE_URL],
+    ),
+}
+
+
+def table(cases: dict[str, Any]) -> list[Any]:
+    """Return the rows of a table of cases, named."""
+    return [pytest.param(*case, id=name) for name, case in cases.items()]
+
+
+@pytest.mark.parametrize(("model", "body", "text", "urls"), table(PICTURES))
+async def test_images_are_handed_out(caller: Caller, model: str, body: Any, text: str, urls: list[str]) -> None:
+    """Images are URLs on the response, in their order; they are an answer, so there is a response_output."""
+    outcome = await caller.text(body, model=model, **({"modalities": ["image", "text"]} if model == OPENROUTER else {}))
+    assert (text, urls) == (outcome.response.content, outcome.response.images)
+    assert outcome.response.response_output
+    assert outcome.row.response_output
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (OPENROUTER, completion(None, audio={"id": "audio_1", "data": SOUND, "transcript": "Ghent"})),
+        (OPENROUTER, completion("Ghent", audio={"data": SOUND, "expires_at": 1, "transcript": ""})),
+        (GEMINI, candidate({"inlineData": {"mimeType": "audio/mpeg", "data": SOUND}})),
+    ],
+)
+async def test_sound_is_handed_out(caller: Caller, model: str, body: Any) -> None:
+    """Sound in a call for text is an AudioResponse on the response."""
+    options = {"modalities": ["text", "audio"], "extra_body": {"audio": {"voice": "alloy", "format": "wav"}}}
+    outcome = await caller.text(body, model=model, **(options if model == OPENROUTER else {}))
+    audio = outcome.response.audio
+    assert isinstance(audio, AudioResponse)
+    assert (SOUND, b"RIFF") == (audio.audio_base64, audio.audio_bytes())
+    assert audio.mime_type.startswith("audio/")
+
+
+ANNOTATIONS = {
+    "openrouter": (OPENROUTER, completion(annotations=[CITATION, CITATION]), [CITATION, CITATION]),
+    "openai": (OPENAI, response(output_message("Ghent", annotations=[OPENAI_CITATION])), [OPENAI_CITATION]),
+    "claude": (CLAUDE, claude_message(text_block("Ghent", citations=[CLAUDE_CITATION])), [CLAUDE_CITATION]),
+}
+
+
+@pytest.mark.parametrize(("model", "body", "citations"), table(ANNOTATIONS))
+async def test_citations_are_handed_out_as_they_came(caller: Caller, model: str, body: Any, citations: Any) -> None:
+    """What an answer cites stands on the response, unchanged."""
+    outcome = await caller.text(body, model=model)
+    assert ("Ghent", citations) == (outcome.response.content, outcome.response.annotations)
+
+
+async def test_geminis_grounding_is_a_citation(caller: Caller) -> None:
+    """The pages that Gemini has read are among the citations."""
+    body = candidate({"text": "Ghent"})
+    chunk = {"web": {"uri": "https://x.example/a", "title": "A"}}
+    body["candidates"][0]["groundingMetadata"] = {"groundingChunks": [chunk]}
+    outcome = await caller.text(body, model=GEMINI)
+    assert "https://x.example/a" in json.dumps(outcome.response.annotations)
+
+
+REASONINGS = {
+    "openrouter": (OPENROUTER, completion(reasoning="Belgium?", reasoning_details=DETAILS), DETAILS),
+    "openrouter, the text alone": (OPENROUTER, completion(reasoning="Belgium?"), None),
+    "openrouter, the details alone": (OPENROUTER, completion(reasoning_details=DETAILS[:1]), DETAILS[:1]),
+    "openai": (OPENAI, response(REASONING_ITEM, output_message("Ghent")), "blob"),
+    "claude": (
+        CLAUDE,
+        claude_message({"type": "thinking", "thinking": "Belgium?", "signature": "sig"}, text_block("Ghent")),
+        "sig",
+    ),
+    "gemini": (GEMINI, candidate(THOUGHT, {"text": "Ghent", "thoughtSignature": "sig"}), "sig"),
+}
+
+
+@pytest.mark.parametrize(("model", "body", "details"), table(REASONINGS))
+async def test_reasoning_is_handed_out(caller: Caller, model: str, body: Any, details: Any) -> None:
+    """What the model thought is text on the response, and what its vendor wants back stands beside it unchanged."""
+    answered = (await caller.text(body, model=model)).response
+    assert ("Ghent", "Belgium?") == (answered.content, answered.reasoning)
+    if isinstance(details, str):
+        assert details in json.dumps(answered.reasoning_details)
+    else:
+        assert (details or []) == (answered.reasoning_details or [])
+
+
+async def test_redacted_thinking_is_kept_for_the_vendor(caller: Caller) -> None:
+    """A block that only Anthropic can read is no text, and goes back unchanged."""
+    block = {"type": "redacted_thinking", "data": "blob"}
+    answered = (await caller.text(claude_message(block, text_block("Ghent")), model=CLAUDE)).response
+    assert not answered.reasoning
+    assert "blob" in json.dumps(answered.reasoning_details)
+
+
+CALLING = {
+    "openrouter": (
+        OPENROUTER,
+        completion(None, "tool_calls", reasoning="Belgium?", tool_calls=[function_call("look")]),
+    ),
+    "openai": (OPENAI, response(REASONING_ITEM, output_call("look"))),
+    "claude": (
+        CLAUDE,
+        claude_message(
+            {"type": "thinking", "thinking": "Belgium?", "signature": "sig"},
+            tool_use("look", {}),
+            stop_reason="tool_use",
+        ),
+    ),
+    "gemini": (GEMINI, candidate(THOUGHT, {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "s"})),
+}
+
+
+@pytest.mark.parametrize(("model", "body"), table(CALLING))
+async def test_a_call_with_tools_hands_it_out_too(caller: Caller, model: str, body: Any) -> None:
+    """What the model thought before it called a tool is on the response."""
+    outcome = await caller.with_tools(body, model=model)
+    assert "Belgium?" == outcome.response.reasoning
+    assert ["look"] == [call.name for call in outcome.tool_calls or []]
+
+
+async def test_the_response_cache_keeps_it(caller: Caller) -> None:
+    """An answer out of the response cache has what the first one had."""
+    body = completion(reasoning="Belgium?", annotations=[CITATION], images=[picture()])
+    first = await caller.text(body, use_cache=True)
+    second = await caller.text(use_cache=True)
+    assert 0 == len(second.requests)
+    for outcome in (first, second):
+        answered = outcome.response
+        assert ("Belgium?", [CITATION], [PICTURE_URL]) == (answered.reasoning, answered.annotations, answered.images)
+
+
+async def test_a_plain_answer_has_none_of_it(caller: Caller, vendor: Vendor) -> None:
+    """Where the wire has none, the fields are None or empty."""
+    answered = (await caller.text(vendor.text("Ghent"), model=vendor.model)).response
+    assert (None, None, None) == (answered.reasoning, answered.refusal, answered.audio)
+    assert not any((answered.reasoning_details, answered.images, answered.annotations))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"images": None, "audio": None, "annotations": None, "reasoning": None, "reasoning_details": None},
+        {"images": "no", "audio": [], "annotations": {"a": 1}, "reasoning": 5, "reasoning_details": "none"},
+        {"images": [None, {}, {"image_url": None}, {"image_url": {"url": 5}}], "audio": {"data": None}},
+        {"annotations": [None, 5], "reasoning_details": [None, "x"], "refusal": {"a": 1}},
+    ],
+)
+async def test_odd_shapes_do_not_fail_an_answer(caller: Caller, message: dict[str, Any]) -> None:
+    """A field of another shape than the documented one is left out, and the text still comes."""
+    outcome = await caller.text(completion("Ghent", **message))
+    assert ("Ghent", COST) == (outcome.response.content, outcome.row.cost_estimate)

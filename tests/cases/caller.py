@@ -1,0 +1,152 @@
+"""A caller of the public interface, and everything that came of one of its calls."""
+
+# ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cases.bodies import OPENROUTER
+from modules.llm_services.exceptions import LLMError, LLMValidationError
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.public import LLMMessage, LLMResponse, ToolDefinition, llm_services_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from cases.scripted_server import Request, ScriptedServer
+    from modules.llm_services.public import LLMServicesProvider, ToolCall
+
+QUESTION: Final = [LLMMessage(role="user", content="Which city?")]
+
+
+def tool(name: str = "look", **fields: Any) -> ToolDefinition:
+    """Return a tool that takes a city."""
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    return ToolDefinition(name=name, description="look at a city", parameters=parameters, **fields)
+
+
+@dataclass
+class Outcome:
+    """What a call returned or raised, its rows in the order of their attempts, and the requests that it sent."""
+
+    value: Any
+    error: LLMError | None
+    rows: Sequence[LLMRequestModel] = ()
+    requests: Sequence[Request] = field(default_factory=list)
+
+    @property
+    def returned(self) -> Any:
+        """The first thing that the call returned: a response, or the object of a structured call."""
+        assert self.error is None, f"{type(self.error).__name__}: {self.error}"
+        return self.value[0]
+
+    @property
+    def response(self) -> Any:
+        """The response of a call for text, also of one with tools."""
+        assert isinstance(self.returned, LLMResponse)
+        return self.returned
+
+    @property
+    def tool_calls(self) -> list[ToolCall] | None:
+        """The tool calls that the caller got."""
+        assert self.error is None, f"{type(self.error).__name__}: {self.error}"
+        calls: list[ToolCall] | None = self.value[1]
+        return calls
+
+    @property
+    def failure(self) -> LLMError:
+        """The error, which there has to be."""
+        assert self.error is not None, f"returned {self.value!r:.300}"
+        return self.error
+
+    @property
+    def validation_error(self) -> LLMValidationError:
+        """The error, which has to be an LLMValidationError."""
+        assert LLMValidationError is type(self.failure), f"{type(self.failure).__name__}: {self.failure}"
+        return self.failure
+
+    @property
+    def row(self) -> LLMRequestModel:
+        """The last row."""
+        return self.rows[-1]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of the last request."""
+        payload: dict[str, Any] = self.requests[-1].body
+        return payload
+
+    def check_row(self) -> None:
+        """Assert that no row is pending, and that the last one is the caller's and says what the caller was told."""
+        assert {"pending"}.isdisjoint(row.status for row in self.rows)
+        if self.error is None:
+            assert ("completed", None) == (self.row.status, self.row.error_type)
+            assert self.row.id in [part for part in self.value if isinstance(part, UUID)]
+        elif self.rows:
+            assert ("failed", type(self.error).__name__) == (self.row.status, self.row.error_type)
+            assert self.row.id == self.error.request_id
+
+
+class Caller:
+    """Makes calls of a service that is new for each, as consumers do, and reads the rows from another session."""
+
+    def __init__(self, session: Session, server: ScriptedServer) -> None:
+        """Call within `session`; `server` plays every vendor."""
+        self.session = session
+        self.server = server
+
+    async def text(
+        self, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
+    ) -> Outcome:
+        """Ask for text; the server answers with each reply in turn, the last again and again."""
+        return await self.outcome(replies, lambda llm: llm.generate_response(messages, model=model, **options))
+
+    async def structured(
+        self, response_model: Any, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
+    ) -> Outcome:
+        """Ask for an object."""
+        return await self.outcome(
+            replies, lambda llm: llm.generate_structured_response(messages, response_model, model=model, **options)
+        )
+
+    async def with_tools(
+        self, *replies: object, tools: Any = None, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
+    ) -> Outcome:
+        """Ask with tools, `look` where none are given."""
+        offered = [tool()] if tools is None else tools
+        return await self.outcome(
+            replies, lambda llm: llm.generate_response_with_tools(messages, offered, model=model, **options)
+        )
+
+    async def outcome(
+        self, replies: Sequence[object], call: Callable[[LLMServicesProvider], Awaitable[Any]]
+    ) -> Outcome:
+        """Return what came of `call`; an exception that is no LLMError goes on to the test."""
+        if replies:
+            self.server.script(*replies)
+        sent, written = len(self.server.requests), len(self.rows())
+        value, caught = None, None
+        try:
+            value = await call(llm_services_provider(self.session))
+        except LLMError as error:
+            caught = error
+        outcome = Outcome(value, caught, self.rows()[written:], self.server.requests[sent:])
+        outcome.check_row()
+        return outcome
+
+    def check_refused(self, error: Exception, *names: str) -> None:
+        """Assert that an error names the argument, by one of `names`, and that nothing was sent or written."""
+        assert any(name in str(error) for name in names), str(error)
+        assert ([], []) == (self.server.requests, list(self.rows()))
+
+    def rows(self) -> Sequence[LLMRequestModel]:
+        """Return all rows, oldest first, as another session sees them."""
+        order = (LLMRequestModel.created_at, LLMRequestModel.retry_attempt)
+        with Session(self.session.get_bind(), expire_on_commit=False) as reader:
+            return reader.scalars(select(LLMRequestModel).order_by(*order)).all()
