@@ -53,10 +53,10 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_file_has_fewer_than_250_lines(path: Path) -> None:
-    """Every Python file is read in one sitting: it has fewer than 250 lines."""
+def test_a_file_has_at_most_400_lines(path: Path) -> None:
+    """Every Python file is read in one sitting: it has at most 400 lines."""
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert 250 > lines
+    assert 400 >= lines
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from cassette.format import origin
 from cassette.vendors import OPENROUTER
 from recording.scenarios import SCENARIOS, Scenario
-from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def _row(scenario: Scenario, cassette: Path) -> str:
 def _server(scenario: Scenario, said: Mapping[str, object]) -> str:
     """Return who answered and, for the stand-in, the public source that its scenario follows."""
     played = said.get("scenario")
-    known = {**PLAYED, **REFUSALS}
     if scenario.vendor != OPENROUTER and played:
         return f"{said['server']}, after the types of the vendor's package"
-    if played not in known:
+    if played not in PLAYED:
         return str(said["server"])
-    return f"{said['server']}, scenario `{played}`, after {known[played].follows}"
+    return f"{said['server']}, scenario `{played}`, after {PLAYED[played].follows}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from cassette import vendors
 from cassette.vendors import OPENROUTER
 from modules.llm_services.public import LLMMessage, ToolDefinition
-from stand_in.environment import DOORS
+from stand_in.vendors import VENDORS as PLAYED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -104,7 +104,7 @@ class Scenario:
 
     def stand_ins_url(self, base_url: str) -> str:
         """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
-        return base_url if self.vendor == OPENROUTER else DOORS[self.vendor].url(base_url)
+        return PLAYED[self.vendor].url(base_url)
 
 
 _TABLE: Final = (

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stand_in.kinds import Body, Failure
-from stand_in.scenarios import REFUSALS, SCENARIOS
+from stand_in.scenario import Page, Part
+from stand_in.scenarios import SCENARIOS
+from stand_in.vendors.openrouter_errors import ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def refused(response: httpx.Response, name: str) -> dict[str, Any]:
     """Return the error of a refusal, its name and status as the table has them."""
-    assert (name, REFUSALS[name].status) == (response.headers["x-stand-in"], response.status_code)
+    assert (name, SCENARIOS[name].status) == (response.headers["x-stand-in"], response.status_code)
     error: dict[str, Any] = response.json()["error"]
     assert response.status_code == error["code"]
     return error
@@ -34,7 +35,7 @@ def dumped(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.body is not Body.PADDING_WITHOUT_END]
+ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.part is not Part.PADDING_WITHOUT_END]
 
 
 @pytest.mark.parametrize("name", ENDING)
@@ -62,8 +63,13 @@ def test_an_error_has_a_code(ask: Ask, name: str, status: int, code: object) -> 
 
 def test_an_error_in_a_200_has_a_code_of_its_own() -> None:
     """No scenario leaves the code of an error to a status of 200."""
-    failures = {each.name: each.answer for each in SCENARIOS.values() if each.status == 200}
-    assert [] == [name for name, shape in failures.items() if isinstance(shape, Failure) and shape.code is None]
+    assert [] == [name for name, error in ERRORS.items() if SCENARIOS[name].status == 200 and error.code is None]
+
+
+def test_every_error_has_its_words() -> None:
+    """OpenRouter's file has an error for every scenario that is one, unless it is a page."""
+    worded = {name for name, each in SCENARIOS.items() if each.is_error and not isinstance(each.answer, Page)}
+    assert worded == {name for name in ERRORS if SCENARIOS[name].is_error}
 
 
 def test_every_scenario_follows_a_public_source() -> None:
@@ -122,6 +128,20 @@ def test_moderation_quotes_a_hundred_characters(ask: Ask) -> None:
 def test_flaky_fails_once_per_user(ask: Ask, fields: dict[str, Any]) -> None:
     """The first request of a user, or of a first message, is turned away with a 503, the next completed."""
     assert [503, 200, 200] == [ask("stand-in/flaky", **fields).status_code for _ in range(3)]
+
+
+def test_an_error_comes_once(ask: Ask) -> None:
+    """With `-once` behind its name an error comes to the first request, and the same request is answered then."""
+    responses = [ask("stand-in/server-error-once", user="once") for _ in range(2)]
+    assert [(500, "server-error"), (200, "completion")] == [
+        (response.status_code, response.headers["x-stand-in"]) for response in responses
+    ]
+
+
+@pytest.mark.parametrize("name", ["completion-once", "slow-once", "no-such-scenario-once"])
+def test_only_an_error_comes_once(ask: Ask, name: str) -> None:
+    """With `-once` behind it, the name of what is no error is the name of nothing."""
+    refused(ask(f"stand-in/{name}"), "unknown-model")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from modules.llm_services.providers.bedrock import MODEL_IDS, BedrockProvider, m
 from modules.llm_services.providers.factory import PROVIDERS, create_llm_provider, provider_class
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType
-from stand_in.environment import AWS_SECRET
+from stand_in.vendors.bedrock import AWS_SECRET
 from vendors.conftest import QUESTION
 from vendors.doors import DOORS
 from vendors.test_every_vendor import WEATHER, City
