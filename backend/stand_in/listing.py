@@ -49,7 +49,7 @@ def sections() -> dict[str, list[Entry]]:
             Entry(
                 " or ".join(filter(None, (scenario.name, scenario.alias))),
                 scenario.does,
-                _gets(scenario, scenario.raises_elsewhere),
+                _gets(scenario, scenario.elsewhere),
             )
             for scenario in SCENARIOS.values()
             if scenario.everywhere
@@ -63,11 +63,11 @@ def _entry(scenario: Scenario, name: str) -> Entry:
     return Entry(name, does, _gets(scenario), source)
 
 
-def _gets(scenario: Scenario, raises_elsewhere: str = "") -> str:
+def _gets(scenario: Scenario, elsewhere: str = "") -> str:
     if scenario.once:
         return "an answer after one retry"
-    if raises := raises_elsewhere or scenario.raises:
-        return f"{raises} after retries" if scenario.retryable else raises
+    if failure := scenario.failure:
+        return f"{failure.raises} after retries" if failure.retryable else elsewhere or failure.raises
     return "an answer, also structured" if scenario.structured else "an answer"
 
 

@@ -15,6 +15,7 @@ DOCS = "OpenRouterTeam/docs"
 ERRORS_PAGE = f"{DOCS} api_reference/errors-and-debugging.mdx"
 OPENAPI = f"{DOCS} openapi/openapi.yaml"
 REQ_LLM = "vkryukov/req_llm test/support/fixtures/openrouter"
+GITHUB = "https://github.com"
 
 
 class Content(Enum):
@@ -106,37 +107,53 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Failure(Enum):
+    """The exception that a caller gets: its class, and its `retryable`."""
+
+    BROKEN = "LLMError", False
+    NO_ANSWER = "LLMError", True
+    INVALID = "LLMValidationError", False
+    UNAUTHORIZED = "LLMAuthenticationError", False
+    REFUSED = "LLMProviderError", False
+    FAILED = "LLMProviderError", True
+    CAPPED = "LLMRateLimitError", False
+    LIMITED = "LLMRateLimitError", True
+    TOO_LATE = "LLMTimeoutError", False
+    TIMED_OUT = "LLMTimeoutError", True
+
+    def __init__(self, raises: str, retryable: bool) -> None:  # noqa: FBT001 - Enum passes what stands above
+        self.raises, self.retryable = raises, retryable
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One thing that can happen: what goes over the wire, and what a caller of llm_services gets.
 
     OpenRouter's wire plays every scenario, chosen by the model's name, with this `status`; the others play those that
     happen `everywhere`, chosen by the path, also under an `alias`. Where it is an error, each vendor's file has it by
-    the scenario's name. With `once` the same request is answered when it is repeated. `follows`
-    is the public source that shows it on the real wire.
+    the scenario's name. With `once` the same request is answered when it is repeated. `follows` is the public source
+    that shows it on the real wire.
 
-    What `generate_response` gives its caller with MAX_RETRIES=0: an answer, or an exception of the class `raises` with
-    `code` as its error_code, `retryable` and `retry_after` (seconds). Its status_code is the status that arrives, or
-    the body's own, `error_status`. `billed` says where the cost on the row is from:
-    `reported` as `usage.cost`, `upstream` with the caller's own key, `unpriced` and so 0.0; without it the row has
-    neither cost nor tokens. `structured`: `generate_structured_response` gets its object too; from any other answer it
-    raises LLMValidationError. On the other wires `retryable` and `structured` hold, and `raises` unless there is
-    `raises_elsewhere`.
+    What `generate_response` gives its caller with MAX_RETRIES=0: an answer or a `failure`, with `code` as its
+    error_code and its `retry_after` in seconds; its status_code is the status that arrives, or the body's own,
+    `error_status`. `billed` says where the cost on the row is from: `reported` as `usage.cost`, `upstream` with the
+    caller's own key, `unpriced` and so 0.0; by default it is reported with an answer, and unknown with a failure.
+    `structured`: `generate_structured_response` gets its object too; from any other answer it raises
+    LLMValidationError. On the other wires `structured` holds, and the failure, whose class may be another: `elsewhere`.
     """
 
     name: str
     does: str
     follows: str
+    failure: Failure | None = None
     status: int = OK
-    raises: str = ""
     code: str | None = None
     _: KW_ONLY
     error_status: int | None = None
-    retryable: bool = False
     retry_after: float | None = None
     billed: Literal["reported", "upstream", "unpriced"] | None = None
     structured: bool = False
-    raises_elsewhere: str = ""
+    elsewhere: str = ""
     answer: Completion | Page = field(default_factory=Completion)
     part: Part = Part.WHOLE
     fault: Fault | None = None

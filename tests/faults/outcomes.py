@@ -64,21 +64,22 @@ def rows(session: Session) -> list[LLMRequestModel]:
 
 def check_exception(scenario: Scenario, error: LLMError | None) -> None:
     """Assert the exception's class, exactly, a part of its message, and everything that a caller branches on."""
-    assert scenario.raises == (type(error).__name__ if error else "")
-    if error:
+    failure = scenario.failure
+    assert (failure and failure.raises) == (type(error).__name__ if error else None)
+    if error and failure:
         assert MESSAGES[scenario.name] in str(error)
         status = (scenario.error_status or scenario.status) if scenario.arrives else None
         assert (status, scenario.code) == (error.status_code, error.error_code)
         wait = None if scenario.retry_after is None else pytest.approx(scenario.retry_after, rel=0.01)
         assert wait == error.retry_after
-        assert scenario.retryable == error.retryable
+        assert failure.retryable == error.retryable
 
 
 def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
     """Assert that the row is the one the caller was told of, says what the exception says, and has the bill."""
     assert row.id == seen.request_id
-    assert ("failed" if scenario.raises else "completed") == row.status
-    assert scenario.raises == (row.error_type or "")
+    assert ("failed" if scenario.failure else "completed") == row.status
+    assert (scenario.failure and scenario.failure.raises) == row.error_type
     assert (str(seen.error) if seen.error else None) == row.error_message
     assert scenario.has_id == bool(row.provider_response_id and GENERATION.fullmatch(row.provider_response_id))
     assert bill(scenario, row.response_raw) == (row.tokens_used, row.cost_estimate)
@@ -86,7 +87,7 @@ def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
 
 def bill(scenario: Scenario, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
     """Return the tokens and the cost that the body on the row comes to."""
-    billed = scenario.billed or (None if scenario.raises else "reported")
+    billed = scenario.billed or (None if scenario.failure else "reported")
     if billed is None:
         return None, None
     assert raw

@@ -61,7 +61,7 @@ async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest
     assert (str(SCENARIOS[name].status) if arrived else "-") == str(raw.get("http_status", raw.get("status_code", "-")))
 
 
-@pytest.mark.parametrize("name", [name for name, each in SCENARIOS.items() if not each.raises])
+@pytest.mark.parametrize("name", [name for name, each in SCENARIOS.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(session: Session, name: str) -> None:
     """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
     messages = [LLMMessage(role="user", content=f"structured {name}")]
@@ -96,7 +96,9 @@ async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest
     ending = SCENARIOS.keys() - ENDLESS
     await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ending))
     sent = Counter(row.model.rpartition("/")[2] for row in rows(session))
-    assert {name: 1 + SCENARIOS[name].retryable for name in ending | ENDLESS} == sent
+    assert {
+        name: 1 + bool((failure := SCENARIOS[name].failure) and failure.retryable) for name in ending | ENDLESS
+    } == sent
 
 
 def without_waiting(

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 EVERYWHERE = {each.alias or name: each for name, each in SCENARIOS.items() if each.everywhere}
 ENDLESS = {name for name, each in EVERYWHERE.items() if each.fault in {Fault.SILENCE, Fault.STALL}}
 ERRORS = [
-    (name, getattr(llm_services, each.raises))
+    (name, getattr(llm_services, each.failure.raises))
     for name, each in EVERYWHERE.items()
-    if each.is_error and not each.raises_elsewhere
+    if each.failure and each.is_error and not each.elsewhere
 ]
 
 
@@ -46,8 +46,8 @@ async def test_a_scene_ends_as_expected(at: At, scene: str) -> None:
         seen = "nothing", False
     except LLMError as error:
         seen = type(error).__name__, error.retryable
-    raises = (scenario.raises_elsewhere or scenario.raises or "nothing").split(" or ")
-    assert seen in [(name, scenario.retryable) for name in raises]
+    raises, retryable = scenario.failure.value if scenario.failure else ("nothing", False)
+    assert seen in [(name, retryable) for name in (scenario.elsewhere or raises).split(" or ")]
 
 
 @pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if each.alias])
@@ -63,7 +63,7 @@ async def test_a_scenario_has_one_name_on_every_wire(at: At, scene: str) -> None
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if not each.raises])
+@pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(at: At, scene: str) -> None:
     """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
     if scene == "not-json" and at.door.provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
@@ -87,7 +87,7 @@ async def test_an_error(
     with pytest.raises(LLMError) as caught:
         await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
     error, row = caught.value, at.row()
-    assert (kind, EVERYWHERE[scene].retryable, at.door.provider) == (type(error), error.retryable, error.provider)
+    assert (kind, at.door.provider) == (type(error), error.provider)
     assert (row["id"], "failed", None, kind.__name__) == (
         error.request_id,
         row["status"],

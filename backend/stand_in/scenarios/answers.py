@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ..scenario import DOCS, ERRORS_PAGE, OPENAPI, REQ_LLM, Billing, Completion, Content, Page, Part, Scenario
+from ..scenario import (
+    DOCS,
+    ERRORS_PAGE,
+    GITHUB,
+    OPENAPI,
+    REQ_LLM,
+    Billing,
+    Completion,
+    Content,
+    Failure,
+    Page,
+    Part,
+    Scenario,
+)
 
 COMPLETION = "DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml"
 COMPLETION_BYOK = "DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter_byok.yaml"
@@ -10,9 +23,6 @@ HEALING_PAGE = f"{DOCS} guides/features/plugins/response-healing.mdx"
 STREAMING_PAGE = f"{DOCS} api_reference/streaming.mdx (there the last event of a stream)"
 STRUCTURED_PAGE = f"{DOCS} guides/features/structured-outputs.mdx"
 WEB_PAGE = "<!DOCTYPE html>\n<html><title>stand-in</title><body>The stand-in plays a web page.</body></html>\n"
-
-NO_ANSWER = "LLMError"
-FAILED = "LLMProviderError"
 
 COMPLETIONS = (
     Scenario(
@@ -39,10 +49,7 @@ COMPLETIONS = (
         "paid with the caller's own provider key: cost 0, the upstream's cost beside it",
         COMPLETION_BYOK,
         answer=Completion(
-            provider="Anthropic",
-            service_tier="default",
-            native_finish_reason="end_turn",
-            billing=Billing.OWN_KEY,
+            provider="Anthropic", service_tier="default", native_finish_reason="end_turn", billing=Billing.OWN_KEY
         ),
         billed="upstream",
     ),
@@ -146,31 +153,26 @@ NO_COMPLETIONS = (
         "choice-error",
         "an error inside the choice, with the text so far and its usage",
         ERRORS_PAGE,
+        Failure.FAILED,
         200,
-        FAILED,
         "provider_unavailable",
         error_status=502,
-        retryable=True,
         billed="reported",
         answer=Completion(token_limit=8, finish_reason="error", native_finish_reason=None, error_in="choice"),
     ),
     Scenario(
         "no-choices",
         "a completion whose choices are an empty list",
-        "https://github.com/speakeasy-api/gram/issues/3129",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/speakeasy-api/gram/issues/3129",
+        Failure.NO_ANSWER,
         billed="reported",
         answer=Completion(overrides={"choices": []}),
     ),
     Scenario(
         "null-choices",
         "a completion whose fields are null, without an error",
-        "https://github.com/pydantic/pydantic-ai/pull/6885",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/pydantic/pydantic-ai/pull/6885",
+        Failure.NO_ANSWER,
         answer=Completion(
             overrides=dict.fromkeys(("id", "choices", "model", "object", "usage")),
             fields=("id", "choices", "created", "model", "object", "service_tier", "system_fingerprint", "usage"),
@@ -179,19 +181,15 @@ NO_COMPLETIONS = (
     Scenario(
         "whitespace",
         "the keep-alive padding, then the end",
-        "https://github.com/router-for-me/CLIProxyAPI/issues/2690",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/router-for-me/CLIProxyAPI/issues/2690",
+        Failure.NO_ANSWER,
         part=Part.PADDING_ONLY,
     ),
     Scenario(
         "html",
         "an HTML page with status 200",
-        "https://github.com/musistudio/claude-code-router/issues/1159",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/musistudio/claude-code-router/issues/1159",
+        Failure.NO_ANSWER,
         answer=Page(WEB_PAGE),
         everywhere=True,
         alias="html-200",
@@ -199,18 +197,15 @@ NO_COMPLETIONS = (
     Scenario(
         "cut-json",
         "the first half of a completion, properly ended",
-        "https://github.com/cline/cline/issues/60",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/cline/cline/issues/60",
+        Failure.NO_ANSWER,
         part=Part.CUT,
     ),
     Scenario(
         "slow",
         "keep-alive padding for as long as the connection stays open, never an answer",
         COMPLETION_BYOK,
-        200,
-        "LLMTimeoutError",
+        Failure.TOO_LATE,
         part=Part.PADDING_WITHOUT_END,
     ),
     Scenario(
@@ -218,50 +213,43 @@ NO_COMPLETIONS = (
         "status 200 and padding, then an error with code 502",
         "vicentereig/dspy.rb spec/vcr_cassettes/openrouter_basic_chat.yml and "
         f"{REQ_LLM}/mistralai_mistral_small_3_1_24b_instruct/tool_round_trip_2.json",
-        200,
-        FAILED,
+        Failure.FAILED,
         error_status=502,
-        retryable=True,
     ),
     Scenario(
         "string-code-in-200",
         "status 200, then an error whose code is a word",
         STREAMING_PAGE,
+        Failure.FAILED,
         200,
-        FAILED,
         "server_error",
-        retryable=True,
     ),
     Scenario(
         "lost-connection-in-200",
         "status 200, then an error that its metadata names",
-        "https://github.com/anomalyco/opencode/issues/22448",
+        f"{GITHUB}/anomalyco/opencode/issues/22448",
+        Failure.FAILED,
         200,
-        FAILED,
         "provider_unavailable",
         error_status=502,
-        retryable=True,
     ),
     Scenario(
         "error-beside-answer",
         "a whole completion with an error beside its choices",
         STREAMING_PAGE,
+        Failure.FAILED,
         200,
-        FAILED,
         "provider_unavailable",
         error_status=502,
-        retryable=True,
         billed="reported",
         answer=Completion(error_in="body"),
     ),
     Scenario(
         "choice-error-unbilled",
         "an error inside the choice, the counts of its usage null",
-        "https://github.com/maximhq/bifrost/issues/5425",
-        200,
-        FAILED,
+        f"{GITHUB}/maximhq/bifrost/issues/5425",
+        Failure.FAILED,
         error_status=500,
-        retryable=True,
         answer=Completion(
             token_limit=8,
             finish_reason="error",
@@ -273,11 +261,9 @@ NO_COMPLETIONS = (
     Scenario(
         "null-choices-rate-limited",
         "an error with code 429 beside an id, choices and usage that are null",
-        "https://github.com/UKGovernmentBEIS/inspect_ai/issues/1534",
-        200,
-        "LLMRateLimitError",
+        f"{GITHUB}/UKGovernmentBEIS/inspect_ai/issues/1534",
+        Failure.LIMITED,
         error_status=429,
-        retryable=True,
         answer=Completion(
             error_in="body",
             overrides=dict.fromkeys(("id", "choices", "usage")),
@@ -287,19 +273,15 @@ NO_COMPLETIONS = (
     Scenario(
         "nested-completion",
         "a completion that stands whole under `provider`, every field in its own place null",
-        "https://github.com/pydantic/pydantic-ai/issues/3994",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        f"{GITHUB}/pydantic/pydantic-ai/issues/3994",
+        Failure.NO_ANSWER,
         answer=Completion(nested=True),
     ),
     Scenario(
         "json-list",
         "JSON that is a list",
         "no recording: JSON of any other server",
-        200,
-        NO_ANSWER,
-        retryable=True,
+        Failure.NO_ANSWER,
         answer=Page("[]", "application/json"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..scenario import Fault, Page, Scenario
+from ..scenario import Failure, Fault, Page, Scenario
 
 TCP = "no recording: a fault of any TCP connection"
 HTTP = "no recording: a fault of any HTTP server, or of a proxy before it"
@@ -12,14 +12,14 @@ STALLED = "https://github.com/langchain-ai/deepagents/pull/2423"
 
 def _broken(name: str, fault: Fault, follows: str, does: str, alias: str = "") -> Scenario:
     """Return the scenario of a fault; one that strikes while a request is being read is known by the model's name."""
-    raises = "LLMTimeoutError" if fault in (Fault.SILENCE, Fault.STALL) else "LLMError"
+    failure = Failure.TOO_LATE if fault in (Fault.SILENCE, Fault.STALL) else Failure.BROKEN
     everywhere = fault is not Fault.RESET_WHILE_READING
-    return Scenario(name, does, follows, raises=raises, fault=fault, everywhere=everywhere, alias=alias)
+    return Scenario(name, does, follows, failure, fault=fault, everywhere=everywhere, alias=alias)
 
 
 def _redirect(name: str, host: str, does: str) -> Scenario:
     page = Page("Temporary Redirect\n", headers={"Location": f"{host}/api/v1/chat/completions"})
-    return Scenario(name, does, HTTP, 307, "LLMProviderError", answer=page)
+    return Scenario(name, does, HTTP, Failure.REFUSED, 307, answer=page)
 
 
 CONNECTION_FAULTS = (

@@ -57,7 +57,7 @@ class Anthropic(PlainWire):
             "stop_reason": STOP_REASONS[answer.finish],
             "stop_sequence": None,
             "usage": {
-                "input_tokens": answer.fresh,
+                "input_tokens": answer.prompt - answer.read - answer.written,
                 "cache_creation_input_tokens": answer.written,
                 "cache_read_input_tokens": answer.read,
                 "cache_creation": {"ephemeral_5m_input_tokens": answer.written, "ephemeral_1h_input_tokens": 0},

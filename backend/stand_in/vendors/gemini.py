@@ -70,11 +70,10 @@ class Gemini(PlainWire):
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
         """Return the body of an answer; a prompt that is refused has no candidate."""
-        prompt = answer.fresh + answer.read + answer.written
         usage: dict[str, Any] = {
-            "promptTokenCount": prompt,
-            "totalTokenCount": prompt + answer.output,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt}],
+            "promptTokenCount": answer.prompt,
+            "totalTokenCount": answer.prompt + answer.output,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": answer.prompt}],
         }
         body: dict[str, Any] = {
             "usageMetadata": usage,
@@ -82,7 +81,7 @@ class Gemini(PlainWire):
             "responseId": secrets.token_urlsafe(16),
         }
         if answer.finish == "refused":
-            usage["totalTokenCount"] = prompt
+            usage["totalTokenCount"] = answer.prompt
             return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **body}
         usage["candidatesTokenCount"] = answer.output - answer.reasoning
         if answer.reasoning:

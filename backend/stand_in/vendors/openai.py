@@ -147,11 +147,11 @@ def _response(request: Request, answer: Answer) -> dict[str, Any]:
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": {
-            "input_tokens": answer.fresh + answer.read + answer.written,
+            "input_tokens": answer.prompt,
             "input_tokens_details": {"cached_tokens": answer.read, "cache_write_tokens": 0},
             "output_tokens": answer.output,
             "output_tokens_details": {"reasoning_tokens": answer.reasoning},
-            "total_tokens": answer.fresh + answer.read + answer.written + answer.output,
+            "total_tokens": answer.prompt + answer.output,
         },
         "user": None,
         "metadata": {},

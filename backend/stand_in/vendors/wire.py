@@ -98,7 +98,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an answer says and takes, in no vendor's shape: `fresh`, `read` and `written` are the prompt's tokens.
+    """What an answer says, and its tokens: of the prompt, read from a cache or written to it, and of the output.
 
     `finish` is stop, tool, length or refused.
     """
@@ -106,7 +106,7 @@ class Answer:
     text: str
     call: tuple[str, Any] | None
     finish: str
-    fresh: int
+    prompt: int
     read: int
     written: int
     output: int
@@ -127,7 +127,7 @@ def answer_to(request: Request, completion: Completion) -> Answer:
         text=text,
         call=call,
         finish=finish,
-        fresh=request.prompt_tokens - read - written,
+        prompt=request.prompt_tokens,
         read=read,
         written=written,
         output=reasoning + tokens(text or json.dumps(call and call[1])),
