@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .scenario import Part
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .scenario import Fault
+    from .scenario import Fault, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Response:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
-    part: Part = Part.WHOLE
+    part: Part = "whole"
     fault: Fault | None = None
     padded: bool = False
     statistics: Mapping[str, Any] | None = None

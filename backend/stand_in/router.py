@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import generations, journal
 from .exchange import Response
 from .scenario import OK
-from .scenarios import ONCE, SCENARIOS, find
+from .scenarios import BY_NAME, ONCE, find
 from .schema import BadSchemaError
 from .vendors import OPENROUTER, VENDORS
 from .vendors.openai import IMAGE, IMAGE_PATH
@@ -45,19 +45,19 @@ class Router:
             )
         name, _, rest = received.path.strip("/").partition("/")
         wire = VENDORS.get(name, VENDORS[OPENROUTER]).wire
-        request, message = Request(key=wire.key(received)), ""
+        request = Request(key=wire.key(received))
         try:
             if (received.method, received.path) == ("GET", generations.PATH):
                 return self._statistics(wire, received)
             request = wire.read(received)
-            return _played(wire, request, self._scenario_name(request, rest.partition("/")[0]))
+            return _play(wire, request, self._scenario_name(request, rest.partition("/")[0]))
         except RequestError as error:
             name, message = error.scenario, error.message
         except BadSchemaError:
-            name = "bad-schema"
+            name, message = "bad-schema", "Invalid schema."
         except RecursionError:
-            name = "too-deep"
-        return _played(wire, request, name, message)
+            name, message = "too-deep", "The request is nested too deeply."
+        return _play(wire, request, name, message)
 
     def _statistics(self, wire: Wire, received: Received) -> Response:
         wire.check_key(received)
@@ -79,5 +79,5 @@ class Router:
         return name.removesuffix(ONCE)
 
 
-def _played(wire: Wire, request: Request, name: str, message: str = "") -> Response:
-    return wire.respond(replace(request, scenario=name), find(name) or SCENARIOS["unknown-model"], message)
+def _play(wire: Wire, request: Request, name: str, message: str = "") -> Response:
+    return wire.respond(replace(request, scenario=name), BY_NAME[name], message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,41 +18,24 @@ REQ_LLM = "vkryukov/req_llm test/support/fixtures/openrouter"
 GITHUB = "https://github.com"
 
 
-class Content(Enum):
-    """What the message of a completion holds.
-
-    `AS_REQUESTED` is text, JSON or a tool call; `PROSE` is text where JSON was asked for. The other vendors' wires
-    answer as requested where OpenRouter's has `TEXT`.
-    """
-
-    TEXT = auto()
-    AS_REQUESTED = auto()
-    NOTHING = auto()
-    TOOL_CALL = auto()
-    JSON = auto()
-    JSON_IN_PROSE = auto()
-    JSON_IN_FENCE = auto()
-    JSON_MISFIT = auto()
-    PROSE = auto()
-    FIVE_MEGABYTES = auto()
-
-
-class Billing(Enum):
-    """Who pays for a completion, as its usage reports it."""
-
-    CREDITS = auto()
-    OWN_KEY = auto()
-    FREE = auto()
-    UNREPORTED = auto()
-
-
-class Part(Enum):
-    """What of its body a response sends, in proper HTTP."""
-
-    WHOLE = auto()
-    CUT = auto()
-    PADDING_ONLY = auto()
-    PADDING_WITHOUT_END = auto()
+# What the message of a completion holds. "as requested" is text, JSON or a tool call; "prose" is text where JSON was
+# asked for. The other vendors' wires answer as requested where OpenRouter's has "text".
+Content: TypeAlias = Literal[
+    "text",
+    "as requested",
+    "nothing",
+    "tool call",
+    "json",
+    "json in prose",
+    "json in a fence",
+    "json that does not fit",
+    "prose",
+    "five megabytes",
+]
+# Who pays for a completion, as its usage reports it.
+Billing: TypeAlias = Literal["credits", "own key", "free", "unreported"]
+# What of its body a response sends, in proper HTTP.
+Part: TypeAlias = Literal["whole", "cut", "only padding", "endless padding"]
 
 
 class Fault(Enum):
@@ -74,7 +57,7 @@ class Fault(Enum):
 WITHOUT_STATUS = frozenset({Fault.RESET_WHILE_READING, Fault.RESET, Fault.DISCONNECT, Fault.SILENCE, Fault.NOT_HTTP})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Completion:
     """An answer. Of the fields, `content`, `finish_reason`, `token_limit` and `cached` count on every vendor's wire.
 
@@ -82,7 +65,8 @@ class Completion:
     the scenario's name stands. A `nested` one stands whole under `provider`, all else null.
     """
 
-    content: Content = Content.TEXT
+    content: Content = "text"
+    _: KW_ONLY
     provider: str = "OpenInference"
     model_suffix: str = ""
     service_tier: str | None = None
@@ -90,7 +74,7 @@ class Completion:
     native_finish_reason: str | None = "stop"
     reasoning: bool = False
     token_limit: int | None = None
-    billing: Billing = Billing.CREDITS
+    billing: Billing = "credits"
     cached: bool = False
     error_in: Literal["body", "choice"] | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -155,7 +139,7 @@ class Scenario:
     structured: bool = False
     elsewhere: str = ""
     answer: Completion | Page = field(default_factory=Completion)
-    part: Part = Part.WHOLE
+    part: Part = "whole"
     fault: Fault | None = None
     once: bool = False
     everywhere: bool = False

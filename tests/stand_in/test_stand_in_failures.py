@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stand_in.scenario import Page, Part
+import stand_in
+from stand_in.scenario import Page
 from stand_in.scenarios import SCENARIOS
 from stand_in.vendors.openrouter_errors import ERRORS
 
@@ -35,7 +36,7 @@ def dumped(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.part is not Part.PADDING_WITHOUT_END]
+ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.part != "endless padding"]
 
 
 @pytest.mark.parametrize("name", ENDING)
@@ -195,6 +196,16 @@ def test_a_key_is_looked_at_first(base_url: str, headers: dict[str, str], name: 
     response = httpx.post(f"{base_url}/chat/completions", content=b"{", headers=headers, trust_env=False)
     assert 401 == refused(response, name)["code"]
     assert "user_id" not in response.json()
+
+
+@pytest.mark.parametrize("vendor", ["openai", "azure", "anthropic", "bedrock", "gemini"])
+@pytest.mark.parametrize(("method", "name"), [("POST", "missing-key"), ("GET", "unknown-path")])
+def test_a_faulty_request_is_refused_on_every_wire(base_url: str, vendor: str, method: str, name: str) -> None:
+    """On any vendor's wire a request without a key, or for what is not there, gets the error of its own name."""
+    paths = {"anthropic": "v1/messages", "bedrock": "model/m/invoke", "gemini": "models/m:generateContent"}
+    url = f"{stand_in.vendor_url(base_url, vendor, 'server-error')}/{paths.get(vendor, 'responses')}"
+    response = httpx.request(method, url, trust_env=False)
+    assert (name, 4) == (response.headers["x-stand-in"], response.status_code // 100)
 
 
 HELLO = [{"role": "user", "content": "hello"}]

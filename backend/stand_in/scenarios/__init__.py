@@ -11,18 +11,18 @@ from .errors import ERRORS, FAULTY_REQUESTS
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
-__all__ = ["FAULTY_REQUESTS", "ONCE", "SCENARIOS", "find"]
+__all__ = ["BY_NAME", "FAULTY_REQUESTS", "ONCE", "SCENARIOS", "find"]
 
 ONCE = "-once"
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (*COMPLETIONS, *NO_COMPLETIONS, *ERRORS, *CONNECTION_FAULTS, *FAULTY_REQUESTS)
 }
-_BY_ALIAS = {scenario.alias: scenario for scenario in SCENARIOS.values() if scenario.alias}
+BY_NAME = SCENARIOS | {scenario.alias: scenario for scenario in SCENARIOS.values() if scenario.alias}
 
 
 def find(name: str) -> Scenario | None:
     """Return the scenario of a name or an alias, or of an error's with `-once` behind it."""
     plain = name.removesuffix(ONCE)
-    scenario = SCENARIOS.get(plain) or _BY_ALIAS.get(plain)
+    scenario = BY_NAME.get(plain)
     return None if scenario and plain != name and not scenario.is_error else scenario

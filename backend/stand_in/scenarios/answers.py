@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from ..scenario import (
-    DOCS,
-    ERRORS_PAGE,
-    GITHUB,
-    OPENAPI,
-    REQ_LLM,
-    Billing,
-    Completion,
-    Content,
-    Failure,
-    Page,
-    Part,
-    Scenario,
-)
+from ..scenario import DOCS, ERRORS_PAGE, GITHUB, OPENAPI, REQ_LLM, Completion, Failure, Page, Scenario
 
 COMPLETION = "DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml"
 COMPLETION_BYOK = "DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter_byok.yaml"
@@ -29,7 +16,7 @@ COMPLETIONS = (
         "answer",
         "what the request asks for: text, JSON or a tool call; also where no scenario is named",
         COMPLETION,
-        answer=Completion(content=Content.AS_REQUESTED),
+        answer=Completion("as requested"),
         structured=True,
         everywhere=True,
     ),
@@ -39,7 +26,7 @@ COMPLETIONS = (
         "a prompt mostly read from the vendor's cache, a little written; from OpenRouter a dated model name",
         "pydantic/pydantic-ai tests/models/openrouter/cassettes/test_cache/"
         "test_openrouter_cache_messages_anthropic_real_api.yaml",
-        answer=Completion(content=Content.AS_REQUESTED, provider="Anthropic", model_suffix="-20260217", cached=True),
+        answer=Completion("as requested", provider="Anthropic", model_suffix="-20260217", cached=True),
         structured=True,
         everywhere=True,
         alias="cached-prompt",
@@ -49,7 +36,7 @@ COMPLETIONS = (
         "paid with the caller's own provider key: cost 0, the upstream's cost beside it",
         COMPLETION_BYOK,
         answer=Completion(
-            provider="Anthropic", service_tier="default", native_finish_reason="end_turn", billing=Billing.OWN_KEY
+            provider="Anthropic", service_tier="default", native_finish_reason="end_turn", billing="own key"
         ),
         billed="upstream",
     ),
@@ -57,7 +44,7 @@ COMPLETIONS = (
         "free",
         "a free model: cost 0",
         "estiens/open_router_enhanced spec/fixtures/vcr_cassettes/integration/smart_fallback_success.yml",
-        answer=Completion(provider="Nvidia", billing=Billing.FREE),
+        answer=Completion(provider="Nvidia", billing="free"),
     ),
     Scenario(
         "no-cost",
@@ -65,7 +52,7 @@ COMPLETIONS = (
         "estiens/open_router spec/fixtures/vcr_cassettes/model_registry_client_integration.yml",
         answer=Completion(
             provider="AI21",
-            billing=Billing.UNREPORTED,
+            billing="unreported",
             fields=("id", "provider", "model", "object", "created", "choices", "usage"),
         ),
         billed="unpriced",
@@ -75,44 +62,40 @@ COMPLETIONS = (
         "a JSON object that fits the schema of response_format or of a system message",
         "activeagents/activeagent test/fixtures/vcr_cassettes/integration/open_router/common_format/"
         "response_format_test/test_agent_response_json_object.yml",
-        answer=Completion(content=Content.JSON),
+        answer=Completion("json"),
         structured=True,
     ),
     Scenario(
         "structured-in-prose",
         "the same JSON between two sentences",
         HEALING_PAGE,
-        answer=Completion(content=Content.JSON_IN_PROSE),
+        answer=Completion("json in prose"),
         structured=True,
     ),
     Scenario(
         "structured-in-fence",
         "the same JSON in a Markdown code fence",
         HEALING_PAGE,
-        answer=Completion(content=Content.JSON_IN_FENCE),
+        answer=Completion("json in a fence"),
         structured=True,
     ),
     Scenario(
         "structured-invalid",
         "JSON with the schema's keys and values of the wrong types",
         STRUCTURED_PAGE,
-        answer=Completion(content=Content.JSON_MISFIT),
+        answer=Completion("json that does not fit"),
         everywhere=True,
         alias="wrong-shape",
     ),
     Scenario(
-        "not-json",
-        "prose where JSON was asked for",
-        STRUCTURED_PAGE,
-        answer=Completion(content=Content.PROSE),
-        everywhere=True,
+        "not-json", "prose where JSON was asked for", STRUCTURED_PAGE, answer=Completion("prose"), everywhere=True
     ),
     Scenario(
         "tool-call",
         "a call of the first tool (or the one tool_choice names); text once the tool has answered",
         "charmbracelet/fantasy providertests/testdata/TestOpenRouterCommon/grok/tool.yaml",
         answer=Completion(
-            content=Content.TOOL_CALL, provider="xAI", service_tier="default", native_finish_reason="completed"
+            content="tool call", provider="xAI", service_tier="default", native_finish_reason="completed"
         ),
     ),
     Scenario(
@@ -121,9 +104,7 @@ COMPLETIONS = (
         COMPLETION,
         answer=Completion(reasoning=True),
     ),
-    Scenario(
-        "empty", "an answer without text", ERRORS_PAGE, answer=Completion(content=Content.NOTHING), everywhere=True
-    ),
+    Scenario("empty", "an answer without text", ERRORS_PAGE, answer=Completion("nothing"), everywhere=True),
     Scenario(
         "truncated",
         "an answer cut at its token limit, from OpenRouter after 8 tokens",
@@ -135,16 +116,14 @@ COMPLETIONS = (
         "refused",
         "the model declines, or a filter stops it",
         f"{OPENAPI} (ChatFinishReasonEnum)",
-        answer=Completion(
-            content=Content.NOTHING, finish_reason="content_filter", native_finish_reason="content_filter"
-        ),
+        answer=Completion("nothing", finish_reason="content_filter", native_finish_reason="content_filter"),
         everywhere=True,
     ),
     Scenario(
         "huge",
         "an answer of five megabytes of text",
         "no recording: a model that does not stop",
-        answer=Completion(content=Content.FIVE_MEGABYTES, token_limit=2_000_000),
+        answer=Completion("five megabytes", token_limit=2_000_000),
     ),
 )
 
@@ -183,7 +162,7 @@ NO_COMPLETIONS = (
         "the keep-alive padding, then the end",
         f"{GITHUB}/router-for-me/CLIProxyAPI/issues/2690",
         Failure.NO_ANSWER,
-        part=Part.PADDING_ONLY,
+        part="only padding",
     ),
     Scenario(
         "html",
@@ -199,14 +178,14 @@ NO_COMPLETIONS = (
         "the first half of a completion, properly ended",
         f"{GITHUB}/cline/cline/issues/60",
         Failure.NO_ANSWER,
-        part=Part.CUT,
+        part="cut",
     ),
     Scenario(
         "slow",
         "keep-alive padding for as long as the connection stays open, never an answer",
         COMPLETION_BYOK,
         Failure.TOO_LATE,
-        part=Part.PADDING_WITHOUT_END,
+        part="endless padding",
     ),
     Scenario(
         "error-in-200",

@@ -15,13 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..scenario import OK, Billing, Completion, Content
+from ..scenario import OK
 from ..schema import instance, misfit
 from .wire import CHARACTERS_PER_TOKEN, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..scenario import Completion, Content
     from .openrouter_errors import Error
     from .wire import Request
 
@@ -32,6 +33,7 @@ UNLIMITED_TOKENS = 65_536
 RESET_SECONDS = 10 * 60 * 60
 REASONING = "The stand-in does not reason: this text is where a model's reasoning would be."
 FIVE_MEGABYTES = 5_000_000
+AS_REQUESTED: dict[str, Content] = {"structured": "json", "tool-call": "tool call"}
 NATIVE_LENGTH = {"end_turn": "max_tokens", "STOP": "MAX_TOKENS", "completed": "max_output_tokens"}
 # Invented, in USD per token. The factors by which a cache changes a prompt token's price are Anthropic's.
 PROMPT_PRICE = 0.000002
@@ -95,8 +97,8 @@ def statistics(completion: Completion, request: Request, generation: str) -> dic
 
     One without a cost is billed. https://openrouter.ai/docs/api-reference/get-a-generation
     """
-    billing = Billing.CREDITS if completion.billing is Billing.UNREPORTED else completion.billing
-    billing = Billing.FREE if "usage" in completion.overrides else billing
+    billing = "credits" if completion.billing == "unreported" else completion.billing
+    billing = "free" if "usage" in completion.overrides else billing
     whole = replace(completion, billing=billing, overrides={}, fields=(), nested=False)
     body = completion_body(whole, request, generation)
     usage, (choice,) = body["usage"], body["choices"]
@@ -134,15 +136,15 @@ def _usage(completion: Completion, request: Request, output: int, reasoning: int
     """Return the usage of a completion of so many tokens, some of them reasoning."""
     prompt = request.prompt_tokens
     counts = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
-    if completion.billing is Billing.UNREPORTED:
+    if completion.billing == "unreported":
         return counts
     read, written = request.cached_tokens(completion)
     weighed = prompt - written - read + written * CACHE_WRITE_FACTOR + read * CACHE_READ_FACTOR
-    free = completion.billing is Billing.FREE
+    free = completion.billing == "free"
     prompt_cost = 0 if free else round(weighed * PROMPT_PRICE, PRICE_DIGITS)
     completion_cost = 0 if free else round(output * COMPLETION_PRICE, PRICE_DIGITS)
     upstream = round(prompt_cost + completion_cost, PRICE_DIGITS)
-    own_key = completion.billing is Billing.OWN_KEY
+    own_key = completion.billing == "own key"
     return {
         **counts,
         "cost": 0 if own_key else upstream,
@@ -181,9 +183,9 @@ def _message(completion: Completion, request: Request, limit: int) -> tuple[dict
     """Return the message and its tokens; reasoning is spent first, as a model spends it."""
     reasoning = REASONING if completion.reasoning else ""
     content, tool = completion.content, None
-    if content is Content.AS_REQUESTED:
-        content = {"structured": Content.JSON, "tool-call": Content.TOOL_CALL}.get(request.plain, Content.TEXT)
-    if content is Content.TOOL_CALL:
+    if content == "as requested":
+        content = AS_REQUESTED.get(request.plain, "text")
+    if content == "tool call":
         tool = request.tool
     text = _arguments(tool[1]) if tool else _WRITERS[content](request)
     wanted = tokens(reasoning) + tokens(text)
@@ -238,15 +240,15 @@ def _arguments(parameters: Any) -> str:
 
 
 _WRITERS: dict[Content, Callable[[Request], str]] = {
-    Content.TEXT: _text,
-    Content.PROSE: _text,
-    Content.TOOL_CALL: _text,
-    Content.NOTHING: lambda _request: "",
-    Content.JSON: _json,
-    Content.JSON_IN_PROSE: lambda request: f"Here is what was asked for: {_json(request)} The stand-in wrote it.",
-    Content.JSON_IN_FENCE: lambda request: f"```json\n{_json(request)}\n```",
-    Content.JSON_MISFIT: _misfit,
-    Content.FIVE_MEGABYTES: _long_text,
+    "text": _text,
+    "prose": _text,
+    "tool call": _text,
+    "nothing": lambda _request: "",
+    "json": _json,
+    "json in prose": lambda request: f"Here is what was asked for: {_json(request)} The stand-in wrote it.",
+    "json in a fence": lambda request: f"```json\n{_json(request)}\n```",
+    "json that does not fit": _misfit,
+    "five megabytes": _long_text,
 }
 
 

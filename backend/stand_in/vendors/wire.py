@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..exchange import Response
-from ..scenario import Content, Page
+from ..scenario import Page
 from ..schema import instance, misfit
 
 if TYPE_CHECKING:
@@ -137,11 +137,11 @@ def answer_to(request: Request, completion: Completion) -> Answer:
 
 def _content(request: Request, completion: Completion) -> tuple[str, tuple[str, Any] | None]:
     """Return the text and the call of a tool: what the request asks for, unless the scenario has something else."""
-    make = misfit if completion.content is Content.JSON_MISFIT else instance
-    if completion.content is Content.NOTHING:
+    make = misfit if completion.content == "json that does not fit" else instance
+    if completion.content == "nothing":
         return "", None
     if request.schema is not None:
-        prose = completion.content is Content.PROSE
+        prose = completion.content == "prose"
         return "Here is what you asked for, in so many words." if prose else json.dumps(make(request.schema)), None
     if request.tool:
         name, parameters = request.tool
@@ -224,9 +224,9 @@ def json_object(body: bytes) -> JSONObject:
     try:
         found = json.loads(body)
     except ValueError as error:
-        raise RequestError("bad-json") from error
+        raise RequestError("bad-json", "We could not parse the JSON body of your request.") from error
     if not isinstance(found, dict):
-        raise RequestError("bad-json")
+        raise RequestError("bad-json", "The body is no JSON object.")
     return found
 
 
