@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stand_in.environment import openrouter
+from stand_in.vendors import OPENROUTER, VENDORS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -31,7 +31,11 @@ EXAMPLES = [
 @pytest.fixture
 def environment(base_url: str) -> dict[str, str]:
     """Return the environment that leads to the stand-in and to a database in the working directory."""
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend"), **openrouter(base_url)}
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "backend"),
+        **VENDORS[OPENROUTER].environment(base_url),
+    }
 
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:

@@ -56,7 +56,7 @@ def name(path: Path) -> str:
 def test_a_file_has_at_most_400_lines(path: Path) -> None:
     """Every Python file is read in one sitting: it has at most 400 lines."""
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= 400
+    assert 400 >= lines
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

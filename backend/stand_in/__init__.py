@@ -1,4 +1,4 @@
-"""Start the stand-in for OpenRouter as a process of its own and hand out its base URL."""
+"""Start the stand-in as a process of its own and hand out its base URL."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def vendor_url(base_url: str, vendor: str, scene: str = "") -> str:
-    """Return where another vendor's wire is spoken beside OpenRouter's, all of it or one scene of `--list`."""
+def vendor_url(base_url: str, vendor: str, scenario: str = "") -> str:
+    """Return where a vendor's wire is spoken, all of it or one scenario of `--list`; OpenRouter's is the base URL."""
+    if vendor == "openrouter":
+        return base_url
     root = base_url.removesuffix("/api/v1")
-    return "/".join(filter(None, (root, vendor, scene)))
+    return "/".join(filter(None, (root, vendor, scenario)))

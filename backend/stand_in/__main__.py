@@ -50,19 +50,19 @@ docs/testing-your-code.md."""
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted, or print what can be asked for; return the exit code."""
     try:
-        return _obey(_parser().parse_args(arguments))
+        return _run(_parser().parse_args(arguments))
     finally:
-        _say("")  # the help may be what nobody reads on
+        _print("")  # the help may be what nobody reads on
 
 
-def _obey(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     if options.list or options.markdown:
-        _say(listing.markdown() if options.markdown else listing.text(sources=True))
+        _print(listing.markdown() if options.markdown else listing.text(sources=True))
         return 0
 
     def announce(url: str) -> None:
         line = f"stand-in for OpenRouter (nothing here is a real model) on {url}\n"
-        _say(line if options.quiet else f"{line}\n{listing.text()}\n{listing.exports(url)}")
+        _print(line if options.quiet else f"{line}\n{listing.text()}\n{listing.exports(url)}")
 
     try:
         asyncio.run(serve(options.host, options.port, attached=options.attached, announce=announce))
@@ -72,10 +72,10 @@ def _obey(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say(words: str) -> None:
+def _print(text: str) -> None:
     """Print; that nobody reads on, as behind `| head`, is no error, and a server then goes on."""
     try:
-        sys.stdout.write(words)
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -30,7 +30,7 @@ class StandInServer:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that lead every call of every provider to it, for a process of your own, say."""
-        from .environment import environment  # noqa: PLC0415 - only who uses the fixture pays for it
+        from .vendors import environment  # noqa: PLC0415 - only who uses the fixture pays for it
 
         return environment(self.url)
 
@@ -80,25 +80,28 @@ class LLMStandIn:
         """Every request since the test began, oldest first: a call that was tried again is several.
 
         A request that a scenario breaks off while it is being read (`reset-while-reading`) is none. Raises
-        RuntimeError where the test has asked for more than the stand-in remembers, 64 MiB of bodies.
+        RuntimeError where the test has sent more than the stand-in remembers, 64 MiB of bodies.
         """
         journal = self.server.journal(self.before)
         if journal["forgotten"] > self.before:
-            raise RuntimeError("the stand-in does not remember all that this test has asked")
-        return [StandInRequest(**each) for each in journal["requests"]]
+            raise RuntimeError("the stand-in does not remember all requests of this test")
+        return [StandInRequest(**request) for request in journal["requests"]]
 
     def scene(self, wire: str, scene: str) -> None:
-        """Have another provider's calls answered by a scene of `python -m stand_in --list`, for the rest of the test.
+        """Have another vendor's calls play a scenario of `python -m stand_in --list`, for the rest of the test.
 
-        `wire` is openai, azure, anthropic, bedrock or gemini. OpenRouter's scenarios are chosen by the model's name.
+        `wire` is the vendor's name in that list. OpenRouter's scenarios are chosen by the model's name.
         """
-        from .environment import DOORS  # noqa: PLC0415 - as above
-        from .vendors.scenes import DOES  # noqa: PLC0415
+        from .scenarios import SCENARIOS, find  # noqa: PLC0415 - as above
+        from .vendors import OPENROUTER, VENDORS  # noqa: PLC0415
 
-        for name, known in ((wire, DOORS), (scene, DOES)):
-            if name not in known:
-                raise ValueError(f"{name!r} is none of {', '.join(known)}")
-        self.monkeypatch.setenv(DOORS[wire].url_variable, DOORS[wire].url(self.url, scene))
+        vendors = {name: vendor for name, vendor in VENDORS.items() if name != OPENROUTER}
+        names = [name for name, scenario in SCENARIOS.items() if scenario.everywhere]
+        if wire not in vendors:
+            raise ValueError(f"{wire!r} is none of {', '.join(vendors)}")
+        if (scenario := find(scene)) is None or not scenario.everywhere:
+            raise ValueError(f"{scene!r} is none of {', '.join(names)}")
+        self.monkeypatch.setenv(vendors[wire].url_variable, vendors[wire].url(self.url, scene))
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from .answers import Desk
-from .faults import commit
-from .wire import Wire
+from .connection import Connection
+from .router import Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +40,7 @@ async def serve(host: str, port: int, *, attached: bool, announce: Callable[[str
     if attached:
         _watch_standard_input(loop, stop)
     try:
-        server = await asyncio.start_server(StandIn().connected, host, port, backlog=BACKLOG)
+        server = await asyncio.start_server(StandIn().serve_connection, host, port, backlog=BACKLOG)
     except OSError as error:
         raise ListenError(f"cannot listen on {host}:{port}: {error}") from error
     shown = f"[{host}]" if ":" in host else host
@@ -71,27 +70,21 @@ def _watch_standard_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) 
 
 @dataclass(slots=True)
 class StandIn:
-    """The desk that every conversation is answered from."""
+    """The router that every connection's requests are answered by."""
 
-    desk: Desk = field(default_factory=Desk)
+    router: Router = field(default_factory=Router)
 
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hold one connection's conversation until either side, or the server, ends it."""
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection's requests until either side, or the server, ends it."""
+        connection = Connection(reader, writer)
         try:
-            await self._converse(Wire(reader, writer))
+            while (received := await connection.receive()) is not None:
+                await connection.send(received, self.router.respond(received))
+                if not connection.ready_for_another():
+                    return
         except (ConnectionError, h11.RemoteProtocolError):
             pass
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
             writer.close()
-
-    async def _converse(self, wire: Wire) -> None:
-        while (received := await wire.receive()) is not None:
-            answer = self.desk.answer(received)
-            if answer.fault:
-                await commit(answer.fault, wire, answer)
-            else:
-                await wire.send(received, answer)
-            if not wire.ready_for_another():
-                return

@@ -11,7 +11,6 @@ from cassette.response_from_row import NotExportableError
 from exporting.conftest import KEY
 from exporting.incidents import QUESTION, Call, check_same, check_same_kind, make_calls
 from modules.llm_services import LLMMessage
-from stand_in.kinds import Body
 from stand_in.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ SHORT_TIMEOUT = "0.5"
 # `huge` sends megabytes, and is otherwise like `completion`.
 SMALL_SCENARIOS = {name: scenario for name, scenario in SCENARIOS.items() if name != "huge"}
 ANSWERED = [
-    name
-    for name, scenario in SMALL_SCENARIOS.items()
-    if scenario.fault is None and scenario.body is not Body.PADDING_WITHOUT_END
+    name for name, scenario in SMALL_SCENARIOS.items() if scenario.fault is None and scenario.part != "endless padding"
 ]
 # The scenario that the refusal names, because it breaks in the same way.
 BROKEN = {

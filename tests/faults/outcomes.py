@@ -1,4 +1,4 @@
-"""One call, what came of it, and whether that is what the table says."""
+"""One call, what came of it, and whether that is what its scenario says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
+from faults.messages import MESSAGES
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from stand_in.expectations import Expectation
+    from stand_in.scenario import Scenario
 
 PATIENCE_SECONDS = 5.0
 GENERATION = re.compile(r"gen-\d{10}-[A-Za-z0-9]{20}")
@@ -61,29 +62,32 @@ def rows(session: Session) -> list[LLMRequestModel]:
     return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))
 
 
-def check_exception(expected: Expectation, error: LLMError | None) -> None:
-    """Assert the exception's class, exactly, and everything that a caller branches on."""
-    assert expected.raises == (type(error).__name__ if error else None)
-    if error:
-        assert expected.says in str(error)
-        assert (expected.status, expected.code) == (error.status_code, error.error_code)
-        wait = None if expected.wait is None else pytest.approx(expected.wait, rel=0.01)
+def check_exception(scenario: Scenario, error: LLMError | None) -> None:
+    """Assert the exception's class, exactly, a part of its message, and everything that a caller branches on."""
+    failure = scenario.failure
+    assert (failure and failure.raises) == (type(error).__name__ if error else None)
+    if error and failure:
+        assert MESSAGES[scenario.name] in str(error)
+        status = (scenario.error_status or scenario.status) if scenario.arrives else None
+        assert (status, scenario.code) == (error.status_code, error.error_code)
+        wait = None if scenario.retry_after is None else pytest.approx(scenario.retry_after, rel=0.01)
         assert wait == error.retry_after
-        assert expected.again == error.retryable
+        assert failure.retryable == error.retryable
 
 
-def check_row(expected: Expectation, seen: Outcome, row: LLMRequestModel) -> None:
+def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
     """Assert that the row is the one the caller was told of, says what the exception says, and has the bill."""
     assert row.id == seen.request_id
-    assert ("failed" if expected.raises else "completed") == row.status
-    assert expected.raises == row.error_type
+    assert ("failed" if scenario.failure else "completed") == row.status
+    assert (scenario.failure and scenario.failure.raises) == row.error_type
     assert (str(seen.error) if seen.error else None) == row.error_message
-    assert expected.has_id == bool(row.provider_response_id and GENERATION.fullmatch(row.provider_response_id))
-    assert bill(expected.billed, row.response_raw) == (row.tokens_used, row.cost_estimate)
+    assert scenario.has_id == bool(row.provider_response_id and GENERATION.fullmatch(row.provider_response_id))
+    assert bill(scenario, row.response_raw) == (row.tokens_used, row.cost_estimate)
 
 
-def bill(billed: str | None, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
+def bill(scenario: Scenario, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
     """Return the tokens and the cost that the body on the row comes to."""
+    billed = scenario.billed or (None if scenario.failure else "reported")
     if billed is None:
         return None, None
     assert raw

@@ -13,19 +13,17 @@ from faults.conftest import REQUEST_TIMEOUT
 from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services import LLMMessage, LLMValidationError, llm_services_provider
 from modules.llm_services.flow import loop
-from stand_in.expectations import expectations
-from stand_in.kinds import Body, Fault
+from stand_in.scenario import Fault
 from stand_in.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-EXPECTED = expectations("Scenarios")
 ENDLESS = {
     name
     for name, each in SCENARIOS.items()
-    if each.fault in {Fault.SILENCE, Fault.STALL} or each.body is Body.PADDING_WITHOUT_END
+    if each.fault in {Fault.SILENCE, Fault.STALL} or each.part == "endless padding"
 }
 SHORT_TIMEOUT = 0.5
 
@@ -45,41 +43,36 @@ def hurry(monkeypatch: pytest.MonkeyPatch, name: str) -> float:
     return SHORT_TIMEOUT
 
 
-def test_every_scenario_has_an_expectation() -> None:
-    """The table names the scenarios of the stand-in, each of them and no other."""
-    assert set(SCENARIOS) == set(EXPECTED)
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The exception, the row and its bill are the table's; it is over in time, and nothing is left behind."""
+    """The exception, the row and its bill are the scenario's; it is over in time, and nothing is left behind."""
     deadline = hurry(monkeypatch, name)
     seen = await outcome(ask(session, name, f"once {name}"))
     await check_nothing_is_left(session)
     assert deadline + 1 > seen.seconds
     [row] = rows(session)
-    check_exception(EXPECTED[name], seen.error)
-    check_row(EXPECTED[name], seen, row)
+    check_exception(SCENARIOS[name], seen.error)
+    check_row(SCENARIOS[name], seen, row)
     raw = row.response_raw or {}
     arrived = seen.error is None or seen.error.status_code is not None
     assert (str(SCENARIOS[name].status) if arrived else "-") == str(raw.get("http_status", raw.get("status_code", "-")))
 
 
-@pytest.mark.parametrize("name", [name for name, each in EXPECTED.items() if not each.raises])
+@pytest.mark.parametrize("name", [name for name, each in SCENARIOS.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(session: Session, name: str) -> None:
     """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
     messages = [LLMMessage(role="user", content=f"structured {name}")]
     call = llm_services_provider(session).generate_structured_response(
         messages, City, model=f"openrouter/stand-in/{name}"
     )
-    if EXPECTED[name].fits:
+    if SCENARIOS[name].structured:
         assert isinstance((await call)[0], City)
     else:
         with pytest.raises(LLMValidationError):
             await call
 
 
-BROKEN = [name for name, each in SCENARIOS.items() if each.fault or each.body is not Body.WHOLE]
+BROKEN = [name for name, each in SCENARIOS.items() if each.fault or each.part != "whole"]
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -98,7 +91,9 @@ async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest
     monkeypatch.setenv("REQUEST_TIMEOUT", str(SHORT_TIMEOUT))
     await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ENDLESS))
     monkeypatch.setenv("REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))
-    ending = EXPECTED.keys() - ENDLESS
+    ending = SCENARIOS.keys() - ENDLESS
     await asyncio.gather(*(outcome(ask(session, name, f"twice {name}")) for name in ending))
     sent = Counter(row.model.rpartition("/")[2] for row in rows(session))
-    assert {name: 1 + EXPECTED[name].again for name in ending | ENDLESS} == sent
+    assert {
+        name: 1 + bool((failure := SCENARIOS[name].failure) and failure.retryable) for name in ending | ENDLESS
+    } == sent

@@ -8,17 +8,15 @@ import pytest
 
 from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome, rows
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
-from stand_in.expectations import expectations
-from stand_in.scenarios import REFUSALS
+from stand_in.scenarios import FAULTY_REQUESTS, SCENARIOS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy.orm import Session
 
-EXPECTED = expectations("Refusals")
-# The module always sends a key, a JSON object and a message, and never asks for a stream.
-NEVER_SENT = {"missing-key", "bad-json", "no-messages", "streaming"}
+# The module always sends a key, a JSON object and a message, and never asks for a stream; a generation is no call.
+NEVER_SENT = {"missing-key", "bad-json", "no-messages", "streaming", "generation-not-found"}
 ENVIRONMENT = {
     "unknown-key": {"OPENROUTER_API_KEY": "sk-or-v1-invalid"},
     "unknown-path": {"OPENROUTER_BASE_URL": "{url}/v2"},
@@ -46,20 +44,20 @@ async def ask(
     return (await llm.generate_response_with_tools(messages, [tool], model=model))[2]
 
 
-def test_every_refusal_has_an_expectation() -> None:
-    """The table names the refusals that a caller of the module can earn, each of them and no other."""
-    assert set(REFUSALS) - NEVER_SENT == set(EXPECTED) == set(ENVIRONMENT) | set(CALLS)
+def test_every_faulty_request_is_tried() -> None:
+    """The errors that a caller of the module can earn are tried, each of them and no other."""
+    assert {scenario.name for scenario in FAULTY_REQUESTS} - NEVER_SENT == set(ENVIRONMENT) | set(CALLS)
 
 
 @pytest.mark.parametrize("name", [*ENVIRONMENT, *CALLS])
-async def test_a_refusal_ends_as_expected(
+async def test_a_faulty_request_ends_as_expected(
     session: Session, monkeypatch: pytest.MonkeyPatch, base_url: str, name: str
 ) -> None:
-    """The exception and the row are the table's, the cost unknown, and nothing is left behind."""
+    """The exception and the row are the scenario's, the cost unknown, and nothing is left behind."""
     for variable, value in ENVIRONMENT.get(name, {}).items():
         monkeypatch.setenv(variable, value.format(url=base_url))
     seen = await outcome(ask(session, **CALLS.get(name, {})))
     await check_nothing_is_left(session)
     [row] = rows(session)
-    check_row(EXPECTED[name], seen, row)
-    check_exception(EXPECTED[name], seen.error)
+    check_row(SCENARIOS[name], seen, row)
+    check_exception(SCENARIOS[name], seen.error)

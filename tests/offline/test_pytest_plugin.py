@@ -15,8 +15,7 @@ from modules.llm_services import LLMError, LLMMessage, llm_services_provider
 from modules.llm_services.config import VARIABLE_NAMES, create_llm_config_from_env
 from modules.llm_services.types import LLMProviderType
 from stand_in import journal
-from stand_in.kinds import Answer
-from stand_in.wire import Received
+from stand_in.exchange import Received, Response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,9 +137,9 @@ def test_the_oldest_are_forgotten_first() -> None:
     """A journal keeps as many bytes as it may, the newest request in any case, and counts on."""
     kept = journal.Journal()
     for size in (journal.BYTES_KEPT, 1, journal.BYTES_KEPT, journal.BYTES_KEPT + 1):
-        kept.note(Received("POST", "/x", {}, bytes(size)), Answer(200, [], b""))
+        kept.note(Received("POST", "/x", {}, bytes(size)), Response(200, [], b""))
     assert (4, 1) == (kept.count, len(kept.entries))
-    body = httpx.Response(200, content=kept.read("/stand-in/requests?after=x").body).json()
+    body = httpx.Response(200, content=kept.read("after=x").body).json()
     assert (4, 3, 1) == (body["count"], body["forgotten"], len(body["requests"]))
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from cassette.format import read_origin
 from modules.llm_services.types import LLMProviderType
 from recording.scenarios import SCENARIOS, Scenario
-from stand_in.scenarios import REFUSALS
 from stand_in.scenarios import SCENARIOS as PLAYED
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def _row(scenario: Scenario, cassette: Path) -> str:
 def _server(scenario: Scenario, origin: Mapping[str, object]) -> str:
     """Return who answered and, for the stand-in, the public source that its scenario follows."""
     played = origin.get("scenario")
-    known = {**PLAYED, **REFUSALS}
     if scenario.vendor != LLMProviderType.OPENROUTER and played:
         return f"{origin['server']}, after the types of the vendor's package"
-    if played not in known:
+    if played not in PLAYED:
         return str(origin["server"])
-    return f"{origin['server']}, scenario `{played}`, after {known[played].follows}"
+    return f"{origin['server']}, scenario `{played}`, after {PLAYED[played].follows}"

@@ -32,7 +32,7 @@ from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base
 from recording.origins import update_table
 from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
-from stand_in.environment import AWS_SECRET
+from stand_in.vendors.bedrock import AWS_SECRET
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from cassette import vendors
 from modules.llm_services.public import LLMMessage, ToolDefinition
 from modules.llm_services.types import LLMProviderType
-from stand_in.environment import DOORS
+from stand_in.vendors import VENDORS as PLAYED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -104,7 +104,7 @@ class Scenario:
 
     def stand_ins_url(self, base_url: str) -> str:
         """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
-        return base_url if self.vendor == LLMProviderType.OPENROUTER else DOORS[self.vendor].url(base_url)
+        return PLAYED[self.vendor].url(base_url)
 
 
 _TABLE: Final = (

@@ -17,7 +17,7 @@ from recording import record
 from recording.origins import BEGIN, END, with_table
 from recording.record import MADE_UP_KEY, ROOT, TESTS, VENDORS_TESTS
 from recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
-from stand_in.identity import user_id
+from stand_in.vendors.openrouter_bodies import user_id
 
 if TYPE_CHECKING:
     from pathlib import Path

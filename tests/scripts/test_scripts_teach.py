@@ -16,7 +16,7 @@ import command_line
 import pytest
 from command_line import Steps
 
-from stand_in.environment import openrouter
+from stand_in.vendors import OPENROUTER, VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,11 @@ def test_an_interrupted_call_is_on_its_row(llm_stand_in: LLMStandIn, tmp_path: P
     """Ctrl-C while a model is silent exits with 130, without a traceback, and the row has failed."""
     arguments = command("backend/scripts/ask.py", "Are you there?", "--model", "openrouter/stand-in/silence")
     with subprocess.Popen(
-        arguments, env=environment(**openrouter(llm_stand_in.url)), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        arguments,
+        env=environment(**VENDORS[OPENROUTER].environment(llm_stand_in.url)),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         while not llm_stand_in.requests:
             assert process.poll() is None

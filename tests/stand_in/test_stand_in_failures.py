@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stand_in.kinds import Body, Failure
-from stand_in.scenarios import REFUSALS, SCENARIOS
+import stand_in
+from stand_in.scenario import Page
+from stand_in.scenarios import SCENARIOS
+from stand_in.vendors.openrouter_errors import ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 def refused(response: httpx.Response, name: str) -> dict[str, Any]:
     """Return the error of a refusal, its name and status as the table has them."""
-    assert (name, REFUSALS[name].status) == (response.headers["x-stand-in"], response.status_code)
+    assert (name, SCENARIOS[name].status) == (response.headers["x-stand-in"], response.status_code)
     error: dict[str, Any] = response.json()["error"]
     assert response.status_code == error["code"]
     return error
@@ -34,7 +36,7 @@ def dumped(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.body is not Body.PADDING_WITHOUT_END]
+ENDING = [name for name, each in SCENARIOS.items() if each.fault is None and each.part != "endless padding"]
 
 
 @pytest.mark.parametrize("name", ENDING)
@@ -62,8 +64,13 @@ def test_an_error_has_a_code(ask: Ask, name: str, status: int, code: object) -> 
 
 def test_an_error_in_a_200_has_a_code_of_its_own() -> None:
     """No scenario leaves the code of an error to a status of 200."""
-    failures = {each.name: each.answer for each in SCENARIOS.values() if each.status == 200}
-    assert [] == [name for name, shape in failures.items() if isinstance(shape, Failure) and shape.code is None]
+    assert [] == [name for name, error in ERRORS.items() if SCENARIOS[name].status == 200 and error.code is None]
+
+
+def test_every_error_has_its_words() -> None:
+    """OpenRouter's file has an error for every scenario that is one, unless it is a page."""
+    worded = {name for name, each in SCENARIOS.items() if each.is_error and not isinstance(each.answer, Page)}
+    assert worded == {name for name in ERRORS if SCENARIOS[name].is_error}
 
 
 def test_every_scenario_follows_a_public_source() -> None:
@@ -124,6 +131,20 @@ def test_flaky_fails_once_per_user(ask: Ask, fields: dict[str, Any]) -> None:
     assert [503, 200, 200] == [ask("stand-in/flaky", **fields).status_code for _ in range(3)]
 
 
+def test_an_error_comes_once(ask: Ask) -> None:
+    """With `-once` behind its name an error comes to the first request, and the same request is answered then."""
+    responses = [ask("stand-in/server-error-once", user="once") for _ in range(2)]
+    assert [(500, "server-error"), (200, "completion")] == [
+        (response.status_code, response.headers["x-stand-in"]) for response in responses
+    ]
+
+
+@pytest.mark.parametrize("name", ["completion-once", "slow-once", "no-such-scenario-once"])
+def test_only_an_error_comes_once(ask: Ask, name: str) -> None:
+    """With `-once` behind it, the name of what is no error is the name of nothing."""
+    refused(ask(f"stand-in/{name}"), "unknown-model")
+
+
 @pytest.mark.parametrize(
     ("name", "finish", "text", "error"),
     [
@@ -175,6 +196,16 @@ def test_a_key_is_looked_at_first(base_url: str, headers: dict[str, str], name: 
     response = httpx.post(f"{base_url}/chat/completions", content=b"{", headers=headers, trust_env=False)
     assert 401 == refused(response, name)["code"]
     assert "user_id" not in response.json()
+
+
+@pytest.mark.parametrize("vendor", ["openai", "azure", "anthropic", "bedrock", "gemini"])
+@pytest.mark.parametrize(("method", "name"), [("POST", "missing-key"), ("GET", "unknown-path")])
+def test_a_faulty_request_is_refused_on_every_wire(base_url: str, vendor: str, method: str, name: str) -> None:
+    """On any vendor's wire a request without a key, or for what is not there, gets the error of its own name."""
+    paths = {"anthropic": "v1/messages", "bedrock": "model/m/invoke", "gemini": "models/m:generateContent"}
+    url = f"{stand_in.vendor_url(base_url, vendor, 'server-error')}/{paths.get(vendor, 'responses')}"
+    response = httpx.request(method, url, trust_env=False)
+    assert (name, 4) == (response.headers["x-stand-in"], response.status_code // 100)
 
 
 HELLO = [{"role": "user", "content": "hello"}]

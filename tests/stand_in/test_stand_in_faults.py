@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stand_in.faults import NO_STATUS_LINE
-from stand_in.kinds import HEADLESS, Fault
+from stand_in.connection import NO_STATUS_LINE
+from stand_in.scenario import WITHOUT_STATUS, Fault
 from stand_in.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -168,6 +168,6 @@ def test_a_redirect_leads_elsewhere(ask: Ask, name: str, location: str) -> None:
 
 def test_a_status_that_never_comes_is_not_shown() -> None:
     """In the listing a scenario without a head has no status."""
-    assert {name for name, fault in FAULTY.items() if fault in HEADLESS} == {
+    assert {name for name, fault in FAULTY.items() if fault in WITHOUT_STATUS} == {
         name for name, each in SCENARIOS.items() if each.shown_status == "-"
     }

@@ -15,10 +15,8 @@ import pytest
 
 import stand_in
 from stand_in import listing
-from stand_in.environment import DOORS, environment
-from stand_in.scenarios import REFUSALS, SCENARIOS
-from stand_in.vendors import VENDORS
-from stand_in.vendors.scenes import ERRORS
+from stand_in.scenarios import FAULTY_REQUESTS, SCENARIOS
+from stand_in.vendors import environment
 
 BACKEND = Path(stand_in.__file__).resolve().parent.parent
 ROOT = BACKEND.parent
@@ -55,12 +53,15 @@ def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:
 
 
 def test_the_list_has_everything_that_can_be_asked_for() -> None:
-    """`--list` names every scenario as an application asks for it, every refusal, with status and source, and scene."""
+    """`--list` names every scenario as an application asks for it, with its status and source, and for every wire."""
     said = printed("--list")
     lines = said.splitlines()
-    asked = [f"openrouter/stand-in/{name}" for name in SCENARIOS] + [*REFUSALS, *ERRORS]
+    faulty = {each.name for each in FAULTY_REQUESTS}
+    asked = [f"openrouter/stand-in/{name}" for name in SCENARIOS if name not in faulty]
+    asked += [*faulty, *(name for name, each in SCENARIOS.items() if each.everywhere)]
     assert [] == [name for name in asked if not any(line.split()[:1] == [name] for line in lines)]
-    sources = [f"status {each.shown_status}; follows {each.follows}" for each in (SCENARIOS | REFUSALS).values()]
+    assert [] == [each.alias for each in SCENARIOS.values() if f" or {each.alias}" not in said and each.alias]
+    sources = [f"status {each.shown_status}; follows {each.follows}" for each in SCENARIOS.values()]
     assert [] == [source for source in sources if f"    {source}" not in lines]
     assert [] == [each.does for each in SCENARIOS.values() if each.does not in re.sub(r"\n +", " ", said)]
 
@@ -86,11 +87,6 @@ def test_the_document_has_the_tables() -> None:
     """The tables of docs/stand-in.md are what `--markdown` prints; where they are not, print them again."""
     page = (ROOT / "docs/stand-in.md").read_text(encoding="utf-8")
     assert printed("--markdown") == page.split(BEGIN)[1].split(END)[0]
-
-
-def test_every_wire_has_a_door() -> None:
-    """For every wire that it speaks beside OpenRouter's it knows the variables that lead there."""
-    assert VENDORS.keys() == DOORS.keys()
 
 
 def unread(*arguments: str) -> subprocess.Popen[bytes]:

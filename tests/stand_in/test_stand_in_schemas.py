@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stand_in.answers import Desk
+from stand_in.exchange import Received
+from stand_in.router import Router
 from stand_in.schema import instance
-from stand_in.wire import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,4 +139,4 @@ def test_whatever_is_asked_is_answered(fields: dict[str, Any], schema: object, m
     }
     body = json.dumps({"model": model, **likely, **fields}).encode()
     received = Received("POST", "/api/v1/chat/completions", {"authorization": "Bearer sk-or-v1-any"}, body)
-    assert Desk().answer(received).status in {200, 400}
+    assert Router().respond(received).status in {200, 400}

@@ -126,11 +126,11 @@ def test_a_connection_outlives_its_refusals(client: httpx.Client, ask: Ask) -> N
 
 async def test_slow_pads_until_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow scenario pads on after the three units, and its conversation ends, as nothing odd, with its client."""
-    monkeypatch.setattr("stand_in.wire.PADDING_SECONDS", 0)
+    monkeypatch.setattr("stand_in.connection.PADDING_SECONDS", 0)
     here, conversations = StandIn(), []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversations.append(asyncio.create_task(here.connected(reader, writer)))
+        conversations.append(asyncio.create_task(here.serve_connection(reader, writer)))
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modules.llm_services.types import LLMProviderType
-from stand_in import environment
+from stand_in.vendors import VENDORS, Vendor
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Door:
     """A vendor, its door at the stand-in, and a model that is routed to it."""
 
     provider: LLMProviderType
-    way: environment.Door
+    way: Vendor
     model: str
     choice: tuple[tuple[str, str], ...] = ()
 
@@ -31,7 +31,7 @@ class Door:
 
 
 def _door(provider: LLMProviderType, path: str, model: str, **choice: str) -> Door:
-    return Door(provider, environment.DOORS[path], model, tuple(choice.items()))
+    return Door(provider, VENDORS[path], model, tuple(choice.items()))
 
 
 DOORS: Final = {

@@ -15,8 +15,8 @@ from modules.llm_services import (
     LLMValidationError,
 )
 from modules.llm_services.types import LLMProviderType
-from stand_in.expectations import expectations
-from stand_in.vendors import scenes
+from stand_in.scenario import Fault
+from stand_in.scenarios import SCENARIOS
 from vendors.conftest import QUESTION
 from vendors.test_every_vendor import City
 
@@ -26,37 +26,50 @@ if TYPE_CHECKING:
     from vendors.conftest import At
 
 
-EXPECTED = expectations("Scenes")
+# By the names that they have had on these wires.
+EVERYWHERE = {each.alias or name: each for name, each in SCENARIOS.items() if each.everywhere}
+ENDLESS = {name for name, each in EVERYWHERE.items() if each.fault in {Fault.SILENCE, Fault.STALL}}
 ERRORS = [
-    (name, getattr(llm_services, EXPECTED[name].raises or "")) for name in scenes.ERRORS if name != "out-of-quota"
+    (name, getattr(llm_services, each.failure.raises))
+    for name, each in EVERYWHERE.items()
+    if each.failure and each.is_error and not each.elsewhere
 ]
 
 
-def test_every_scene_has_an_expectation() -> None:
-    """The stand-in's table names the scenes that it plays, each of them and no other; `-once` is a way to play one."""
-    assert {name.removesuffix(scenes.ONCE) for name in scenes.DOES} == EXPECTED.keys()
-
-
-@pytest.mark.parametrize("scene", EXPECTED)
+@pytest.mark.parametrize("scene", EVERYWHERE)
 async def test_a_scene_ends_as_expected(at: At, scene: str) -> None:
     """The exception's class, and whether it may pass, are those that the stand-in tells its readers."""
-    service = at.scene(scene, REQUEST_TIMEOUT="0.5" if scene == "hang" else "30").llm
+    scenario = EVERYWHERE[scene]
+    service = at.scene(scene, REQUEST_TIMEOUT="0.5" if scene in ENDLESS else "30").llm
     try:
         await service.generate_response(QUESTION, model=at.door.model)
         seen = "nothing", False
     except LLMError as error:
         seen = type(error).__name__, error.retryable
-    raises = (EXPECTED[scene].raises or "nothing").split(" or ")
-    assert seen in [(name, EXPECTED[scene].again) for name in raises]
+    raises, retryable = scenario.failure.value if scenario.failure else ("nothing", False)
+    assert seen in [(name, retryable) for name in (scenario.elsewhere or raises).split(" or ")]
 
 
-@pytest.mark.parametrize("scene", [name for name, each in EXPECTED.items() if not each.raises])
+@pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if each.alias])
+async def test_a_scenario_has_one_name_on_every_wire(at: At, scene: str) -> None:
+    """Under its earlier name and under the one that it has everywhere, the same happens."""
+    seen = []
+    for name in (scene, EVERYWHERE[scene].name):
+        service = at.scene(name, REQUEST_TIMEOUT="0.5" if scene in ENDLESS else "30").llm
+        try:
+            seen.append((await service.generate_response(QUESTION, model=at.door.model))[0].finish_reason)
+        except LLMError as error:
+            seen.append(type(error).__name__)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(at: At, scene: str) -> None:
     """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
     if scene == "not-json" and at.door.provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
         pytest.skip("the answer is the input of a tool there, and always JSON")
     call = at.scene(scene).llm.generate_structured_response(QUESTION, City, model=at.door.model)
-    if EXPECTED[scene].fits:
+    if EVERYWHERE[scene].structured:
         assert isinstance((await call)[0], City)
     else:
         with pytest.raises(LLMValidationError):
@@ -74,7 +87,7 @@ async def test_an_error(
     with pytest.raises(LLMError) as caught:
         await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
     error, row = caught.value, at.row()
-    assert (kind, EXPECTED[scene].again, at.door.provider) == (type(error), error.retryable, error.provider)
+    assert (kind, at.door.provider) == (type(error), error.provider)
     assert (row["id"], "failed", None, kind.__name__) == (
         error.request_id,
         row["status"],
@@ -107,7 +120,7 @@ async def test_an_error_that_passes(at: At, scene: str) -> None:
 
 async def test_a_page_where_an_answer_should_be(at: At) -> None:
     """A 200 that holds no answer is an LLMError that quotes it and may be tried again."""
-    with pytest.raises(LLMError, match="without an answer in it: <!doctype html>") as caught:
+    with pytest.raises(LLMError, match="without an answer in it: <!DOCTYPE html>") as caught:
         await at.scene("html-200").llm.generate_response(QUESTION, model=at.door.model)
     assert (LLMError, True) == (type(caught.value), caught.value.retryable)
 

@@ -9,7 +9,7 @@ import pytest
 
 from modules.llm_services import LLMError, LLMMessage
 from modules.llm_services.types import LLMProviderType
-from stand_in.vendors import anthropic as stand_in_for_amazon
+from stand_in.vendors.bedrock import Bedrock
 from vendors.conftest import QUESTION
 from vendors.oracles import errors_of_bedrock, problems_of_answer, problems_of_request
 from vendors.test_every_vendor import WEATHER, City
@@ -103,7 +103,7 @@ async def test_the_judges_bite(at: At) -> None:
 
 def test_amazons_errors() -> None:
     """The stand-in's errors of Bedrock are those that Amazon's description of InvokeModel names, with its statuses."""
-    sent = {name: status for status, name, _ in stand_in_for_amazon.BEDROCK_ERRORS.values()}
+    sent = {error.kind: error.status for error in Bedrock.errors.values()}
     described = errors_of_bedrock()
     # Amazon refuses a key before the service is asked, so that its description does not name that error.
     assert {"UnrecognizedClientException"} == sent.keys() - described.keys()

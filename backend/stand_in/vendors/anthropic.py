@@ -1,63 +1,80 @@
-"""Anthropic's Messages (https://docs.anthropic.com/en/api/messages), at Anthropic and on Amazon Bedrock."""
+"""Anthropic's Messages (https://docs.anthropic.com/en/api/messages)."""
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
-from .scenes import Ask, RefusedError, Said, needs
+from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, check_fields, tool_named
 
 KNOWN = (
     "model max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata "
     "service_tier"
 )
-BEDROCK_VERSION = "bedrock-2023-05-31"
-ENDS = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", "refused": "refusal"}
-ERRORS = {
-    "rate-limited": (429, "rate_limit_error", "This request would exceed your rate limit."),
-    "out-of-quota": (403, "permission_error", "Your organization may not use this model."),
-    "server-error": (500, "api_error", "Internal server error"),
-    "overloaded": (529, "overloaded_error", "Overloaded"),
-    "unauthorized": (401, "authentication_error", "invalid x-api-key"),
-    "unknown-model": (404, "not_found_error", "model: not found"),
-    "bad-request": (400, "invalid_request_error", "The request is not one that Anthropic takes."),
-}
-BEDROCK_ERRORS = {
-    "rate-limited": (429, "ThrottlingException", "Too many requests, please wait before trying again."),
-    "out-of-quota": (403, "AccessDeniedException", "You don't have access to the model with the specified model ID."),
-    "server-error": (500, "InternalServerException", "The system encountered an unexpected error."),
-    "overloaded": (503, "ServiceUnavailableException", "Bedrock is unable to process your request."),
-    "unauthorized": (403, "UnrecognizedClientException", "The security token included in the request is invalid."),
-    "unknown-model": (404, "ResourceNotFoundException", "Could not resolve the foundation model."),
-    "bad-request": (400, "ValidationException", "Malformed input request, please reformat your input."),
-}
+STOP_REASONS = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", "refused": "refusal"}
 
 
-def key(header: Any) -> str:
-    """Return the key that a request carries."""
-    return str(header("x-api-key"))
+class Anthropic(PlainWire):
+    """Anthropic's own."""
+
+    path = re.compile("/v1/messages$")
+    key_header = "x-api-key"
+    errors: ClassVar = {
+        "rate-limited": VendorError(429, "rate_limit_error", "This request would exceed your rate limit."),
+        "no-credits": VendorError(403, "permission_error", "Your organization may not use this model."),
+        "server-error": VendorError(500, "api_error", "Internal server error"),
+        "overloaded": VendorError(529, "overloaded_error", "Overloaded"),
+        "unknown-key": VendorError(401, "authentication_error", "invalid x-api-key"),
+        "unknown-model": VendorError(404, "not_found_error", "model: not found"),
+        "invalid-request": VendorError(400, "invalid_request_error", "The request is not one that Anthropic takes."),
+    }
+
+    def read_body(self, path: str, body: dict[str, Any]) -> Request:
+        """Read a request for a message."""
+        del path
+        check_fields(body, KNOWN, "model max_tokens messages")
+        return read_message(str(body["model"]), body)
+
+    def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
+        """Return a message."""
+        thought = [{"type": "thinking", "thinking": "The stand-in thinks.", "signature": secrets.token_hex(32)}]
+        content: list[dict[str, Any]] = thought if request.thinks else []
+        if answer.call:
+            name, given = answer.call
+            content = [
+                *content,
+                {"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": name, "input": given},
+            ]
+        elif answer.text:
+            content = [*content, {"type": "text", "text": answer.text, "citations": None}]
+        return {
+            "id": f"msg_{secrets.token_hex(12)}",
+            "type": "message",
+            "role": "assistant",
+            "model": request.model,
+            "content": content,
+            "stop_reason": STOP_REASONS[answer.finish],
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": answer.prompt - answer.read - answer.written,
+                "cache_creation_input_tokens": answer.written,
+                "cache_read_input_tokens": answer.read,
+                "cache_creation": {"ephemeral_5m_input_tokens": answer.written, "ephemeral_1h_input_tokens": 0},
+                "output_tokens": answer.output,
+                "service_tier": "standard",
+            },
+        }
+
+    def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return an error; a rate limit says when to come back."""
+        body = {"type": error.kind, "message": error.message}
+        headers = {"retry-after": "2"} if name == "rate-limited" else {}
+        return {"type": "error", "error": body, "request_id": "req_stand_in"}, headers
 
 
-def read(path: str, body: dict[str, Any]) -> Ask:
-    """Read a request; raise RefusedError for one that Anthropic would not take."""
-    if not path.endswith("/v1/messages"):
-        raise RefusedError("unknown-model", f"Not found: {path}")
-    needs(body, KNOWN, "model max_tokens messages")
-    return _read(str(body["model"]), body)
-
-
-def read_bedrock(path: str, body: dict[str, Any]) -> Ask:
-    """Read a request to Bedrock, whose model stands in the path."""
-    parts = path.strip("/").split("/")
-    if parts[-1] != "invoke" or parts[-3] != "model":
-        raise RefusedError("unknown-model", f"Not found: {path}")
-    needs(body, KNOWN.replace("model ", "anthropic_version "), "anthropic_version max_tokens messages")
-    if body["anthropic_version"] != BEDROCK_VERSION:
-        raise RefusedError("bad-request", f"anthropic_version: expected {BEDROCK_VERSION}")
-    return _read(parts[-2].partition("anthropic.")[2].partition("-v")[0], body)
-
-
-def _read(model: str, body: dict[str, Any]) -> Ask:
+def read_message(model: str, body: dict[str, Any]) -> Request:
+    """Read what a request asks of a model; raise InvalidRequestError for parameters that exclude one another."""
     prompt = _prompt(body)
     thinking = body.get("thinking") or {}
     choice = body.get("tool_choice") or {}
@@ -68,85 +85,44 @@ def _read(model: str, body: dict[str, Any]) -> Ask:
         "Thinking may not be enabled when tool_choice forces tool use.": bool(thinking)
         and choice.get("type") in {"any", "tool"},
         "When `thinking` is enabled, a final `assistant` message must start with a thinking block.": bool(thinking)
-        and _has_lost_its_thoughts(body["messages"]),
+        and _lacks_thinking(body["messages"]),
         "`temperature` and `top_p` cannot both be specified for this model.": {"temperature", "top_p"} <= body.keys(),
     }
-    for words, is_so in faults.items():
+    for message, is_so in faults.items():
         if is_so:
-            raise RefusedError("bad-request", words)
-    tool = _tool(body)
-    return Ask(model=model, prompt=prompt, tool=tool, limit=body["max_tokens"], thinks=bool(thinking))
+            raise InvalidRequestError(message)
+    return Request(model=model, text=prompt, tool=_tool(body), token_limit=body["max_tokens"], thinks=bool(thinking))
 
 
-def _has_lost_its_thoughts(turns: list[dict[str, Any]]) -> bool:
-    """Say whether tools' results answer a turn that does not begin with a thought (pydantic/pydantic-ai#2075)."""
-    answered = any(block["type"] == "tool_result" for block in turns[-1]["content"])
-    return answered and turns[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
+def _lacks_thinking(turns: list[dict[str, Any]]) -> bool:
+    """Return True if tools' results answer a turn that does not begin with a thought (pydantic/pydantic-ai#2075)."""
+    return _has_result(turns[-1]) and turns[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
 
 
 def _prompt(body: dict[str, Any]) -> str:
-    """Return all text; raise RefusedError for turns in the wrong order, or a result that belongs to no call."""
-    words = [block["text"] for block in body.get("system") or []]
-    asked: set[str] = set()
+    """Return all text; raise InvalidRequestError for turns in the wrong order, or a result that belongs to no call."""
+    texts = [block["text"] for block in body.get("system") or []]
+    open_calls: set[str] = set()
     if body["messages"][0]["role"] != "user":
-        raise RefusedError("bad-request", "messages: first message must use the user role")
+        raise InvalidRequestError("messages: first message must use the user role")
     for turn in body["messages"]:
         results = {block["tool_use_id"] for block in turn["content"] if block["type"] == "tool_result"}
-        if results != asked:
-            raise RefusedError("bad-request", "messages: `tool_use` ids without `tool_result` blocks, or the reverse")
-        asked = {block["id"] for block in turn["content"] if block["type"] == "tool_use"}
+        if results != open_calls:
+            raise InvalidRequestError("messages: `tool_use` ids without `tool_result` blocks, or the reverse")
+        open_calls = {block["id"] for block in turn["content"] if block["type"] == "tool_use"}
         for block in turn["content"]:
             if block["type"] == "text" and not block["text"]:
-                raise RefusedError("bad-request", "messages: text content blocks must be non-empty")
-            words.append(str(block.get("text") or block.get("content") or ""))
-    return " ".join(words)
+                raise InvalidRequestError("messages: text content blocks must be non-empty")
+            texts.append(str(block.get("text") or block.get("content") or ""))
+    return " ".join(texts)
 
 
-def _tool(body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    tools, choice = body.get("tools") or [], body.get("tool_choice") or {"type": "auto"}
-    answered = any(block["type"] == "tool_result" for block in body["messages"][-1]["content"])
-    if not tools or answered or choice["type"] == "none":
+def _tool(body: dict[str, Any]) -> tuple[str, Any] | None:
+    choice = body.get("tool_choice") or {"type": "auto"}
+    if _has_result(body["messages"][-1]) or choice["type"] == "none":
         return None
-    wanted = choice.get("name", tools[0]["name"])
-    return next((each["name"], each["input_schema"]) for each in tools if each["name"] == wanted)
+    return tool_named(choice.get("name"), {tool["name"]: tool["input_schema"] for tool in body.get("tools") or []})
 
 
-def answer(_path: str, ask: Ask, said: Said) -> dict[str, Any]:
-    """Return the body of an answer."""
-    thought = [{"type": "thinking", "thinking": "The stand-in thinks.", "signature": secrets.token_hex(32)}]
-    content: list[dict[str, Any]] = thought if ask.thinks else []
-    if said.call:
-        name, given = said.call
-        content = [*content, {"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": name, "input": given}]
-    elif said.text:
-        content = [*content, {"type": "text", "text": said.text, "citations": None}]
-    return {
-        "id": f"msg_{secrets.token_hex(12)}",
-        "type": "message",
-        "role": "assistant",
-        "model": ask.model,
-        "content": content,
-        "stop_reason": ENDS[said.ended],
-        "stop_sequence": None,
-        "usage": {
-            "input_tokens": said.fresh,
-            "cache_creation_input_tokens": said.written,
-            "cache_read_input_tokens": said.read,
-            "cache_creation": {"ephemeral_5m_input_tokens": said.written, "ephemeral_1h_input_tokens": 0},
-            "output_tokens": said.output,
-            "service_tier": "standard",
-        },
-    }
-
-
-def error(name: str, words: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Return status, body and headers of an error."""
-    status, kind, usual = ERRORS[name]
-    told = {"type": "error", "error": {"type": kind, "message": words or usual}, "request_id": "req_stand_in"}
-    return status, told, {"retry-after": "2"} if name == "rate-limited" else {}
-
-
-def bedrock_error(name: str, words: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Return status, body and headers of an error of Bedrock's."""
-    status, kind, usual = BEDROCK_ERRORS[name]
-    return status, {"message": words or usual}, {"x-amzn-ErrorType": f"{kind}:http://internal.amazon.com/coral/"}
+def _has_result(turn: dict[str, Any]) -> bool:
+    return any(block["type"] == "tool_result" for block in turn["content"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
-from .scenes import Ask, RefusedError, Said, needs
+from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, check_fields, tool_named
 
 KNOWN = "contents systemInstruction generationConfig tools toolConfig safetySettings"
 CONFIG = (
@@ -17,57 +18,99 @@ KEYWORDS = (
     "$defs $ref type format title description enum items prefixItems minItems maxItems minimum maximum anyOf oneOf "
     "properties additionalProperties required propertyOrdering"
 )
-ENDS = {"stop": "STOP", "tool": "STOP", "length": "MAX_TOKENS", "refused": "SAFETY"}
+FINISH_REASONS = {"stop": "STOP", "tool": "STOP", "length": "MAX_TOKENS", "refused": "SAFETY"}
 TYPE = "type.googleapis.com/google.rpc."
-ERRORS = {
-    "rate-limited": (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota. Please retry in 2s."),
-    "out-of-quota": (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota for the day."),
-    "server-error": (500, "INTERNAL", "An internal error has occurred."),
-    "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
-    "unauthorized": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
-    "unknown-model": (404, "NOT_FOUND", "The model is not found for API version v1beta."),
-    "bad-request": (400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
-}
 DETAILS: dict[str, list[dict[str, Any]]] = {
     "rate-limited": [{"@type": f"{TYPE}RetryInfo", "retryDelay": "2s"}],
-    "out-of-quota": [
+    "no-credits": [
         {
             "@type": f"{TYPE}QuotaFailure",
             "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel", "quotaValue": "250"}],
         },
         {"@type": f"{TYPE}RetryInfo", "retryDelay": "30s"},
     ],
-    "unauthorized": [{"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
+    "unknown-key": [{"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
 }
 SILENCE = bytes(48_000)  # one second of 16-bit samples at 24 kHz
 
 
-def key(header: Any) -> str:
-    """Return the key that a request carries."""
-    return str(header("x-goog-api-key"))
+class Gemini(PlainWire):
+    """Google's own."""
 
+    path = re.compile(":generateContent$")
+    key_header = "x-goog-api-key"
+    errors: ClassVar = {
+        "rate-limited": VendorError(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota. Please retry in 2s."),
+        "no-credits": VendorError(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota for the day."),
+        "server-error": VendorError(500, "INTERNAL", "An internal error has occurred."),
+        "overloaded": VendorError(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
+        "unknown-key": VendorError(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+        "unknown-model": VendorError(404, "NOT_FOUND", "The model is not found for API version v1beta."),
+        "invalid-request": VendorError(400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
+    }
 
-def read(path: str, body: dict[str, Any]) -> Ask:
-    """Read a request; raise RefusedError for one that Google would not take."""
-    model, _, method = path.rpartition("/models/")[2].partition(":")
-    if method != "generateContent":
-        raise RefusedError("unknown-model", f"Not found: {path}")
-    config = body.get("generationConfig") or {}
-    needs(body, KNOWN, "contents")
-    needs(config, CONFIG)
-    schema = config.get("responseJsonSchema")
-    _check_schema(schema)
-    speaks = "speechConfig" in config
-    if speaks != ("AUDIO" in config.get("responseModalities", [])):
-        raise RefusedError("bad-request", "speechConfig and the AUDIO modality go together")
-    return Ask(
-        model=model,
-        prompt=_prompt(body),
-        schema=schema,
-        tool=_tool(body),
-        limit=config.get("maxOutputTokens"),
-        thinks=config.get("thinkingConfig", {}).get("thinkingBudget", 0) > 0,
-    )
+    def read_body(self, path: str, body: dict[str, Any]) -> Request:
+        """Read a request for content, whose model stands in the path."""
+        config = body.get("generationConfig") or {}
+        check_fields(body, KNOWN, "contents")
+        check_fields(config, CONFIG)
+        schema = config.get("responseJsonSchema")
+        _check_schema(schema)
+        speaks = "speechConfig" in config
+        if speaks != ("AUDIO" in config.get("responseModalities", [])):
+            raise InvalidRequestError("speechConfig and the AUDIO modality go together")
+        return Request(
+            model=path.rpartition("/models/")[2].partition(":")[0],
+            text=_prompt(body),
+            schema=schema,
+            tool=_tool(body),
+            token_limit=config.get("maxOutputTokens"),
+            thinks=config.get("thinkingConfig", {}).get("thinkingBudget", 0) > 0,
+        )
+
+    def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
+        """Return the body of an answer; a prompt that is refused has no candidate."""
+        usage: dict[str, Any] = {
+            "promptTokenCount": answer.prompt,
+            "totalTokenCount": answer.prompt + answer.output,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": answer.prompt}],
+        }
+        body: dict[str, Any] = {
+            "usageMetadata": usage,
+            "modelVersion": request.model,
+            "responseId": secrets.token_urlsafe(16),
+        }
+        if answer.finish == "refused":
+            usage["totalTokenCount"] = answer.prompt
+            return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **body}
+        usage["candidatesTokenCount"] = answer.output - answer.reasoning
+        if answer.reasoning:
+            usage["thoughtsTokenCount"] = answer.reasoning
+        if answer.read:
+            usage |= {
+                "cachedContentTokenCount": answer.read,
+                "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": answer.read}],
+            }
+        parts = _parts(request, answer)
+        if request.path.endswith("-tts:generateContent"):
+            usage["candidatesTokensDetails"] = [{"modality": "AUDIO", "tokenCount": answer.output}]
+            sound = base64.b64encode(SILENCE).decode()
+            parts = [{"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": sound}}]
+        return {
+            "candidates": [
+                {
+                    "content": {"parts": parts, "role": "model"},
+                    "finishReason": FINISH_REASONS[answer.finish],
+                    "index": 0,
+                }
+            ],
+            **body,
+        }
+
+    def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return an error; a rate limit says in its details when to come back."""
+        body: dict[str, Any] = {"code": error.status, "message": error.message, "status": error.kind}
+        return {"error": body | ({"details": DETAILS[name]} if name in DETAILS else {})}, {}
 
 
 def _check_schema(schema: Any) -> None:
@@ -75,7 +118,7 @@ def _check_schema(schema: Any) -> None:
         return
     for name, value in schema.items():
         if name not in KEYWORDS.split():
-            raise RefusedError("bad-request", f"responseJsonSchema: unknown keyword {name!r}")
+            raise InvalidRequestError(f"responseJsonSchema: unknown keyword {name!r}")
         if name in {"properties", "$defs"}:
             for each in value.values():
                 _check_schema(each)
@@ -85,70 +128,31 @@ def _check_schema(schema: Any) -> None:
 
 def _prompt(body: dict[str, Any]) -> str:
     parts = list((body.get("systemInstruction") or {}).get("parts", []))
-    asked: list[str] = []
+    open_calls: list[str] = []
     for content in body["contents"]:
         if content.get("role") not in {"user", "model"}:
-            raise RefusedError("bad-request", "Please use a valid role: user, model.")
+            raise InvalidRequestError("Please use a valid role: user, model.")
         results = [part["functionResponse"]["name"] for part in content["parts"] if "functionResponse" in part]
-        if sorted(results) != sorted(asked):
-            raise RefusedError("bad-request", "the number of function response parts does not equal that of calls")
-        asked = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
+        if sorted(results) != sorted(open_calls):
+            raise InvalidRequestError("the number of function response parts does not equal that of calls")
+        open_calls = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
         parts += content["parts"]
     return " ".join(str(part.get("text") or part.get("functionResponse") or "") for part in parts)
 
 
-def _tool(body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    declared = [each for tool in body.get("tools") or [] for each in tool["functionDeclarations"]]
+def _tool(body: dict[str, Any]) -> tuple[str, Any] | None:
     config = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
-    answered = any("functionResponse" in part for part in body["contents"][-1]["parts"])
-    if not declared or answered or config.get("mode") == "NONE":
+    if any("functionResponse" in part for part in body["contents"][-1]["parts"]) or config.get("mode") == "NONE":
         return None
-    wanted = (config.get("allowedFunctionNames") or [declared[0]["name"]])[0]
-    return next((each["name"], each["parametersJsonSchema"]) for each in declared if each["name"] == wanted)
+    declared = [function for tool in body.get("tools") or [] for function in tool["functionDeclarations"]]
+    tools = {function["name"]: function["parametersJsonSchema"] for function in declared}
+    return tool_named((config.get("allowedFunctionNames") or [None])[0], tools)
 
 
-def answer(path: str, ask: Ask, said: Said) -> dict[str, Any]:
-    """Return the body of an answer; a prompt that is refused has no candidate."""
-    prompt = said.fresh + said.read + said.written
-    usage: dict[str, Any] = {
-        "promptTokenCount": prompt,
-        "totalTokenCount": prompt + said.output,
-        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt}],
-    }
-    body: dict[str, Any] = {"usageMetadata": usage, "modelVersion": ask.model, "responseId": secrets.token_urlsafe(16)}
-    if said.ended == "refused":
-        usage["totalTokenCount"] = prompt
-        return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **body}
-    usage["candidatesTokenCount"] = said.output - said.reasoning
-    if said.reasoning:
-        usage["thoughtsTokenCount"] = said.reasoning
-    if said.read:
-        usage |= {
-            "cachedContentTokenCount": said.read,
-            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": said.read}],
-        }
-    parts = _parts(ask, said)
-    if path.endswith("-tts:generateContent"):
-        usage["candidatesTokensDetails"] = [{"modality": "AUDIO", "tokenCount": said.output}]
-        sound = base64.b64encode(SILENCE).decode()
-        parts = [{"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": sound}}]
-    return {
-        "candidates": [{"content": {"parts": parts, "role": "model"}, "finishReason": ENDS[said.ended], "index": 0}],
-        **body,
-    }
-
-
-def _parts(ask: Ask, said: Said) -> list[dict[str, Any]]:
-    if said.call:
-        name, given = said.call
+def _parts(request: Request, answer: Answer) -> list[dict[str, Any]]:
+    if answer.call:
+        name, given = answer.call
         signature = base64.b64encode(secrets.token_bytes(16)).decode()
         return [{"functionCall": {"name": name, "args": given}, "thoughtSignature": signature}]
-    thought = [{"text": "The stand-in thinks.", "thought": True}] if ask.thinks else []
-    return [*thought, {"text": said.text}] if said.text else thought
-
-
-def error(name: str, words: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Return status, body and headers of an error."""
-    status, kind, usual = ERRORS[name]
-    told: dict[str, Any] = {"code": status, "message": words or usual, "status": kind}
-    return status, {"error": told | ({"details": DETAILS[name]} if name in DETAILS else {})}, {}
+    thought = [{"text": "The stand-in thinks.", "thought": True}] if request.thinks else []
+    return [*thought, {"text": answer.text}] if answer.text else thought

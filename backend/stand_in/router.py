@@ -1,0 +1,83 @@
+"""From a request to a response: whose wire it is on, which scenario plays, and what is kept of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from . import generations, journal
+from .exchange import Response
+from .scenario import OK
+from .scenarios import BY_NAME, ONCE, find
+from .schema import BadSchemaError
+from .vendors import OPENROUTER, VENDORS
+from .vendors.openai import IMAGE, IMAGE_PATH
+from .vendors.openrouter import statistics_response
+from .vendors.wire import PLAIN, Request, RequestError
+
+if TYPE_CHECKING:
+    from .exchange import Received
+    from .vendors.wire import Wire
+
+
+@dataclass(slots=True)
+class Router:
+    """Where every request is answered and noted; `failed_once` are those that a scenario has failed for once."""
+
+    failed_once: set[tuple[str, str]] = field(default_factory=set)
+    generations: generations.Generations = field(default_factory=generations.Generations)
+    journal: journal.Journal = field(default_factory=journal.Journal)
+
+    def respond(self, received: Received) -> Response:
+        """Answer a request, faulty or not."""
+        if (received.method, received.path) == ("GET", journal.PATH):
+            return self.journal.read(received.query)
+        response = self._respond(received)
+        if response.statistics:
+            self.generations.add(response.statistics)
+        self.journal.note(received, response)
+        return response
+
+    def _respond(self, received: Received) -> Response:
+        if (received.method, received.path) == ("GET", IMAGE_PATH):
+            return Response(
+                OK, [("Content-Type", "image/png"), ("Connection", "keep-alive"), ("x-stand-in", PLAIN)], IMAGE
+            )
+        name, _, rest = received.path.strip("/").partition("/")
+        wire = VENDORS.get(name, VENDORS[OPENROUTER]).wire
+        request = Request(key=wire.key(received))
+        try:
+            if (received.method, received.path) == ("GET", generations.PATH):
+                return self._statistics(wire, received)
+            request = wire.read(received)
+            return _play(wire, request, self._scenario_name(request, rest.partition("/")[0]))
+        except RequestError as error:
+            name, message = error.scenario, error.message
+        except BadSchemaError:
+            name, message = "bad-schema", "Invalid schema."
+        except RecursionError:
+            name, message = "too-deep", "The request is nested too deeply."
+        return _play(wire, request, name, message)
+
+    def _statistics(self, wire: Wire, received: Received) -> Response:
+        wire.check_key(received)
+        found = self.generations.find(received.query)
+        if found is None:
+            raise RequestError("generation-not-found")
+        return statistics_response(found)
+
+    def _scenario_name(self, request: Request, step: str) -> str:
+        """Return the name of the scenario that the request asks for, in itself or in a step of its path."""
+        in_path = find(step)
+        name = request.scenario or (step if in_path and in_path.everywhere else request.plain)
+        scenario = find(name)
+        if not name.endswith(ONCE) and not (scenario and scenario.once):
+            return name
+        if (name, request.identity) in self.failed_once:
+            return request.plain
+        self.failed_once.add((name, request.identity))
+        return name.removesuffix(ONCE)
+
+
+def _play(wire: Wire, request: Request, name: str, message: str = "") -> Response:
+    return wire.respond(replace(request, scenario=name), BY_NAME[name], message)

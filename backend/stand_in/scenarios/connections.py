@@ -1,0 +1,69 @@
+"""The scenarios in which the connection breaks, or what comes over it is not the HTTP that it says it is."""
+
+from __future__ import annotations
+
+from ..scenario import Failure, Fault, Page, Scenario
+
+TCP = "no recording: a fault of any TCP connection"
+HTTP = "no recording: a fault of any HTTP server, or of a proxy before it"
+UNANSWERED = "https://github.com/cognizant-ai-lab/neuro-san/issues/1220"
+STALLED = "https://github.com/langchain-ai/deepagents/pull/2423"
+
+
+def _broken(name: str, fault: Fault, follows: str, does: str, alias: str = "") -> Scenario:
+    """Return the scenario of a fault; one that strikes while a request is being read is known by the model's name."""
+    failure = Failure.TOO_LATE if fault in (Fault.SILENCE, Fault.STALL) else Failure.BROKEN
+    everywhere = fault is not Fault.RESET_WHILE_READING
+    return Scenario(name, does, follows, failure, fault=fault, everywhere=everywhere, alias=alias)
+
+
+def _redirect(name: str, host: str, does: str) -> Scenario:
+    page = Page("Temporary Redirect\n", headers={"Location": f"{host}/api/v1/chat/completions"})
+    return Scenario(name, does, HTTP, Failure.REFUSED, 307, answer=page)
+
+
+CONNECTION_FAULTS = (
+    _broken(
+        "reset-while-reading",
+        Fault.RESET_WHILE_READING,
+        TCP,
+        "the connection is reset once the model's name has been read, the rest of a long request unread",
+    ),
+    _broken("reset", Fault.RESET, TCP, "the connection is reset once the request has been read, nothing answered"),
+    _broken(
+        "disconnect",
+        Fault.DISCONNECT,
+        TCP,
+        "the connection is closed properly once the request has been read, nothing answered",
+    ),
+    _broken("silence", Fault.SILENCE, UNANSWERED, "nothing at all, for as long as the connection stays open", "hang"),
+    _broken(
+        "stall", Fault.STALL, STALLED, "the headers of an answer, then nothing for as long as the connection stays open"
+    ),
+    _broken(
+        "half-body",
+        Fault.HALF_A_CHUNK,
+        TCP,
+        "half of an answer, in a chunk that says it holds more, then a properly closed connection",
+        "cut-body",
+    ),
+    _broken("reset-mid-body", Fault.RESET_IN_A_CHUNK, TCP, "half of an answer, then the connection is reset"),
+    _broken(
+        "short-content-length",
+        Fault.CONTENT_LENGTH_TOO_SHORT,
+        HTTP,
+        "a whole answer under a Content-Length of half of it, the connection left open",
+    ),
+    _broken(
+        "long-content-length",
+        Fault.CONTENT_LENGTH_TOO_LONG,
+        HTTP,
+        "a whole answer under a Content-Length of twice as much, then a closed connection",
+    ),
+    _broken("bad-gzip", Fault.NOT_GZIP, HTTP, "an answer that is said to be compressed and is not"),
+    _broken("not-http", Fault.NOT_HTTP, HTTP, "a line in the place of the status that no HTTP server sends"),
+    _redirect(
+        "redirect-nearby", "http://127.0.0.1:9", "a redirect to another port of this machine, where nobody listens"
+    ),
+    _redirect("redirect-away", "https://example.org", "a redirect to another host"),
+)
