@@ -215,8 +215,11 @@ def route(model: str, config: LLMConfig) -> LLMProviderType:
     """Return who serves a model: by its prefix, else by its name.
 
     Claude is Bedrock's where CLAUDE_PROVIDER says so, and OpenAI's models are Azure's where only Azure has a key.
-    Raises ValueError for a model that nothing serves.
+    Space around a name is no part of it. Raises ValueError for a model that nothing serves.
     """
+    if not isinstance(model, str):
+        raise TypeError(f"model must be a string, not {type(model).__name__}")
+    model = model.strip()
     for vendor in VENDORS.values():
         if vendor.prefix and model.startswith(vendor.prefix):
             return vendor.provider_type

@@ -114,7 +114,6 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
         "status_code": exchange.status_code,
         "location": redact(exchange.headers.get("location")),
         "finish_reason": answer.finish_reason,
-        "refusal": answer.refusal,
         "cached_input_tokens": answer.usage.cached_input_tokens,
         "cache_creation_tokens": answer.usage.cache_creation_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
@@ -160,9 +159,10 @@ def _output(answer: Answer, parsed: BaseModel | None, media: ImageResponse | Aud
         return parsed.model_dump(mode="json")
     if media is not None:
         return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
-    if answer.images and not (answer.content.strip() or answer.tool_calls):
-        return {"images": list(answer.images)}
-    return [call.model_dump() for call in answer.tool_calls] or None
+    if answer.tool_calls:
+        return [call.model_dump() for call in answer.tool_calls]
+    made = {"images": list(answer.images), "refusal": answer.refusal}
+    return {name: value for name, value in made.items() if value} or None
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:

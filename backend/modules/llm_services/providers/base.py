@@ -13,12 +13,11 @@ A vendor adds where its requests go and which wires it speaks. The smallest one,
 from __future__ import annotations
 
 import logging
-import math
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
@@ -188,7 +187,7 @@ class LLMProvider(metaclass=ABCMeta):
         model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
         if not call.messages:
             raise ValueError("messages is empty: give at least one LLMMessage, or a prompt that says something")
-        if not (math.isfinite(temperature) and 0 <= temperature <= MAX_TEMPERATURE):
+        if not 0 <= temperature <= MAX_TEMPERATURE:
             raise ValueError(f"temperature must be between 0 and {MAX_TEMPERATURE}, not {temperature}")
         if tokens is not None and tokens <= 0:
             raise ValueError(f"max_output_tokens must be positive, not {tokens}")
@@ -261,8 +260,9 @@ def _checked(call: LLMCall) -> LLMCall:
             raise TypeError(
                 f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, not {type(value).__name__}"
             )
-    messages = [_made("messages", LLMMessage, message) for message in call.messages]
-    return replace(call, messages=messages, tools=[_made("tools", ToolDefinition, tool) for tool in call.tools])
+    messages = [_made(f"messages[{index}]", LLMMessage, value) for index, value in enumerate(call.messages)]
+    tools = [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(call.tools)]
+    return replace(call, messages=messages, tools=tools)
 
 
 def _made(name: str, kind: type[Model], value: object) -> Model:
@@ -270,11 +270,13 @@ def _made(name: str, kind: type[Model], value: object) -> Model:
     if isinstance(value, kind):
         return value
     if not isinstance(value, dict):
-        raise TypeError(f"{name} must hold {kind.__name__} or dicts, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a {kind.__name__} or a dict, not {type(value).__name__}")
     try:
         return kind.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {error}") from error
     except RecursionError as error:
-        raise ValueError(f"{name} holds a dict that contains itself") from error
+        raise ValueError(f"{name} contains itself") from error
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:

@@ -233,7 +233,7 @@ def _own_names(value: dict[str, Any]) -> dict[str, Any]:
 
 def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON
     match value:
-        case str() if value.startswith(PREFIX):
+        case str() if value.strip().startswith(PREFIX):
             return wire_model(value.strip())
         case list():
             return [_without_prefix(item) for item in value]

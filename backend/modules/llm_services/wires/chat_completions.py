@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
@@ -49,6 +49,12 @@ class ChatCompletionsOptions(Options):
     metadata: dict[str, str] | None = None
     user: str | None = None
 
+    @model_validator(mode="after")
+    def _one_effort(self) -> Self:
+        if self.effort and self.reasoning_effort not in {None, self.effort}:
+            raise ValueError("reasoning_effort and reasoning.effort differ: give one of them")
+        return self
+
     def body(self) -> dict[str, Any]:
         """Return what goes into the body: what was given, without what was None."""
         body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
@@ -83,6 +89,8 @@ class ChatCompletionsWire(Wire):
         elif call.response_model:
             messages = join_instruction(messages, instruction(call.response_model))
             payload["response_format"] = {"type": "json_object"}
+        if options.max_completion_tokens and call.max_output_tokens_is_given:
+            raise ValueError("max_output_tokens and the option max_completion_tokens are one cap: give one of them")
         defaults = self.excluded_defaults(call, payload)
         payload = {name: value for name, value in payload.items() if name not in defaults}
         return with_extra_body(payload, options.extra_body, defaults_of(call)) | {"messages": messages}
@@ -110,7 +118,9 @@ class ChatCompletionsWire(Wire):
             tool_turn=message | {"tool_calls": calls} if calls else None,
             reasoning=_reasoning(message),
             reasoning_details=[detail for detail in items(message.get("reasoning_details")) if mapping(detail)] or None,
-            images=tuple(filter(None, map(_image_url, items(message.get("images"))))),
+            images=tuple(
+                filter(None, map(_image_url, [*items(message.get("content")), *items(message.get("images"))]))
+            ),
             annotations=tuple(filter(None, map(mapping, items(message.get("annotations"))))),
             media=_audio(message, call),
         )
@@ -132,13 +142,16 @@ class ChatCompletionsWire(Wire):
         return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(response_model)}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that give way to what the caller gave: a temperature beside `top_p` or reasoning.
+        """Return the defaults that give way to what the caller gave: a temperature beside `top_p` or reasoning, a cap.
 
         Anthropic's models refuse the two together (open-webui/open-webui#17922), and reasoning models refuse sampling.
         """
         given = {**payload, **(call.options.extra_body or {})}
         gives_way = "top_p" in given or _is_reasoning(given)
-        return defaults_of(call) & {"temperature"} if gives_way else frozenset()
+        excluded = {"temperature"} if gives_way else set[str]()
+        if "max_completion_tokens" in given:
+            excluded.add("max_tokens")
+        return defaults_of(call) & excluded
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
         """Read tokens, which stand where OpenAI puts them."""

@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from .lenient import items, mapping, text
+from .lenient import arguments, items, mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,7 +169,9 @@ def _call(call: ChatMessage, position: int) -> ChatMessage:
     """
     function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
     given = function.get("arguments")
-    text_given = given if isinstance(given, str) and given.strip() else json.dumps(given or {})
+    decoded = arguments(given)
+    is_text = isinstance(given, str) and bool(given.strip())
+    text_given = given if is_text and (decoded is None or given.strip()[0] == "{") else json.dumps(decoded or {})
     own_id = call_id(call.get("id"), position, str(function.get("name")))
     return {"id": own_id, "type": "function", "function": {**function, "arguments": text_given}}
 
@@ -194,9 +196,12 @@ def _part(part: ChatMessage) -> ChatMessage:
             return _moved(part, "image_url", {"url": part["image_url"], **detail}, ("detail",))
         case "input_file":
             data = part.get("file_data") or part.get("file_url")
-            file = {"file_id": part["file_id"]} if part.get("file_id") else {}
-            named = {"filename": part.get("filename") or "file", "file_data": data} if data else {}
-            return _moved(part, "file", file | named, ("filename", "file_data", "file_url", "file_id"))
+            if not (data or part.get("file_id")):
+                raise ValueError("messages hold an input_file part without file_data, file_url or file_id")
+            named = {"filename": part.get("filename") or ("file" if data else None), "file_data": data}
+            file = {"file_id": part.get("file_id"), **named}
+            present = {name: value for name, value in file.items() if value}
+            return _moved(part, "file", present, ("filename", "file_data", "file_url", "file_id"))
         case "input_audio" if "input_audio" not in part:
             sound = {name: part.get(name) for name in ("data", "format")}
             return _moved(part, "input_audio", sound, ("data", "format"))

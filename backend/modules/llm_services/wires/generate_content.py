@@ -177,12 +177,15 @@ def _contents(messages: list[Part]) -> list[Part]:
     """Map Chat Completions' messages to contents of user and model, what follows on the same side joined."""
     calls = [call for message in messages for call in items(message.get("tool_calls"))]
     names = {call["id"]: call["function"].get("name") for call in calls}
+    own_ids = {mapping(part.get("functionCall")).get("id") for message in messages for part in _own_parts(message)} - {
+        None
+    }
     joined: list[Part] = []
     for message in messages:
         if message["role"] in SYSTEM_ROLES:
             continue
         role = "model" if message["role"] == "assistant" else "user"
-        parts = _result(message, names) if message["role"] == "tool" else _parts(message)
+        parts = _result(message, names, own_ids) if message["role"] == "tool" else _parts(message)
         if joined and joined[-1]["role"] == role:
             joined[-1]["parts"] += parts
         else:
@@ -190,19 +193,18 @@ def _contents(messages: list[Part]) -> list[Part]:
     return [content for content in joined if content["parts"]]
 
 
-def _result(message: Part, names: dict[str, Any]) -> list[Part]:
+def _result(message: Part, names: dict[str, Any], own_ids: set[Any]) -> list[Part]:
     """Return a tool's result, which the API knows by the tool's name and wants as an object."""
     result = plain_text(message.get("content"))
     decoded = arguments(result)
     response = {"result": result} if decoded is None else decoded
-    return [{"functionResponse": {"name": names.get(message["tool_call_id"]), "response": response}}]
+    own_id = {"id": message["tool_call_id"]} if message["tool_call_id"] in own_ids else {}
+    return [{"functionResponse": {**own_id, "name": names.get(message["tool_call_id"]), "response": response}}]
 
 
 def _parts(message: Part) -> list[Part]:
     calls = items(message.get("tool_calls"))
-    details = items(message.get("reasoning_details"))
-    own = message.get(NATIVE) or (details if any(OWN_PART_KEYS & mapping(part).keys() for part in details) else None)
-    if own:
+    if own := _own_parts(message):
         return _native(own, [call["function"]["name"] for call in calls])
     return [_part(part) for part in text_parts(message.get("content"))] + [_function_call(call) for call in calls]
 
@@ -210,6 +212,13 @@ def _parts(message: Part) -> list[Part]:
 def _function_call(call: Part) -> Part:
     function = call["function"]
     return {"functionCall": {"name": function.get("name"), "args": arguments(function.get("arguments")) or {}}}
+
+
+def _own_parts(message: Part) -> list[Part]:
+    """Return an assistant's turn as this API sent it: remembered, or given back by the caller."""
+    details = items(message.get("reasoning_details"))
+    is_own = any(OWN_PART_KEYS & mapping(part).keys() for part in details)
+    return items(message.get(NATIVE)) or (details if is_own else [])
 
 
 def _native(parts: list[Part], answered: list[str]) -> list[Part]:
@@ -229,8 +238,8 @@ def _part(part: Part) -> Part:
     match part.get("type"):
         case "text":
             return {"text": part["text"]}
-        case "image_url":
-            return _file(str(mapping(part.get("image_url")).get("url") or ""))
+        case "image_url" | "video_url" as kind:
+            return _file(str(mapping(part.get(kind)).get("url") or ""))
         case "file":
             return _file(str(mapping(part.get("file")).get("file_data") or ""))
         case "input_audio":

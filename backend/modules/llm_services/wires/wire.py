@@ -129,6 +129,8 @@ class Options(BaseModel):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
             raise ValueError(f"option {'; '.join(problems)}") from error
+        if options.verbosity and options.text and options.text.verbosity not in {None, options.verbosity}:
+            raise ValueError("options verbosity and text.verbosity differ: give one of them")
         if replaced := SET_BY_THE_CALL & set(options.extra_body or {}):
             raise ValueError(f"option extra_body must not hold {', '.join(sorted(replaced))}: the call itself sets it")
         return options
