@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
-from report_chart import charts, tick_step
-from report_page import page
-from report_tables import compact
 
+from modules.llm_services.reporting.page import TEMPLATE, charts, page, tick_step
 from modules.llm_services.reporting.report import read_report
+from modules.llm_services.reporting.tables import compact
 from modules.llm_services.reporting.values import Scope
 from reporting.reported_rows import FIRST, LONGEST, SECOND, report, row, write
 
 if TYPE_CHECKING:
-    from report_chart import Chart
     from sqlalchemy import Engine
 
+    from modules.llm_services.reporting.page import Chart
     from modules.llm_services.reporting.values import Report
 
 HOSTILE = "openrouter/<script>alert('x')</script>&\"onload=\"x\u202e\x1b[31m$\\frac{"
@@ -116,6 +119,15 @@ def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
     assert 365 == len(drawn.bars)
     assert all(drawn.left <= bar.x and bar.x + bar.width <= drawn.width for bar in drawn.bars)
     assert 8 >= len(drawn.days)
+
+
+def test_the_wheel_has_the_template(tmp_path: Path) -> None:
+    """Who installs the wheel has the page's template beside the code that draws it."""
+    root = Path(__file__).resolve().parents[2]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=root, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert f"modules/llm_services/reporting/{TEMPLATE}" in ZipFile(wheel).namelist()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from modules.llm_services.pricing import cache_saving
-from modules.llm_services.reporting import snapshot
+from modules.llm_services.reporting import dialects
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.values import Figures, Latency, PromptCache, ResponseCache, Scope
 from modules.llm_services.types import LLMProviderType
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from modules.llm_services.reporting.snapshot import Part
+    from modules.llm_services.reporting.dialects import Part
 
 
 @pytest.fixture
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read three rows at a time on SQLite, and a block of eight kilobytes on PostgreSQL."""
-    monkeypatch.setattr(snapshot, "ROWS_OF_A_PART", 3)
-    monkeypatch.setattr(snapshot, "BLOCKS_OF_A_PART", 1)
+    monkeypatch.setattr(dialects, "ROWS_PER_PART", 3)
+    monkeypatch.setattr(dialects, "BLOCKS_PER_PART", 1)
 
 
 def test_an_empty_table(engine: Engine) -> None:
@@ -104,6 +104,16 @@ def test_text_that_is_no_json_says_nothing(sqlite_engine: Engine) -> None:
     with sqlite_engine.begin() as connection:
         connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
     assert ["unstated"] == list(report(sqlite_engine).cost_sources)
+
+
+def test_an_original_that_is_no_json_is_of_unknown_source(sqlite_engine: Engine) -> None:
+    """An answer that the response cache repeats may be on a row whose text is cut short: its cost still counts."""
+    (original,) = write(sqlite_engine, row())
+    with sqlite_engine.begin() as connection:
+        connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
+    said = {"cost_source": "cached", "cached_request_id": str(original)}
+    write(sqlite_engine, row(cost_estimate=0.0, cached=True, response_raw=said))
+    assert ResponseCache(answers=1, saved=Decimal("0.1"), unknown=0) == report(sqlite_engine).response_cache
 
 
 def test_a_cost_that_is_no_amount_is_unknown(engine: Engine) -> None:
@@ -199,7 +209,7 @@ def test_nothing_can_be_written(engine: Engine) -> None:
     """The connection of a report refuses to write, and the next one from the pool does not."""
     with (
         pytest.raises(Exception, match=r"read.?only") as refused,
-        snapshot.snapshot(engine) as connection,
+        dialects.DIALECTS[engine.dialect.name].snapshot(engine) as connection,
     ):
         connection.execute(text("DELETE FROM llm_requests"))
     assert "OperationalError" in refused.exconly() or "ReadOnlySqlTransaction" in refused.exconly()
