@@ -1,7 +1,7 @@
 """A report as one HTML page: it loads nothing, runs nothing, and can be printed.
 
-Its charts are numbers here, which the template draws as SVG. A plotting library would write names past the one thing
-that escapes them, and draw in colours that do not follow a page that is dark, or printed.
+The template draws the charts as SVG, from the percentages that are computed here. A plotting library would write names
+past the one thing that escapes them, and draw in colours that do not follow a page that is dark, or printed.
 """
 
 from __future__ import annotations
@@ -22,54 +22,31 @@ if TYPE_CHECKING:
     from .values import Report
 
 TEMPLATE: Final = "page.html.jinja"
-# Of a chart, in units of its SVG:
-WIDTH: Final = 720
-HEIGHT: Final = 220
-LEFT: Final = 64
-TOP: Final = 12
-FLOOR: Final = HEIGHT - 28
-GAP: Final = 0.2  # of a day's width
 MAX_LINES: Final = 5
-MAX_DAYS_NAMED: Final = 8
+MAX_DATES: Final = 8
 
 
 class Bar(NamedTuple):
-    """A day's bar; `marked` is the height of its marked part."""
+    """A day's bar, a part of which can be marked."""
 
-    x: float
-    y: float
-    width: float
-    height: float
-    marked: float
-    name: str
-
-
-class Tick(NamedTuple):
-    """A line across the chart, or a day below it: its place and its name."""
-
-    at: float
-    name: str
-
-
-class Chart(NamedTuple):
-    """Bars over days; `summary` is for those who do not see them."""
-
-    title: str
-    summary: str
-    bars: Sequence[Bar]
-    lines: Sequence[Tick]
-    days: Sequence[Tick]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    floor: int = FLOOR
-
-
-class _Day(NamedTuple):
     date: str
     value: float
     marked: float
     text: str
+
+
+class Chart(NamedTuple):
+    """Bars over days, below `top`; `summary` is for those who do not see them.
+
+    A line has its place in percent of the height, a date in percent of the width, and both have their names.
+    """
+
+    title: str
+    summary: str
+    bars: Sequence[Bar]
+    top: float
+    lines: Sequence[tuple[float, str]]
+    dates: Sequence[tuple[float, str]]
 
 
 def page(report: Report, database: str) -> str:
@@ -89,37 +66,26 @@ def charts(report: Report) -> tuple[Chart, Chart]:
     scope = report.scope
     dates = [str(scope.since + timedelta(days=number)) for number in range((scope.until - scope.since).days + 1)]
     days = [(date, report.days.get(date, Figures())) for date in dates]
-    return (
-        _chart("USD by day", [_Day(date, float(day.cost), 0.0, f"{day.cost:,.4f} USD") for date, day in days]),
-        _chart(
-            "Attempts by day, failed ones marked",
-            [
-                _Day(date, day.attempts, day.failed, f"{day.attempts:,} attempts, {day.failed:,} failed")
-                for date, day in days
-            ],
-        ),
-    )
+    costs = [Bar(date, max(float(day.cost), 0.0), 0.0, f"{day.cost:,.4f} USD") for date, day in days]
+    attempts = [
+        Bar(date, day.attempts, day.failed, f"{day.attempts:,} attempts, {day.failed:,} failed") for date, day in days
+    ]
+    return _chart("USD by day", costs), _chart("Attempts by day, failed ones marked", attempts)
 
 
-def _chart(title: str, days: Sequence[_Day]) -> Chart:
-    highest = max(days, key=lambda day: day.value)
+def _chart(title: str, bars: Sequence[Bar]) -> Chart:
+    highest = max(bars, key=lambda bar: bar.value)
     step = tick_step(highest.value)
     lines = max(math.ceil(highest.value / step), 1)
-    unit = (FLOOR - TOP) / (lines * step)
-    width = (WIDTH - LEFT) / len(days)
-    bars = []
-    for place, day in enumerate(days):
-        height, marked = unit * max(day.value, 0.0), unit * max(day.marked, 0.0)
-        x = LEFT + width * (place + GAP / 2)
-        bars.append(Bar(x, FLOOR - height, width * (1 - GAP), height, marked, f"{day.date}: {day.text}"))
-    named = range(0, len(days), math.ceil(len(days) / MAX_DAYS_NAMED))
+    every = math.ceil(len(bars) / MAX_DATES)
+    summary = f"{title}, {bars[0].date} to {bars[-1].date}. Most on {highest.date}: {highest.text}."
     return Chart(
         title=title,
-        summary=f"{title}, {days[0].date} to {days[-1].date}. Most on {highest.date}: {highest.text}. "
-        "The table has every day.",
+        summary=f"{summary} The table has every day.",
         bars=bars,
-        lines=[Tick(FLOOR - unit * line * step, f"{line * step:,.10g}") for line in range(lines + 1)],
-        days=[Tick(LEFT + width * (place + 0.5), days[place].date[5:]) for place in named],
+        top=lines * step,
+        lines=[(100 * line / lines, f"{line * step:,.10g}") for line in range(lines + 1)],
+        dates=[(100 * (place + 0.5) / len(bars), bars[place].date[5:]) for place in range(0, len(bars), every)],
     )
 
 
