@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    Wait = Callable[[LLMError, int, float], float | None]
-
     from vcr.cassette import Cassette
     from vcr.request import Request
 

@@ -34,9 +34,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_line import WRONG_USAGE, Steps, parser, run
-from report_tables import view
-from report_terminal import show
-from rich.console import Console
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,7 +47,7 @@ from modules.llm_services.types import LARGEST_INTEGER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modules.llm_services.reporting.snapshot import Part
+    from modules.llm_services.reporting.dialects import Part
 
 DAYS = 30
 
@@ -61,36 +58,32 @@ def main() -> int:
     try:
         if arguments.html:
             _check_writable(arguments.html)
-        engine, longest = _database()
-        _write(read_report(engine, arguments.scope, longest, arguments.top, _tracked), engine, arguments)
+        longest = timedelta(seconds=longest_attempt(create_llm_config_from_env().request_timeout))
+        engine = _engine()
+        report = read_report(engine, arguments.scope, longest, arguments.top, _tracked)
+        _write(report, _name(engine), arguments)
     except BrokenPipeError:
         raise  # nobody reads on, which is no failure
     except (SQLAlchemyError, ValueError, OSError, ImportError) as error:
-        print(f"report.py: {_reason(error)}", file=sys.stderr)
+        cause = getattr(error, "orig", None) or error
+        print(f"report.py: {' '.join(str(cause).split()) or type(cause).__name__}", file=sys.stderr)
         return WRONG_USAGE
     return 0
 
 
-def _database() -> tuple[Engine, timedelta]:
-    """Return the database, and how long an attempt may take; raises ValueError where there is no table."""
-    longest = timedelta(seconds=longest_attempt(create_llm_config_from_env().request_timeout))
+def _engine() -> Engine:
+    """Return the database; raise ValueError if it does not have the table."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     with infrastructure.get_database_session().session as session:
         engine = session.get_bind().engine
     if not inspect(engine).has_table("llm_requests"):
         raise ValueError(f"there is no table llm_requests in {_name(engine)}: is this the right DATABASE_URL?")
-    return engine, longest
+    return engine
 
 
 def _name(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
-
-
-def _reason(error: Exception) -> str:
-    """Say what went wrong in one line."""
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def _check_writable(path: Path) -> None:
@@ -111,16 +104,19 @@ def _tracked(parts: Sequence[Part]) -> Iterator[Part]:
             steps.end()
 
 
-def _write(report: Report, engine: Engine, arguments: argparse.Namespace) -> None:
+def _write(report: Report, database: str, arguments: argparse.Namespace) -> None:
+    """Write the report in the forms that were chosen; each imports the packages that only it needs."""
     if arguments.json:
         print(json.dumps(asdict(report) | {"total": asdict(report.total)}, default=str, indent=2))
     if arguments.html:
-        from report_page import page  # noqa: PLC0415 - its extra is needed for this alone
+        from modules.llm_services.reporting.page import page  # noqa: PLC0415
 
-        arguments.html.write_text(page(report, _name(engine)), encoding="utf-8")
+        arguments.html.write_text(page(report, database), encoding="utf-8")
         print(f"wrote {arguments.html}", file=sys.stderr)
     if not arguments.json and not arguments.html:
-        show(view(report, _name(engine)), Console())
+        from modules.llm_services.reporting.terminal import show  # noqa: PLC0415
+
+        show(report, database)
 
 
 def _arguments() -> argparse.Namespace:

@@ -53,6 +53,12 @@ def consumers_write_messages(role: str) -> None:
 def consumers_read_responses(response: LLMResponse) -> None:
     """A response is text, figures that may not be known, and what the provider calls it."""
     LLMResponse(content="", provider="anybody", model="any")
+    assert_type(response.reasoning, str | None)
+    assert_type(response.reasoning_details, list[dict[str, Any]] | None)
+    assert_type(response.refusal, str | None)
+    assert_type(response.images, list[str])
+    assert_type(response.audio, AudioResponse | None)
+    assert_type(response.annotations, list[dict[str, Any]])
     assert_type(response.content, str)
     assert_type(response.provider, str)
     assert_type(response.model, str)
@@ -82,7 +88,7 @@ def consumers_use_tools_and_media(
     assert_type((call.id, call.name, call.arguments), tuple[str, str, dict[str, Any]])
     ToolCall(id="call_1", name="look", arguments={})
     ImageResponse(image_url="https://example.org/image.png")
-    assert_type((image.image_url, image.size), tuple[str, str | None])
+    assert_type((image.image_url, image.size, image.image_bytes()), tuple[str, str | None, bytes])
     assert_type((image.revised_prompt, image.cost_estimate), tuple[str | None, float | None])
     AudioResponse(audio_base64="", mime_type="audio/mpeg")
     assert_type((audio.audio_base64, audio.mime_type, audio.audio_bytes()), tuple[str, str, bytes])

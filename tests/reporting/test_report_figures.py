@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def raw(source: str | None = "reported", **said: Any) -> dict[str, Any]:
+def raw(source: str | None = "reported", **envelope: Any) -> dict[str, Any]:
     """Return an envelope."""
-    return {"body": {"usage": {}}, "upstream_provider": "Alpha", "cost_source": source} | said
+    return {"body": {"usage": {}}, "upstream_provider": "Alpha", "cost_source": source} | envelope
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def found(engine: Engine) -> Report:
 
 def named(groups: Groups) -> dict[str | None, tuple[int, int, int, str, int]]:
     """Return groups in their order."""
-    return {each.key[0]: brief(each.figures) for each in groups.shown}
+    return {group.key[0]: brief(group.figures) for group in groups.shown}
 
 
 def test_the_whole(found: Report) -> None:
@@ -79,12 +79,12 @@ def test_the_whole(found: Report) -> None:
 def test_by_day(found: Report) -> None:
     """A day is one of UTC, from midnight to midnight."""
     assert {"2026-03-01": (4, 4, 0, "0.6", 1), "2026-03-02": (6, 5, 3, "0.45", 3)} == {
-        day: brief(each) for day, each in found.days.items()
+        day: brief(group) for day, group in found.days.items()
     }
 
 
 def test_by_model(found: Report) -> None:
-    """A model goes by the name it was asked for with."""
+    """A model goes by the name it was requested with."""
     assert [(ONE, (8, 7, 3, "0.75", 3)), (TWO, (2, 2, 0, "0.3", 1))] == list(named(found.models).items())
 
 
@@ -117,7 +117,7 @@ def test_costs_are_told_apart_by_where_they_come_from(found: Report) -> None:
         "unpriced": (1, 1, 0, "0", 1),
         "unknown": (2, 2, 2, "0", 2),
         "pending": (1, 1, 0, "0", 1),
-    } == {source: brief(each) for source, each in found.cost_sources.items()}
+    } == {source: brief(group) for source, group in found.cost_sources.items()}
 
 
 def test_failures_by_cause(found: Report) -> None:
@@ -126,7 +126,7 @@ def test_failures_by_cause(found: Report) -> None:
         (("LLMValidationError", "200", None), "0.05", 0),
         (("LLMRateLimitError", "429", "rate_limit"), "0", 1),
         (("abandoned", None, None), "0", 1),
-    ] == [(each.key, brief(each.figures)[3], each.figures.unknown_costs) for each in found.causes.shown]
+    ] == [(group.key, brief(group.figures)[3], group.figures.unknown_costs) for group in found.causes.shown]
     assert (3, 3, 3, "0.05", 2) == brief(found.causes.total)
 
 
@@ -142,9 +142,9 @@ def test_latency(found: Report) -> None:
 
 
 def test_what_has_no_end(found: Report) -> None:
-    """Rows settled as abandoned and rows that nobody will settle are told apart."""
+    """Rows settled as abandoned and rows that nobody will settle are separate."""
     assert {"abandoned": (1, 1, 1, "0", 1), "overdue": (1, 1, 0, "0", 1)} == {
-        name: brief(each) for name, each in found.unsettled.items()
+        name: brief(group) for name, group in found.unsettled.items()
     }
 
 
@@ -185,5 +185,5 @@ def test_some_of_it(engine: Engine, scope: dict[str, Any], expected: tuple[int, 
 def test_the_dearest_are_named(engine: Engine) -> None:
     """With room for one, the dearest is named, and the others are added up."""
     providers = report(engine, top=1).providers
-    assert ["Alpha"] == [each.key[0] for each in providers.shown]
+    assert ["Alpha"] == [group.key[0] for group in providers.shown]
     assert (3, (5, 5, 1, "0.5", 3)) == (providers.others, brief(providers.rest))

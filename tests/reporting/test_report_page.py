@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
-from report_chart import charts, tick_step
-from report_page import page
-from report_tables import compact
 
+from modules.llm_services.reporting.page import TEMPLATE, charts, page, tick_step
 from modules.llm_services.reporting.report import read_report
+from modules.llm_services.reporting.tables import compact
 from modules.llm_services.reporting.values import Scope
 from reporting.reported_rows import FIRST, LONGEST, SECOND, report, row, write
 
 if TYPE_CHECKING:
-    from report_chart import Chart
     from sqlalchemy import Engine
 
+    from modules.llm_services.reporting.page import Chart
     from modules.llm_services.reporting.values import Report
 
 HOSTILE = "openrouter/<script>alert('x')</script>&\"onload=\"x\u202e\x1b[31m$\\frac{"
@@ -32,12 +35,14 @@ class Outline(HTMLParser):
         super().__init__()
         self.elements: list[str] = []
         self.attributes: dict[str, list[str]] = {}
+        self.tags: dict[str, list[dict[str, str]]] = {}
         self.texts: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element."""
         self.elements.append(tag)
+        self.tags.setdefault(tag, []).append({name: value or "" for name, value in attrs})
         for name, value in attrs:
             self.attributes.setdefault(name, []).append(value or "")
 
@@ -51,6 +56,11 @@ def outline(found: Report) -> Outline:
     return Outline(page(found, "sqlite:///test.db"))
 
 
+def percent(text: str) -> float:
+    """Return a percentage as a number."""
+    return float(text.removesuffix("%"))
+
+
 def attempts(engine: Engine, since: date, until: date) -> Chart:
     """Return the plot of the attempts of a period."""
     return charts(read_report(engine, Scope(since, until), LONGEST))[1]
@@ -58,11 +68,11 @@ def attempts(engine: Engine, since: date, until: date) -> Chart:
 
 def test_what_the_table_holds_is_text(sqlite_engine: Engine) -> None:
     """Names that are markup, or move a cursor, are shown as what they are, and are nothing else."""
-    said = {"upstream_provider": HOSTILE, "status_code": "<b>", "error_code": "</td>"}
+    envelope = {"upstream_provider": HOSTILE, "status_code": "<b>", "error_code": "</td>"}
     write(
         sqlite_engine,
-        row(model=HOSTILE, response_raw=said),
-        row(status="failed", error_type="<img src=x>", response_raw=said),
+        row(model=HOSTILE, response_raw=envelope),
+        row(status="failed", error_type="<img src=x>", response_raw=envelope),
     )
     found = outline(report(sqlite_engine))
     assert [] == [tag for tag in found.elements if tag in {"script", "img", "b", "iframe", "link", "object"}]
@@ -85,7 +95,7 @@ def test_who_does_not_see_the_plots_reads_them(sqlite_engine: Engine) -> None:
     """Each plot says what it shows, and each of its bars what it stands for; the tables have headers."""
     write(sqlite_engine, row(), row(status="failed", cost_estimate=None))
     found = outline(report(sqlite_engine))
-    assert 2 == found.elements.count("svg")
+    assert ["img", "img"] == [role for role in found.attributes["role"] if role == "img"]
     summary = "USD by day, 2026-03-01 to 2026-03-02. Most on 2026-03-01: 0.1000 USD. The table has every day."
     assert summary in found.attributes["aria-label"]
     bars = {"2026-03-01: 0.1000 USD", "2026-03-01: 2 attempts, 1 failed", "2026-03-02: 0.0000 USD"}
@@ -103,19 +113,42 @@ def test_bars_are_as_high_as_their_figures(sqlite_engine: Engine) -> None:
     write(sqlite_engine, *(row() for _ in range(3)), row(status="failed"))
     drawn = attempts(sqlite_engine, FIRST, SECOND)
     full, none = drawn.bars
-    assert 0.0 == none.height == none.marked
-    top = {line.name: line.at for line in drawn.lines}
-    assert pytest.approx((top["0"] - top["4"], top["4"])) == (full.height, full.y)
-    assert pytest.approx(full.height / 4) == full.marked
-    assert ["03-01", "03-02"] == [day.name for day in drawn.days]
+    assert 0 == none.value == none.marked
+    assert (4, 4, 1) == (drawn.top, full.value, full.marked)
+    assert [(0.0, "0"), (25.0, "1"), (50.0, "2"), (75.0, "3"), (100.0, "4")] == drawn.lines
+    assert [(25.0, "03-01"), (75.0, "03-02")] == drawn.dates
+
+
+def test_bars_are_drawn_from_the_floor(sqlite_engine: Engine) -> None:
+    """A bar is drawn at its day, from the floor up, and its marked part over it; so are the lines and the dates."""
+    write(sqlite_engine, *(row() for _ in range(3)), row(status="failed"))
+    read = report(sqlite_engine)
+    bars = [bar for bar in outline(read).tags["rect"] if bar["class"] == "bar"][2:]
+    marked = [bar for bar in outline(read).tags["rect"] if bar["class"] == "marked"][2:]
+    assert [("5.0%", "40.0%"), ("55.0%", "40.0%")] == [(bar["x"], bar["width"]) for bar in bars]
+    assert [("0.0%", "100.0%"), ("100.0%", "0.0%")] == [(bar["y"], bar["height"]) for bar in bars]
+    assert [("5.0%", "75.0%", "25.0%"), ("55.0%", "100.0%", "0.0%")] == [
+        (bar["x"], bar["y"], bar["height"]) for bar in marked
+    ]
+    assert ["100.0%", "75.0%", "50.0%", "25.0%", "0.0%"] == [line["y1"] for line in outline(read).tags["line"][-5:]]
 
 
 def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
     """However many days, each has a bar inside the plot, and few are named."""
-    drawn = attempts(sqlite_engine, date(2025, 3, 3), SECOND)
-    assert 365 == len(drawn.bars)
-    assert all(drawn.left <= bar.x and bar.x + bar.width <= drawn.width for bar in drawn.bars)
-    assert 8 >= len(drawn.days)
+    read = read_report(sqlite_engine, Scope(date(2025, 3, 3), SECOND), LONGEST)
+    rects = outline(read).tags["rect"]
+    assert 2 * 365 == sum(bar["class"] == "bar" for bar in rects)
+    assert all(0 < percent(bar["x"]) and percent(bar["x"]) + percent(bar["width"]) < 100 for bar in rects)
+    assert 8 >= len(charts(read)[1].dates)
+
+
+def test_the_wheel_has_the_template(tmp_path: Path) -> None:
+    """Who installs the wheel has the page's template beside the code that draws it."""
+    root = Path(__file__).resolve().parents[2]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=root, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert f"modules/llm_services/reporting/{TEMPLATE}" in ZipFile(wheel).namelist()
 
 
 @pytest.mark.parametrize(
@@ -127,9 +160,9 @@ def test_lines_are_at_round_figures(highest: float, step: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "text"),
     [(0, "0"), (9_999, "9,999"), (10_000, "10.0k"), (1_234_567, "1.2M"), (5 * 10**9, "5.0G"), (7 * 10**12, "7,000.0G")],
 )
-def test_large_counts_are_short(count: int, words: str) -> None:
+def test_large_counts_are_short(count: int, text: str) -> None:
     """A count of more than four digits is written with its unit."""
-    assert words == compact(count)
+    assert text == compact(count)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from modules.llm_services.pricing import cache_saving
-from modules.llm_services.reporting import snapshot
+from modules.llm_services.reporting import dialects
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.values import Figures, Latency, PromptCache, ResponseCache, Scope
 from modules.llm_services.types import LLMProviderType
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from modules.llm_services.reporting.snapshot import Part
+    from modules.llm_services.reporting.dialects import Part
 
 
 @pytest.fixture
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read three rows at a time on SQLite, and a block of eight kilobytes on PostgreSQL."""
-    monkeypatch.setattr(snapshot, "ROWS_OF_A_PART", 3)
-    monkeypatch.setattr(snapshot, "BLOCKS_OF_A_PART", 1)
+    monkeypatch.setattr(dialects, "ROWS_PER_PART", 3)
+    monkeypatch.setattr(dialects, "BLOCKS_PER_PART", 1)
 
 
 def test_an_empty_table(engine: Engine) -> None:
     """A table without rows has a report without figures."""
     found = report(engine)
     assert (Figures(), {}, {}, None, {}) == (found.total, found.days, found.unsettled, found.latency, found.latencies)
-    assert [(), (), (), ()] == [each.shown for each in (found.models, found.providers, found.users, found.causes)]
+    assert [(), (), (), ()] == [group.shown for group in (found.models, found.providers, found.users, found.causes)]
     assert ResponseCache() == found.response_cache
     assert PromptCache(0, 0, 0.0, 0, found.prompt_cache.price_table) == found.prompt_cache
 
@@ -93,8 +93,8 @@ def test_an_odd_envelope_says_nothing(engine: Engine, odd: object) -> None:
     write(engine, row(response_raw=odd, cached=True), row())
     found = report(engine)
     assert (2, 2, 0, "0.2", 0) == brief(found.total)
-    assert {"reported": 1, "unstated": 1} == {name: each.attempts for name, each in found.cost_sources.items()}
-    assert {"Alpha", "openrouter"} == {each.key[0] for each in found.providers.shown}
+    assert {"reported": 1, "unstated": 1} == {name: group.attempts for name, group in found.cost_sources.items()}
+    assert {"Alpha", "openrouter"} == {group.key[0] for group in found.providers.shown}
     assert (0, 0) == (found.prompt_cache.read_tokens, found.prompt_cache.written_tokens)
 
 
@@ -104,6 +104,16 @@ def test_text_that_is_no_json_says_nothing(sqlite_engine: Engine) -> None:
     with sqlite_engine.begin() as connection:
         connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
     assert ["unstated"] == list(report(sqlite_engine).cost_sources)
+
+
+def test_an_original_that_is_no_json_is_of_unknown_source(sqlite_engine: Engine) -> None:
+    """An answer that the response cache repeats may be on a row whose text is cut short: its cost still counts."""
+    (original,) = write(sqlite_engine, row())
+    with sqlite_engine.begin() as connection:
+        connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
+    envelope = {"cost_source": "cached", "cached_request_id": str(original)}
+    write(sqlite_engine, row(cost_estimate=0.0, cached=True, response_raw=envelope))
+    assert ResponseCache(answers=1, saved=Decimal("0.1"), unknown=0) == report(sqlite_engine).response_cache
 
 
 def test_a_cost_that_is_no_amount_is_unknown(engine: Engine) -> None:
@@ -117,7 +127,7 @@ def test_what_is_in_flight_is_not_overdue(engine: Engine) -> None:
     now = datetime.now(UTC)
     write(engine, row(status="pending", cost_estimate=None, created_at=now))
     found = read_report(engine, Scope(FIRST, now.date()), LONGEST)
-    assert {"in flight": (1, 1, 0, "0", 1)} == {name: brief(each) for name, each in found.unsettled.items()}
+    assert {"in flight": (1, 1, 0, "0", 1)} == {name: brief(group) for name, group in found.unsettled.items()}
 
 
 @pytest.mark.parametrize("missing", ["unknown", "unpriced", "gone"])
@@ -125,8 +135,8 @@ def test_an_original_of_unknown_cost(engine: Engine, missing: str) -> None:
     """What the response cache saved is not known where its original's cost is not, or its row is gone."""
     costs = {"unknown": None, "unpriced": 0.0, "gone": 0.1}
     (original,) = write(engine, row(cost_estimate=costs[missing], response_raw={"cost_source": missing}))
-    said = {"cost_source": "cached", "cached_request_id": str(original)}
-    write(engine, row(cost_estimate=0.0, cached=True, response_raw=said))
+    envelope = {"cost_source": "cached", "cached_request_id": str(original)}
+    write(engine, row(cost_estimate=0.0, cached=True, response_raw=envelope))
     if missing == "gone":
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM llm_requests WHERE cached = false"))
@@ -134,12 +144,12 @@ def test_an_original_of_unknown_cost(engine: Engine, missing: str) -> None:
 
 
 def test_tokens_without_a_price_are_counted(engine: Engine) -> None:
-    """Cached tokens of a model that the price table does not have save nothing, and it is said how many they are."""
-    said = {"cost_source": "reported", "cached_input_tokens": 60, "cache_creation_tokens": 5, "served_model": "x/y"}
+    """Cached tokens of a model that the price table does not have save nothing, and are counted."""
+    envelope = {"cost_source": "reported", "cached_input_tokens": 60, "cache_creation_tokens": 5, "served_model": "x/y"}
     write(
         engine,
-        row(model="openrouter/x/y", cached=True, response_raw=said),
-        row(provider="somebody", model="x", cached=True, response_raw=said),
+        row(model="openrouter/x/y", cached=True, response_raw=envelope),
+        row(provider="somebody", model="x", cached=True, response_raw=envelope),
     )
     cache = report(engine).prompt_cache
     assert (120, 10, 0.0, 130) == (cache.read_tokens, cache.written_tokens, cache.saved, cache.unpriced_tokens)
@@ -162,18 +172,18 @@ def test_the_parts_of_a_table_are_all_of_it(engine: Engine) -> None:
     """Read in many parts, every row counts once, and who tracks the reading sees each part."""
     costs = [number / 8 for number in range(100)]
     write(engine, *(row(cost_estimate=cost, model=(ONE, TWO)[place % 2]) for place, cost in enumerate(costs)))
-    told: list[Part] = []
+    seen: list[Part] = []
 
     def track(parts: Sequence[Part]) -> Iterator[Part]:
         for part in parts:
             yield part
-            told.append(part)
-        assert told == parts
+            seen.append(part)
+        assert seen == parts
 
     found = read_report(engine, Scope(FIRST, SECOND), LONGEST, tracked=track)
     assert (100, 100, 0, f"{sum(costs)}", 0) == brief(found.total)
-    assert {ONE: 50, TWO: 50} == {model: each.answers for model, each in found.latencies.items()}
-    assert 3 < len(told)
+    assert {ONE: 50, TWO: 50} == {model: latency.answers for model, latency in found.latencies.items()}
+    assert 3 < len(seen)
 
 
 @pytest.mark.usefixtures("_small_parts")
@@ -199,7 +209,7 @@ def test_nothing_can_be_written(engine: Engine) -> None:
     """The connection of a report refuses to write, and the next one from the pool does not."""
     with (
         pytest.raises(Exception, match=r"read.?only") as refused,
-        snapshot.snapshot(engine) as connection,
+        dialects.DIALECTS[engine.dialect.name].snapshot(engine) as connection,
     ):
         connection.execute(text("DELETE FROM llm_requests"))
     assert "OperationalError" in refused.exconly() or "ReadOnlySqlTransaction" in refused.exconly()
@@ -220,9 +230,9 @@ def test_an_engine_that_begins_its_own_transactions(sqlite_engine: Engine) -> No
 
 
 def test_a_part_is_one_statement(engine: Engine) -> None:
-    """However much is asked of it, a part of the table is read by one statement."""
+    """However much a report shows, a part of the table is read by one statement."""
     write(engine, row())
-    asked: list[Any] = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    statements: list[Any] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     report(engine)
-    assert 1 == sum("FROM llm_requests" in statement and "WITH" in statement for statement in asked)
+    assert 1 == sum("FROM llm_requests" in statement and "WITH" in statement for statement in statements)

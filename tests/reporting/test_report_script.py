@@ -47,8 +47,8 @@ def test_it_prints_tables(engine: Engine, tmp_path: Path) -> None:
     done = run(of(engine), tmp_path, *MARCH)
     assert (0, "") == (done.returncode, done.stderr)
     assert "LLM spend, 2026-03-01 to 2026-03-02" in done.stdout
-    for words in ("1,234.5000 USD", "plus 1 attempts whose cost is unknown", ONE, "LLMTimeoutError", "By user"):
-        assert words in done.stdout
+    for message in ("1,234.5000 USD", "plus 1 attempts whose cost is unknown", ONE, "LLMTimeoutError", "By user"):
+        assert message in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -84,7 +84,7 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--days=0"], "0 is no number of at least 1"),
         (["--days=x"], "x is no number of at least 1"),
@@ -99,28 +99,28 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], message: str) -> None:
     """An impossible argument ends with 2 and a sentence, before any database is touched."""
     done = run("sqlite:///never.db", tmp_path, *arguments)
     assert (2, "") == (done.returncode, done.stdout)
-    assert words in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "message"),
     [
         ("postgresql+psycopg://nobody:secret@127.0.0.1:1/none", "connection"),
         ("sqlite:////nowhere/at/all.db", "unable to open database file"),
         ("nonsense", "DATABASE_URL"),
     ],
 )
-def test_a_database_that_is_not_there(tmp_path: Path, url: str, words: str) -> None:
+def test_a_database_that_is_not_there(tmp_path: Path, url: str, message: str) -> None:
     """A database that cannot be reached ends with 2 and one line, without the password."""
     done = run(url, tmp_path)
     assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
-    assert words in done.stderr
+    assert message in done.stderr
     assert "secret" not in done.stderr
 
 

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from itertools import accumulate
+from math import fsum
+from typing import TYPE_CHECKING, Any, Final
 
 from ..pricing import cache_saving, price_table
-from ..types import LLMProviderType
-from .facts import facts
-from .sections import Sums, statement
-from .snapshot import is_in_part, parts, snapshot
-from .tally import Tally, by_name, dearest, figures, latency, usd
-from .values import PromptCache, Report, ResponseCache
+from ..types import CostSource, LLMProviderType, RequestStatus
+from .dialects import DIALECTS
+from .query import MICROS_PER_USD, TIMES_SEPARATOR, UNITS_PER_MICRO, Dimensions, totals_query
+from .values import Figures, Group, Groups, Latency, PromptCache, Report, ResponseCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Engine
+    from sqlalchemy import CursorResult, Engine
 
-    from .snapshot import Part
+    from .dialects import Part
     from .values import Scope
 
+    Key = tuple[str | None, ...]
+    Sums = Counter[str]  # the totals of a group, by their names in the query
+
 TOP: Final = 20
+MEDIAN: Final = 50
+SLOW: Final = 95
 
 
 def read_report(
@@ -33,66 +40,143 @@ def read_report(
     top: int = TOP,
     tracked: Callable[[Sequence[Part]], Iterable[Part]] = iter,
 ) -> Report:
-    """Return what the rows of `scope` add up to at one moment, while others go on writing; nothing is written here.
+    """Return the totals of the rows of `scope` at one moment, while others go on writing; nothing is written here.
 
     A row that has been pending for more than `longest` is overdue. Of models, providers, users and causes the `top`
-    dearest are named. The whole table is read once, for there is no index on `created_at`; `tracked` is asked for its
-    parts one after another, so it can say how far the reading is. Raises SQLAlchemyError where that fails.
+    with the highest costs are named. The whole table is read once, for there is no index on `created_at`; `tracked` is
+    asked for its parts one after another, so it can show the progress. Raises SQLAlchemyError if that fails.
     """
     made_at = datetime.now(UTC)
-    tally = Tally()
-    with snapshot(engine) as connection:
-        question = statement(facts(engine.dialect.name, scope, made_at - longest, is_in_part(engine.dialect.name)))
-        for part in tracked(parts(connection)):
-            tally.add(connection.execute(question, part))
-    return _report(tally, scope, made_at, top)
+    dialect = DIALECTS[engine.dialect.name]
+    query = totals_query(dialect, scope, made_at - longest)
+    totals = Totals()
+    with dialect.snapshot(engine) as connection:
+        for part in tracked(dialect.parts(connection)):
+            totals.add(connection.execute(query, part))
+    return _report(totals, scope, made_at, top)
 
 
-def _report(tally: Tally, scope: Scope, made_at: datetime, top: int) -> Report:
-    times = Counter[str]()
-    for each in tally.times.values():
-        times.update(each)
-    latencies = {model: found for model, each in sorted(tally.times.items()) if (found := latency(each))}
+class Totals:
+    """The totals so far: as large as there are groups and different times, however many rows were read."""
+
+    def __init__(self) -> None:
+        """Begin without rows."""
+        self.groups: defaultdict[Dimensions, Sums] = defaultdict(Counter)
+        self.users: defaultdict[Key, Sums] = defaultdict(Counter)
+        self.times: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, result: CursorResult[*tuple[Any, ...]]) -> None:
+        """Add the totals of a part."""
+        width = len(Dimensions._fields)
+        names = list(result.keys())[width + 2 :]
+        for row in result:
+            user_id, times, *numbers = row[width:]
+            sums = {name: number or 0 for name, number in zip(names, numbers, strict=True)}
+            if row[0] is None:
+                self.users[None if user_id is None else str(user_id),].update(sums)
+                continue
+            group = Dimensions(*row[:width])
+            self.groups[group].update(sums)
+            if times and group.status == RequestStatus.COMPLETED and group.cost_source != CostSource.CACHED:
+                self.times[group.model].update(times.split(TIMES_SEPARATOR))
+
+    def by(
+        self, key: Callable[[Dimensions], Key], where: Callable[[Dimensions], object] = lambda _: True
+    ) -> Mapping[Key, Sums]:
+        """Return the totals by `key`, of the groups for which `where` is true."""
+        totals: defaultdict[Key, Sums] = defaultdict(Counter)
+        for group, sums in self.groups.items():
+            if where(group):
+                totals[key(group)].update(sums)
+        return totals
+
+
+def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report:
+    causes = totals.by(
+        lambda row: (row.error_type, row.status_code, row.error_code),
+        where=lambda row: row.status == RequestStatus.FAILED,
+    )
+    cost_sources = totals.by(lambda row: (row.cost_source,))
+    retries = totals.by(lambda _: (), where=lambda row: row.is_retry)
+    latencies = {model: found for model, times in sorted(totals.times.items()) if (found := _latency(times))}
     return Report(
         scope=scope,
         made_at=made_at,
-        days=by_name(tally.days),
-        models=dearest(tally.models, top),
-        providers=dearest(tally.providers, top),
-        users=dearest(tally.users, top),
-        cost_sources=by_name(tally.cost_sources),
-        causes=dearest(tally.causes, top),
-        unsettled=by_name(tally.unsettled),
-        retries=figures(tally.retries[()]),
-        latency=latency(times),
+        days=_by_name(totals.by(lambda row: (str(row.day),))),
+        models=_by_cost(totals.by(lambda row: (row.model,)), top),
+        providers=_by_cost(totals.by(lambda row: (row.served_by,)), top),
+        users=_by_cost(totals.users, top),
+        cost_sources=_by_name(cost_sources),
+        causes=_by_cost(causes, top),
+        unsettled=_by_name(totals.by(lambda row: (row.unsettled,), where=lambda row: row.unsettled)),
+        retries=_figures(retries.get((), Counter())),
+        latency=_latency(*totals.times.values()),
         latencies=latencies,
-        prompt_cache=_prompt_cache(tally),
-        response_cache=_response_cache(tally),
+        prompt_cache=_prompt_cache(totals.by(lambda row: (row.provider, row.model, row.served_model))),
+        response_cache=_response_cache(cost_sources.get((CostSource.CACHED,), Counter())),
     )
 
 
-def _prompt_cache(tally: Tally) -> PromptCache:
-    """Price the cached tokens of each model as it was served, else as it was asked for."""
-    read = written = unpriced = 0
-    saved = 0.0
-    for (provider, model, served_model), sums in tally.prompt_caches.items():
-        read, written = read + sums.read_tokens, written + sums.written_tokens
-        names = (served_model, str(model).removeprefix("openrouter/"))
-        savings = (_saving(sums, str(provider), name) for name in names if name)
-        saving = next((each for each in savings if each is not None), None)
-        if saving is None:
-            unpriced += sums.read_tokens + sums.written_tokens
-        else:
-            saved += saving
-    return PromptCache(read, written, saved, unpriced, price_table())
+def _figures(sums: Sums) -> Figures:
+    counts = {name: sums[name] for name in Figures.__dataclass_fields__ if name != "cost"}
+    return Figures(cost=_usd(sums["cost_micros"], sums["cost_rest"]), **counts)
 
 
-def _saving(sums: Sums, provider: str, model: str) -> float | None:
-    if provider not in list(LLMProviderType):
+def _usd(micros: int, rest: int) -> Decimal:
+    return Decimal(micros * UNITS_PER_MICRO + rest) / (MICROS_PER_USD * UNITS_PER_MICRO)
+
+
+def _by_name(totals: Mapping[Key, Sums]) -> dict[str, Figures]:
+    return {str(name): _figures(totals[name,]) for (name,) in sorted(totals)}
+
+
+def _by_cost(totals: Mapping[Key, Sums], top: int) -> Groups:
+    groups = [Group(key, _figures(sums)) for key, sums in totals.items()]
+    groups.sort(key=lambda group: (-group.figures.cost, -group.figures.attempts, str(group.key)))
+    rest = sum((group.figures for group in groups[top:]), Figures())
+    return Groups(tuple(groups[:top]), len(groups[top:]), rest)
+
+
+def _latency(*times: Mapping[str, int]) -> Latency | None:
+    """Return the percentiles of times, given how often each was measured; None if there are none."""
+    counts = Counter[int]()
+    for some in times:
+        counts.update({int(time): count for time, count in some.items() if int(time) >= 0})
+    ranked = sorted(counts)
+    ranks = list(accumulate(counts[time] for time in ranked))
+    if not ranks:
         return None
-    return cache_saving(sums.read_tokens, sums.written_tokens, LLMProviderType(provider), model)
+    # Nearest rank: the shortest time that so many in a hundred do not exceed.
+    p50, p95 = (ranked[bisect_left(ranks, ranks[-1] * percent / 100)] for percent in (MEDIAN, SLOW))
+    return Latency(ranks[-1], p50, p95)
 
 
-def _response_cache(tally: Tally) -> ResponseCache:
-    sums = tally.repeats[None,]
-    return ResponseCache(answers=sums.attempts, saved=usd(sums), unknown=sums.unknown_costs)
+def _prompt_cache(totals: Mapping[Key, Sums]) -> PromptCache:
+    """Price the cached tokens of each model as it was served, else as it was requested."""
+    read = written = unpriced = 0
+    savings: list[float] = []
+    for (provider, model, served_model), sums in totals.items():
+        tokens = sums["cached_input_tokens"], sums["cache_creation_tokens"]
+        if not any(tokens):
+            continue
+        read, written = read + tokens[0], written + tokens[1]
+        names = (served_model, str(model).removeprefix("openrouter/"))
+        found = (_saving(*tokens, str(provider), name) for name in names if name)
+        saving = next((saving for saving in found if saving is not None), None)
+        if saving is None:
+            unpriced += sum(tokens)
+        else:
+            savings.append(saving)
+    return PromptCache(read, written, fsum(savings), unpriced, price_table())
+
+
+def _saving(read: int, written: int, provider: str, model: str) -> float | None:
+    return cache_saving(read, written, LLMProviderType(provider), model) if provider in list(LLMProviderType) else None
+
+
+def _response_cache(sums: Sums) -> ResponseCache:
+    return ResponseCache(
+        answers=sums["attempts"],
+        saved=_usd(sums["original_micros"], sums["original_rest"]),
+        unknown=sums["attempts"] - sums["known_originals"],
+    )

@@ -7,13 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from ..types import CostSource
-
-# Where a cost comes from, beside what CostSource names.
+# Where a cost comes from, beside the members of CostSource.
 PENDING: Final = "pending"  # not settled, so not known yet
 UNKNOWN: Final = "unknown"  # settled without a cost
-UNSTATED: Final = "unstated"  # there is a cost, and no word of where it comes from
-COSTS_UNKNOWN: Final = (PENDING, UNKNOWN, CostSource.UNPRICED.value)
+UNSTATED: Final = "unstated"  # there is a cost, but not where it comes from
 # Why a row is not settled, beside maintenance.ABANDONED.
 OVERDUE: Final = "overdue"  # pending for longer than an attempt can take
 IN_FLIGHT: Final = "in flight"
@@ -21,7 +18,7 @@ IN_FLIGHT: Final = "in flight"
 
 @dataclass(frozen=True)
 class Scope:
-    """Which rows are reported on: those begun on the UTC days from `since` to `until`, both included."""
+    """The rows to report on: those begun on the UTC days from `since` to `until`, both included."""
 
     since: date
     until: date
@@ -41,10 +38,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a group of rows adds up to.
+    """The totals of a group of rows.
 
-    A row is an attempt; `calls` counts the first ones. `cost` is the sum of the costs that are known, to 1e-15 USD;
-    `unknown_costs` counts the rows whose cost is not: NULL, or the 0.0 of an answer that nobody priced.
+    A row is an attempt; `calls` counts the first ones. `cost` is the sum of the known costs, to 1e-15 USD;
+    `unknown_costs` counts the rows whose cost is not known: NULL, or the 0.0 of an unpriced answer.
     """
 
     attempts: int = 0
@@ -57,15 +54,12 @@ class Figures:
     output_tokens: int = 0
 
     def __add__(self, other: Figures) -> Figures:
-        return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
-
-    def __sub__(self, other: Figures) -> Figures:
-        return Figures(*(getattr(self, each.name) - getattr(other, each.name) for each in fields(self)))
+        return Figures(*(getattr(self, column.name) + getattr(other, column.name) for column in fields(self)))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that have `key` in common; None where they have no such thing."""
+    """Rows that have `key` in common; None where they have no such value."""
 
     key: tuple[str | None, ...]
     figures: Figures
@@ -73,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups that cost most, the dearest first; `others` more are added up in `rest`."""
+    """The groups with the highest costs, in this order; `rest` is the total of the `others`."""
 
     shown: tuple[Group, ...] = ()
     others: int = 0
@@ -81,15 +75,15 @@ class Groups:
 
     @property
     def total(self) -> Figures:
-        """All groups together."""
-        return sum((each.figures for each in self.shown), self.rest)
+        """The total of all groups."""
+        return sum((group.figures for group in self.shown), self.rest)
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long completed attempts took; a percentile is the nearest rank, so a time that was measured.
+    """How long completed attempts took; a percentile is the nearest rank, so a measured time.
 
-    Answers of the module's own cache are not among them, nor times that a clock set back has made negative.
+    Answers of the response cache are left out, and so are negative times, which a clock that was set back makes.
     """
 
     answers: int
@@ -99,7 +93,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class PromptCache:
-    """What providers' prompt caches saved, by today's list prices: an estimate.
+    """What the prompt caches of the providers saved, by today's list prices: an estimate.
 
     `written_tokens` cost extra at some providers, which is subtracted. `unpriced_tokens`, of those read and written,
     belong to models for whose cache no price is known; they add nothing to `saved`.
@@ -114,7 +108,7 @@ class PromptCache:
 
 @dataclass(frozen=True)
 class ResponseCache:
-    """Calls that the module's own cache answered; `saved` is what the answers had cost that it repeated.
+    """Calls that the response cache answered; `saved` is what the repeated answers had cost.
 
     `unknown` of them repeat an answer whose cost is not known, or whose row is gone.
     """
@@ -145,5 +139,5 @@ class Report:
 
     @property
     def total(self) -> Figures:
-        """All rows of the period."""
+        """The total of all rows of the period."""
         return sum(self.days.values(), Figures())

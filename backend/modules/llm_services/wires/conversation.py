@@ -170,8 +170,8 @@ def _call(call: ChatMessage, position: int) -> ChatMessage:
     function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
     given = function.get("arguments")
     decoded = arguments(given)
-    is_text = isinstance(given, str) and bool(given.strip())
-    text_given = given if is_text and (decoded is None or given.strip()[0] == "{") else json.dumps(decoded or {})
+    is_written = isinstance(given, str) and (decoded is None or given.lstrip().startswith("{"))
+    text_given = given if is_written else json.dumps(decoded or {})
     own_id = call_id(call.get("id"), position, str(function.get("name")))
     return {"id": own_id, "type": "function", "function": {**function, "arguments": text_given}}
 

@@ -61,7 +61,7 @@ REFUSED_REASONS: Final = frozenset(
     {"REFUSAL", "CONTENT_FILTER", "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"}
 )
 # Ends that are failures, and whether the next attempt may pass (peers repeat them, and they do:
-# pydantic/pydantic-ai#3300, google-gemini/gemini-cli#12674).
+# pydantic/pydantic-ai#3300, agno-agi/agno#5628).
 FAILED_REASONS: Final = {
     "MALFORMED_FUNCTION_CALL": True,
     "MALFORMED_RESPONSE": True,

@@ -1,0 +1,160 @@
+"""What a report reads of the table: one statement, which adds up the rows of a part inside the database.
+
+Most of the time goes into `response_raw`, so a field of it is read only where it can have a value. A `response_raw`
+that is no object, but a list or a text, has no fields; that is no error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import BigInteger, Integer, Text, and_, case, cast, func, null, or_, select, union_all
+from sqlalchemy.orm import aliased
+
+from ..ledger.maintenance import ABANDONED
+from ..types import CostSource, LLMProviderType, RequestStatus
+from .dialects import ROWS, TABLE
+from .values import IN_FLIGHT, OVERDUE, PENDING, UNKNOWN, UNSTATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import CTE, ColumnElement, CompoundSelect, ScalarSelect, Select
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    from .dialects import Dialect
+    from .values import Scope
+
+MICROS_PER_USD: Final = 10**6
+UNITS_PER_MICRO: Final = 10**9
+MAX_COST_USD: Final = 1e9  # a larger cost is no amount, nor is infinity or NaN: it is not known
+STATED_SOURCES: Final = frozenset(CostSource)
+TIMES_SEPARATOR: Final = ","
+
+
+class Dimensions(NamedTuple):
+    """The columns that attempts are grouped by."""
+
+    day: date | str  # a text on SQLite
+    provider: str
+    model: str
+    served_by: str
+    served_model: str | None
+    status: str
+    error_type: str | None
+    status_code: str | None
+    error_code: str | None
+    is_retry: bool
+    is_overdue: bool
+    has_cost: bool
+    stated_source: str | None
+
+    @property
+    def cost_source(self) -> str:
+        """Where the cost comes from, or why it is not known."""
+        if not self.has_cost:
+            return PENDING if self.status == RequestStatus.PENDING else UNKNOWN
+        return self.stated_source if self.stated_source in STATED_SOURCES else UNSTATED
+
+    @property
+    def unsettled(self) -> str | None:
+        """Why the process that made the attempt did not settle it; None if it did."""
+        if self.status == RequestStatus.PENDING:
+            return OVERDUE if self.is_overdue else IN_FLIGHT
+        return ABANDONED if self.status == RequestStatus.FAILED and self.error_type == ABANDONED else None
+
+
+def totals_query(dialect: Dialect, scope: Scope, overdue: datetime) -> CompoundSelect[Any]:
+    """Return the query that adds up the rows of a part: by all Dimensions, and by user.
+
+    A row of its result has the Dimensions, the user, the execution times separated by commas, and the totals by name.
+    A row that has been pending since before `overdue` is overdue.
+    """
+    attempts = _attempts(dialect, scope, overdue)
+    times = func.aggregate_strings(cast(attempts.c.execution_time_ms, Text), TIMES_SEPARATOR)
+    by_dimensions = _totals(dialect, attempts, Dimensions._fields, times)
+    return union_all(by_dimensions, _totals(dialect, attempts, ["user_id"], null()))
+
+
+def _totals(
+    dialect: Dialect, attempts: CTE, keys: Sequence[str], times: ColumnElement[Any]
+) -> Select[*tuple[Any, ...]]:
+    names = (*Dimensions._fields, "user_id")
+    columns = (attempts.c[name] if name in keys else null().label(name) for name in names)
+    sums = (cast(value, BigInteger).label(name) for name, value in _sums(dialect, attempts).items())
+    return select(*columns, times.label("times"), *sums).group_by(*(attempts.c[name] for name in keys))
+
+
+def _sums(dialect: Dialect, attempts: CTE) -> Mapping[str, ColumnElement[Any]]:
+    def count(condition: ColumnElement[bool]) -> ColumnElement[Any]:
+        return func.sum(case((condition, 1), else_=0))
+
+    def tokens(value: ColumnElement[str]) -> ColumnElement[Any]:
+        return func.sum(case((dialect.is_count(value), cast(value, Integer))))
+
+    row = attempts.c
+    micros, rest = _exact(row.original_cost)
+    return {
+        "attempts": func.count(),
+        "calls": count(row.is_retry.is_(False)),
+        "failed": count(row.status == RequestStatus.FAILED.value),
+        "cost_micros": func.sum(row.cost_micros),
+        "cost_rest": func.sum(row.cost_rest),
+        "unknown_costs": count(or_(row.cost_micros.is_(None), row.stated_source == CostSource.UNPRICED.value)),
+        "input_tokens": func.sum(row.input_tokens),
+        "cached_input_tokens": tokens(row.cached_input_tokens),
+        "cache_creation_tokens": tokens(row.cache_creation_tokens),
+        "output_tokens": func.sum(row.output_tokens),
+        "known_originals": func.count(row.original_cost),
+        "original_micros": func.sum(micros),
+        "original_rest": func.sum(rest),
+    }
+
+
+def _exact(cost: ColumnElement[float] | InstrumentedAttribute[float | None]) -> Iterator[ColumnElement[Any]]:
+    """Return a cost as two integers, whose sums are exact: micro-USD, and what is left in units of 1e-15 USD."""
+    micros = func.round(cost * float(MICROS_PER_USD))
+    rest = func.round((cost * float(MICROS_PER_USD) - micros) * float(UNITS_PER_MICRO))
+    return (cast(number, BigInteger) for number in (micros, rest))
+
+
+def _attempts(dialect: Dialect, scope: Scope, overdue: datetime) -> CTE:
+    """Return the narrow rows that everything else is computed from, so that the wide ones are read once."""
+    is_cached, is_failed = ROWS.cached.is_(True), ROWS.status == RequestStatus.FAILED.value
+    is_routed = ROWS.provider == LLMProviderType.OPENROUTER.value
+    has_cost = ROWS.cost_estimate.between(-MAX_COST_USD, MAX_COST_USD)
+    micros, rest = _exact(ROWS.cost_estimate)
+    original_id = dialect.row_id(dialect.field("cached_request_id"))
+    computed: Mapping[str, ColumnElement[Any]] = {
+        "day": dialect.day,
+        "served_by": func.coalesce(case((is_routed, dialect.field("upstream_provider"))), ROWS.provider),
+        "served_model": case((is_cached, dialect.field("served_model"))),
+        "status_code": case((is_failed, dialect.field("status_code"))),
+        "error_code": case((is_failed, dialect.field("error_code"))),
+        "is_retry": ROWS.retry_attempt > 1,
+        "is_overdue": ROWS.created_at < overdue,
+        "has_cost": has_cost,
+        "stated_source": dialect.field("cost_source"),
+        "cost_micros": case((has_cost, micros)),
+        "cost_rest": case((has_cost, rest)),
+        "cached_input_tokens": case((is_cached, dialect.field("cached_input_tokens"))),
+        "cache_creation_tokens": dialect.field("cache_creation_tokens"),
+        "original_cost": case((and_(is_cached, ROWS.cost_estimate == 0), _known_cost(dialect, original_id))),
+    }
+    copied = ["user_id", "provider", "model", "status", "error_type"]
+    copied += ["execution_time_ms", "input_tokens", "output_tokens"]
+    columns = [*(TABLE.c[name] for name in copied), *(value.label(name) for name, value in computed.items())]
+    conditions = [ROWS.created_at >= scope.begin, ROWS.created_at < scope.end]
+    conditions += [ROWS.user_id == scope.user_id] if scope.user_id is not None else []
+    conditions += [ROWS.model == scope.model] if scope.model is not None else []
+    query = select(*columns).select_from(dialect.source).where(*conditions, dialect.is_in_part)
+    return query.cte("attempts").prefix_with("MATERIALIZED")
+
+
+def _known_cost(dialect: Dialect, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Return what a row cost; NULL if nobody knows, or the row is gone."""
+    row = aliased(ROWS)
+    is_priced = func.coalesce(dialect.field("cost_source", row), UNSTATED) != CostSource.UNPRICED.value
+    is_known = and_(row.cost_estimate.between(-MAX_COST_USD, MAX_COST_USD), is_priced)
+    return select(case((is_known, row.cost_estimate))).where(row.id == row_id).scalar_subquery()
