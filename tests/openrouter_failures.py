@@ -8,6 +8,7 @@ from modules.llm_services.exceptions import LLMError
 from modules.llm_services.flow.attempt import Attempt
 from modules.llm_services.flow.http import Endpoint
 from modules.llm_services.providers.openrouter import OpenRouterWire
+from modules.llm_services.sanitize import JSONText
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from modules.llm_services.vendors import VENDORS
 from modules.llm_services.wires.wire import Exchange, LLMCall
@@ -28,6 +29,7 @@ def failure(
         endpoint=Endpoint("https://openrouter.ai/api/v1", "/chat/completions", {}),
         call=call,
         payload={},
+        body=JSONText("{}"),
         exchange=exchange,
     )
     try:

@@ -39,6 +39,7 @@ UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
 REPLACEMENT: Final = "\ufffd"
 ENCODER: Final = json.JSONEncoder(allow_nan=False)
+PAYLOAD_ENCODER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 EXCERPT_CHARACTERS: Final = 200
 
 
@@ -69,6 +70,23 @@ def excerpt(body: object) -> str:
     content = body if isinstance(body, str) else json.dumps(body)
     beginning: str = redact(" ".join(content.split())[:EXCERPT_CHARACTERS])
     return beginning or "an empty body"
+
+
+class JSONText(str):
+    """JSON that is encoded already, as it is sent; a row keeps it without encoding it again."""
+
+    __slots__ = ()
+
+
+def encode_payload(payload: dict[str, Any]) -> JSONText:
+    """Return the JSON to send: compact UTF-8, a lone surrogate as U+FFFD; raises ValueError for what is no JSON."""
+    try:
+        text = PAYLOAD_ENCODER.encode(payload)
+        if not text.isascii() and UNSTORABLE.search(text):
+            text = PAYLOAD_ENCODER.encode(_sanitize_json(payload, 0))
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"the call cannot be sent as JSON: {error}") from error
+    return JSONText(text)
 
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
@@ -126,6 +144,8 @@ def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller o
     """Return `value` encoded as JSON that every database takes; None for None, which is NULL."""
     if value is None:
         return None
+    if isinstance(value, JSONText):
+        return str(value) if not SUSPICIOUS.search(value) else json.dumps(_sanitize_json(json.loads(value), 0))
     try:
         text = ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ..ledger.ledger import Entry
+    from ..sanitize import JSONText
     from ..types import AudioResponse, ImageResponse, LLMResponse, ToolCall
     from ..vendors import Vendor
     from ..wires.wire import Answer, LLMCall, Wire
@@ -33,9 +34,9 @@ NOTHING_SPENT: Final = Usage(
 class Attempt:
     """An attempt of `call`, by `wire`, at `endpoint` of `vendor`.
 
-    `number` is 1 for the first attempt; later ones name the row of the first in `first_id`, and know what the earlier
-    ones `spent` and for how many seconds they `waited`. `cached_request_id` is the row whose answer the response
-    cache gave: such an attempt is not sent.
+    `payload` is what the wire rendered, `body` the same as it is sent. `number` is 1 for the first attempt; later
+    ones name the row of the first in `first_id`, and know what the earlier ones `spent` and for how many seconds they
+    `waited`. `cached_request_id` is the row whose answer the response cache gave: such an attempt is not sent.
     """
 
     vendor: Vendor
@@ -43,6 +44,7 @@ class Attempt:
     endpoint: Endpoint
     call: LLMCall
     payload: dict[str, Any]
+    body: JSONText
     number: int = 1
     first_id: UUID | None = None
     is_correction: bool = False

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # English as it is read aloud: some 150 words a minute, of six characters with the space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
+MAX_DATA_CHARACTERS: Final = 50_000
+DATA_EXCERPT_CHARACTERS: Final = 100
 
 
 def pending(attempt: Attempt) -> dict[str, Any]:
@@ -39,14 +41,29 @@ def pending(attempt: Attempt) -> dict[str, Any]:
         "max_output_tokens": call.max_output_tokens,
         "messages": messages,
         "additional_params": params or None,
-        "request_payload": attempt.payload,
+        "request_payload": attempt.body,
         "retry_attempt": attempt.number,
     }
 
 
 def _message(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as the row keeps it: role and content always, the rest where given."""
-    return {"role": message.role, "content": message.content} | message.model_dump(mode="json", exclude_none=True)
+    """Return a message as the row keeps it: role and content always, the rest where given.
+
+    Pictures and files in it are cut to their beginning: they are whole in `request_payload`.
+    """
+    content = message.content
+    if isinstance(content, list):
+        content = [{name: _without_data(value) for name, value in part.items()} for part in content]
+    fields = message.model_dump(mode="json", exclude={"content"}, exclude_none=True)
+    return {"role": message.role, "content": content, **fields}
+
+
+def _without_data(value: Any) -> Any:  # noqa: ANN401 - a part's content
+    if isinstance(value, dict):
+        return {name: _without_data(inner) for name, inner in value.items()}
+    if isinstance(value, str) and len(value) > MAX_DATA_CHARACTERS and value.startswith("data:"):
+        return f"{value[:DATA_EXCERPT_CHARACTERS]}… ({len(value)} characters, whole in request_payload)"
+    return value
 
 
 def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:

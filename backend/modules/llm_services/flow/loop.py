@@ -8,11 +8,12 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import pricing
 from ..exceptions import LLMError
 from ..ledger.ledger import new_entry
+from ..sanitize import encode_payload
 from ..wires.conversation import ToolCallMemory
 from ..wires.wire import Exchange, Kind
 from . import columns, http, response_cache, structured, telemetry
@@ -21,11 +22,15 @@ from .attempt import Attempt
 if TYPE_CHECKING:
     from ..config import LLMConfig
     from ..providers.base import LLMProvider
+    from ..sanitize import JSONText
+    from ..types import LLMMessage
     from ..wires.wire import LLMCall, Wire
     from .attempt import Completion
 
 BACKOFF_SECONDS: Final = 0.5
 WAIT_BUDGET_SECONDS: Final = 60.0
+# Encoding this much takes about a millisecond.
+LARGE_CHARACTERS: Final = 250_000
 TOOL_CALLS: Final = ToolCallMemory()
 
 
@@ -36,7 +41,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
     """
     if not provider.vendor.reports_cost:
         await pricing.load()
-    attempt = _first_attempt(provider, call)
+    attempt = await _first_attempt(provider, call)
     slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt.call, provider.config) else None
     if slot and (cached := await slot.answer(attempt)):
         return await _send(provider, cached)
@@ -44,7 +49,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
         try:
             completion = await _send(provider, attempt)
         except LLMError as error:
-            following = _next_attempt(attempt, error, provider.config.max_retries)
+            following = await _next_attempt(attempt, error, provider.config.max_retries)
             if following is None:
                 raise
             await asyncio.sleep(following.waited - attempt.waited)
@@ -88,19 +93,36 @@ def _timeout(attempt: Attempt, config: LLMConfig) -> float:
     return attempt.call.options.timeout or config.request_timeout
 
 
-def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
+async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
     wire = provider.wires[call.kind]
     call = _in_neutral_form(wire, call)
-    return Attempt(
-        vendor=provider.vendor, wire=wire, endpoint=provider.endpoint(call), call=call, payload=wire.render(call)
-    )
+    payload = wire.render(call)
+    endpoint, body = provider.endpoint(call), await _encoded(call, payload)
+    return Attempt(vendor=provider.vendor, wire=wire, endpoint=endpoint, call=call, payload=payload, body=body)
+
+
+async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
+    """Encode a payload once, for the wire and the row alike; what is large off the loop."""
+    if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
+        return encode_payload(payload)
+    return await asyncio.to_thread(encode_payload, payload)
+
+
+def _size(message: LLMMessage) -> int:
+    """Return the characters of a message, roughly: those of its texts, and of the URLs of its parts."""
+    content = message.content or ""
+    if isinstance(content, str):
+        return len(content)
+    values = (value for part in content for value in part.values())
+    texts = (value.get("url") or value.get("file_data") if isinstance(value, dict) else value for value in values)
+    return sum(len(text) for text in texts if isinstance(text, str))
 
 
 def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
     return replace(call, chat_messages=TOOL_CALLS.to_chat_messages(call.messages, wire.api_variant))
 
 
-def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
+async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
     """Return the attempt that follows a failed one, None when `error` is final.
 
     It repeats the request after a wait, or shows the model what was wrong with its object, once and at once.
@@ -111,11 +133,16 @@ def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attemp
     corrected = None if attempt.is_correction else structured.corrected(attempt.call, attempt.answer, error)
     if wait is None and corrected is None:
         return None
-    call = _in_neutral_form(attempt.wire, corrected) if corrected else attempt.call
+    call, payload, body = attempt.call, attempt.payload, attempt.body
+    if corrected:
+        call = _in_neutral_form(attempt.wire, corrected)
+        payload = attempt.wire.render(call)
+        body = await _encoded(call, payload)
     return replace(
         attempt,
         call=call,
-        payload=attempt.wire.render(call) if corrected else attempt.payload,
+        payload=payload,
+        body=body,
         number=attempt.number + 1,
         first_id=attempt.first_id or error.request_id,
         is_correction=attempt.is_correction or corrected is not None,

@@ -69,7 +69,7 @@ def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
     schema = attempt.call.response_model and attempt.call.response_model.model_json_schema()
     endpoint = attempt.endpoint
     try:
-        key = key_of(attempt.vendor.provider_type, endpoint.base_url, endpoint.path, attempt.payload, schema)
+        key = key_of(attempt.vendor.provider_type, endpoint.base_url, endpoint.path, attempt.body, schema)
     except (TypeError, ValueError, RecursionError):
         return None
     return CacheSlot(ResponseCache(config.cache_dir, config.cache_url), key)

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
-from ..types import LONGEST_MODEL_NAME, LLMMessage, MessageRole, ToolDefinition
+from ..types import LARGEST_INTEGER, LONGEST_MODEL_NAME, LLMMessage, MessageRole, ToolDefinition
 from ..vendors import VENDORS
 from ..wires import speech
 from ..wires.wire import Kind, LLMCall
@@ -260,6 +260,8 @@ def _checked(call: LLMCall) -> LLMCall:
             raise TypeError(
                 f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, not {type(value).__name__}"
             )
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise ValueError(f"{name} must be at most {LARGEST_INTEGER}: the table holds no larger one")
     messages = [_made(f"messages[{index}]", LLMMessage, value) for index, value in enumerate(call.messages)]
     tools = [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(call.tools)]
     return replace(call, messages=messages, tools=tools)
