@@ -85,7 +85,9 @@ def encode_payload(payload: dict[str, Any]) -> JSONText:
         if not text.isascii() and UNSTORABLE.search(text):
             text = PAYLOAD_ENCODER.encode(_sanitize_json(payload, 0))
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise ValueError(f"the call cannot be sent as JSON: {error}") from error
+        raise ValueError(
+            f"the call cannot be sent as JSON; something in its messages or options is none: {error}"
+        ) from error
     return JSONText(text)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -104,7 +104,7 @@ class LLMMessage(Input):
     """
 
     role: Role
-    content: str | list[dict[str, Any]] | None = None
+    content: StrictStr | list[dict[str, Any]] | None = None
     name: str | None = None
     function_call: dict[str, Any] | None = None
     tool_calls: list[dict[str, Any]] | None = None

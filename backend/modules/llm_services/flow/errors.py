@@ -46,7 +46,7 @@ def exception_for(
         ended = ParsedError(status, f"the answer is empty, and ended with {reason}", error_code=reason, retryable=True)
         return to_exception(ended, vendor, call.model)
     if answer.is_refused:
-        reason = answer.refusal or "a content filter ended it"
+        reason = answer.refusal or answer.details.get("native_finish_reason") or answer.finish_reason
         return LLMValidationError(f"{call.model} refused to answer: {reason}", status_code=status)
     body = excerpt(exchange.body)
     message = f"{vendor.name} answered {status} for {call.model} without an answer in it: {body}"

@@ -12,6 +12,7 @@ A vendor adds where its requests go and which wires it speaks. The smallest one,
 
 from __future__ import annotations
 
+import json
 import logging
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
@@ -262,6 +263,11 @@ def _checked(call: LLMCall) -> LLMCall:
             )
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
             raise ValueError(f"{name} must be at most {LARGEST_INTEGER}: the table holds no larger one")
+    for name, value in call.params.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise ValueError(f"option {name} cannot be sent as JSON: {error}") from error
     messages = [_made(f"messages[{index}]", LLMMessage, value) for index, value in enumerate(call.messages)]
     tools = [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(call.tools)]
     return replace(call, messages=messages, tools=tools)

@@ -227,8 +227,10 @@ def wire_model(model: str) -> str:
 
 def _own_names(value: dict[str, Any]) -> dict[str, Any]:
     """Return a body with its fallback models, and those that plugins choose from, by the names OpenRouter knows."""
-    named = {name: value[name] for name in ("models", "plugins") if name in value}
-    return {**value, **_without_prefix(named)}
+    models = value.get("models")
+    named = {"models": [wire_model(str(model).strip()) for model in models]} if isinstance(models, list) else {}
+    plugins = {"plugins": _without_prefix(value["plugins"])} if "plugins" in value else {}
+    return {**value, **named, **plugins}
 
 
 def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON

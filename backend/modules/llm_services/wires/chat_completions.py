@@ -239,7 +239,7 @@ def _problem(call: object) -> str | None:
     """Return what is wrong with a call, None when it can be handed out."""
     function = mapping(mapping(call).get("function"))
     given = function.get("arguments")
-    if not text(function.get("name")):
+    if not (text(function.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(call)}"
     return undecodable(function.get("name"), given) if arguments(given) is None else None
 

@@ -82,7 +82,8 @@ class ToolCallMemory:
         remembered = next((self._turns[key] for key in ids if key in self._turns), None)
         remembered = remembered or self._remembered(messages, position)
         names = [_function_name(call) for call in calls]
-        if names != [_function_name(call) for call in items(remembered.get("tool_calls"))]:
+        is_same = names == [_function_name(call) for call in items(remembered.get("tool_calls"))]
+        if message.reasoning_details or not is_same:
             return chat_message
         return chat_message | _of_one_wire(remembered, api_variant)
 
@@ -188,6 +189,8 @@ def _content(message: LLMMessage) -> str | list[ChatMessage]:
 
 def _part(part: ChatMessage) -> ChatMessage:
     """Translate a Responses-style part, with what the translation does not use kept; other parts stay as they are."""
+    if not text(part.get("type")):
+        raise ValueError("messages hold a content part without a type")
     match part.get("type"):
         case "input_text" | "output_text":
             return {**part, "type": "text", "text": part.get("text") or ""}

@@ -295,7 +295,7 @@ def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
 
 def _problem(call: dict[str, Any]) -> str | None:
     given = call.get("args")
-    if not text(call.get("name")):
+    if not (text(call.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(call)}"
     return None if given is None or isinstance(given, dict) else undecodable(call.get("name"), given)
 
@@ -318,12 +318,12 @@ def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
     kind, data = text(inline.get("mimeType")) or "", text(inline.get("data"))
     if not data or not kind.startswith("audio/"):
         return None
-    if not kind.lower().startswith(("audio/l16", "audio/pcm")):
-        return AudioResponse(audio_base64=data, mime_type=kind.split(";")[0])
     try:
-        samples = base64.b64decode(data)
+        samples = base64.b64decode(data, validate=True)
     except ValueError:
         return None
+    if not kind.lower().startswith(("audio/l16", "audio/pcm")):
+        return AudioResponse(audio_base64=data, mime_type=kind.split(";")[0])
     rate = SAMPLE_RATE.search(kind)
     wav, seconds = _wave_file(samples, int(rate[1]) if rate else DEFAULT_SAMPLE_RATE)
     return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))

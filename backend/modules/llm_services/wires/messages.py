@@ -276,7 +276,7 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _problem(use: dict[str, Any]) -> str | None:
     given = use.get("input")
-    if not text(use.get("name")):
+    if not (text(use.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(use)}"
     return None if isinstance(given, dict) else undecodable(use.get("name"), given)
 

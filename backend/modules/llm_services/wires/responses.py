@@ -259,7 +259,7 @@ def _image_url(item: Item) -> str | None:
 
 def _problem(call: dict[str, Any]) -> str | None:
     given = call.get("arguments")
-    if not text(call.get("name")):
+    if not (text(call.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(call)}"
     return undecodable(call.get("name"), given) if arguments(given) is None else None
 
