@@ -153,11 +153,19 @@ def test_a_choice_that_failed_is_an_error(
     assert (status, retryable) == (found.status_code, found.retryable)
 
 
-@pytest.mark.parametrize("finish_reason", ["stop", "length", "content_filter", "tool_calls", "invented", None])
+@pytest.mark.parametrize("finish_reason", ["stop", "length", "content_filter", "tool_calls", None])
 @pytest.mark.parametrize("content", ["", None, "text"])
 def test_an_answer_is_an_answer(finish_reason: str | None, content: str | None) -> None:
-    """Text that is empty, cut or filtered is an answer, and so is one with a finish reason nobody knows."""
+    """Text that is empty, cut or filtered is an answer."""
     assert None is failure({"choices": [{"message": {"content": content}, "finish_reason": finish_reason}]})
+
+
+@pytest.mark.parametrize(("content", "is_answer"), [("text", True), ("", False), (None, False), (" \n", False)])
+def test_an_unknown_finish_reason_needs_content(content: str | None, is_answer: bool) -> None:  # noqa: FBT001
+    """With a finish reason that nobody knows, text is an answer, and no text is an error that names the reason."""
+    found = failure({"choices": [{"message": {"content": content}, "finish_reason": "invented"}]})
+    assert is_answer == (found is None)
+    assert found is None or ("invented", True) == (found.error_code, found.retryable)
 
 
 def test_a_name_of_one_segment_gets_a_hint() -> None:

@@ -160,7 +160,7 @@ def test_both_spellings_of_parts_are_sent_as_chat_completions() -> None:
 @pytest.mark.parametrize(
     ("options", "sent"),
     [
-        ({"reasoning": {"effort": "low"}}, {"reasoning": {"effort": "low"}}),
+        ({"reasoning": {"effort": "none"}}, {"reasoning": {"effort": "none"}}),
         ({"verbosity": "high"}, {"verbosity": "high"}),
         ({"text": {"verbosity": "low"}}, {"verbosity": "low"}),
         ({"invented": 1}, {}),

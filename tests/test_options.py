@@ -42,10 +42,9 @@ def call(**options: Any) -> LLMCall:
         {"provider": {"order": ["anthropic"], "allow_fallbacks": False, "max_price": {"prompt": 1.5}}},
         {"models": ["a/b", "c/d"]},
         {"plugins": [{"id": "web", "max_results": 3}]},
-        {"reasoning": {"effort": "low", "exclude": True, "new_key": 1}},
         {"service_tier": "a tier that is not known yet"},
         {"cache_control": {"type": "ephemeral", "ttl": "1h"}},
-        {"top_p": 0.9, "top_k": 40, "min_p": 0.1, "seed": 7, "stop": ["END"], "frequency_penalty": 1},
+        {"top_k": 40, "min_p": 0.1, "seed": 7, "stop": ["END"], "frequency_penalty": 1},
         {"metadata": {"team": "finance"}, "user": "u-1", "session_id": "s-1"},
         {"tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": False},
         {"verbosity": "low"},
@@ -86,10 +85,23 @@ def test_a_wrong_type_is_refused_by_name(options: dict[str, Any], named: str) ->
         OpenRouterOptions.read(options)
 
 
+@pytest.mark.parametrize("options", [{"top_p": 0.9}, {"reasoning": {"effort": "low", "exclude": True, "new_key": 1}}])
+def test_the_default_temperature_gives_way(options: dict[str, Any]) -> None:
+    """Beside `top_p` and beside reasoning, a temperature that nobody gave is not sent."""
+    expected = {name: value for name, value in PLAIN.items() if name != "temperature"}
+    assert expected | options == rendered(OpenRouterWire(), call(**options))
+
+
 def test_what_is_newer_than_we_are_goes_through_extra_body() -> None:
-    """extra_body is sent beside the rest, and wins over an option of the same name."""
-    sent = rendered(OpenRouterWire(), call(seed=1, extra_body={"seed": 2, "brand_new": {"x": 1}}))
-    assert PLAIN | {"seed": 2, "brand_new": {"x": 1}} == sent
+    """extra_body is sent beside the rest."""
+    sent = rendered(OpenRouterWire(), call(seed=1, extra_body={"brand_new": {"x": 1}}))
+    assert PLAIN | {"seed": 1, "brand_new": {"x": 1}} == sent
+
+
+def test_extra_body_must_not_contradict_an_option() -> None:
+    """Two values of one field are a ValueError that names it."""
+    with pytest.raises(ValueError, match="seed"):
+        rendered(OpenRouterWire(), call(seed=1, extra_body={"seed": 2}))
 
 
 def test_the_response_cache_is_steered_by_headers(provider: OpenRouterProvider) -> None:

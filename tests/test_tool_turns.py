@@ -142,11 +142,11 @@ def test_a_legacy_function_call_becomes_a_tool_call() -> None:
 def test_memory_is_bounded() -> None:
     """The oldest of many answers is forgotten."""
     turns = ToolCallMemory()
-    asked = [LLMMessage(role=MessageRole.USER, content=str(number)) for number in range(300)]
+    asked = [LLMMessage(role=MessageRole.USER, content=str(number)) for number in range(600)]
     for each in asked:
         turns.remember([each], asking(call(f"call_{each.content}", "weather")), WIRE)
     ids = [
         turns.to_chat_messages([each, result("weather")], WIRE)[1]["tool_calls"][0]["id"]
         for each in (asked[0], asked[-1])
     ]
-    assert ["call_1_weather", "call_299"] == ids
+    assert ["call_1_weather", "call_599"] == ids

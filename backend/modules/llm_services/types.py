@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    StrictStr,
+    model_serializer,
+)
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -125,6 +132,11 @@ class ToolDefinition(Input):
     parameters: dict[str, Any]
     strict: bool | None = None
     cache_control: dict[str, Any] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Dump what was given: who dumps a tool may send it as it is."""
+        return {name: value for name, value in handler(self).items() if value is not None}
 
 
 class ToolCall(Value):

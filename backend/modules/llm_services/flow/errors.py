@@ -46,8 +46,8 @@ def exception_for(
         ended = ParsedError(status, f"the answer is empty, and ended with {reason}", error_code=reason, retryable=True)
         return to_exception(ended, vendor, call.model)
     if answer.is_refused:
-        reason = answer.refusal or answer.details.get("native_finish_reason") or answer.finish_reason
-        return LLMValidationError(f"{call.model} refused to answer: {reason}", status_code=status)
+        refusal = answer.refusal or answer.details.get("native_finish_reason") or answer.finish_reason
+        return LLMValidationError(f"{call.model} refused to answer: {refusal}", status_code=status)
     body = excerpt(exchange.body)
     message = f"{vendor.name} answered {status} for {call.model} without an answer in it: {body}"
     return LLMError(message, status_code=status, retryable=True)
