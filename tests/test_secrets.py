@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
-from modules.llm_services.sanitize import MASK, redact
+from modules.llm_services.sanitize import MASK, redact, redact_body
 from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
 from wire import Visit, serving
@@ -95,4 +95,14 @@ def test_a_models_own_words_are_not_masked() -> None:
         "parts": [{"args": said}],
         "user_id": "user_x",
     }
-    assert body | {"user_id": MASK} == redact(body)
+    assert body | {"user_id": MASK} == redact_body(body)
+
+
+def test_an_account_is_masked_by_its_place() -> None:
+    """The account beside an error, or inside it, is masked; a field of that name elsewhere is data."""
+    data = {"properties": {"user_id": {"type": "integer"}, "organization": {"type": "string"}}}
+    error = {"message": "no", "metadata": {"organization": "acme", "org_id": "o-1"}}
+    body = {"error": error, "user_id": "u", "echo": data}
+    masked = {"message": "no", "metadata": {"organization": MASK, "org_id": MASK}}
+    assert {"error": masked, "user_id": MASK, "echo": data} == redact_body(body)
+    assert data == redact(data)

@@ -44,7 +44,7 @@ EXCERPT_CHARACTERS: Final = 200
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
-    """Return `value` with keys and account ids masked, in every string and under every field that names an account.
+    """Return `value` with keys and account ids masked in every string, by what they look like.
 
     Objects that a model wrote stay as they came.
     """
@@ -52,17 +52,38 @@ def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape
         case str():
             return SECRET.sub(MASK, value)
         case dict():
-            return {key: _redact_field(key, item) for key, item in value.items()}
+            return {
+                key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)
+                for key, item in value.items()
+            }
         case list():
             return [redact(item) for item in value]
         case _:
             return value
 
 
-def _redact_field(key: str, item: Any) -> Any:  # noqa: ANN401 - as above
-    if key in ACCOUNT_FIELDS and item:
-        return MASK
-    return item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)
+def redact_body(body: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a response body with secrets masked, and the account that an error names, by the field's place.
+
+    An account stands beside an error, or inside it; anywhere else a field called `user_id` is somebody's data.
+    """
+    if not isinstance(body, dict):
+        return redact(body)
+    masked = {key: MASK if key in ACCOUNT_FIELDS and isinstance(item, str) else item for key, item in body.items()}
+    error = masked.get("error")
+    return redact({**masked, "error": _without_account(error)} if isinstance(error, dict) else masked)
+
+
+def _without_account(value: Any) -> Any:  # noqa: ANN401 - as above
+    match value:
+        case dict():
+            return {
+                key: MASK if key in ACCOUNT_FIELDS and item else _without_account(item) for key, item in value.items()
+            }
+        case list():
+            return [_without_account(item) for item in value]
+        case _:
+            return value
 
 
 def excerpt(body: object) -> str:

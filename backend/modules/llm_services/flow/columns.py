@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exceptions import LLMError
-from ..sanitize import redact
+from ..sanitize import redact, redact_body
 from ..types import AudioResponse, CostSource, ImageResponse, LLMResponse, RequestStatus
 from ..wires.lenient import exact_sum
 from ..wires.wire import Kind
@@ -139,7 +139,7 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
         **details,
     }
     envelope = {name: value for name, value in known.items() if value is not None}
-    return {"body": redact(exchange.body), **envelope}
+    return {"body": redact_body(exchange.body), **envelope}
 
 
 def total_tokens(usage: Usage) -> int | None:
