@@ -26,8 +26,8 @@ def new_request_id() -> uuid.UUID:
     """Return a random id (UUID 4) that SQLite keeps as text.
 
     A column of type UUID has numeric affinity there: some three ids in a million, all digits or digits
-    around one `e`, would be stored as a float and lost. The system's random numbers are asked for once in
-    a while, for each asking takes longer than all the rest.
+    around one `e`, would be stored as a float and lost. The system's random numbers are drawn many at a
+    time, for a draw takes longer than all the rest.
     """
     while True:
         try:
@@ -45,7 +45,7 @@ def _draw() -> list[uuid.UUID]:
 
 
 class LLMRequestModel(Base):
-    """What was asked, what came back, what it cost, or why it failed."""
+    """One attempt: what was sent, what came back, what it cost, or why it failed."""
 
     __tablename__ = "llm_requests"
 
@@ -65,7 +65,7 @@ class LLMRequestModel(Base):
     system_fingerprint: Mapped[str | None] = mapped_column(String(100))
     # The configured or requested value; request_payload says whether it was sent.
     temperature: Mapped[float] = mapped_column(Float)
-    # The cap that was asked for; NULL: none.
+    # The cap on the answer; NULL: none.
     max_output_tokens: Mapped[int | None] = mapped_column(Integer)
     # The caller's messages: a list of objects with role and content.
     messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
@@ -93,7 +93,7 @@ class LLMRequestModel(Base):
     status: Mapped[str] = mapped_column(String(50), default=RequestStatus.PENDING.value, index=True)
     # From sending to parsed, on our clock.
     execution_time_ms: Mapped[int | None] = mapped_column(Integer)
-    # The failure in words, as raised.
+    # The message of the failure, as raised.
     error_message: Mapped[str | None] = mapped_column(Text)
     # The class name of the exception.
     error_type: Mapped[str | None] = mapped_column(String(100))

@@ -94,9 +94,9 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
     name = model.partition(PRESET)[0]
     if name.endswith(FREE):
         return 0.0
-    asked = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
-    answered = asked if cap is None else min(asked, cap)
-    usage = Usage(input_tokens=asked, output_tokens=answered)
+    prompt_tokens = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
+    completion_tokens = prompt_tokens if cap is None else min(prompt_tokens, cap)
+    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
     prices = (_price(usage, seller, listed) for seller, listed in _listings(vendor, name))
     return next((price for price in prices if price is not None), 0.0)
 

@@ -61,7 +61,7 @@ class Message(LLMMessage):
 
 
 class CreateResponse(BaseModel):
-    """What is asked of which model; what is left out is the configured default.
+    """A question to a model; what is left out is the configured default.
 
     `provider_kwargs` are options as in the provider's documentation, checked before anything is sent; one that the
     provider does not know is recorded and not sent.
@@ -93,7 +93,7 @@ class CreatedResponse(BaseModel):
 
 
 class Problem(BaseModel):
-    """What is wrong, in words."""
+    """A message that says what is wrong."""
 
     detail: str
 
@@ -113,12 +113,12 @@ class FailedCall(Problem):
 
     @classmethod
     def of(cls, error: LLMError) -> Self:
-        """Return what may be told of a failure; the database's own words, which name hosts and users, may not."""
+        """Return what a caller may know of a failure; the database's own message, which names hosts, is left out."""
         facts = {name: getattr(error, name) for name in cls.model_fields if name not in {"detail", "error"}}
-        words = error.message
+        message = error.message
         if is_of_the_database(error):
-            words = NOT_TAKEN if error.response is None else NOT_RECORDED
-        return cls(detail=words, error=type(error).__name__, **facts)
+            message = NOT_TAKEN if error.response is None else NOT_RECORDED
+        return cls(detail=message, error=type(error).__name__, **facts)
 
 
 def is_of_the_database(error: BaseException | None) -> bool:
@@ -177,18 +177,18 @@ class _Route(APIRoute):
         return handled
 
 
-async def create_response(asked: CreateResponse) -> Response:
+async def create_response(request: CreateResponse) -> Response:
     """Ask a model. The row of the call is settled when the answer comes, whether or not somebody still waits."""
     try:
-        messages = asked.llm_messages()
+        messages = request.llm_messages()
         llm = await run_in_threadpool(_configured_service)
         response, request_id = await llm.generate_response(
             messages,
-            asked.user_id,
-            asked.model,
-            asked.temperature,
-            asked.max_output_tokens,
-            **(asked.provider_kwargs or {}),
+            request.user_id,
+            request.model,
+            request.temperature,
+            request.max_output_tokens,
+            **(request.provider_kwargs or {}),
         )
     except LLMError as error:
         return _failure(error)
