@@ -123,11 +123,13 @@ def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attemp
 def wait_seconds(error: LLMError, number: int, waited: float) -> float | None:
     """Return the seconds to wait after attempt `number`; None for an error that waiting does not cure.
 
-    They are the server's own figure where there is one, else exponential backoff with jitter. All waits of a call
-    together, `waited` of them over, stay within the budget.
+    They are exponential backoff with jitter, on top of the server's own figure where there is one: all callers of one
+    limit are told the same figure. All waits of a call together, `waited` of them over, stay within the budget.
     """
     if not error.retryable:
         return None
     longest = BACKOFF_SECONDS * 2.0 ** (number - 1)
-    wait = random.uniform(longest / 2, longest) if error.retry_after is None else error.retry_after  # noqa: S311
-    return wait if waited + wait <= WAIT_BUDGET_SECONDS else None
+    told = error.retry_after or 0.0
+    if waited + told + longest > WAIT_BUDGET_SECONDS:
+        return None
+    return told + random.uniform(longest / 2, longest)  # noqa: S311 - spreads callers, and guards nothing

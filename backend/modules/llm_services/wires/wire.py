@@ -41,6 +41,7 @@ STRICT: Final = ConfigDict(strict=True, extra="forbid")
 SET_BY_THE_CALL: Final = frozenset({"model", "messages", "input", "contents", "prompt", "stream"})
 KEPT_HEADERS: Final = (
     "content-type",
+    "date",
     "location",
     "retry-after",
     "retry-after-ms",
@@ -218,9 +219,9 @@ class ParsedError:
     """What a body says of a failure, the same for every vendor.
 
     `status_code` is the error's own number, else HTTP's. `upstream` names a vendor behind the one that was called, and
-    `upstream_message` what that one said. `retryable` is the vendor's own statement, None where it makes none;
-    `retry_after` is in seconds. `is_key_refused` is True where the status alone would not say so: some services refuse
-    a key with a 400 or a 403.
+    `upstream_message` what that one said. `remedy` is what the vendor says to do about it. `retryable` is the vendor's
+    own statement, None where it makes none; `retry_after` is in seconds. `is_key_refused` is True where the status
+    alone would not say so: some services refuse a key with a 400 or a 403.
     """
 
     status_code: int
@@ -228,6 +229,7 @@ class ParsedError:
     error_code: str | None = None
     upstream: str | None = None
     upstream_message: str | None = None
+    remedy: str | None = None
     retryable: bool | None = None
     retry_after: float | None = None
     is_key_refused: bool = False
