@@ -71,8 +71,10 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
         try:
             await provider._create_llm_request(attempt)
             if not attempt.cached_request_id:
+                timeout = provider.config.request_timeout
+                await http.prepare(attempt.endpoint, timeout)
                 attempt.started = time.perf_counter()
-                await http.post(attempt.endpoint, attempt.payload, provider.config.request_timeout, attempt.exchange)
+                await http.post(attempt.endpoint, attempt.payload, timeout, attempt.exchange)
             completion = columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)

@@ -169,12 +169,14 @@ class LLMCall:
 class Exchange:
     """What one attempt has shown so far, filled in as it arrives, so that a failure keeps what was seen.
 
-    `body` is JSON decoded, sound in base64, anything else as text.
+    `is_sent` says whether a byte of the request may have left. `body` is JSON decoded, sound in base64, anything else
+    as text.
     """
 
     status_code: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    is_sent: bool = False
 
     @property
     def is_success(self) -> bool:
