@@ -1,12 +1,14 @@
 """Calls in a process of its own, and what came of them as JSON: python one_call.py CALLS [MISSING_MODULE ...].
 
-The environment says where the calls go; the modules named are as if they were not installed.
+The environment says where the calls go, and as MODEL to which model; the modules named are as if they were not
+installed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from importlib.abc import MetaPathFinder
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MESSAGES = [LLMMessage(role="user", content="hi")]
-MODEL = "openrouter/author/model"
+MODEL = os.environ.get("MODEL", "openrouter/author/model")
 
 
 class ImportsByThread(MetaPathFinder):

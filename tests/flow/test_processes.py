@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wire import Server
 
 ELSEWHERE = "https://llm.invalid/api/v1"
+BEDROCK = {"MODEL": "claude-haiku-4-5", "CLAUDE_PROVIDER": "bedrock"}
 
 
 @pytest.fixture
@@ -79,6 +80,8 @@ def test_a_socks_proxy_needs_its_extra(process: Process) -> None:
         ("httpx_aiohttp", "httpx-aiohttp", {}),
         ("cachelib", "cachelib", {"LLM_CACHE_ENABLED": "true"}),
         ("redis", "'llm-services[redis]'", {"LLM_CACHE_ENABLED": "true", "LLM_CACHE_URL": "redis://127.0.0.1:9"}),
+        ("genai_prices", "genai-prices", BEDROCK),
+        ("botocore", "'llm-services[bedrock]'", BEDROCK),
     ],
 )
 def test_a_missing_package_is_named_when_the_provider_is_built(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
@@ -23,6 +24,16 @@ def require(*modules: str) -> None:
     for module in modules:
         if not is_installed(module):
             raise RuntimeError(_message(module))
+
+
+@cache
+def load(*modules: str) -> None:
+    """Import `modules`, which is work for a thread to do; RuntimeError, naming it, for a package that is missing."""
+    try:
+        for module in modules:
+            import_module(module)
+    except ImportError as error:
+        raise missing(error) from error
 
 
 def is_installed(module: str) -> bool:

@@ -33,13 +33,15 @@ NOT_REPEATED: Final = "the request was sent and may have been billed, so it is n
 class Endpoint:
     """Where a provider's requests go, and the headers that authenticate them there.
 
-    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network.
+    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network. `imports`
+    are the modules that it needs.
     """
 
     base_url: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
     sign: Callable[[str, bytes], Mapping[str, str]] | None = field(default=None, repr=False)
+    imports: tuple[str, ...] = ()
 
 
 async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
@@ -50,6 +52,8 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
     seconds = max(timeout, CONNECT_TIMEOUT_SECONDS)
     try:
         async with asyncio.timeout(seconds):
+            if endpoint.imports:
+                await threads.run(partial(packages.load, *endpoint.imports))
             await _client(endpoint.base_url)
     except TimeoutError as error:
         message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
@@ -165,11 +169,9 @@ async def _client(base_url: str) -> Client:
 def _maker(base_url: str) -> Callable[..., Client]:
     """Return what makes a client, certificates read: work of a tenth of a second, for a thread to do."""
     certificates, proxy = network.certificates(), network.proxy_for(base_url)
-    try:
-        # Only now: importing aiohttp opens SSLKEYLOGFILE, and what imports this module does not pay for it.
-        from .transport import Client  # noqa: PLC0415
-    except ImportError as error:
-        raise packages.missing(error) from error
+    packages.load(f"{__package__}.transport")  # only now: importing aiohttp opens SSLKEYLOGFILE
+    from .transport import Client  # noqa: PLC0415 - what imports this module does not pay for aiohttp
+
     return partial(Client, certificates, proxy)
 
 

@@ -5,6 +5,7 @@ It is read when a client is made. What is wrong with it is an LLMError that name
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import threading
@@ -59,6 +60,17 @@ class Proxy:
     def socks_version(self) -> int | None:
         """The version of SOCKS that it speaks, None for HTTP."""
         return SOCKS_VERSIONS.get(self.scheme)
+
+    def for_httpx(self) -> httpx.Proxy:
+        """Return it as httpx takes one; raises LLMError for one that speaks SOCKS."""
+        if self.socks_version:
+            raise LLMError(f"the proxy {self} speaks SOCKS, which is not spoken here; nothing was sent")
+        url = httpx.URL(scheme=self.scheme, host=self.host, port=self.port)
+        if not self.username:
+            return httpx.Proxy(url)
+        # As a header: aiohttp 3.14 warns of what httpx-aiohttp makes of `auth`.
+        credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return httpx.Proxy(url, headers={"Proxy-Authorization": f"Basic {credentials}"})
 
     def __str__(self) -> str:
         """Return its address and the variable that names it."""

@@ -6,7 +6,6 @@ httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the r
 
 from __future__ import annotations
 
-import base64
 import socket
 from contextvars import ContextVar
 from functools import cache, partial
@@ -104,7 +103,7 @@ class Transport(AiohttpTransport):
     def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None) -> None:
         """Reach hosts with these certificates, through `proxy` where there is one."""
         self._socks = proxy if proxy and proxy.socks_version else None
-        super().__init__(verify=certificates, proxy=_http_proxy(proxy) if proxy and not self._socks else None)
+        super().__init__(verify=certificates, proxy=proxy.for_httpx() if proxy and not self._socks else None)
 
     def get_client(self) -> aiohttp.ClientSession:
         """Return the session that all requests share."""
@@ -152,15 +151,6 @@ class Transport(AiohttpTransport):
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _Body(response.stream, exchange)
         return response
-
-
-def _http_proxy(proxy: Proxy) -> httpx.Proxy:
-    url = httpx.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
-    if not proxy.username:
-        return httpx.Proxy(url)
-    # As a header: aiohttp 3.14 warns of what httpx-aiohttp makes of `auth`.
-    credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
-    return httpx.Proxy(url, headers={"Proxy-Authorization": f"Basic {credentials}"})
 
 
 class _Body(httpx.AsyncByteStream):

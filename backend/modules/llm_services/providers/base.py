@@ -79,6 +79,8 @@ class LLMProvider(metaclass=ABCMeta):
 
     provider_type: ClassVar[LLMProviderType]
     wires: ClassVar[Mapping[Kind, Wire]]
+    # Modules of packages that only this vendor's calls need.
+    required_modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own.
@@ -91,7 +93,7 @@ class LLMProvider(metaclass=ABCMeta):
             raise LLMAuthenticationError(
                 f"{vendor.name} has no API key: set {vendor.key_variable} ({vendor.keys_page})", self.provider_type
             )
-        packages.require(*packages.HTTP, *(() if vendor.reports_cost else ("genai_prices",)))
+        packages.require(*packages.HTTP, *self.required_modules, *(() if vendor.reports_cost else ("genai_prices",)))
         if config.cache_enabled:
             packages.require("cachelib", *(("redis",) if config.cache_url else ()))
         self.config = config

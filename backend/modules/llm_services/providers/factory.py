@@ -41,10 +41,7 @@ def import_base() -> None:
 
     Raises RuntimeError, naming it, for a package that is not installed.
     """
-    try:
-        import_module(".base", __package__)
-    except ImportError as error:
-        raise packages.missing(error) from error
+    packages.load(f"{__package__}.base")
 
 
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
