@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMRateLimitError
+from modules.llm_services.flow import loop
 from modules.llm_services.flow.loop import wait_seconds
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
@@ -28,6 +29,12 @@ COMPLETION = {
     "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.5},
 }
+
+
+@pytest.fixture
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once where the server names no wait."""
+    monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
 
 
 def provider(session: Session, base_url: str, retries: int) -> OpenRouterProvider:
@@ -60,6 +67,7 @@ def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = 
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 429), (503, 503), (200, 502), (408, 408)])
+@pytest.mark.usefixtures("_no_backoff")
 async def test_what_may_pass_is_tried_again(session: Session, status: int, code: int) -> None:
     """408, 429 and 5xx, inside a 200 too, are tried again: a row each, the later ones naming the first."""
     async with serving(refusing(2, status, {"code": code, "message": "later"})) as server:
@@ -75,6 +83,7 @@ async def test_what_may_pass_is_tried_again(session: Session, status: int, code:
     assert (None, None) == (first.cost_estimate, second.cost_estimate)
 
 
+@pytest.mark.usefixtures("_no_backoff")
 async def test_retries_end(session: Session) -> None:
     """After MAX_RETRIES attempts beyond the first the error is raised, and names the last row."""
     async with serving(refusing(9, 503, {"code": 503, "message": "later"})) as server:
@@ -125,6 +134,7 @@ def test_backoff_doubles_with_jitter(attempt: int, longest: float) -> None:
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
+@pytest.mark.usefixtures("_no_backoff")
 async def test_an_attempt_is_one_line_in_the_log(session: Session, caplog: pytest.LogCaptureFixture) -> None:
     """Each attempt logs its row's id and figures in one line, and neither what was asked nor what was answered."""
     caplog.set_level(logging.INFO, logger="modules.llm_services")

@@ -87,12 +87,14 @@ def broken(befalls: str, status: int | None = None, body: object = None) -> list
     return [Case(body, status=status, befalls=befalls)]
 
 
+NOT_SENT: Final = {"nobody listens", "proxy leads nowhere", "setting leads nowhere"}
 NO_OBJECTS: Final = [said(None), said('{"name": "Ghe', "length"), said("I can't.", "content_filter")]
 NO_ANSWERS: Final = ["", "\n         \n", "<html>", '{"id": "gen', {}, {"choices": None}, {"choices": []}, []]
 CUT_CALL: Final = {"message": {"tool_calls": [{"id": "call_1", "function": {"name": "look", "arguments": "{"}}]}}
 CASES: Final[dict[str, list[Case]]] = {
     "`401` of the provider behind OpenRouter: its key, not yours": coded(401, metadata={"provider_name": "Some Cloud"}),
     "`402` because calls in flight hold the budget": coded(402, metadata={"reason": "in_flight_budget_exhausted"}),
+    "`402` of a limit that the key itself has": coded(402, metadata={"limit_source": "openrouter_key_limit"}),
     "`429` with a wait of more than a minute": [Case(error(429), 429, 429, wait="61")],
     "`429` of a daily cap": coded(429, metadata={"limit_source": "openrouter_free_tier_daily"}),
     "an error that names no code": [Case(error(None)), Case(error("invalid_prompt")), Case({"error": "words"})],
@@ -109,6 +111,8 @@ CASES: Final[dict[str, list[Case]]] = {
     "an object of the wrong shape": [Case(said('{"title": "Ghent"}'), status=None, structured=True)],
     "a tool call whose arguments are no JSON object": [Case(said("", "tool_calls", **CUT_CALL))],
     "nobody listens": broken("nobody listens"),
+    "a proxy that does not lead there": broken("proxy leads nowhere"),
+    "a variable of the network that leads nowhere": broken("setting leads nowhere"),
     "the connection broke before the answer was whole": [*broken("breaks"), *broken("is cut", 200)],
     "nothing, for `REQUEST_TIMEOUT` seconds": broken("is silent"),
     "an answer, and the database did not take it": broken("table goes meanwhile", body=said("hello")),
@@ -172,13 +176,22 @@ class Scene:
 
     @asynccontextmanager
     async def _base_url(self) -> AsyncGenerator[str]:
-        if self.case.befalls != "nobody listens":
+        if self.case.befalls not in NOT_SENT:
             async with serving(self) as server:
                 yield server.base_url
             return
-        with socket.socket() as unused:
+        with socket.socket() as unused, pytest.MonkeyPatch.context() as environment:
             unused.bind(("127.0.0.1", 0))
-            yield f"http://127.0.0.1:{unused.getsockname()[1]}/api/v1"
+            closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
+            match self.case.befalls:
+                case "proxy leads nowhere":
+                    environment.setenv("HTTPS_PROXY", closed)
+                    yield "https://llm.invalid/api/v1"
+                case "setting leads nowhere":
+                    environment.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+                    yield "https://llm.invalid/api/v1"
+                case _:
+                    yield f"{closed}/api/v1"
 
 
 async def ask(session: Session, base_url: str, case: Case) -> object:
@@ -214,7 +227,7 @@ async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, mon
         rows = session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)).all()
         again = line.again.startswith(("yes", "once"))
         assert (line.caught, again) == (caught(raised), len(rows) > 1)
-        assert case.befalls == "nobody listens" or (2 if again else min(len(rows), 1)) == scene.visits
+        assert case.befalls in NOT_SENT or (2 if again else min(len(rows), 1)) == scene.visits
         if isinstance(raised, LLMError):
             assert (case.status, line.again.startswith(("yes", "by you"))) == (raised.status_code, raised.retryable)
             assert ("`retry_after`" in line.again) == ((raised.retry_after or 0) > 0)
@@ -227,8 +240,9 @@ def caught(raised: BaseException | None) -> str:
     if raised is None:
         return "nothing: it is the answer"
     name = f"`{'asyncio.' * isinstance(raised, asyncio.CancelledError)}{type(raised).__name__}`"
-    carries = isinstance(raised, LLMError) and raised.response is not None
-    return f"{name}, the answer in `.response`" if carries else name
+    if isinstance(raised, LLMError) and raised.response is not None:
+        return f"{name}, the answer in `.response`"
+    return f"{name}, which names it" if "SSL_CERT_FILE=" in str(raised) else name
 
 
 def told(row: LLMRequestModel, raised: BaseException | None, case: Case) -> str:

@@ -20,7 +20,7 @@ from openrouter_failures import error, failure
         ({}, {"retry-after": "2.5"}, 2.5),
         ({}, {"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
         ({}, {"retry-after": "soon"}, None),
-        ({}, {"retry-after": "-3"}, 0.0),
+        ({}, {"retry-after": "-3"}, None),
         ({}, {"retry-after": "inf"}, None),
         ({"availability": {"retry_after": 4}}, {"retry-after": "9"}, 4.0),
         ({"availability": {"retry_after": None}}, {"retry-after": "9"}, 9.0),

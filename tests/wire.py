@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
 
@@ -41,7 +42,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[Visit], Awaitable[None] | None]) -> AsyncGenerator[Server]:
+async def serving(
+    answer: Callable[[Visit], Awaitable[None] | None], tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Server]:
     """Serve on this machine until the block ends; a handler that returns has its connection closed."""
     served = Server("")
     tasks: set[asyncio.Task[None]] = set()
@@ -68,8 +71,8 @@ async def serving(answer: Callable[[Visit], Awaitable[None] | None]) -> AsyncGen
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    served.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v1"
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    served.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v1"
     try:
         yield served
     finally:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from . import packages, threads
 from .sanitize import redact
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class ResponseCache:
         """Return what `work` makes of the store, None where it fails; RuntimeError where a package is missing."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await asyncio.to_thread(lambda: work(_store(*self._place)))
+                return await threads.run(lambda: work(_store(*self._place)))
         except ImportError as error:
-            raise RuntimeError("LLM_CACHE_URL needs the package redis: pip install 'llm-services[redis]'") from error
+            raise packages.missing(error) from error
         except Exception as error:  # noqa: BLE001 - a cache is dispensable, whatever befalls it
             logger.warning("the response cache was passed over (%s: %s)", type(error).__name__, redact(str(error)))
             return None

@@ -6,13 +6,13 @@ first call needs it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from . import packages, threads
 from .types import CostSource, LLMProviderType, Usage
 from .vendors import VENDORS
 
@@ -39,15 +39,17 @@ WRITTEN: Final = replace(FRESH, cache_creation_tokens=SAMPLE)
 
 @cache
 def _table() -> ModuleType:
-    import genai_prices  # noqa: PLC0415 - what imports this module does not pay for the table
-
+    try:
+        import genai_prices  # noqa: PLC0415 - what imports this module does not pay for the table
+    except ImportError as error:
+        raise packages.missing(error) from error
     return genai_prices
 
 
 async def load() -> None:
     """Read the table, so that `priced` need not."""
     if not _table.cache_info().currsize:
-        await asyncio.to_thread(_table)
+        await threads.run(_table)
 
 
 def priced(usage: Usage, vendor: LLMProviderType, model: str) -> Usage:

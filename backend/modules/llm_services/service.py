@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from . import pricing
+from . import pricing, threads
 from .config import create_llm_config_from_env
 from .exceptions import LLMError
-from .providers.factory import create_llm_provider
+from .providers.factory import create_llm_provider, import_base
 from .repo import LLMRequestRepo, undisturbed
 from .sanitize import sanitize_text
 from .types import LARGEST_INTEGER, LLMMessage, LLMProviderType, LLMRequest
@@ -130,7 +130,7 @@ class LLMService(LLMRequestReader):
         **options: Any,
     ) -> tuple[LLMResponse, UUID]:
         """Return the answer's text and figures, and the id of its row."""
-        return await self._select_provider(model).generate_response(
+        return await (await self._provider_of(model)).generate_response(
             messages, user_id, model, temperature, max_output_tokens, **options
         )
 
@@ -145,7 +145,7 @@ class LLMService(LLMRequestReader):
         **options: Any,
     ) -> tuple[Model, UUID, dict[str, Any]]:
         """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
-        return await self._select_provider(model).generate_structured_response(
+        return await (await self._provider_of(model)).generate_structured_response(
             messages, response_model, user_id, model, temperature, max_output_tokens, **options
         )
 
@@ -160,7 +160,7 @@ class LLMService(LLMRequestReader):
         **options: Any,
     ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
         """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
-        return await self._select_provider(model).generate_response_with_tools(
+        return await (await self._provider_of(model)).generate_response_with_tools(
             messages, tools, user_id, model, temperature, max_output_tokens, **options
         )
 
@@ -177,6 +177,7 @@ class LLMService(LLMRequestReader):
 
         "standard" is the configured quality (IMAGE_QUALITY), which is "standard" where nobody says otherwise.
         """
+        await _import_providers()
         try:
             provider = self._ensure_provider(LLMProviderType.OPENAI)
         except RuntimeError as error:
@@ -195,7 +196,7 @@ class LLMService(LLMRequestReader):
         **options: Any,
     ) -> tuple[AudioResponse, UUID]:
         """Return speech; NotImplementedError from a provider that does not speak."""
-        provider = self._select_provider(model)
+        provider = await self._provider_of(model)
         return await provider.generate_audio(
             text, voice, user_id, model=model, audio_format=audio_format, speed=speed, **options
         )
@@ -204,7 +205,8 @@ class LLMService(LLMRequestReader):
         self, queries: list[str], user_id: int | None = None, max_results: int = 10, **options: Any
     ) -> tuple[WebSearchResponse, UUID]:
         """Return what the default provider finds; NotImplementedError where it does not search."""
-        return await self._select_provider(None).search_recent_news(queries, user_id, max_results, **options)
+        provider = await self._provider_of(None)
+        return await provider.search_recent_news(queries, user_id, max_results, **options)
 
     def estimate_cost(self, messages: list[LLMMessage], model: str | None = None) -> float:
         """Return what a call may cost in USD, by the list price and a rough count of its tokens.
@@ -221,6 +223,11 @@ class LLMService(LLMRequestReader):
         prefix = VENDORS[vendor].prefix or ""
         return pricing.expected(messages, vendor, model.removeprefix(prefix), config.max_output_tokens)
 
+    async def _provider_of(self, model: str | None) -> LLMProvider:
+        """Return the provider of `model`, as `_select_provider` does, once it is imported."""
+        await _import_providers()
+        return self._select_provider(model)
+
     def _select_provider(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`, the default one for None.
 
@@ -236,6 +243,12 @@ class LLMService(LLMRequestReader):
             config = create_llm_config_from_env(provider_type)
             provider = self._providers[provider_type] = create_llm_provider(config, self._session)
         return provider
+
+
+async def _import_providers() -> None:
+    """Have a thread import what all providers share: once, and not on the event loop."""
+    if not import_base.cache_info().currsize:
+        await threads.run(import_base)
 
 
 def _is_user_id(user_id: object) -> bool:

@@ -101,6 +101,7 @@ ERRORS = (
         f"{GITHUB}/Gitlawb/openclaude/issues/936 and {DOCS} api_reference/limits.mdx",
         Failure.CAPPED,
         429,
+        "openrouter_free_tier_daily",
         retry_after=36_000,
     ),
     Scenario(

@@ -107,9 +107,7 @@ def _exception_class(error: ParsedError) -> type[LLMError]:
 MESSAGES: Final = {
     HTTPStatus.BAD_REQUEST: "{who} refused the request for {model} {reason}",
     HTTPStatus.UNAUTHORIZED: "{who} refused the API key {reason}: check {key}",
-    HTTPStatus.PAYMENT_REQUIRED: (
-        "the {service} account cannot pay for this call {reason}: add credits, or lower max_output_tokens"
-    ),
+    HTTPStatus.PAYMENT_REQUIRED: "the {service} account cannot pay for this call {reason}",
     HTTPStatus.FORBIDDEN: "{who} does not permit this request for {model} {reason}",
     HTTPStatus.NOT_FOUND: "{service} has no endpoint for {model} that takes this request {reason}",
     HTTPStatus.REQUEST_TIMEOUT: "{who} timed out {reason}",
@@ -124,17 +122,16 @@ MESSAGES: Final = {
 }
 TRANSIENT: Final = "{who} cannot take this call just now {reason}: {wait}"
 UPSTREAM_KEY: Final = "{who} refused the key that {service} holds for it {reason}: {key} is not at fault"
+UPSTREAM_PAYMENT: Final = "{who} demands payment of {service}, or of your key there {reason}"
+LIMIT_REACHED: Final = "{service} declined to charge this call {reason}"
 OTHER: Final = "{who} failed on {model} {reason}"
+# What to do where the vendor does not say it.
+REMEDIES: Final[dict[str, str]] = {MESSAGES[HTTPStatus.PAYMENT_REQUIRED]: "add credits, or lower max_output_tokens"}
 
 
 def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
-    status = HTTPStatus.UNAUTHORIZED if error.is_key_refused else error.status_code
-    template = MESSAGES.get(status, OTHER)
-    if error.upstream and error.status_code == HTTPStatus.UNAUTHORIZED:
-        template = UPSTREAM_KEY
-    if error.retryable and error.status_code == HTTPStatus.PAYMENT_REQUIRED:
-        template = TRANSIENT
-    return template.format(
+    template = _template(error)
+    message = template.format(
         who=f"{error.upstream}, behind {vendor.name}," if error.upstream else vendor.name,
         service=vendor.name,
         model=model,
@@ -142,6 +139,27 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
         reason=f"({error.status_code}: {_quote(error)})",
         wait="retry later" if error.retry_after is None else f"retry after {error.retry_after:g} s",
     )
+    remedy = redact(error.remedy or REMEDIES.get(template, ""))[:MAX_QUOTE_CHARACTERS]
+    if not remedy or remedy in message:
+        return message
+    return f"{message}{'; ' if template.endswith('{wait}') else ': '}{remedy}"
+
+
+def _template(error: ParsedError) -> str:
+    """Return the sentence for an error: by its status, unless the error says more than that."""
+    if error.is_key_refused:
+        return MESSAGES[HTTPStatus.UNAUTHORIZED]
+    match error.status_code:
+        case HTTPStatus.UNAUTHORIZED if error.upstream:
+            return UPSTREAM_KEY
+        case HTTPStatus.PAYMENT_REQUIRED if error.retryable:
+            return TRANSIENT
+        case HTTPStatus.PAYMENT_REQUIRED if error.remedy:
+            return LIMIT_REACHED
+        case HTTPStatus.PAYMENT_REQUIRED if error.upstream:
+            return UPSTREAM_PAYMENT
+        case status:
+            return MESSAGES.get(status, OTHER)
 
 
 def _quote(error: ParsedError) -> str:

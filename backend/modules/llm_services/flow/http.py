@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from .. import packages, threads
 from ..exceptions import LLMError, LLMTimeoutError
 from ..sanitize import redact
 from ..wires.lenient import is_well_formed, well_formed
+from . import network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
+    from ..sanitize import JSONText
     from ..wires.wire import Exchange
+    from .transport import Client
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 MAX_QUOTE_CHARACTERS: Final = 200
@@ -29,66 +34,100 @@ NOT_REPEATED: Final = "the request was sent and may have been billed, so it is n
 class Endpoint:
     """Where a provider's requests go, and the headers that authenticate them there.
 
-    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network.
+    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network. `imports`
+    are the modules that it needs.
     """
 
     base_url: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
     sign: Callable[[str, bytes], Mapping[str, str]] | None = field(default=None, repr=False)
+    imports: tuple[str, ...] = ()
 
 
-async def post(endpoint: Endpoint, payload: dict[str, Any], timeout: float, exchange: Exchange) -> None:  # noqa: ASYNC109 - the deadline is this function's subject
-    """Send `payload` and put what comes back into `exchange`.
+async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
+    """Make what `post` needs, before any clock runs: the first time, that imports aiohttp and reads certificates.
+
+    Raises LLMError, naming the variable, for an environment that leads nowhere, RuntimeError for a missing package.
+    """
+    seconds = max(timeout, CONNECT_TIMEOUT_SECONDS)
+    try:
+        async with asyncio.timeout(seconds):
+            if endpoint.imports:
+                await threads.run(partial(packages.load, *endpoint.imports))
+            await _client(endpoint.base_url)
+    except TimeoutError as error:
+        message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
+        raise LLMTimeoutError(message, retryable=True) from error
+
+
+async def post(
+    endpoint: Endpoint,
+    payload: dict[str, Any],
+    body: JSONText,
+    timeout: float,  # noqa: ASYNC109 - the deadline is this function's subject
+    exchange: Exchange,
+) -> None:
+    """Send `body`, which is `payload` encoded, and put what comes back into `exchange`.
 
     `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in.
-    Raises LLMTimeoutError when it passes, LLMError when the connection fails, ValueError for what is not JSON.
+    Raises LLMTimeoutError when it passes, LLMError when the connection fails.
     """
     client = await _client(endpoint.base_url)
     url = endpoint.base_url + endpoint.path
+    connect_seconds = min(timeout, CONNECT_TIMEOUT_SECONDS)
     try:
         async with asyncio.timeout(timeout):
+            headers = dict(endpoint.headers) | await _signature(endpoint, url, body)
+            exchange.is_sent = True  # unless the transport knows better
             response = await client.post(
                 url,
                 json=payload,
-                headers=dict(endpoint.headers) | await _signature(endpoint, url, payload),
-                timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT_SECONDS)),
-                extensions={"exchange": exchange},
+                headers=headers,
+                timeout=httpx.Timeout(timeout, connect=connect_seconds, pool=connect_seconds),
+                extensions={"exchange": exchange, "body": body},
             )
     except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
-        raise _failure(error, endpoint.base_url, timeout, exchange) from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the call cannot be sent as JSON: {error}") from error
+        raise _failure(error, endpoint.base_url + client.route, timeout, exchange) from error
     if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
     exchange.body = _decoded(response, exchange.headers.get("content-type", ""))
 
 
-async def _signature(endpoint: Endpoint, url: str, payload: dict[str, Any]) -> dict[str, str]:
+async def _signature(endpoint: Endpoint, url: str, body: JSONText) -> dict[str, str]:
     if endpoint.sign is None:
         return {}
-    body = httpx.Request("POST", url, json=payload).content  # the bytes that the client will send
-    return dict(await asyncio.to_thread(endpoint.sign, url, body))
+    return dict(await threads.run(partial(endpoint.sign, url, body.encode())))
 
 
-def _failure(error: Exception, base_url: str, timeout: float, exchange: Exchange) -> LLMError:
+# What a patched client may raise, beside what the transport knows.
+NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def _failure(error: Exception, address: str, timeout: float, exchange: Exchange) -> LLMError:
     """Name what became of a request that was not answered: whether it was sent decides whether it may be repeated."""
+    is_sent = exchange.is_sent and not isinstance(error, NEVER_SENT)
     match error:
-        case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            message = (
-                f"no connection to {base_url} within {min(timeout, CONNECT_TIMEOUT_SECONDS):g} s; nothing was sent"
-            )
-            return LLMTimeoutError(message, retryable=True)
-        case httpx.ConnectError() | httpx.ProxyError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
-            return LLMError(f"no connection to {base_url} ({_quote(error)}); nothing was sent", retryable=True)
+        case TimeoutError() | httpx.TimeoutException() if not is_sent:
+            seconds = min(timeout, CONNECT_TIMEOUT_SECONDS)
+            return LLMTimeoutError(f"no connection to {address} within {seconds:g} s; nothing was sent", retryable=True)
+        case _ if not is_sent:
+            return LLMError(f"no connection to {address} ({_quote(error)}); nothing was sent", retryable=True)
         case TimeoutError() | httpx.TimeoutException():
-            message = f"no answer from {base_url} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
+            message = f"no answer from {address} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
             return LLMTimeoutError(message, status_code=exchange.status_code)
         case httpx.DecodingError():
-            message = f"the answer of {base_url} is not encoded as it says ({_quote(error)}); {NOT_REPEATED}"
+            message = f"the answer of {address} is not encoded as it says ({_quote(error)}); {NOT_REPEATED}"
             return LLMError(message, status_code=exchange.status_code)
         case _:
-            message = f"the connection to {base_url} broke before the answer was complete ({_quote(error)})"
+            message = f"the connection to {address} broke before the answer was complete ({_quote(error)})"
             return LLMError(f"{message}; {NOT_REPEATED}", status_code=exchange.status_code)
 
 
@@ -114,33 +153,33 @@ async def _note(response: httpx.Response) -> None:
     exchange.note(response.status_code, response.headers)
 
 
-_clients: dict[tuple[asyncio.AbstractEventLoop, str], tuple[httpx.AsyncClient, AsyncGenerator[httpx.AsyncClient]]] = {}
+_clients: dict[tuple[asyncio.AbstractEventLoop, str], tuple[Client, AsyncGenerator[Client]]] = {}
 
 
-async def _client(base_url: str) -> httpx.AsyncClient:
-    """Return this event loop's client for `base_url`, which is closed when the loop shuts down."""
-    key = asyncio.get_running_loop(), base_url
+async def _client(base_url: str) -> Client:
+    """Return this event loop's client for `base_url`, which is closed with the loop."""
+    loop = asyncio.get_running_loop()
+    key = loop, base_url
     if key not in _clients:
-        make = await asyncio.to_thread(_maker)
+        make = await threads.run(partial(_maker, base_url))
         if key not in _clients:  # another task may have been here meanwhile
-            for stale in [known for known in _clients if known[0].is_closed()]:
-                del _clients[stale]
+            if not any(its_loop is loop for its_loop, _ in list(_clients)):
+                _close_clients_with(loop)
             lifetime = _lifetime(key, make)
             _clients[key] = await anext(lifetime), lifetime
     return _clients[key][0]
 
 
-@cache
-def _maker() -> Callable[..., httpx.AsyncClient]:
+def _maker(base_url: str) -> Callable[..., Client]:
     """Return what makes a client, certificates read: work of a tenth of a second, for a thread to do."""
+    certificates, proxy = network.certificates(), network.proxy_for(base_url)
+    packages.load(f"{__package__}.transport")  # only now: importing aiohttp opens SSLKEYLOGFILE
     from .transport import Client  # noqa: PLC0415 - what imports this module does not pay for aiohttp
 
-    return partial(Client, verify=httpx.create_ssl_context())
+    return partial(Client, certificates, proxy)
 
 
-async def _lifetime(
-    key: tuple[asyncio.AbstractEventLoop, str], make: Callable[..., httpx.AsyncClient]
-) -> AsyncGenerator[httpx.AsyncClient]:
+async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str], make: Callable[..., Client]) -> AsyncGenerator[Client]:
     """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
     client = make(event_hooks={"response": [_note]})
     try:
@@ -148,3 +187,30 @@ async def _lifetime(
     finally:
         _clients.pop(key, None)
         await client.aclose()
+
+
+def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop's clients before `loop.close`, where nobody awaits `shutdown_asyncgens`.
+
+    Celery's tasks make a loop by hand, run it and close it (BerriAI/litellm#13251), and a loop calls nothing of ours
+    at its end: hence this in its way.
+    """
+    close = loop.close
+
+    def close_clients_first() -> None:
+        if any(its_loop is loop for its_loop, _ in list(_clients)):
+            closing = _close_clients(loop)
+            try:
+                loop.run_until_complete(closing)
+            except RuntimeError:  # it runs, or this thread runs another one
+                closing.close()
+        close()
+
+    with suppress(AttributeError):  # a loop that takes no attributes
+        loop.close = close_clients_first  # type: ignore[method-assign]
+
+
+async def _close_clients(loop: asyncio.AbstractEventLoop) -> None:
+    for (its_loop, _), (_, lifetime) in list(_clients.items()):
+        if its_loop is loop:
+            await lifetime.aclose()

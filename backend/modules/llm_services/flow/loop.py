@@ -76,8 +76,10 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
         try:
             await provider._create_llm_request(attempt)
             if not attempt.cached_request_id:
+                timeout = attempt.call.options.timeout or provider.config.request_timeout
+                await http.prepare(attempt.endpoint, timeout)
                 attempt.started = time.perf_counter()
-                await http.post(attempt.endpoint, attempt.payload, _timeout(attempt, provider.config), attempt.exchange)
+                await http.post(attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange)
             completion = columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)
@@ -86,11 +88,6 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     if attempt.answer.tool_turn:
         TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
     return completion
-
-
-def _timeout(attempt: Attempt, config: LLMConfig) -> float:
-    """Return the seconds that an attempt may take: the call's own, else REQUEST_TIMEOUT."""
-    return attempt.call.options.timeout or config.request_timeout
 
 
 async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
@@ -155,11 +152,13 @@ async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> 
 def wait_seconds(error: LLMError, number: int, waited: float) -> float | None:
     """Return the seconds to wait after attempt `number`; None for an error that waiting does not cure.
 
-    They are the server's own figure where there is one, else exponential backoff with jitter. All waits of a call
-    together, `waited` of them over, stay within the budget.
+    They are exponential backoff with jitter, on top of the server's own figure where there is one: all callers of one
+    limit are told the same figure. All waits of a call together, `waited` of them over, stay within the budget.
     """
     if not error.retryable:
         return None
     longest = BACKOFF_SECONDS * 2.0 ** (number - 1)
-    wait = random.uniform(longest / 2, longest) if error.retry_after is None else error.retry_after  # noqa: S311
-    return wait if waited + wait <= WAIT_BUDGET_SECONDS else None
+    told = error.retry_after or 0.0
+    if waited + told + longest > WAIT_BUDGET_SECONDS:
+        return None
+    return told + random.uniform(longest / 2, longest)  # noqa: S311 - spreads callers, and guards nothing

@@ -6,84 +6,167 @@ httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the r
 
 from __future__ import annotations
 
-from functools import cache
+import socket
+from contextvars import ContextVar
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
+from .. import threads
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
+
+    from ..wires.wire import Exchange
+    from .network import Proxy
 
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
-# The first that fits names the failure. Only the first three and the last are raised before anything is sent.
+# The first that fits names the failure of a request that has a connection, and of one that has none.
 NAMES: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
-    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientOSError, httpx.ReadError),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (Exception, httpx.RemoteProtocolError),
 )
+NAMES_WITHOUT_CONNECTION: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
+    (TimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (Exception, httpx.ConnectError),
+)
+
+_exchange: Final[ContextVar[Exchange]] = ContextVar("exchange")
 
 
 class NamedTruthfully:
-    """Within it, httpx's exception is raised for what aiohttp's says, whatever it was called on the way."""
+    """Within it, httpx's exception is raised for what aiohttp's says, whatever it was called on the way.
+
+    Whether the request may have been sent follows from whether it has a connection, and not from the exception: a
+    proxy's refusal and a server's hanging up look the same.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def __enter__(self) -> None:
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         """Raise the error under its name."""
-        if isinstance(error, httpx.TransportError | aiohttp.ClientError):
+        names = NAMES if self._exchange.is_sent else NAMES_WITHOUT_CONNECTION
+        kinds = (httpx.TransportError, aiohttp.ClientError) if self._exchange.is_sent else Exception
+        if isinstance(error, kinds):
             cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
-            name = next((name for kind, name in NAMES if isinstance(cause, kind)), httpx.RemoteProtocolError)
+            name = next((name for kind, name in names if isinstance(cause, kind)), names[-1][1])
             raise name(str(cause) or type(cause).__name__) from cause
 
 
-named_truthfully: Final = NamedTruthfully()
+async def _note_connection(*_: object) -> None:
+    """Run when a request has its connection, proxies and TLS included: its first byte leaves next."""
+    _exchange.get().is_sent = True
+
+
+class Resolver(AbstractResolver):
+    """Looks up names in the module's own threads; aiohttp's would wait for the application's."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host."""
+        look_up = partial(
+            socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _type, protocol, _name, address in await threads.run(look_up)
+        ]
+
+    async def close(self) -> None:
+        """Hold nothing."""
 
 
 class Transport(AiohttpTransport):
     """aiohttp's connections for httpx: as many as are needed, and no cookies."""
 
+    def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None) -> None:
+        """Reach hosts with these certificates, through `proxy` where there is one."""
+        self._socks = proxy if proxy and proxy.socks_version else None
+        super().__init__(verify=certificates, proxy=proxy.for_httpx() if proxy and not self._socks else None)
+
     def get_client(self) -> aiohttp.ClientSession:
         """Return the session that all requests share."""
-        connector = aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=self.limits.keepalive_expiry or 0, ssl=self.ssl_context
-        )
+        connections = aiohttp.TraceConfig()
+        connections.on_connection_create_end.append(_note_connection)
+        connections.on_connection_reuseconn.append(_note_connection)
         return aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
+            trace_configs=[connections],
+        )
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        keepalive_seconds = self.limits.keepalive_expiry or 0
+        if self._socks is None:
+            return aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=keepalive_seconds, ssl=self.ssl_context, resolver=Resolver()
+            )
+        from aiohttp_socks import ProxyConnector, ProxyType  # noqa: PLC0415 - an extra
+
+        return ProxyConnector(
+            self._socks.host,
+            self._socks.port,
+            ProxyType[f"SOCKS{self._socks.socks_version}"],
+            self._socks.username,
+            self._socks.password,
+            rdns=True,
+            limit=0,
+            keepalive_timeout=keepalive_seconds,
+            ssl=self.ssl_context,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, the body still to be read."""
-        with named_truthfully:
-            response = await super().handle_async_request(request)
+        exchange: Exchange = request.extensions["exchange"]
+        exchange.is_sent = False
+        token = _exchange.set(exchange)
+        try:
+            with NamedTruthfully(exchange):
+                response = await super().handle_async_request(request)
+        finally:
+            _exchange.reset(token)
         if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _Body(response.stream)
+            response.stream = _Body(response.stream, exchange)
         return response
 
 
 class _Body(httpx.AsyncByteStream):
     """A body whose failures are named like those of its head."""
 
-    def __init__(self, body: httpx.AsyncByteStream) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, exchange: Exchange) -> None:
         self._body = body
+        self._named_truthfully = NamedTruthfully(exchange)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with named_truthfully:
+        with self._named_truthfully:
             async for chunk in self._body:
                 yield chunk
 
     async def aclose(self) -> None:
-        with named_truthfully:
+        with self._named_truthfully:
             await self._body.aclose()
 
 
@@ -98,26 +181,32 @@ _parsed: Final = cache(httpx.URL)
 
 
 class Client(httpx.AsyncClient):
-    """httpx's client, on this transport, with the environment's proxies as httpx reads them.
+    """httpx's client, on this transport.
 
     It sends a request as it is given. What httpx's own client does around that (cookies, redirects, authentication,
-    merging of URLs) is half the CPU of a call, and none of it is wanted here.
+    merging of URLs, the environment) is half the CPU of a call, and none of it is wanted here.
     """
 
-    def __init__(self, **options: Any) -> None:
-        """Take httpx's options."""
-        super().__init__(**options)
+    def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None, **options: Any) -> None:
+        """Reach one host through `proxy` where there is one; `options` are httpx's."""
+        super().__init__(transport=Transport(certificates, proxy), trust_env=False, **options)
+        self.route = f" through the proxy {proxy}" if proxy else ""
         self._cookies = _NoCookies()
         self._own_headers = dict(self.headers)
 
     async def request(self, method: str, url: httpx.URL | str, **parts: Any) -> httpx.Response:
-        """Send `json` with `headers` within `timeout`; response hooks run before the body is read."""
+        """Send the JSON text in `extensions` with `headers` within `timeout`; hooks run before the body is read.
+
+        `json` is the same, for whoever patches `post`; it is not encoded again.
+        """
+        extensions = dict(parts["extensions"])
+        body: str = extensions.pop("body")
         request = httpx.Request(
             method,
             _parsed(str(url)),
-            headers=self._own_headers | parts["headers"],
-            json=parts["json"],
-            extensions=parts["extensions"] | {"timeout": parts["timeout"].as_dict()},
+            headers={**self._own_headers, "content-type": "application/json", **parts["headers"]},
+            content=body.encode(),
+            extensions={**extensions, "timeout": parts["timeout"].as_dict()},
         )
         response = await self._send_single_request(request)
         try:
@@ -128,9 +217,3 @@ class Client(httpx.AsyncClient):
             await response.aclose()
             raise
         return response
-
-    def _init_transport(self, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
-        return Transport(**options)
-
-    def _init_proxy_transport(self, proxy: httpx.Proxy, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
-        return Transport(proxy=proxy, **options)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from .. import packages
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
@@ -84,17 +85,23 @@ class LLMProvider(metaclass=ABCMeta):
 
     provider_type: ClassVar[LLMProviderType]
     wires: ClassVar[Mapping[Kind, Wire]]
+    # Modules of packages that only this vendor's calls need.
+    required_modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own.
 
-        Raises LLMAuthenticationError when `config` has no key for this vendor.
+        Raises LLMAuthenticationError when `config` has no key for this vendor, RuntimeError, naming it, for a package
+        that its calls need and that is not installed.
         """
         self.vendor = vendor = VENDORS[self.provider_type]
         if not config.is_configured(self.provider_type):
             raise LLMAuthenticationError(
                 f"{vendor.name} has no API key: set {vendor.key_variable} ({vendor.keys_page})", self.provider_type
             )
+        packages.require(*packages.HTTP, *self.required_modules, *(() if vendor.reports_cost else ("genai_prices",)))
+        if config.cache_enabled:
+            packages.require("cachelib", *(("redis",) if config.cache_url else ()))
         self.config = config
         self._ledger = Ledger(db_session, config.request_timeout)
 

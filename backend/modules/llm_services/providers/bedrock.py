@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
-from ..exceptions import LLMAuthenticationError, LLMError
+from ..exceptions import LLMAuthenticationError
 from ..flow.http import Endpoint
 from ..types import LLMProviderType
 from ..wires.errors import server_wait
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..config import LLMConfig
     from ..wires.wire import Exchange, LLMCall, Wire
 
+SIGNING_MODULES: Final = ("botocore.auth", "botocore.awsrequest", "botocore.session")
 VERSION: Final = "bedrock-2023-05-31"
 # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html: the newer models answer only
 # through the inference profile of a group of regions.
@@ -85,6 +86,7 @@ class BedrockProvider(LLMProvider):
     """Claude, from Amazon; requests are signed with credentials of the environment, a profile or a role."""
 
     provider_type = LLMProviderType.BEDROCK
+    required_modules = ("botocore",)
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: BedrockWire()}
 
     def endpoint(self, call: LLMCall) -> Endpoint:
@@ -93,14 +95,12 @@ class BedrockProvider(LLMProvider):
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
         # A colon stays: what aiohttp sends is then what was signed.
         path = f"/model/{quote(model_id(call.model, region), safe=':')}/invoke"
-        return Endpoint(base_url, path, {}, sign=self._signature)
+        return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES)
 
     def _signature(self, url: str, body: bytes) -> Mapping[str, str]:
-        try:
-            from botocore.auth import SigV4Auth  # noqa: PLC0415 - only who calls Bedrock needs botocore
-            from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-        except ImportError as error:
-            raise LLMError("Amazon Bedrock needs botocore: install llm-services[bedrock]") from error
+        from botocore.auth import SigV4Auth  # noqa: PLC0415 - only who calls Bedrock needs botocore
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+
         request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
         SigV4Auth(_credentials(self.config), "bedrock", self.config.aws_region).add_auth(request)
         return dict(request.headers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from .. import packages
 from ..types import LLMProviderType
 from ..vendors import VENDORS
 
@@ -33,9 +35,19 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
     return provider_class(provider)(config, db_session)
 
 
+@cache
+def import_base() -> None:
+    """Import what all providers share, httpx among it: a tenth of a second, for a thread to do.
+
+    Raises RuntimeError, naming it, for a package that is not installed.
+    """
+    packages.load(f"{__package__}.base")
+
+
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
-    """Return the class that serves a provider type."""
+    """Return the class that serves a provider type; RuntimeError, naming it, for a package that is not installed."""
     module, name = VENDORS[provider].provider_class.split(".")
+    import_base()
     found: type[LLMProvider] = getattr(import_module(f".{module}", __package__), name)
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, cast
 
@@ -18,7 +17,7 @@ from ..config import OPENROUTER_BASE_URL
 from ..flow.http import Endpoint
 from ..types import LLMProviderType, Usage
 from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
-from ..wires.errors import failed_end, server_wait
+from ..wires.errors import answered_at, failed_end, seconds_until_reset, server_wait
 from ..wires.lenient import count, exact_sum, items, mapping, number, text
 from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError, defaults_of
 from .base import LLMProvider
@@ -36,8 +35,13 @@ NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | 
     "router_metadata",
 }
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
-DAILY_SOURCE: Final = "openrouter_free_tier_daily"
-DAILY_LIMIT: Final = "per-day"
+# How OpenRouter names a cap that only midnight lifts: `limit_rpd/...`, free-models-per-day, ..._free_tier_daily,
+# "Key limit exceeded (daily limit)".
+DAILY_LIMIT: Final = re.compile(r"limit_rpd(?![a-z])|per[-_ ]day(?![a-z])|(?<![a-z])daily(?![a-z])", re.IGNORECASE)
+SECONDS_PER_DAY: Final = 86_400
+# A key's own limit, by its source or by where the message sends its owner: https://openrouter.ai/docs/api-reference/limits
+KEY_LIMIT: Final = re.compile(r"openrouter_key_limit|settings/keys|\bkey limit\b|\bkey's [a-z ]*limit\b", re.IGNORECASE)
+RAISE_KEY_LIMIT: Final = "raise the limit of the API key at https://openrouter.ai/settings/keys"
 AFFORDABLE_TOKENS: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only afford ([0-9]{1,12})")
 # Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
 TRANSIENT_ERRORS: Final = (
@@ -251,24 +255,63 @@ def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> Par
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
     codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
     status = next((code for code in codes if code is not None), None)
-    names = (
+    name = _first_name(
         *(metadata.get("error_type"), error.get("error_type"), availability.get("code"), error.get("code")),
         metadata.get("reason"),
     )
-    name = next((name for name in map(text, names) if name and not name.isdigit()), None)
-    limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
-    hint = availability.get("retry_after", limits.get("retry-after"))
-    wait = server_wait(hint, limits.get("x-ratelimit-reset"), exchange.headers)
-    is_daily, raw = _is_daily(error, metadata), metadata.get("raw")
+    retryable = _retryable(status, name, metadata, availability)
+    is_daily = not (status == HTTPStatus.PAYMENT_REQUIRED and retryable) and _is_mentioned(DAILY_LIMIT, error, metadata)
     return ParsedError(
         status_code=(exchange.status_code or 0) if status is None else status,
         message=_message(error, metadata) + _hint(status, name, call),
-        error_code=name,
+        error_code=name or _first_name(metadata.get("provider_error_code"), metadata.get("limit_source")),
         upstream=text(metadata.get("provider_name")),
-        upstream_message=raw if isinstance(raw, str) else json.dumps(raw) if raw else None,
-        retryable=False if is_daily else _retryable(status, name, metadata, availability),
-        retry_after=_until_midnight() if is_daily and wait is None else wait,
+        upstream_message=_upstream_message(metadata),
+        remedy=_remedy(status, error, metadata),
+        retryable=False if is_daily else retryable,
+        retry_after=_wait(availability, metadata, exchange.headers, is_daily=is_daily),
     )
+
+
+def _first_name(*names: object) -> str | None:
+    """Return the first that is a name and not a number."""
+    return next((name for name in map(text, names) if name and not name.isdigit()), None)
+
+
+def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    """Return True if OpenRouter's own text names a limit; what a provider behind it says is about its pool."""
+    named = (error.get("message"), error.get("code"), metadata.get("limit_source"), metadata.get("remedy_hint"))
+    return any(limit.search(name) for name in map(text, named) if name)
+
+
+def _upstream_message(metadata: dict[str, Any]) -> str | None:
+    """Return what the provider behind OpenRouter said, after its own name for the error."""
+    raw = metadata.get("raw")
+    message = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
+    code = _first_name(metadata.get("provider_error_code"))
+    return ": ".join(filter(None, (code, message))) or None
+
+
+def _remedy(status: int | None, error: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+    """Return what OpenRouter says to do; where only the limit is named, which limit that is."""
+    if hint := text(metadata.get("remedy_hint")):
+        return hint
+    is_payment = status in {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
+    return RAISE_KEY_LIMIT if is_payment and _is_mentioned(KEY_LIMIT, error, metadata) else None
+
+
+def _wait(
+    availability: dict[str, Any], metadata: dict[str, Any], headers: Mapping[str, str], *, is_daily: bool
+) -> float | None:
+    """Return the seconds until OpenRouter wants to be called again: those that it names, else those of the day left."""
+    limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
+    reset = next(filter(None, (limits.get("x-ratelimit-reset"), metadata.get("resets_at"))), None)
+    hints = (availability.get("retry_after"), metadata.get("retry_after_seconds"), limits.get("retry-after"))
+    wait = server_wait(hints, reset, headers)
+    if not is_daily:
+        return wait
+    # Daily limits begin anew at midnight UTC.
+    return seconds_until_reset(reset, headers) or wait or SECONDS_PER_DAY - answered_at(headers) % SECONDS_PER_DAY
 
 
 def _numeric(code: object) -> int | None:
@@ -279,24 +322,13 @@ def _numeric(code: object) -> int | None:
 
 
 def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
-    """Return OpenRouter's message: the balance in figures, and the reasons of a moderation."""
+    """Return OpenRouter's message, after the balance in figures, with the reasons of a moderation."""
     message = text(error.get("message")) or ""
     if balance := AFFORDABLE_TOKENS.search(message):
         requested, affordable = map(int, balance.groups())
-        return f"it can afford {affordable:,} of the {requested:,} tokens requested"
+        return f"it can afford {affordable:,} of the {requested:,} tokens requested: {message}"
     reasons = ", ".join(filter(None, map(text, items(metadata.get("reasons")))))
     return f"{message}, for {reasons}" if reasons else message
-
-
-def _is_daily(error: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    return metadata.get("limit_source") == DAILY_SOURCE or DAILY_LIMIT in (text(error.get("message")) or "")
-
-
-def _until_midnight() -> float:
-    """Return the seconds until the day ends in UTC, when daily limits begin anew."""
-    now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return (midnight - now).total_seconds()
 
 
 def _retryable(

@@ -13,6 +13,7 @@ import httpx
 
 from ..config import OPENROUTER_BASE_URL
 from ..exceptions import LLMError
+from ..flow import network
 from ..sanitize import redact
 from ..types import Usage
 from ..wires.lenient import count, exact_sum, mapping, number
@@ -28,13 +29,18 @@ class GenerationStatistics:
     """A connection to the statistics, for as long as the block lasts."""
 
     def __init__(self, config: LLMConfig) -> None:
-        """Use the key of `config`; raises ValueError without one."""
+        """Use the key of `config`; raises ValueError without one, LLMError for a network that leads nowhere."""
         if not config.openrouter_api_key:
             raise ValueError("OPENROUTER_API_KEY is not set: OpenRouter gives statistics to the account's own key")
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {config.openrouter_api_key}"}, timeout=config.request_timeout
-        )
         self._url = f"{config.openrouter_base_url or OPENROUTER_BASE_URL}/generation"
+        proxy = network.proxy_for(self._url)
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {config.openrouter_api_key}"},
+            timeout=config.request_timeout,
+            verify=network.certificates(),
+            proxy=proxy.for_httpx() if proxy else None,
+            trust_env=False,
+        )
 
     def __enter__(self) -> Self:
         """Open the connection."""

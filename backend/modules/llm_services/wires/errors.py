@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from .lenient import mapping, text
 from .wire import FAILED_REASONS, ParsedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .wire import Exchange
 
@@ -57,40 +58,60 @@ def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
 
 
 def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str]) -> float | None:
-    """Return the server's own figure for the wait, in seconds: from the body, a header, or the rate limit's reset."""
-    milliseconds = _seconds_to_wait(headers.get("retry-after-ms"))
+    """Return the server's own figure for the wait, in seconds: from the body, a header, or the rate limit's reset.
+
+    `body_hint` is one hint, or a tuple of them in their order. What is not a time to come is no hint: zero, negative,
+    infinite, or over before the answer was sent.
+    """
+    sent_at = answered_at(headers)
+    milliseconds = _seconds_to_wait(headers.get("retry-after-ms"), sent_at)
+    hints = body_hint if isinstance(body_hint, tuple) else (body_hint,)
     waits = (
-        _seconds_to_wait(body_hint),
+        *(_seconds_to_wait(hint, sent_at) for hint in hints),
         None if milliseconds is None else milliseconds / 1000,
-        _seconds_to_wait(headers.get("retry-after")),
-        _seconds_until_reset(reset_hint),
-        _seconds_until_reset(headers.get("x-ratelimit-reset")),
+        _seconds_to_wait(headers.get("retry-after"), sent_at),
+        seconds_until_reset(reset_hint, headers),
+        seconds_until_reset(headers.get("x-ratelimit-reset"), headers),
     )
     return next((wait for wait in waits if wait is not None), None)
 
 
-def _seconds_to_wait(hint: object) -> float | None:
+def seconds_until_reset(hint: object, headers: Mapping[str, str]) -> float | None:
+    """Read a reset: an epoch time, in milliseconds or seconds by its size, or an ISO date; None if it is past."""
+    try:
+        epoch = float(hint)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        epoch = _epoch_of(datetime.fromisoformat, hint)
+    return _time_to_come((epoch / 1000 if epoch >= MILLISECONDS_FROM else epoch) - answered_at(headers))
+
+
+def answered_at(headers: Mapping[str, str]) -> float:
+    """Return the epoch time at which the server answered: by its own clock, by ours where it does not say.
+
+    A moment that a server names is one of its own clock, and ours may differ from that by more than the wait.
+    """
+    epoch = _epoch_of(parsedate_to_datetime, headers.get("date"))
+    return epoch if math.isfinite(epoch) else time.time()
+
+
+def _seconds_to_wait(hint: object, sent_at: float) -> float | None:
     """Read a Retry-After: seconds, or an HTTP date; None when it is neither."""
     if isinstance(hint, bool):
         return None
     try:
-        return _not_negative(float(hint))  # type: ignore[arg-type]
+        return _time_to_come(float(hint))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        pass
+        return _time_to_come(_epoch_of(parsedate_to_datetime, hint) - sent_at)
+
+
+def _epoch_of(read: Callable[[str], datetime], date: object) -> float:
+    """Return the epoch time of a date, which is in UTC unless it says otherwise; NaN for what is no date."""
     try:
-        return max(0.0, parsedate_to_datetime(str(hint)).timestamp() - time.time())
+        moment = read(str(date))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return None
+        return math.nan
 
 
-def _seconds_until_reset(hint: object) -> float | None:
-    """Read an X-RateLimit-Reset: an epoch time, in milliseconds or seconds by its size."""
-    try:
-        epoch = float(hint)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return _not_negative((epoch / 1000 if epoch >= MILLISECONDS_FROM else epoch) - time.time())
-
-
-def _not_negative(seconds: float) -> float | None:
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+def _time_to_come(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -42,6 +42,7 @@ SET_BY_THE_CALL: Final = frozenset({"model", "messages", "input", "contents", "p
 MAX_TOKENS_NAMES: Final = frozenset({"max_tokens", "max_output_tokens", "maxOutputTokens"})
 KEPT_HEADERS: Final = (
     "content-type",
+    "date",
     "location",
     "retry-after",
     "retry-after-ms",
@@ -194,12 +195,14 @@ class LLMCall:
 class Exchange:
     """What one attempt has shown so far, filled in as it arrives, so that a failure keeps what was seen.
 
-    `body` is JSON decoded, sound in base64, anything else as text.
+    `is_sent` says whether a byte of the request may have left. `body` is JSON decoded, sound in base64, anything else
+    as text.
     """
 
     status_code: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    is_sent: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -268,9 +271,9 @@ class ParsedError:
     """What a body says of a failure, the same for every vendor.
 
     `status_code` is the error's own number, else HTTP's. `upstream` names a vendor behind the one that was called, and
-    `upstream_message` what that one said. `retryable` is the vendor's own statement, None where it makes none;
-    `retry_after` is in seconds. `is_key_refused` is True where the status alone would not say so: some services refuse
-    a key with a 400 or a 403.
+    `upstream_message` what that one said. `remedy` is what the vendor says to do about it. `retryable` is the vendor's
+    own statement, None where it makes none; `retry_after` is in seconds. `is_key_refused` is True where the status
+    alone would not say so: some services refuse a key with a 400 or a 403.
     """
 
     status_code: int
@@ -278,6 +281,7 @@ class ParsedError:
     error_code: str | None = None
     upstream: str | None = None
     upstream_message: str | None = None
+    remedy: str | None = None
     retryable: bool | None = None
     retry_after: float | None = None
     is_key_refused: bool = False

@@ -1,0 +1,207 @@
+"""The network's environment: the proxy that leads to an address, and the certificates that its host is checked with.
+
+It is read when a client is made. What is wrong with it is an LLMError that names the variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import threading
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+from .. import packages
+from ..exceptions import LLMError
+from ..sanitize import MASK, redact
+
+if TYPE_CHECKING:
+    import ssl
+    from urllib.parse import SplitResult
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SOCKS_PORT: Final = 1080
+# GNOME writes socks:// and means version 5; an h or an a says that the proxy looks up the name, which it does anyway.
+SOCKS_VERSIONS: Final = {"socks": 5, "socks5": 5, "socks5h": 5, "socks4": 4, "socks4a": 4}
+CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+ENTRY_OF_NO_PROXY: Final = re.compile(
+    r"""(?:(?P<scheme>[a-z]+)://)?
+        (?:\[(?P<bracketed>[0-9a-f:.]+)\](?P<prefix>/[0-9]+)?   # [::1], [fd07::]/64
+          |(?P<address>[0-9a-f]*:[0-9a-f.]*:[0-9a-f:./]*)       # ::1, fd07::/64
+          |(?P<name>[^:\[\]]+))                                 # example.com, .example.com, 10.0.0.0/8
+        (?::(?P<port>[0-9]+))?""",
+    re.VERBOSE,
+)
+
+_certificates_lock: Final = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy: `socks_version` is None where it speaks HTTP. Its text is the address, without credentials."""
+
+    variable: str
+    scheme: str
+    host: str
+    port: int
+    username: str
+    password: str
+
+    @property
+    def socks_version(self) -> int | None:
+        """The version of SOCKS that it speaks, None for HTTP."""
+        return SOCKS_VERSIONS.get(self.scheme)
+
+    def for_httpx(self) -> httpx.Proxy:
+        """Return it as httpx takes one; raises LLMError for one that speaks SOCKS."""
+        if self.socks_version:
+            raise LLMError(f"the proxy {self} speaks SOCKS, which is not spoken here; nothing was sent")
+        url = httpx.URL(scheme=self.scheme, host=self.host, port=self.port)
+        if not self.username:
+            return httpx.Proxy(url)
+        # As a header: aiohttp 3.14 warns of what httpx-aiohttp makes of `auth`.
+        credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return httpx.Proxy(url, headers={"Proxy-Authorization": f"Basic {credentials}"})
+
+    def __str__(self) -> str:
+        """Return its address and the variable that names it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port} ({self.variable})"
+
+    def __repr__(self) -> str:
+        """Show no password."""
+        return f"<{self}>"
+
+
+def proxy_for(base_url: str) -> Proxy | None:
+    """Return the proxy that the environment names for an address; None where it is reached directly.
+
+    A loopback address is always reached directly, and so is plain http, which is allowed on loopback alone: a key
+    would go to the proxy in the clear.
+    """
+    url = urlsplit(base_url)
+    settings = getproxies()  # the environment, in lower case before upper; elsewhere than on Linux the system's too
+    if url.scheme != "https" or _is_loopback(url.hostname or "") or _is_exempt(url, settings.get("no", "")):
+        return None
+    scheme = next((scheme for scheme in ("https", "all") if settings.get(scheme)), None)
+    return _proxy(scheme, settings[scheme]) if scheme else None
+
+
+def _proxy(scheme: str, value: str) -> Proxy:
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
+    variable = next((name for name in names if os.environ.get(name)), "the system's proxy")
+    address = value.strip() if "://" in value else f"http://{value.strip()}"
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError as error:
+        raise _unusable(variable, value, "is not the URL of a proxy") from error
+    if not url.hostname or url.scheme not in DEFAULT_PORTS | SOCKS_VERSIONS:
+        raise _unusable(variable, value, "is not the URL of a proxy")
+    if url.scheme in SOCKS_VERSIONS and not packages.is_installed("aiohttp_socks"):
+        need = packages.REQUIREMENTS["aiohttp_socks"]
+        raise _unusable(variable, value, f"is a SOCKS proxy, which needs the package aiohttp-socks: pip install {need}")
+    return Proxy(
+        variable,
+        url.scheme,
+        url.hostname,
+        port or DEFAULT_PORTS.get(url.scheme, SOCKS_PORT),
+        unquote(url.username or ""),
+        unquote(url.password or ""),
+    )
+
+
+def _unusable(variable: str, value: str, reason: str) -> LLMError:
+    return LLMError(f"{variable}={_without_credentials(value)} {reason}; nothing was sent")
+
+
+def _without_credentials(value: str) -> str:
+    """Return the address of a proxy up to its port; what stands where a port should and is none may be a password."""
+    scheme, separator, rest = value.strip().rpartition("://")
+    user, at, host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    name, colon, port = host.rpartition(":")
+    if colon and not port.isdigit() and "]" not in port:
+        host = f"{name}:{MASK}"
+    shown: str = redact(f"{scheme}{separator}{MASK if user else ''}{at}{host}")
+    return repr(shown)[1:-1]  # control characters are written out
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):  # https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+        return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_exempt(url: SplitResult, no_proxy: str) -> bool:
+    """Return True if NO_PROXY names the host: as `*`, a name, a domain, an address or a network, each with a port.
+
+    What cannot be read is skipped (https://curl.se/libcurl/c/CURLOPT_NOPROXY.html).
+    """
+    entries = map(ENTRY_OF_NO_PROXY.fullmatch, re.split(r"[,\s]+", no_proxy.lower()))
+    return any(_names(entry, url) for entry in entries if entry)
+
+
+def _names(entry: re.Match[str], url: SplitResult) -> bool:
+    if (entry["scheme"] or "all") not in {"all", url.scheme}:
+        return False
+    if entry["port"] and int(entry["port"]) != (url.port or DEFAULT_PORTS[url.scheme]):
+        return False
+    host = (url.hostname or "").rstrip(".")
+    address = _address(host)
+    if address is None:
+        name = (entry["name"] or "").removeprefix("*.").strip(".")
+        return bool(name) and (host.endswith(f".{name}") or fnmatchcase(host, name))
+    network = entry["name"] or entry["address"] or entry["bracketed"] + (entry["prefix"] or "")
+    try:
+        return address in ip_network(network, strict=False)
+    except ValueError:
+        return fnmatchcase(host, network)  # 192.168.*
+
+
+def certificates() -> ssl.SSLContext:
+    """Return what checks certificates: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's. Some 20 ms, once."""
+    with _certificates_lock:
+        return _certificates(*(os.environ.get(name, "") for name in CERTIFICATE_VARIABLES))
+
+
+@lru_cache(maxsize=4)
+def _certificates(file: str, directory: str, key_log: str) -> ssl.SSLContext:
+    if key_log:
+        _check_key_log(key_log)
+    # OpenSSL looks into directories when it checks a host, and takes one that is not there for one that is empty.
+    if directory and not file and not any(map(os.path.isdir, directory.split(os.pathsep))):
+        raise LLMError(f"SSL_CERT_DIR={redact(directory)} is not a directory; nothing was sent")
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        source = f"SSL_CERT_FILE={redact(file)}" if file else "the file of certificates that certifi brings"
+        raise LLMError(f"{source} cannot be read ({error.strerror or error}); nothing was sent") from error
+
+
+def _check_key_log(path: str) -> None:
+    """Open the file to which `ssl` will write the keys of each connection, as it will open it."""
+    try:
+        with Path(path).open("ab"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LLMError(f"SSLKEYLOGFILE={redact(path)} cannot be written to ({reason}); nothing was sent") from error

@@ -1,0 +1,57 @@
+"""Packages that are imported when they are first needed, and the error that names one that is missing."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
+
+# What to install for a module whose package has another name, or is an extra.
+REQUIREMENTS: Final = {
+    "aiohttp_socks": "'llm-services[socks]'",
+    "botocore": "'llm-services[bedrock]'",
+    "genai_prices": "genai-prices",
+    "httpx_aiohttp": "httpx-aiohttp",
+    "redis": "'llm-services[redis]'",
+}
+HTTP: Final = ("httpx", "aiohttp", "httpx_aiohttp")
+
+
+@cache
+def require(*modules: str) -> None:
+    """Raise RuntimeError for the first of `modules` that is not installed; none is imported."""
+    for module in modules:
+        if not is_installed(module):
+            raise RuntimeError(_message(module))
+
+
+@cache
+def load(*modules: str) -> None:
+    """Import `modules`, which is work for a thread to do; RuntimeError, naming it, for a package that is missing."""
+    try:
+        for module in modules:
+            import_module(module)
+    except ImportError as error:
+        raise missing(error) from error
+
+
+def is_installed(module: str) -> bool:
+    """Return True if a top-level module can be found."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def missing(error: ImportError) -> RuntimeError:
+    """Return the error that names the package whose import failed, which need not be the one that was imported."""
+    module = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and module:
+        return RuntimeError(_message(module))
+    return RuntimeError(f"the package {module or 'of an import'} is installed and cannot be imported: {error}")
+
+
+def _message(module: str) -> str:
+    package = module.replace("_", "-")
+    return f"the package {package} is not installed: pip install {REQUIREMENTS.get(module, package)}"

@@ -1,0 +1,170 @@
+"""What a process meets at its first call: its environment, its packages, its imports, and loops closed by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from flow.conftest import COMPLETION, MESSAGES, MODEL, provider
+from modules.llm_services import cache, pricing
+from modules.llm_services.flow.http import Endpoint, post, prepare
+from modules.llm_services.sanitize import encode_payload
+from modules.llm_services.wires.wire import Exchange
+from wire import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from flow.conftest import Process
+    from wire import Server
+
+ELSEWHERE = "https://llm.invalid/api/v1"
+BEDROCK = {"MODEL": "claude-haiku-4-5", "CLAUDE_PROVIDER": "bedrock"}
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[Server]:
+    """Serve OpenRouter on this machine."""
+    async with serving(lambda visit: visit.answer(COMPLETION)) as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent.pem", "/nonexistent.pem"),
+        ("SSL_CERT_FILE", "/dev/null", "/dev/null"),
+        ("SSL_CERT_DIR", "/nonexistent:/nowhere", "/nonexistent:/nowhere"),
+        ("SSLKEYLOGFILE", "/nonexistent/keys", "/nonexistent/keys"),
+        ("HTTPS_PROXY", "http://user:hunter2@[::1", "http://[redacted]@[::1"),
+        ("all_proxy", "gopher://user:hunter2@proxy:70", "gopher://[redacted]@proxy:70"),
+    ],
+)
+def test_a_setting_that_leads_nowhere_is_named(process: Process, variable: str, value: str, shown: str) -> None:
+    """A bad certificate file or proxy is an LLMError that names variable and value, and says nothing was sent."""
+    outcome = process("1", OPENROUTER_BASE_URL=ELSEWHERE, **{variable: value})
+    (said,) = outcome["said"]
+    assert said.startswith(f"LLMError False: {variable}={shown} ")
+    assert said.endswith("; nothing was sent")
+    assert [["failed", "LLMError"]] == outcome["rows"]
+
+
+async def test_settings_that_are_not_used_fail_no_call(process: Process, server: Server) -> None:
+    """What a desktop sets for the network does not touch a server on this machine, nor does a bad NO_PROXY."""
+    settings = {"ALL_PROXY": "socks://127.0.0.1:9", "HTTPS_PROXY": "htp://", "NO_PROXY": "localhost,fd07::/64,[::1"}
+    outcome = await asyncio.to_thread(process, "1", "aiohttp_socks", OPENROUTER_BASE_URL=server.base_url, **settings)
+    assert ["hello"] == outcome["said"]
+
+
+def test_a_socks_proxy_needs_its_extra(process: Process) -> None:
+    """Without the extra, the error names the variable, the package and the command."""
+    outcome = process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
+    assert outcome["said"][0].startswith("LLMError False: ALL_PROXY=socks://127.0.0.1:7890 is a SOCKS proxy")
+    assert "pip install 'llm-services[socks]'; nothing was sent" in outcome["said"][0]
+
+
+@pytest.mark.parametrize(
+    ("missing", "command", "settings"),
+    [
+        ("httpx", "httpx", {}),
+        ("aiohttp", "aiohttp", {}),
+        ("httpx_aiohttp", "httpx-aiohttp", {}),
+        ("cachelib", "cachelib", {"LLM_CACHE_ENABLED": "true"}),
+        ("redis", "'llm-services[redis]'", {"LLM_CACHE_ENABLED": "true", "LLM_CACHE_URL": "redis://127.0.0.1:9"}),
+        ("genai_prices", "genai-prices", BEDROCK),
+        ("botocore", "'llm-services[bedrock]'", BEDROCK),
+    ],
+)
+def test_a_missing_package_is_named_when_the_provider_is_built(
+    process: Process, missing: str, command: str, settings: dict[str, str]
+) -> None:
+    """Before any row there is an error that names the package that is missing, and the command that installs it."""
+    outcome = process("1", missing, OPENROUTER_BASE_URL="http://127.0.0.1:9", **settings)
+    package = missing.replace("_", "-")
+    assert [f"RuntimeError None: the package {package} is not installed: pip install {command}"] == outcome["said"]
+    assert [] == outcome["rows"]
+
+
+async def test_a_call_that_wants_the_cache_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where only the call asks for the cache, the package that is missing is named, and not another one."""
+    monkeypatch.setitem(sys.modules, "cachelib", None)
+    cache._store.cache_clear()
+    with pytest.raises(RuntimeError, match="the package cachelib is not installed: pip install cachelib"):
+        await cache.ResponseCache(str(tmp_path)).get("key")
+
+
+async def test_a_missing_price_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The price table of the vendors that name no price is a package like any other."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    pricing._table.cache_clear()
+    with pytest.raises(RuntimeError, match="the package genai-prices is not installed"):
+        await pricing.load()
+
+
+async def test_nothing_is_imported_while_a_call_is_timed(process: Process, server: Server) -> None:
+    """The first call's row is timed when all is imported, which a thread of the module's own has done."""
+    outcome = await asyncio.to_thread(process, "2", OPENROUTER_BASE_URL=server.base_url)
+    assert (["hello", "hello"], []) == (outcome["said"], outcome["imported"])
+    assert all(thread.startswith("llm-services-") for thread in outcome["threads"].values())
+
+
+async def test_a_loop_closed_by_hand_leaves_nothing(process: Process, server: Server) -> None:
+    """A task that makes a loop, runs a call and closes the loop logs nothing, and its connection is closed."""
+    outcome = await asyncio.to_thread(process, "3", script="loop_by_hand.py", OPENROUTER_BASE_URL=server.base_url)
+    assert {"said": ["hello"] * 3, "logged": [], "open": 0} == outcome
+
+
+async def test_a_loop_closed_by_hand_ends_tls(process: Process, tmp_path: Path) -> None:
+    """The same is true of an encrypted connection."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+
+    async with serving(lambda visit: visit.answer(COMPLETION), tls) as served:
+        settings = {"OPENROUTER_BASE_URL": served.base_url, "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+        outcome = await asyncio.to_thread(process, "2", script="loop_by_hand.py", **settings)
+    assert {"said": ["hello"] * 2, "logged": [], "open": 0} == outcome
+
+
+@pytest.fixture
+async def _busy_executor() -> AsyncGenerator[None]:
+    """Have nothing of asyncio's default executor left."""
+    loop, release = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    occupied = loop.run_in_executor(None, release.wait)
+    yield
+    release.set()
+    await occupied
+
+
+@pytest.mark.usefixtures("_busy_executor")
+async def test_a_busy_executor_starves_no_call(session: Session, server: Server) -> None:
+    """Making a client, reading certificates, looking up a name and signing need no thread of the application's."""
+    base_url = server.base_url.replace("127.0.0.1", "localhost")
+    response, _request_id = await provider(session, base_url).generate_response(MESSAGES, model=MODEL)
+    assert "hello" == response.content
+    endpoint = Endpoint(base_url, "/chat/completions", {}, sign=lambda _url, body: {"x-length": str(len(body))})
+    exchange = Exchange()
+    await prepare(endpoint, 5)
+    await post(endpoint, {"a": 1}, encode_payload({"a": 1}), 5, exchange)
+    assert COMPLETION == exchange.body
+    assert "x-length: 7" in server.visits[1].head.lower()
+
+
+@pytest.mark.usefixtures("_busy_executor")
+async def test_a_busy_executor_starves_no_cache(tmp_path: Path) -> None:
+    """The response cache has threads of its own as well."""
+    kept = cache.ResponseCache(str(tmp_path))
+    await kept.put("key", {"a": 1})
+    assert {"a": 1} == await kept.get("key")
