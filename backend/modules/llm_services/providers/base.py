@@ -18,14 +18,13 @@ from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import BaseModel
-
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
 from ..types import LONGEST_MODEL_NAME, LLMMessage, MessageRole
 from ..vendors import VENDORS
 from ..wires import speech
+from ..wires.schemas import response_type
 from ..wires.wire import Kind, LLMCall
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from ..config import LLMConfig
     from ..flow.attempt import Attempt, Completion
     from ..flow.http import Endpoint
+    from ..flow.structured import ParsedObject
     from ..ledger.ledger import Entry
     from ..types import (
         AudioResponse,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from ..wires.wire import Options, Wire
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +121,15 @@ class LLMProvider(metaclass=ABCMeta):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[Model, UUID, dict[str, Any]]:
-        """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
+        """Return the answer as a `response_model`, the id of its row, and its usage and cost.
+
+        Raises TypeError, before anything is sent, for what no answer can be validated as.
+        """
+        response_type(response_model)
         call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, response_model)
         completion = await self._complete(call)
-        return cast("Model", completion.parsed), completion.request_id, columns.usage_summary(completion)
+        parsed = cast("ParsedObject", completion.parsed)
+        return cast("Model", parsed.value), completion.request_id, columns.usage_summary(completion)
 
     async def generate_response_with_tools(
         self,

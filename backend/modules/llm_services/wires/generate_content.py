@@ -16,7 +16,7 @@ from ..types import AudioResponse, ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
-from .schemas import generate_content_schema
+from .schemas import generate_content_schema, wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class GenerateContentWire(_ReadingWire):
             "thinkingConfig": _thinking(call, options),
         }
         if call.response_model:
-            schema = generate_content_schema(call.response_model.model_json_schema())
+            schema = generate_content_schema(wire_schema(call.response_model))
             config |= {"responseMimeType": "application/json", "responseJsonSchema": schema}
         payload = {
             "systemInstruction": {"parts": texts} if texts else None,

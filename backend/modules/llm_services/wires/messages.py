@@ -14,6 +14,7 @@ from ..types import ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_texts, text_parts, tool_turn
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
+from .schemas import wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _thinking(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
 
 def _tools(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
     if call.response_model:
-        schema = call.response_model.model_json_schema()
+        schema = wire_schema(call.response_model)
         tool = {"name": ANSWER_TOOL, "description": "Give the answer, in this shape.", "input_schema": _object(schema)}
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
     if not call.tools:
