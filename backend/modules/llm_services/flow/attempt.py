@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import pricing
@@ -14,15 +16,15 @@ from . import structured
 from .errors import exception_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
-
-    from pydantic import BaseModel
 
     from ..ledger.ledger import Entry
     from ..types import AudioResponse, ImageResponse, LLMResponse, ToolCall
     from ..vendors import Vendor
     from ..wires.wire import Answer, LLMCall, Wire
     from .http import Endpoint
+    from .structured import ParsedObject
 
 NOTHING_SPENT: Final = Usage(
     input_tokens=0, output_tokens=0, total_tokens=0, cost=0.0, cost_source=CostSource.CACHED, cached=True
@@ -52,11 +54,19 @@ class Attempt:
     cached_request_id: UUID | None = None
     started: float = 0.0
     entry: Entry = field(init=False)
+    parsed: ParsedObject | None = field(init=False, default=None)
+    _is_read: bool = field(init=False, default=False)
+    _answer: Answer | None = field(init=False, default=None, repr=False)
 
-    @cached_property
+    @property
     def answer(self) -> Answer:
         """What the exchange holds, with a price; to be read once the exchange is over, whether or not it failed."""
-        answer = self.wire.parse(self.exchange)
+        # Not a cached_property, whose lock Python 3.11 shares among all attempts: a thread may hold it for long.
+        if self._answer is None:
+            self._answer = self._priced(self.wire.parse(self.exchange))
+        return self._answer
+
+    def _priced(self, answer: Answer) -> Answer:
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
@@ -65,17 +75,33 @@ class Attempt:
         served = answer.details.get("served_model") or self.call.model
         return replace(answer, usage=pricing.priced(answer.usage, self.vendor.provider_type, served))
 
-    @cached_property
-    def parsed(self) -> BaseModel | None:
-        """The object of a structured call, None of any other; raises the LLMError that says what is wrong."""
-        error = self.wire.parse_error(self.exchange, self.call)
-        if error or not self.exchange.is_success or not self.answer.is_found or self.answer.malformed:
-            raise exception_for(error, self.vendor, self.call, self.exchange, self.answer)
-        return structured.validated(self.answer, self.call.response_model) if self.call.response_model else None
+    async def read(self) -> ParsedObject | None:
+        """Return what `parse` returns, once; what may take long is done in a thread, and the event loop goes on."""
+        if not self._is_read:
+            self.parsed = self.parse() if self._is_quick() else await _in_thread(self.parse)
+            self._is_read = True
+        return self.parsed
 
-    def check(self) -> None:
-        """Raise the LLMError that says what is wrong, if the exchange holds no answer to the call."""
-        _ = self.parsed
+    def _is_quick(self) -> bool:
+        """Return True if nothing is large or malformed: an object, or perhaps the arguments of a tool call."""
+        if not self.exchange.is_success:
+            return True
+        if self.call.tools or self.call.options.extra_body:
+            return False
+        return self.call.response_model is None or structured.is_quick(self.answer)
+
+    def parse(self) -> ParsedObject | None:
+        """Return the object of a structured call, None of any other; raises the LLMError that says what is wrong."""
+        error, answer = self.wire.parse_error(self.exchange, self.call), self.answer
+        if error or not self.exchange.is_success or not answer.is_found:
+            raise exception_for(error, self.vendor, self.call, self.exchange, answer)
+        if answer.tool_calls or answer.malformed:
+            structured.check_ending(answer, "the call of a tool")
+        if answer.malformed:
+            raise exception_for(error, self.vendor, self.call, self.exchange, answer)
+        if self.call.response_model is None:
+            return None
+        return structured.parse(answer, self.call.response_model, self.call.messages)
 
     @property
     def elapsed_ms(self) -> int:
@@ -90,6 +116,15 @@ class Completion:
     response: LLMResponse
     request_id: UUID
     tool_calls: tuple[ToolCall, ...] = ()
-    parsed: BaseModel | None = None
+    parsed: ParsedObject | None = None
     media: ImageResponse | AudioResponse | None = None
     spent: tuple[Usage, ...] = ()
+
+
+async def _in_thread(work: Callable[[], ParsedObject | None]) -> ParsedObject | None:
+    """Return what `work` returns, in a thread of its own: the application may keep those of the event loop busy."""
+    executor = ThreadPoolExecutor(1, "llm-answer")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)
+    finally:
+        executor.shutdown(wait=False)

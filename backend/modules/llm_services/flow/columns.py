@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from ..exceptions import LLMError
 from ..sanitize import redact
 from ..types import CostSource, ImageResponse, LLMResponse, RequestStatus
 from ..wires.lenient import exact_sum
 from .attempt import Completion
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from ..types import AudioResponse, LLMMessage, ToolCall, Usage
     from ..wires.wire import Answer, LLMCall
     from .attempt import Attempt
+    from .structured import ParsedObject
 
 # English as it is read aloud: some 150 words a minute, of six characters with the space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
@@ -130,9 +130,20 @@ def total_tokens(usage: Usage) -> int | None:
     return usage.input_tokens + usage.output_tokens
 
 
-def completion(attempt: Attempt) -> Completion:
-    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing."""
-    parsed, answer, call = attempt.parsed, attempt.answer, attempt.call
+async def completion(attempt: Attempt) -> Completion:
+    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing.
+
+    The error carries the answer where there is one, for it has been paid.
+    """
+    call = attempt.call
+    try:
+        parsed = await attempt.read()
+    except LLMError as error:
+        if attempt.answer.is_found:
+            error.response = _response(attempt.answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
+            error.response.response_output = _output(attempt.answer.tool_calls, None, None)
+        raise
+    answer = attempt.answer
     response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
     media = answer.media and _media(answer.media, call, response.cost_estimate)
     response.response_output = _output(answer.tool_calls, parsed, media)
@@ -140,11 +151,14 @@ def completion(attempt: Attempt) -> Completion:
 
 
 def _output(
-    tool_calls: tuple[ToolCall, ...], parsed: BaseModel | None, media: ImageResponse | AudioResponse | None
+    tool_calls: tuple[ToolCall, ...], parsed: ParsedObject | None, media: ImageResponse | AudioResponse | None
 ) -> Any:  # noqa: ANN401 - JSON
-    """Return an answer's structured part: the object, what was made but for its bytes, or the tool calls."""
+    """Return an answer's structured part: the JSON of the object, what was made but for its bytes, or the tool calls.
+
+    The object itself is the caller's class, whose dump may raise anything.
+    """
     if parsed is not None:
-        return parsed.model_dump(mode="json")
+        return parsed.document
     if media is not None:
         return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
     return [call.model_dump() for call in tool_calls] or None

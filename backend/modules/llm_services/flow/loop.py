@@ -73,7 +73,7 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
             if not attempt.cached_request_id:
                 attempt.started = time.perf_counter()
                 await http.post(attempt.endpoint, attempt.payload, provider.config.request_timeout, attempt.exchange)
-            completion = columns.completion(attempt)
+            completion = await columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)
             raise
