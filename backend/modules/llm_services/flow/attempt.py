@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .. import pricing
 from ..types import CostSource, Usage
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..wires.wire import Answer, LLMCall, Wire
     from .http import Endpoint
     from .structured import ParsedObject
+
+Result = TypeVar("Result")
 
 NOTHING_SPENT: Final = Usage(
     input_tokens=0, output_tokens=0, total_tokens=0, cost=0.0, cost_source=CostSource.CACHED, cached=True
@@ -56,17 +59,14 @@ class Attempt:
     entry: Entry = field(init=False)
     parsed: ParsedObject | None = field(init=False, default=None)
     _is_read: bool = field(init=False, default=False)
-    _answer: Answer | None = field(init=False, default=None, repr=False)
 
-    @property
+    @cached_property
     def answer(self) -> Answer:
         """What the exchange holds, with a price; to be read once the exchange is over, whether or not it failed."""
-        # Not a cached_property, whose lock Python 3.11 shares among all attempts: a thread may hold it for long.
-        if self._answer is None:
-            self._answer = self._priced(self.wire.parse(self.exchange))
-        return self._answer
+        return self._parse_answer()
 
-    def _priced(self, answer: Answer) -> Answer:
+    def _parse_answer(self) -> Answer:
+        answer = self.wire.parse(self.exchange)
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
@@ -77,18 +77,17 @@ class Attempt:
 
     async def read(self) -> ParsedObject | None:
         """Return what `parse` returns, once; what may take long is done in a thread, and the event loop goes on."""
-        if not self._is_read:
-            self.parsed = self.parse() if self._is_quick() else await _in_thread(self.parse)
-            self._is_read = True
+        if self._is_read:
+            return self.parsed
+        call = self.call
+        if call.tools or call.options.extra_body:
+            # The arguments of a tool call may have to be mended. Set from here, for until Python 3.12 a cached_property
+            # holds a lock that all attempts share, and so would the thread.
+            self.answer = await _in_thread(self._parse_answer)
+        is_quick = call.response_model is None or structured.is_quick(self.answer)
+        self.parsed = self.parse() if is_quick else await _in_thread(self.parse)
+        self._is_read = True
         return self.parsed
-
-    def _is_quick(self) -> bool:
-        """Return True if nothing is large or malformed: an object, or perhaps the arguments of a tool call."""
-        if not self.exchange.is_success:
-            return True
-        if self.call.tools or self.call.options.extra_body:
-            return False
-        return self.call.response_model is None or structured.is_quick(self.answer)
 
     def parse(self) -> ParsedObject | None:
         """Return the object of a structured call, None of any other; raises the LLMError that says what is wrong."""
@@ -121,7 +120,7 @@ class Completion:
     spent: tuple[Usage, ...] = ()
 
 
-async def _in_thread(work: Callable[[], ParsedObject | None]) -> ParsedObject | None:
+async def _in_thread(work: Callable[[], Result]) -> Result:
     """Return what `work` returns, in a thread of its own: the application may keep those of the event loop busy."""
     executor = ThreadPoolExecutor(1, "llm-answer")
     try:
