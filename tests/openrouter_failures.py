@@ -33,7 +33,7 @@ def failure(
         exchange=exchange,
     )
     try:
-        attempt.check()
+        attempt.parse()
     except LLMError as raised:
         return raised
     return None

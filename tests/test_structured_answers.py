@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, RootModel, ValidationError
 
 from modules.llm_services.exceptions import LLMValidationError
-from modules.llm_services.flow.structured import validated
+from modules.llm_services.flow.structured import parse
 from modules.llm_services.types import Usage
 from modules.llm_services.wires.schemas import instruction
 from modules.llm_services.wires.wire import Answer
@@ -43,12 +43,12 @@ class Names(RootModel[list[str]]):
 )
 def test_the_object_is_found(text: str) -> None:
     """The object is found as the whole answer, inside a fence, and inside prose."""
-    assert City(name="Paris", population=2100000) == validated(Answer(content=text), City)
+    assert City(name="Paris", population=2100000) == parse(Answer(content=text), City).value
 
 
 def test_a_list_is_found_in_prose() -> None:
     """A model whose root is a list takes the list."""
-    assert Names(["a", "b"]) == validated(Answer(content='They are ["a", "b"].'), Names)
+    assert Names(["a", "b"]) == parse(Answer(content='They are ["a", "b"].'), Names).value
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,24 @@ def test_a_list_is_found_in_prose() -> None:
 def test_what_is_wrong_is_named(answer: Answer, words: str) -> None:
     """An unusable answer is an LLMValidationError, raised from pydantic's, that says what it is before blaming JSON."""
     with pytest.raises(LLMValidationError, match=words) as caught:
-        validated(answer, City)
+        parse(answer, City)
     assert isinstance(caught.value.__cause__, ValidationError)
 
 
-def test_a_cut_answer_that_is_whole_is_taken() -> None:
-    """An object that is complete is taken although the answer was cut after it."""
-    assert "Paris" == validated(Answer(content=f"{PARIS} And", finish_reason="length"), City).name
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(content=f"{PARIS} And", finish_reason="length"), "truncated"),
+        (Answer(content=PARIS, finish_reason="stop", details={"native_finish_reason": "MAX_TOKENS"}), "truncated"),
+        (Answer(content=PARIS, finish_reason="content_filter"), "refused"),
+        (Answer(content=PARIS, finish_reason="stop", details={"native_finish_reason": "SAFETY"}), "refused"),
+        (Answer(content=PARIS, finish_reason="stop", refusal="I won't."), "refused"),
+    ],
+)
+def test_an_answer_that_ended_badly_holds_no_object(answer: Answer, words: str) -> None:
+    """A truncated or refused answer is no object, though it validates, and also if only the native reason says so."""
+    with pytest.raises(LLMValidationError, match=words):
+        parse(answer, City)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +103,8 @@ def test_a_cut_answer_that_is_whole_is_taken() -> None:
 )
 def test_trailing_commas_are_forgiven(text: str) -> None:
     """A comma before a closing bracket is dropped; one inside a string stays."""
-    assert 2100000 == validated(Answer(content=text), City).population
-    assert "a,]" == validated(Answer(content='{"name": "a,]", "population": 1,}'), City).name
+    assert 2100000 == parse(Answer(content=text), City).value.population
+    assert "a,]" == parse(Answer(content='{"name": "a,]", "population": 1,}'), City).value.name
 
 
 class Country(BaseModel):
@@ -107,7 +118,7 @@ class Country(BaseModel):
 def test_children_in_strings_are_decoded_where_they_must_be() -> None:
     """A child that came as JSON in a string is decoded when validation fails without that, and only there."""
     document = {"capital": PARIS, "cities": [PARIS], "motto": PARIS}
-    country = validated(Answer(content=json.dumps(document)), Country)
+    country = parse(Answer(content=json.dumps(document)), Country).value
     assert ("Paris", "Paris", PARIS) == (country.capital.name, country.cities[0].name, country.motto)
 
 
@@ -115,7 +126,7 @@ def test_children_in_strings_are_decoded_where_they_must_be() -> None:
 def test_a_tower_of_brackets_is_no_object(text: str) -> None:
     """Thousands of brackets end in an LLMValidationError like any other text."""
     with pytest.raises(LLMValidationError, match="not a valid City"):
-        validated(Answer(content=text), City)
+        parse(Answer(content=text), City)
 
 
 def test_json_is_asked_for_in_words() -> None:

@@ -68,10 +68,11 @@ async def consumers_ask_for_objects(
         ),
         Structured,
     )
+    cities, _request_id, _usage = await ask(messages, list[City])
+    assert_type(cities, list[City])
 
     await ask(messages)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await ask("Hello!", City)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await ask(messages, str)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     await ask(messages, City(name=""))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await ask(messages, City, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await ask(messages, City, 1, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMValidationError
-from modules.llm_services.flow.structured import validated
+from modules.llm_services.flow.structured import parse
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
@@ -137,7 +137,7 @@ def test_a_tower_in_a_string_is_no_child() -> None:
     for depth in range(850, 1000):
         tower = json.dumps({"name": "Ghent", "population": "[" * depth + "]" * depth})
         with pytest.raises(LLMValidationError):
-            validated(Answer(content=tower), City)
+            parse(Answer(content=tower), City)
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_a_long_answer_that_was_cut_is_judged_in_no_time(content: str) -> None:
     """Text of the length that a cut answer has is judged at once: the event loop stands still meanwhile."""
     started = time.perf_counter()
     with pytest.raises(LLMValidationError):
-        validated(Answer(content=content, finish_reason="length"), City)
+        parse(Answer(content=content, finish_reason="length"), City)
     assert 0.25 > time.perf_counter() - started

@@ -51,7 +51,7 @@ class LLMError(Exception):
         request_id: UUID | None = None,
         response: LLMResponse | None = None,
     ) -> None:
-        """Keep the facts: `retry_after` in seconds, `request_id` the row, `response` a paid answer not recorded."""
+        """Keep the facts: `retry_after` in seconds, `request_id` the row, `response` the answer that was paid for."""
         super().__init__(message)
         self.message = message
         self.provider = provider

@@ -77,7 +77,7 @@ class LLMRequestModel(Base):
     response_content: Mapped[str | None] = mapped_column(Text)
     # The envelope: body as it came, and what is known about it (status_code, generation_id, cost_source, ...).
     response_raw: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # The answer's structured part: the parsed object, or the tool calls.
+    # The answer's structured part: the JSON that was validated, or the tool calls.
     response_output: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     # Input and output together, as reported.
     tokens_used: Mapped[int | None] = mapped_column(Integer)

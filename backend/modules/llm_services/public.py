@@ -12,7 +12,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from modules.infrastructure.public import infrastructure_provider
@@ -48,7 +47,7 @@ __all__ = [
     "llm_services_provider",
 ]
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 
 class LLMServicesProvider(Protocol):

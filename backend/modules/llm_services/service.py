@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODEL_PROVIDER_MAP", "LLMMessage", "LLMRequest", "LLMRequestReader", "LLMService"]
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 Sessions = Callable[[], AbstractContextManager[Session]]
 
 logger = logging.getLogger(__name__)

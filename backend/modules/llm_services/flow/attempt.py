@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .. import pricing
 from ..types import CostSource, Usage
@@ -14,9 +17,8 @@ from . import structured
 from .errors import exception_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
-
-    from pydantic import BaseModel
 
     from ..ledger.ledger import Entry
     from ..sanitize import JSONText
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from ..vendors import Vendor
     from ..wires.wire import Answer, LLMCall, Wire
     from .http import Endpoint
+    from .structured import ParsedObject
+
+Result = TypeVar("Result")
 
 NOTHING_SPENT: Final = Usage(
     input_tokens=0, output_tokens=0, total_tokens=0, cost=0.0, cost_source=CostSource.CACHED, cached=True
@@ -54,10 +59,15 @@ class Attempt:
     cached_request_id: UUID | None = None
     started: float = 0.0
     entry: Entry = field(init=False)
+    parsed: ParsedObject | None = field(init=False, default=None)
+    _is_read: bool = field(init=False, default=False)
 
     @cached_property
     def answer(self) -> Answer:
         """What the exchange holds, with a price; to be read once the exchange is over, whether or not it failed."""
+        return self._parse_answer()
+
+    def _parse_answer(self) -> Answer:
         answer = self.wire.parse(self.exchange, self.call)
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
@@ -67,13 +77,28 @@ class Attempt:
         served = answer.details.get("served_model") or self.call.model
         return replace(answer, usage=pricing.priced(answer.usage, self.vendor.provider_type, served))
 
-    @cached_property
-    def parsed(self) -> BaseModel | None:
-        """The object of a structured call, None of any other; raises the LLMError that says what is wrong."""
+    async def read(self) -> ParsedObject | None:
+        """Return what `parse` returns, once; what may take long is done in a thread, and the event loop goes on."""
+        if self._is_read:
+            return self.parsed
+        call = self.call
+        if call.tools or call.options.extra_body:
+            # The arguments of a tool call may have to be mended. Set from here, for until Python 3.12 a cached_property
+            # holds a lock that all attempts share, and so would the thread.
+            self.answer = await _in_thread(self._parse_answer)
+        is_quick = call.response_model is None or structured.is_quick(self.answer)
+        self.parsed = self.parse() if is_quick else await _in_thread(self.parse)
+        self._is_read = True
+        return self.parsed
+
+    def parse(self) -> ParsedObject | None:
+        """Return the object of a structured call, None of any other; raises the LLMError that says what is wrong."""
         error = self.wire.parse_error(self.exchange, self.call)
         if error or not self.exchange.is_success or not self._is_answered:
             raise exception_for(error, self.vendor, self.call, self.exchange, self.answer)
-        return structured.validated(self.answer, self.call.response_model) if self.call.response_model else None
+        if self.call.response_model is None:
+            return None
+        return structured.parse(self.answer, self.call.response_model, self.call.messages)
 
     @property
     def _is_answered(self) -> bool:
@@ -82,10 +107,6 @@ class Attempt:
         is_spoilt = bool(answer.tool_calls) and (answer.is_cut or answer.is_refused)
         has_media = answer.media is not None or self.call.kind is Kind.TEXT
         return answer.is_found and has_media and not (answer.malformed or is_spoilt or answer.is_without_end)
-
-    def check(self) -> None:
-        """Raise the LLMError that says what is wrong, if the exchange holds no answer to the call."""
-        _ = self.parsed
 
     @property
     def elapsed_ms(self) -> int:
@@ -100,6 +121,15 @@ class Completion:
     response: LLMResponse
     request_id: UUID
     tool_calls: tuple[ToolCall, ...] = ()
-    parsed: BaseModel | None = None
+    parsed: ParsedObject | None = None
     media: ImageResponse | AudioResponse | None = None
     spent: tuple[Usage, ...] = ()
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Return what `work` returns, in a thread of its own: the application may keep those of the event loop busy."""
+    executor = ThreadPoolExecutor(1, "llm-answer")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)
+    finally:
+        executor.shutdown(wait=False)

@@ -13,11 +13,10 @@ from ..wires.wire import Kind
 from .attempt import Completion
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from ..types import LLMMessage, Usage
     from ..wires.wire import Answer, LLMCall
     from .attempt import Attempt
+    from .structured import ParsedObject
 
 # English as it is read aloud: some 150 words a minute, of six characters with the space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
@@ -149,20 +148,22 @@ def total_tokens(usage: Usage) -> int | None:
     return usage.input_tokens + usage.output_tokens
 
 
-def completion(attempt: Attempt) -> Completion:
+async def completion(attempt: Attempt) -> Completion:
     """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing.
 
-    The error carries what there is of an answer all the same: its text, and the tool calls that can be read.
+    The error carries what there is of an answer all the same, for it has been paid: its text, and the tool calls that
+    can be read.
     """
-    answer, call = attempt.answer, attempt.call
-    response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
-    response.response_output = _output(answer, None, None)
+    call = attempt.call
     try:
-        parsed = attempt.parsed
+        parsed = await attempt.read()
     except LLMError as error:
-        if answer.is_found and error.response is None:
-            error.response = response
+        if attempt.answer.is_found and error.response is None:
+            error.response = _response(attempt.answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
+            error.response.response_output = _output(attempt.answer, None, None)
         raise
+    answer = attempt.answer
+    response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
     media = None
     if answer.media and call.kind is not Kind.TEXT:
         media = _media(answer.media, call, response.cost_estimate)
@@ -170,10 +171,13 @@ def completion(attempt: Attempt) -> Completion:
     return Completion(response, attempt.entry.id, answer.tool_calls, parsed, media)
 
 
-def _output(answer: Answer, parsed: BaseModel | None, media: ImageResponse | AudioResponse | None) -> Any:  # noqa: ANN401 - JSON
-    """Return an answer's structured part: the object, what was made but for its bytes, or the tool calls."""
+def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | AudioResponse | None) -> Any:  # noqa: ANN401 - JSON
+    """Return an answer's structured part: the JSON of the object, what was made but for its bytes, or the tool calls.
+
+    The object itself is the caller's class, whose dump may raise anything.
+    """
     if parsed is not None:
-        return parsed.model_dump(mode="json")
+        return parsed.document
     if media is not None:
         return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
     if answer.tool_calls:

@@ -80,7 +80,7 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                 await http.prepare(attempt.endpoint, timeout)
                 attempt.started = time.perf_counter()
                 await http.post(attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange)
-            completion = columns.completion(attempt)
+            completion = await columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)
             raise

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..cache import ResponseCache, key_of
 from ..exceptions import LLMError
+from ..wires.schemas import wire_schema
 from ..wires.wire import Exchange
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class CacheSlot:
             cached = CachedExchange.model_validate(entry)
             exchange = Exchange(cached.status_code, cached.headers, cached.body)
             answered = replace(attempt, exchange=exchange, cached_request_id=cached.request_id)
-            answered.check()
+            await answered.read()
         except (ValidationError, LLMError):
             return None
         return answered
@@ -66,8 +67,8 @@ def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
 
     The key is everything that shapes an answer: where the request goes, what is in it, and what its answer must fit.
     """
-    schema = attempt.call.response_model and attempt.call.response_model.model_json_schema()
-    endpoint = attempt.endpoint
+    response_model, endpoint = attempt.call.response_model, attempt.endpoint
+    schema = None if response_model is None else wire_schema(response_model)
     try:
         key = key_of(attempt.vendor.provider_type, endpoint.base_url, endpoint.path, attempt.body, schema)
     except (TypeError, ValueError, RecursionError):

@@ -1,109 +1,198 @@
-"""Structured answers: finding the object in an answer's text, and asking once more with what was wrong."""
+"""Structured answers: the object that an answer's text holds, or what is wrong with it, and asking once more with that.
+
+The caller's class runs here, and whatever it raises comes out as an LLMValidationError.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from ..exceptions import LLMValidationError
 from ..types import LLMMessage, MessageRole
+from ..wires.conversation import plain_text
+from ..wires.lenient import mapping, well_formed
+from ..wires.repair import bracketed
+from ..wires.schemas import response_type
+from .candidates import Candidate, candidates, chosen
+from .windows import problems_inside, problems_of, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from ..exceptions import LLMError
+    from ..wires.schemas import ResponseType
     from ..wires.wire import Answer, LLMCall
+    from .windows import Location, Problem
 
-Model = TypeVar("Model", bound=BaseModel)
-
-FENCE: Final = re.compile(r"```(?:json)?[^\S\n]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
-STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
-STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]', re.DOTALL)
-MAX_CANDIDATES: Final = 50
+# Finish reasons as the vendors spell them, which routers pass on as the native ones.
+_TRUNCATED_NAMES: Final = (
+    "length max_tokens max_output_tokens max_completion_tokens max_length model_length token_limit incomplete "
+    "model_context_window_exceeded"
+)
+TRUNCATED: Final = frozenset(_TRUNCATED_NAMES.split())
+_REFUSED_NAMES: Final = (
+    "content_filter content_filtered refusal safety recitation blocklist prohibited_content spii language blocked "
+    "guardrail_intervened model_armor image_safety image_recitation image_prohibited_content error_toxic"
+)
+REFUSED: Final = frozenset(_REFUSED_NAMES.split())
 MAX_PROBLEMS: Final = 5
-NOT_JSON: Final = "json_invalid"
+MAX_PROBLEM_CHARACTERS: Final = 300
+# Above this an answer is validated in windows, and off the event loop: below, 4,000 wrong elements take 5 ms.
+LARGE_ANSWER_CHARACTERS: Final = 8_000
+AMBIGUOUS: Final = "it holds several that differ, and does not say which one is meant: give one alone"
 
 
-def validated(answer: Answer, response_model: type[Model]) -> Model:
-    """Return the object that the answer's text holds: in a fence or prose, with trailing commas or children as strings.
+@dataclass(frozen=True)
+class ParsedObject:
+    """An instance of what the caller asked for, and the JSON that it was validated from."""
 
-    Raises LLMValidationError, which says truncated, refused or empty before it blames the JSON.
-    """
-    errors: list[ValidationError] = []
-    for candidate in _candidates(answer.content):
-        try:
-            return response_model.model_validate_json(candidate)
-        except ValidationError as error:
-            errors.append(error)
-            unquoted = _unquoted(candidate, error)
-        if unquoted is not None:
-            try:
-                return response_model.model_validate_json(unquoted)
-            except ValidationError as error:
-                errors.append(error)
-    wrong_shape = (found for found in errors if found.errors()[0]["type"] != NOT_JSON)
-    cause = next(wrong_shape, errors[0])
-    raise LLMValidationError(_problem(answer, response_model, cause)) from cause
+    value: Any
+    document: Any
 
 
-def _candidates(text: str) -> Iterator[str]:
-    """Yield what may be the object: the whole text, fences, each bracket's value; then without trailing commas."""
-    whole = [text.strip(), *FENCE.findall(text)]
-    yield from whole
-    yield from _values(text)
-    for candidate in whole:
-        mended = _without_trailing_commas(candidate)
-        if mended != candidate:
-            yield mended
-            yield from _values(mended)
-
-
-def _values(text: str) -> Iterator[str]:
-    decoder = json.JSONDecoder()
-    position = 0
-    for _ in range(MAX_CANDIDATES):
-        start = min((found for bracket in "{[" if (found := text.find(bracket, position)) >= 0), default=-1)
-        if start < 0:
-            return
-        try:
-            _value, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            position = _end(text, start)  # skipped whole: a child of it is not what was asked for
-        else:
-            yield text[start:position]
-
-
-def _end(text: str, start: int) -> int:
-    """Return where the bracket at `start` is closed, the end of the text when it is not."""
-    depth = 0
-    for token in STRING_OR_BRACKET.finditer(text, start):
-        depth += (token[0] in "{[") - (token[0] in "}]")
-        if depth == 0:
-            return token.end()
-    return len(text)
-
-
-def _without_trailing_commas(text: str) -> str:
-    return STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text)
-
-
-def _unquoted(candidate: str, error: ValidationError) -> str | None:
-    """Return `candidate` with the children that failed because they are JSON in a string decoded; None without any."""
+def is_quick(answer: Answer) -> bool:
+    """Return True if an answer is small and plain JSON, so that validating it does not hold the event loop up."""
+    if len(answer.content) > LARGE_ANSWER_CHARACTERS:
+        return False
     try:
-        document = json.loads(candidate)
-        decoded = [_decode_child(document, problem["loc"]) for problem in error.errors()]
-        return json.dumps(document) if any(decoded) else None
-    except (ValueError, RecursionError):
-        return None
+        from_json(answer.content)
+    except ValueError:
+        return False
+    return True
 
 
-def _decode_child(document: Any, path: tuple[int | str, ...]) -> bool:  # noqa: ANN401 - JSON
+def check_ending(answer: Answer, wanted: str) -> None:
+    """Raise LLMValidationError if an answer was cut or refused, for then it holds no object, whatever validates."""
+    ending = _ending(answer)
+    if ending in TRUNCATED:
+        tokens, reasoning = answer.usage.output_tokens, answer.usage.reasoning_tokens or 0
+        raise _error(
+            f"the answer was truncated before {wanted} was complete ({tokens} output tokens, {reasoning} of them "
+            "reasoning): raise max_output_tokens"
+        )
+    if ending in REFUSED:
+        raise _error(f"the model refused to answer with {wanted}: {answer.refusal or 'content filter'}")
+
+
+def _ending(answer: Answer) -> str | None:
+    """Return the reason, the vendor's own one included, for which an answer is cut or refused; None for a whole one."""
+    native = answer.details.get("native_finish_reason")
+    reasons = [str(reason).lower().replace("-", "_") for reason in (answer.finish_reason, native) if reason]
+    if answer.refusal:
+        reasons.append("refusal")
+    return next((reason for reason in reasons if reason in TRUNCATED | REFUSED), None)
+
+
+def parse(answer: Answer, response_model: Any, messages: Sequence[LLMMessage] = ()) -> ParsedObject:  # noqa: ANN401 - a type
+    """Return the object that the answer's text holds: in a fence or prose, with repairs or children as strings.
+
+    `messages` are those that it answers. Raises LLMValidationError, which says truncated, refused or empty before it
+    blames the JSON.
+    """
+    wanted = response_type(response_model)
+    check_ending(answer, f"a {wanted.name}")
+    if not answer.content.strip():
+        reasoning = answer.usage.reasoning_tokens
+        only = f", after {reasoning} tokens of reasoning" if reasoning else ""
+        raise _error(f"the answer is empty where a {wanted.name} was asked for{only}")
+    try:
+        return _search(answer, wanted, messages)
+    except ValidationError as error:
+        raise LLMValidationError(f"the answer is not a valid {wanted.name}: {_explanation(error)}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {_text_of(error)}"
+        raise LLMValidationError(f"the answer is not a valid {wanted.name}, which raised {reason}") from error
+
+
+def _search(answer: Answer, wanted: ResponseType, messages: Sequence[LLMMessage]) -> ParsedObject:
+    """Return the object of the candidate that is the answer; raises what its validation raised where none fits."""
+    found = candidates(answer.content, is_complete=answer.finish_reason == "stop")
+    valid: list[Candidate] = []
+    parsed: list[ParsedObject] = []
+    errors: list[Exception] = []
+    for candidate in found:
+        try:
+            parsed.append(_fit(candidate, wanted))
+            valid.append(replace(candidate, document=parsed[-1].document))
+        except Exception as error:  # noqa: BLE001 - what the caller's class raised is raised below
+            errors.append(error)
+    if valid:
+        answering = chosen(valid, lambda: _given(messages))
+        if answering is None:
+            raise _invalid(wanted.name, [((), AMBIGUOUS)])
+        return next(value for candidate, value in zip(valid, parsed, strict=True) if candidate is answering)
+    if len(found) == 1 and isinstance(found[0].document, str):
+        return _search(replace(answer, content=found[0].document), wanted, messages)  # JSON in a JSON string
+    if errors:
+        raise next((error for error in reversed(errors) if not _is_another_kind(error)), errors[-1])
+    raise _invalid(wanted.name, [((), "Invalid JSON: there is no whole JSON value in it")])
+
+
+def _given(messages: Sequence[LLMMessage]) -> list[Any]:
+    """Return the JSON values that the model has read, which it may have repeated."""
+    texts = (plain_text(message.content) for message in messages)
+    return [stretch.value for text in texts for stretch in bracketed(text) if stretch.value is not None]
+
+
+def _is_another_kind(error: Exception) -> bool:
+    """Return True if a value failed as a whole, as `[1]` does where an object was asked for."""
+    return isinstance(error, ValidationError) and error.error_count() == 1 and not problems_of(error)[0][0]
+
+
+def _fit(candidate: Candidate, wanted: ResponseType) -> ParsedObject:
+    """Return the object of a candidate, taken out of its wrapper where it has one."""
+    inner = wanted.unwrapped(candidate.document)
+    if inner is candidate.document:
+        return _validated(inner, candidate.text, wanted)
+    try:
+        return _validated(inner, json.dumps(inner), wanted)
+    except ValidationError:
+        with suppress(ValidationError):
+            return _validated(candidate.document, candidate.text, wanted)
+        raise
+
+
+def _validated(document: Any, text: str, wanted: ResponseType) -> ParsedObject:  # noqa: ANN401 - JSON
+    """Validate a document, which is `text`; children that are JSON in strings are decoded where they must be."""
+    holder = {"": document}
+    if len(text) > LARGE_ANSWER_CHARACTERS and _decode_in_windows(holder, wanted):
+        text = json.dumps(holder[""])
+    try:
+        value = wanted.validate_json(text)
+    except ValidationError as error:
+        if not _decode_children(holder, problems_of(error)):
+            raise
+        value = wanted.validate_json(json.dumps(holder[""]))
+    if _is_no_answer(value, holder[""], wanted):
+        raise _invalid(wanted.name, [((), "it holds none of the fields")])
+    return ParsedObject(value, well_formed(holder[""]))
+
+
+def _decode_in_windows(holder: dict[str, Any], wanted: ResponseType) -> bool:
+    """Validate the held document piece by piece; return True if children have been decoded for that."""
+    is_changed = False
+    for start in windows(holder[""]):
+        while problems := problems_inside(wanted.validate_json, holder[""], start):
+            if not _decode_children(holder, problems):
+                raise _invalid(wanted.name, problems)
+            is_changed = True
+    return is_changed
+
+
+def _decode_children(holder: dict[str, Any], problems: list[Problem]) -> bool:
+    """Decode the strings inside of the held document that are wrong and hold JSON; return True if there were any."""
+    decoded = [_decode_child(holder, location) for location, _message in problems]  # all of them, and not up to one
+    return any(decoded)
+
+
+def _decode_child(holder: Any, path: Location) -> bool:  # noqa: ANN401 - JSON
     """Decode the string at `path`, whose steps may name more than the document has; return True if there was one."""
-    holder: Any = {"": document}
     key: Any = ""
     for step in path:
         inside = holder[key]
@@ -113,14 +202,68 @@ def _decode_child(document: Any, path: tuple[int | str, ...]) -> bool:  # noqa: 
         return False
     try:
         holder[key] = json.loads(holder[key])
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
+def _is_no_answer(value: Any, document: Any, wanted: ResponseType) -> bool:  # noqa: ANN401 - any value, any JSON
+    """Return True for an object that validates and says nothing: no key of it is a field, or it is a JSON Schema."""
+    if not document or not isinstance(document, dict):
+        return False
+    inner = value.root if isinstance(value, RootModel) else value
+    fields = set(mapping(wanted.schema.get("properties"))) if wanted.wrapper is None else set()
+    given = set(document)
+    if isinstance(inner, BaseModel):
+        fields, given = set(type(inner).model_fields), set(inner.model_fields_set)
+    is_schema = isinstance(document.get("properties"), dict) and "properties" not in fields
+    return bool(fields) and (is_schema or given.isdisjoint(fields))
+
+
+def _error(message: str) -> LLMValidationError:
+    """Return the error for an answer that Pydantic has not seen, raised from one of Pydantic's as the others are."""
+    error = LLMValidationError(message)
+    error.__cause__ = _invalid("answer", [((), message)])
+    return error
+
+
+def _invalid(title: str, problems: list[Problem]) -> ValidationError:
+    """Return a ValidationError of ours."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("unusable_answer", "{problem}", {"problem": message}), loc=location, input=None
+        )
+        for location, message in problems
+    ]
+    return ValidationError.from_exception_data(title, details)
+
+
+def _explanation(error: ValidationError) -> str:
+    """Return the first few problems, each of them bounded."""
+    try:
+        problems = problems_of(error)[:MAX_PROBLEMS]
+    except Exception as raised:  # noqa: BLE001 - the message of a caller's exception is the caller's code
+        return type(raised).__name__
+    return "; ".join(
+        f"{_excerpt('.'.join(map(str, location)) or 'answer')}: {_excerpt(message)}" for location, message in problems
+    )
+
+
+def _excerpt(message: str) -> str:
+    return message if len(message) <= MAX_PROBLEM_CHARACTERS else message[:MAX_PROBLEM_CHARACTERS] + "…"
+
+
+def _text_of(error: Exception) -> str:
+    try:
+        return _excerpt(str(error))
+    except Exception:  # noqa: BLE001 - as above
+        return "no message"
+
+
 def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
     """Return the call that shows the model its answer and what was wrong with it; None where that cannot help."""
-    if not isinstance(error.__cause__, ValidationError) or _cannot_be_better(answer):
+    is_wrong_object = call.response_model is not None and isinstance(error, LLMValidationError) and error.__cause__
+    if not is_wrong_object or _cannot_be_better(answer):
         return None
     request = f"That is not what was asked for: {error}. Answer again, with the corrected JSON object and nothing else."
     answered = LLMMessage(role=MessageRole.ASSISTANT, content=answer.content)
@@ -129,24 +272,4 @@ def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
 
 def _cannot_be_better(answer: Answer) -> bool:
     """Return True if an answer was cut, refused or empty, so that asking again would end the same way."""
-    ended_badly = answer.finish_reason in {"length", "content_filter"} or bool(answer.refusal)
-    return ended_badly or not answer.content.strip()
-
-
-def _problem(answer: Answer, response_model: type[BaseModel], error: ValidationError) -> str:
-    name, reasoning = response_model.__name__, answer.usage.reasoning_tokens or 0
-    if answer.finish_reason == "length":
-        return (
-            f"the answer was truncated before {name} was complete ({answer.usage.output_tokens} output tokens, "
-            f"{reasoning} of them reasoning): raise max_output_tokens"
-        )
-    if answer.finish_reason == "content_filter" or answer.refusal:
-        return f"the model refused to answer with a {name}: {answer.refusal or 'content filter'}"
-    if not answer.content.strip():
-        only = f", after {reasoning} tokens of reasoning" if reasoning else ""
-        return f"the answer is empty where a {name} was asked for{only}"
-    problems = "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}"
-        for problem in error.errors()[:MAX_PROBLEMS]
-    )
-    return f"the answer is not a valid {name}: {problems}"
+    return _ending(answer) is not None or not answer.content.strip()

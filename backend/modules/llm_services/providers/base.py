@@ -18,7 +18,7 @@ from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from .. import packages
 from ..exceptions import LLMAuthenticationError, LLMError
@@ -27,6 +27,7 @@ from ..ledger.ledger import Ledger
 from ..types import LARGEST_INTEGER, LONGEST_MODEL_NAME, LLMMessage, MessageRole, ToolDefinition
 from ..vendors import VENDORS
 from ..wires import speech
+from ..wires.schemas import response_type
 from ..wires.wire import Kind, LLMCall
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ..config import LLMConfig
     from ..flow.attempt import Attempt, Completion
     from ..flow.http import Endpoint
+    from ..flow.structured import ParsedObject
     from ..ledger.ledger import Entry
     from ..types import (
         AudioResponse,
@@ -49,7 +51,8 @@ if TYPE_CHECKING:
     )
     from ..wires.wire import Options, Wire
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
+Input = TypeVar("Input", LLMMessage, ToolDefinition)
 
 logger = logging.getLogger(__name__)
 
@@ -134,10 +137,15 @@ class LLMProvider(metaclass=ABCMeta):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[Model, UUID, dict[str, Any]]:
-        """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
+        """Return the answer as a `response_model`, the id of its row, and its usage and cost.
+
+        Raises TypeError, before anything is sent, for what no answer can be validated as.
+        """
+        response_type(response_model)
         call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, response_model)
         completion = await self._complete(call)
-        return cast("Model", completion.parsed), completion.request_id, columns.usage_summary(completion)
+        parsed = cast("ParsedObject", completion.parsed)
+        return cast("Model", parsed.value), completion.request_id, columns.usage_summary(completion)
 
     async def generate_response_with_tools(
         self,
@@ -280,7 +288,7 @@ def _checked(call: LLMCall) -> LLMCall:
     return replace(call, messages=messages, tools=tools)
 
 
-def _made(name: str, kind: type[Model], value: object) -> Model:
+def _made(name: str, kind: type[Input], value: object) -> Input:
     """Return a message or a tool as it is, or made of a dict."""
     if isinstance(value, kind):
         return value

@@ -138,9 +138,9 @@ class OpenRouterWire(ChatCompletionsWire):
         """Return the name without our prefix."""
         return wire_model(model)
 
-    def schema_mode(self, call: LLMCall, response_model: type[BaseModel]) -> dict[str, Any]:
+    def schema_mode(self, call: LLMCall) -> dict[str, Any]:
         """Request the model's schema, of endpoints that honour it."""
-        requested = super().schema_mode(call, response_model)
+        requested = super().schema_mode(call)
         given = cast("OpenRouterOptions", call.options).body().get("provider", {})
         return requested | {"provider": {"require_parameters": True, **given}}
 

@@ -15,8 +15,6 @@ from .schemas import instruction, json_schema_format
 from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from ..types import ToolDefinition
     from .wire import Exchange, ParsedError
 
@@ -84,9 +82,9 @@ class ChatCompletionsWire(Wire):
         messages = call.chat_messages
         if call.tools:
             payload["tools"] = [_tool(tool) for tool in call.tools]
-        if call.response_model and options.structured_output == "json_schema":
-            payload |= self.schema_mode(call, call.response_model)
-        elif call.response_model:
+        if call.response_model is not None and options.structured_output == "json_schema":
+            payload |= self.schema_mode(call)
+        elif call.response_model is not None:
             messages = join_instruction(messages, instruction(call.response_model))
             payload["response_format"] = {"type": "json_object"}
         if options.max_completion_tokens and call.max_output_tokens_is_given:
@@ -136,10 +134,9 @@ class ChatCompletionsWire(Wire):
         """Return the name that the vendor knows a model by."""
         return model
 
-    def schema_mode(self, call: LLMCall, response_model: type[BaseModel]) -> dict[str, Any]:
+    def schema_mode(self, call: LLMCall) -> dict[str, Any]:
         """Return what requests the model's schema."""
-        del call
-        return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(response_model)}}
+        return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(call.response_model)}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
         """Return the defaults that give way to what the caller gave: a temperature beside `top_p` or reasoning, a cap.

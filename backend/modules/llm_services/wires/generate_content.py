@@ -17,7 +17,7 @@ from ..types import AudioResponse, ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import failed_end, server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
-from .schemas import generate_content_schema
+from .schemas import generate_content_schema, wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ class GenerateContentWire(GenerateContentReader):
             **options.generation_config(),
             "thinkingConfig": _thinking(call, options),
         }
-        if call.response_model:
-            schema = generate_content_schema(call.response_model.model_json_schema())
+        if call.response_model is not None:
+            schema = generate_content_schema(wire_schema(call.response_model))
             config |= {"responseMimeType": "application/json", "responseJsonSchema": schema}
         payload = {
             "systemInstruction": {"parts": texts} if texts else None,

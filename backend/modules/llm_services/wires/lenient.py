@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..sanitize import excerpt
 from ..types import DEEPEST_JSON
+from .repair import whole_object
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
 # Bytes that JSON needs for a surrogate, alone or in a pair, a number that is none, or one too large for a float.
@@ -91,11 +92,17 @@ def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, J
 
 
 def arguments(value: object) -> dict[str, Any] | None:
-    """Return a tool call's arguments, decoded: {} when there are none, None when they are no JSON object."""
+    """Return a tool call's arguments, decoded and mended: {} when there are none, None when they are no JSON object."""
     if isinstance(value, str) and value.strip():
         try:
-            value = well_formed(json.loads(value))
+            decoded = json.loads(value)
         except (ValueError, RecursionError):
+            decoded = value
+        try:
+            value = well_formed(whole_object(value) if decoded and isinstance(decoded, str) else decoded)
+        except RecursionError:
+            return None
+        if value is None and decoded is not None:
             return None
     if not value or (isinstance(value, str) and not value.strip()):
         return {}

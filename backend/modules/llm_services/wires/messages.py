@@ -15,6 +15,7 @@ from ..types import ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, safe_id, system_parts, text_parts, tool_turn
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, text, undecodable
+from .schemas import wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
@@ -242,8 +243,8 @@ def _thinking(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
 
 
 def _tools(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
-    if call.response_model:
-        schema = call.response_model.model_json_schema()
+    if call.response_model is not None:
+        schema = wire_schema(call.response_model)
         tool = {"name": ANSWER_TOOL, "description": "Give the answer, in this shape.", "input_schema": _object(schema)}
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
     if not call.tools:

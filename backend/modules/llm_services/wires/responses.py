@@ -82,7 +82,7 @@ class ResponsesWire(Wire):
         if call.tools:
             payload["tools"] = [_tool(tool) for tool in call.tools]
             payload["tool_choice"] = _tool_choice(options.tool_choice)
-        if call.response_model:
+        if call.response_model is not None:
             _request_json(payload, call, options)
         if options.store is False:
             # Or the next turn cannot refer to this one's reasoning.

@@ -1,24 +1,40 @@
-"""The JSON Schema of a Pydantic model as each wire takes it, and the instruction where a wire takes none.
+"""The JSON Schema of what a structured answer must fit, as each wire takes it, and the instruction that asks for it.
 
-Strict endpoints (https://platform.openai.com/docs/guides/structured-outputs) want every object closed and every
-property required. A schema that cannot be expressed that way stays as it is, and `strict` is false.
+Every wire is asked for an object. A list, a union, a number are wrapped in one, and `ResponseType` unwraps the answer.
+
+Strict endpoints (https://platform.openai.com/docs/guides/structured-outputs) want every object closed, every property
+required and every value typed. A schema that cannot be expressed that way stays as it is, and `strict` is false.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, TypeAdapter
 
 from .lenient import items, mapping
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Callable
 
 # Strict mode cannot express these.
 INEXPRESSIBLE: Final = frozenset({"allOf", "not", "if", "patternProperties", "prefixItems", "propertyNames"})
-# Strict mode refuses these, and Pydantic checks them afterwards anyway.
-LEFT_TO_PYDANTIC: Final = frozenset({"default", "discriminator", "uniqueItems", "examples", "deprecated"})
+# What strict mode takes (the page above, "Supported schemas"); what else Pydantic writes, it checks on the answer.
+_STRICT_KEYWORD_NAMES: Final = (
+    "$defs $ref type title description enum const anyOf oneOf properties required additionalProperties items "
+    "minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum multipleOf pattern format"
+)
+STRICT_KEYWORDS: Final = frozenset(_STRICT_KEYWORD_NAMES.split())
+_STRICT_FORMAT_NAMES: Final = "date-time time date duration email hostname ipv4 ipv6 uuid"
+STRICT_FORMATS: Final = frozenset(_STRICT_FORMAT_NAMES.split())
+# Look-around, inline flags, named groups and back references: Pydantic below 2.12 writes a look-ahead for Decimal.
+UNSUPPORTED_PATTERN: Final = re.compile(r"\(\?(?!:)|\\[1-9]")
+# Of a node, one of these says which values it takes.
+TYPE_KEYWORDS: Final = frozenset({"type", "$ref", "anyOf", "oneOf"})
 MAX_NAME_CHARACTERS: Final = 64
 # https://ai.google.dev/gemini-api/docs/structured-output: the keywords that generateContent takes; others it refuses.
 _KEYWORD_NAMES: Final = (
@@ -26,14 +42,85 @@ _KEYWORD_NAMES: Final = (
     "properties additionalProperties required propertyOrdering"
 )
 GENERATE_CONTENT_KEYWORDS: Final = frozenset(_KEYWORD_NAMES.split())
+DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
+MODULE_PATH: Final = re.compile(r"\b(?:\w+\.|<locals>\.)+(?=\w)")
 
 
-def json_schema_format(response_model: type[BaseModel]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ResponseType:
+    """A type that an answer must fit: its `schema` is what a wire asks for, an object in every case.
+
+    `wrapper` is the property that holds the value where the type itself is no object, None where it is one.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    wrapper: str | None
+    validate_json: Callable[[str], Any]
+
+    def unwrapped(self, document: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return what is inside the wrapper, `document` itself where there is none."""
+        is_wrapped = self.wrapper is not None and isinstance(document, dict) and list(document) == [self.wrapper]
+        return document[self.wrapper] if is_wrapped else document
+
+
+def response_type(response_model: Any) -> ResponseType:  # noqa: ANN401 - whatever a caller gives
+    """Return the type that a structured call is answered with: a Pydantic model, or what a TypeAdapter takes.
+
+    Raises TypeError, which names what is taken, for anything else.
+    """
+    try:
+        schema, validate_json = _schema_and_validator(response_model)
+        wrapped, wrapper = _wrapped(schema)
+    except Exception as error:
+        raise TypeError(
+            "response_model must be a Pydantic model, a dataclass, a TypedDict, or a type that pydantic.TypeAdapter "
+            f"writes a JSON Schema for, such as list[Item] or Cat | Dog; not {response_model!r:.200} ({error!s:.200})"
+        ) from error
+    return ResponseType(type_name(response_model), wrapped, wrapper, validate_json)
+
+
+def _schema_and_validator(response_model: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:  # noqa: ANN401 - as above
+    if response_model is None or isinstance(response_model, str) or inspect.isroutine(response_model):
+        raise ValueError("it is no type")
+    if isinstance(response_model, type) and issubclass(response_model, BaseModel):
+        return response_model.model_json_schema(), response_model.model_validate_json
+    adapter: TypeAdapter[Any] = TypeAdapter(response_model)
+    return adapter.json_schema(), adapter.validate_json
+
+
+def type_name(response_model: Any) -> str:  # noqa: ANN401 - a type, of which not all are classes
+    """Return a type's name as its author writes it, without modules."""
+    is_class = isinstance(response_model, type) and not getattr(response_model, "__args__", None)
+    return response_model.__name__ if is_class else MODULE_PATH.sub("", str(response_model))
+
+
+def _wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Return a schema whose root is an object, and the property that holds the value if it has been wrapped.
+
+    The root of a recursive model is a reference: it is resolved beside the definitions.
+    """
+    name = DEFINITION.fullmatch(str(schema.get("$ref")))
+    root = {**mapping(schema.get("$defs")).get(name[1], {}), **schema} if name else dict(schema)
+    if root.get("type") == "object" or "properties" in root:
+        return {keyword: value for keyword, value in root.items() if not name or keyword != "$ref"}, None
+    wrapper = "items" if root.get("type") == "array" else "value"
+    value = {keyword: value for keyword, value in schema.items() if keyword != "$defs"}
+    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+    return {**definitions, "type": "object", "properties": {wrapper: value}, "required": [wrapper]}, wrapper
+
+
+def wire_schema(response_model: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
+    """Return the schema of the object that holds a `response_model`."""
+    return response_type(response_model).schema
+
+
+def json_schema_format(response_model: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
     """Return the `json_schema` of a response format: name, schema, and whether it is strict."""
-    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", response_model.__name__)[:MAX_NAME_CHARACTERS]
-    schema = response_model.model_json_schema()
-    strict = strict_schema(schema) if schema.get("type") == "object" or "$ref" in schema else None
-    return {"name": name, "strict": strict is not None, "schema": schema if strict is None else strict}
+    wanted = response_type(response_model)
+    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", wanted.name)[:MAX_NAME_CHARACTERS]
+    strict = strict_schema(wanted.schema)
+    return {"name": name, "strict": strict is not None, "schema": wanted.schema if strict is None else strict}
 
 
 def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
@@ -44,27 +131,40 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+def _strict(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema, which may be true or false
+    if not isinstance(schema, dict) or not TYPE_KEYWORDS & schema.keys():
+        raise ValueError("strict mode wants a type")
     if INEXPRESSIBLE & schema.keys() or schema.get("additionalProperties", False) is not False:
         raise ValueError("strict mode cannot express this")
-    strict = {key: _strict_value(key, value) for key, value in schema.items() if key not in LEFT_TO_PYDANTIC}
+    strict = {key: _strict_value(key, value) for key, value in schema.items() if _is_taken(key, value)}
     if "oneOf" in strict:
         strict["anyOf"] = strict.pop("oneOf")
     if schema.get("type") == "object":
         if "properties" not in schema:
             raise ValueError("an object of any properties cannot be strict")
         strict |= {"additionalProperties": False, "required": list(schema["properties"])}
+    if schema.get("type") == "array" and "items" not in schema:
+        raise ValueError("a list of anything cannot be strict")
     if "$ref" in strict and len(strict) > 1 and "$defs" not in strict:
         # A reference is alone there: its neighbours go around it.
         return {"anyOf": [{"$ref": strict.pop("$ref")}], **strict}
     return strict
 
 
+def _is_taken(keyword: str, value: Any) -> bool:  # noqa: ANN401 - a keyword's value
+    """Return True if strict mode takes a keyword with this value; Pydantic checks the others on the answer."""
+    if keyword == "format":
+        return value in STRICT_FORMATS
+    if keyword == "pattern":
+        return not UNSUPPORTED_PATTERN.search(str(value))
+    return keyword in STRICT_KEYWORDS
+
+
 def _strict_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's value
     match value:
         case dict() if key in {"properties", "$defs"}:
             return {name: _strict(child) for name, child in value.items()}
-        case dict() if key == "items":
+        case _ if key == "items":
             return _strict(value)
         case list() if key in {"anyOf", "oneOf"}:
             return [_strict(child) for child in value]
@@ -90,9 +190,9 @@ def _keyword_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's v
     return generate_content_schema(value) if key in {"items", "additionalProperties"} else value
 
 
-def instruction(response_model: type[BaseModel]) -> str:
-    """Return the sentence that asks for one JSON object of `response_model`'s schema."""
-    schema = json.dumps(response_model.model_json_schema(), ensure_ascii=False)
+def instruction(response_model: Any) -> str:  # noqa: ANN401 - a type
+    """Return the sentence that asks for one JSON object, of the schema of `response_model` or around it."""
+    schema = json.dumps(wire_schema(response_model), ensure_ascii=False)
     return (
         "Answer with one JSON object and nothing else: no prose, no code fence. "
         f"It must be valid against this JSON Schema:\n{schema}"

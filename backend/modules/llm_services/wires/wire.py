@@ -167,8 +167,9 @@ class LLMCall:
     """What a caller wants of a vendor.
 
     `params` are the keywords beyond the named ones, `options` the same as the wire read them. `chat_messages` are the
-    messages in the neutral form of `conversation.py`, which every wire is rendered from. The flow fills in what the
-    caller left open; `..._is_given` tells the caller's value from a default.
+    messages in the neutral form of `conversation.py`, which every wire is rendered from. `response_model` is a type
+    that `schemas.response_type` takes. The flow fills in what the caller left open; `..._is_given` tells the caller's
+    value from a default.
     """
 
     messages: list[LLMMessage]
@@ -177,7 +178,7 @@ class LLMCall:
     max_output_tokens: int | None = None
     user_id: int | None = None
     params: dict[str, Any] = field(default_factory=dict)
-    response_model: type[BaseModel] | None = None
+    response_model: Any = None
     tools: list[ToolDefinition] = field(default_factory=list)
     kind: Kind = Kind.TEXT
     options: Options = field(default_factory=Options)
