@@ -52,7 +52,10 @@ def main() -> int:
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
-        books = GenerationStatistics(create_llm_config_from_env())
+        try:
+            books = GenerationStatistics(create_llm_config_from_env())
+        except LLMError as error:  # of a proxy or of certificates
+            raise ValueError(str(error)) from error
     with books, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
         return work(session, books, datetime.now(UTC) - timedelta(days=arguments.days))
