@@ -52,7 +52,10 @@ def main() -> int:
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
-        statistics = GenerationStatistics(create_llm_config_from_env())
+        try:
+            statistics = GenerationStatistics(create_llm_config_from_env())
+        except LLMError as error:  # of a proxy or of certificates
+            raise ValueError(str(error)) from error
     with statistics, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
         return work(session, statistics, datetime.now(UTC) - timedelta(days=arguments.days))

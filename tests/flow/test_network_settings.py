@@ -73,6 +73,7 @@ def test_no_proxy_names_the_host(monkeypatch: pytest.MonkeyPatch, no_proxy: str,
         ("*.", HOST),
         ("fd07::1:443", "https://[fd07::2]/v1"),
         ("]:[", "https://[fd07::2]/v1"),
+        ("api.example.com:" + "4" * 5000, HOST),
         ("::::", "https://[fd07::2]/v1"),
     ],
 )
@@ -137,6 +138,9 @@ def test_the_variable_of_the_scheme_comes_first(
         ("http://proxy:99999", "http://proxy:99999"),
         ("http://", "http://"),
         ("http://proxy\x1b[2J:80:secret", "http://proxy\\x1b[2J:80:[redacted]"),
+        ("http://pro xy", "http://pro xy"),
+        ("http://pro<>xy:80", "http://pro<>xy:80"),
+        ("http://pro\x07xy:80", "http://pro\\x07xy:80"),
         ("socks6://proxy/?token=secret", "socks6://proxy"),
     ],
 )

@@ -116,7 +116,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
     is_sent = exchange.is_sent and not isinstance(error, NEVER_SENT)
     match error:
         case TimeoutError() | httpx.TimeoutException() if not is_sent:
-            seconds = min(timeout, CONNECT_TIMEOUT_SECONDS)
+            seconds = timeout if isinstance(error, TimeoutError) else min(timeout, CONNECT_TIMEOUT_SECONDS)
             return LLMTimeoutError(f"no connection to {address} within {seconds:g} s; nothing was sent", retryable=True)
         case _ if not is_sent:
             return LLMError(f"no connection to {address} ({_quote(error)}); nothing was sent", retryable=True)

@@ -32,13 +32,14 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SOCKS_PORT: Final = 1080
 # GNOME writes socks:// and means version 5; an h or an a says that the proxy looks up the name, which it does anyway.
 SOCKS_VERSIONS: Final = {"socks": 5, "socks5": 5, "socks5h": 5, "socks4": 4, "socks4a": 4}
+HOST: Final = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 ENTRY_OF_NO_PROXY: Final = re.compile(
     r"""(?:(?P<scheme>[a-z]+)://)?
         (?:\[(?P<bracketed>[0-9a-f:.]+)\](?P<prefix>/[0-9]+)?   # [::1], [fd07::]/64
           |(?P<address>[0-9a-f]*:[0-9a-f.]*:[0-9a-f:./]*)       # ::1, fd07::/64
           |(?P<name>[^:\[\]]+))                                 # example.com, .example.com, 10.0.0.0/8
-        (?::(?P<port>[0-9]+))?""",
+        (?::(?P<port>[0-9]{1,5}))?""",
     re.VERBOSE,
 )
 
@@ -102,10 +103,10 @@ def _proxy(scheme: str, value: str) -> Proxy:
     address = value.strip() if "://" in value else f"http://{value.strip()}"
     try:
         url = urlsplit(address)
-        port = url.port
-    except ValueError as error:
+        port, host = url.port, httpx.URL(scheme="http", host=url.hostname or "").host
+    except (ValueError, httpx.InvalidURL) as error:
         raise _unusable(variable, value, "is not the URL of a proxy") from error
-    if not url.hostname or url.scheme not in DEFAULT_PORTS | SOCKS_VERSIONS:
+    if not HOST.fullmatch(host) or url.scheme not in DEFAULT_PORTS | SOCKS_VERSIONS:
         raise _unusable(variable, value, "is not the URL of a proxy")
     if url.scheme in SOCKS_VERSIONS and not packages.is_installed("aiohttp_socks"):
         need = packages.REQUIREMENTS["aiohttp_socks"]
@@ -113,7 +114,7 @@ def _proxy(scheme: str, value: str) -> Proxy:
     return Proxy(
         variable,
         url.scheme,
-        url.hostname,
+        host,
         port or DEFAULT_PORTS.get(url.scheme, SOCKS_PORT),
         unquote(url.username or ""),
         unquote(url.password or ""),

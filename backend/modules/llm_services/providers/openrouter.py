@@ -310,8 +310,9 @@ def _wait(
     wait = server_wait(hints, reset, headers)
     if not is_daily:
         return wait
-    # Daily limits begin anew at midnight UTC.
-    return seconds_until_reset(reset, headers) or wait or SECONDS_PER_DAY - answered_at(headers) % SECONDS_PER_DAY
+    # A shorter hint beside the reset is that of a limit on the minute. Daily limits begin anew at midnight UTC.
+    until_reset = max(wait or 0.0, seconds_until_reset(reset, headers) or 0.0)
+    return until_reset or SECONDS_PER_DAY - answered_at(headers) % SECONDS_PER_DAY
 
 
 def _numeric(code: object) -> int | None:
