@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from modules.llm_services import exceptions
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.wires.wire import LLMCall
-from openrouter_failures import CALL, UPSTREAM, error, failure
+from support.openrouter_failures import CALL, UPSTREAM, error, failure
 
 
 @pytest.mark.parametrize("inside_a_200", [True, False])

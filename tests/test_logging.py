@@ -10,7 +10,7 @@ import pytest
 from modules.llm_services import LLMError, LLMMessage, llm_services_provider
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.providers.factory import LOGGERS
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from databases import apart
 from modules.llm_services import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 from modules.llm_services.wires.wire import Exchange
+from support.databases import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from modules.llm_services.providers.openrouter import OpenRouterWire
 from modules.llm_services.types import LLMMessage, MessageRole, ToolCall, Usage
 from modules.llm_services.wires.wire import Answer, Exchange, LLMCall
-from rendering import rendered
+from support.rendering import rendered
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 

@@ -12,7 +12,7 @@ from modules.llm_services.config import LLMConfig
 from modules.llm_services.providers.openrouter import OpenRouterOptions, OpenRouterProvider, OpenRouterWire
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from modules.llm_services.wires.wire import LLMCall
-from rendering import prepared, rendered
+from support.rendering import prepared, rendered
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 PLAIN = {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]}

@@ -17,7 +17,7 @@ from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.sanitize import MASK, redact
 from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

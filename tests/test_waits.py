@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openrouter_failures import error, failure
+from support.openrouter_failures import error, failure
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from modules.llm_services.config import VARIABLE_NAMES
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from caching.conftest import completion
-from ledger.calls import rows
 from modules.llm_services.exceptions import LLMError, LLMValidationError
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
+from support.calls import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

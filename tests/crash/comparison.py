@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crash import script
-from databases import apart
 from modules.llm_services.models import LLMRequestModel
+from support.databases import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from crash import script
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     import random
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from wire import Server, Visit
+    from support.server import Server, Visit
 
 HERE = Path(__file__).parent
 BACKEND = HERE.parents[1] / "backend"

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from crash.comparison import complaints, rows
 from crash.harness import BACKEND, Instant, nursery
-from databases import apart
 from modules.llm_services import LLMError
 from modules.llm_services.ledger.ledger import lock_timeout
 from modules.llm_services.ledger.maintenance import longest_attempt, settle_abandoned
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
-from wire import serving
+from support.databases import apart
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from wire import Visit
+    from support.server import Visit
 
 USER = 1
 COLUMNS = [column.name for column in LLMRequestModel.__table__.columns]

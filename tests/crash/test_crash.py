@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from crash.comparison import complaints, rows
 from crash.harness import Instant, nursery
-from databases import apart
+from support.databases import apart
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

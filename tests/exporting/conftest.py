@@ -8,7 +8,7 @@ import pytest
 
 import stand_in
 from modules.llm_services.config import VARIABLE_NAMES
-from vendors.doors import DOORS
+from support.doors import DOORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

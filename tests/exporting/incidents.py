@@ -17,7 +17,7 @@ from cassette.scrubbing import scrub, with_equal_placeholders
 from modules.llm_services import LLMError, LLMMessage, LLMRequest, LLMServicesProvider, llm_services_provider
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import ToolDefinition
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

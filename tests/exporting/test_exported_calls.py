@@ -17,7 +17,7 @@ from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
 from modules.llm_services.flow import loop
 from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
-from vendors.doors import DOORS
+from support.doors import DOORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import pytest
 
 from exporting.incidents import QUESTION, WEATHER, City, check_same, check_same_kind, make_calls
 from modules.llm_services.types import LLMProviderType
-from vendors.doors import DOORS
+from support.doors import DOORS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

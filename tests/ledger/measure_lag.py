@@ -38,9 +38,9 @@ from typing import TYPE_CHECKING, Final
 from command_line import parser, run
 from sqlalchemy.orm import Session
 
-import databases
-from ledger.calls import ANSWER, Lesson, ask, draft, read, rows
-from wire import serving
+from support import databases
+from support.calls import ANSWER, Lesson, ask, draft, read, rows
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from wire import Visit
+    from support.server import Visit
 
 POOL: Final = 15
 INTERVAL_SECONDS: Final = 0.001

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from ledger.calls import ask, only_row
 from modules.llm_services.models import LLMRequestModel, new_request_id
+from support.calls import ask, only_row
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

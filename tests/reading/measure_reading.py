@@ -31,10 +31,10 @@ from command_line import parser, run
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-import databases
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.service import LLMService
 from reading.big_table import fill
+from support import databases
 
 if TYPE_CHECKING:
     from collections.abc import Callable

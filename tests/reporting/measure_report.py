@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING, Final
 
 from command_line import parser, run
 
-import databases
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.values import Scope
 from reporting.reported_table import fill
+from support import databases
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-import databases
 import stand_in
-from ledger.outages import Pauses
 from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.llm_services.config import VARIABLE_NAMES
 from routes.mounted import DOOR, PATH, mounted
+from support import databases
+from support.outages import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
+from support.server import Visit, serving
 from telemetry.collected import KEY, MODEL, QUESTION, only_span, points, spans
-from wire import Visit, serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

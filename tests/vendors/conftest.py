@@ -15,7 +15,7 @@ from syrupy.matchers import path_type
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, LLMServicesProvider, llm_services_provider
-from vendors.doors import DOORS, Door
+from support.doors import DOORS, Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

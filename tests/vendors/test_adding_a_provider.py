@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modules.llm_services.config import VARIABLE_NAMES
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
-    from wire import Visit
+    from support.server import Visit
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/adding-a-provider.md"

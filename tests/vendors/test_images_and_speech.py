@@ -16,9 +16,9 @@ from modules.llm_services.providers.openai import OpenAIProvider
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.wires.speech import voice
 from stand_in.vendors.openai import IMAGE, SILENCE
-from vendors.doors import DOORS
+from support.doors import DOORS
+from support.server import serving
 from vendors.oracles import problems_of_answer, problems_of_request
-from wire import serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

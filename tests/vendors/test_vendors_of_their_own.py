@@ -16,8 +16,8 @@ from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
 from stand_in.vendors.bedrock import AWS_SECRET
+from support.doors import DOORS
 from vendors.conftest import QUESTION
-from vendors.doors import DOORS
 from vendors.test_every_vendor import WEATHER, City
 
 if TYPE_CHECKING:

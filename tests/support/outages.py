@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from databases import apart
+from support.databases import apart
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,13 +12,13 @@ from uuid import UUID  # noqa: TC003 - SQLAlchemy reads the annotations of a map
 from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from databases import apart
 from modules.llm_services.ledger.sqlite import driver
 from modules.llm_services.ledger.writer import writer_for
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
-from wire import Server, Visit
+from support.databases import apart
+from support.server import Server, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
