@@ -17,19 +17,19 @@ from opentelemetry.semconv.attributes import error_attributes, server_attributes
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from flow.telemetry.collected import KEY, MODEL, QUESTION, only_span, points, spans
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
 from support.server import Visit, serving
-from telemetry.collected import KEY, MODEL, QUESTION, only_span, points, spans
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from modules.llm_services.public import LLMServicesProvider
 
-BACKEND = Path(__file__).resolve().parents[2] / "backend"
+BACKEND = Path(__file__).resolve().parents[3] / "backend"
 CONVENTIONS = {
     getattr(module, name)
     for module in (gen_ai_attributes, error_attributes, server_attributes)

@@ -11,9 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import stand_in
+from flow.telemetry.collected import CONTENT, EXPORTER, KEY, READER
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.public import llm_services_provider
-from telemetry.collected import CONTENT, EXPORTER, KEY, READER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from caching.conftest import completion
+from flow.response_cache.conftest import completion
 from modules.llm_services.exceptions import LLMError, LLMValidationError
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
 from support.calls import rows
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from caching.conftest import Asked
+    from flow.response_cache.conftest import Asked
     from modules.llm_services.public import LLMServicesProvider
 
 QUESTION = [LLMMessage(role="user", content="What is the capital of France?")]

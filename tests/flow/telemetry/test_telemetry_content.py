@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from flow.telemetry.collected import CONTENT, EXPORTER, KEY, MODEL, QUESTION, only_span
 from modules.llm_services.public import LLMMessage, ToolDefinition
-from telemetry.collected import CONTENT, EXPORTER, KEY, MODEL, QUESTION, only_span
 
 if TYPE_CHECKING:
     import pytest

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from caching.conftest import SERVER, completion, started_server
-from caching.test_cache_hits import MODEL, QUESTION
+from flow.response_cache.conftest import SERVER, completion, started_server
+from flow.response_cache.test_cache_hits import MODEL, QUESTION
 from modules.llm_services import cache
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.public import llm_services_provider
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy.orm import Session
 
-    from caching.conftest import Asked
+    from flow.response_cache.conftest import Asked
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXPIRY = 4  # bytes before the JSON in cachelib's files
 
 
