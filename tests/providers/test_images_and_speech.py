@@ -15,15 +15,15 @@ from modules.llm_services.flow.columns import spoken_seconds
 from modules.llm_services.providers.openai import OpenAIProvider
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.wires.speech import voice
+from providers.oracles import problems_of_answer, problems_of_request
 from stand_in.vendors.openai import IMAGE, SILENCE
 from support.doors import DOORS
 from support.server import serving
-from vendors.oracles import problems_of_answer, problems_of_request
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from vendors.conftest import At
+    from providers.conftest import At
 
 WORDS = "The capital of France is Paris."
 OPENAI = pytest.mark.parametrize("at", [LLMProviderType.OPENAI], indirect=True)

@@ -15,17 +15,17 @@ from modules.llm_services.providers.factory import create_llm_provider, provider
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
+from providers.conftest import QUESTION
+from providers.test_every_vendor import WEATHER, City
 from stand_in.vendors.bedrock import AWS_SECRET
 from support.doors import DOORS
-from vendors.conftest import QUESTION
-from vendors.test_every_vendor import WEATHER, City
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.orm import Session
 
-    from vendors.conftest import At
+    from providers.conftest import At
 
 
 def only(*providers: LLMProviderType) -> pytest.MarkDecorator:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modules.llm_services.types import LLMProviderType
-from vendors.conftest import QUESTION
-from vendors.test_every_vendor import WEATHER, City
+from providers.conftest import QUESTION
+from providers.test_every_vendor import WEATHER, City
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vendors.conftest import At
+    from providers.conftest import At
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from modules.llm_services import (
     LLMValidationError,
 )
 from modules.llm_services.types import LLMProviderType
+from providers.conftest import QUESTION
+from providers.test_every_vendor import City
 from stand_in.scenario import Fault
 from stand_in.scenarios import SCENARIOS
-from vendors.conftest import QUESTION
-from vendors.test_every_vendor import City
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from vendors.conftest import At
+    from providers.conftest import At
 
 
 # By the names that they have had on these wires.

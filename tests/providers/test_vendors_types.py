@@ -9,13 +9,13 @@ import pytest
 
 from modules.llm_services import LLMError, LLMMessage
 from modules.llm_services.types import LLMProviderType
+from providers.conftest import QUESTION
+from providers.oracles import errors_of_bedrock, problems_of_answer, problems_of_request
+from providers.test_every_vendor import WEATHER, City
 from stand_in.vendors.bedrock import Bedrock
-from vendors.conftest import QUESTION
-from vendors.oracles import errors_of_bedrock, problems_of_answer, problems_of_request
-from vendors.test_every_vendor import WEATHER, City
 
 if TYPE_CHECKING:
-    from vendors.conftest import At
+    from providers.conftest import At
 
 PARTS = [
     {"type": "input_text", "text": "What is this?"},

@@ -13,14 +13,14 @@ from modules.llm_services import (
 )
 from modules.llm_services.public import ToolDefinition
 from modules.llm_services.types import LLMProviderType
-from vendors.conftest import QUESTION
+from providers.conftest import QUESTION
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from syrupy.assertion import SnapshotAssertion
 
-    from vendors.conftest import At
+    from providers.conftest import At
 
 
 class Town(BaseModel):
