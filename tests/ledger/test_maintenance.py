@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stand_in.pytest_plugin import LLMStandIn
 
-BACKEND = Path(__file__).resolve().parents[1] / "backend"
+BACKEND = Path(__file__).resolve().parents[2] / "backend"
 KEY = "sk-or-v1-maintenance"
 UNKNOWN = "gen-1700000000-nobodyknowsthisone00"
 COLUMNS = [column.name for column in LLMRequestModel.__table__.columns]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
-from crash import script
+from ledger.crash import script
 from support.server import serving
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from support.server import Server, Visit
 
 HERE = Path(__file__).parent
-BACKEND = HERE.parents[1] / "backend"
+BACKEND = HERE.parents[2] / "backend"
 SLOWEST_ANSWER_SECONDS = 0.05
 LATEST_EVENT = 200
 LONGEST_DELAY_SECONDS = 0.01
@@ -173,6 +173,6 @@ def environment(engine: Engine) -> dict[str, str]:
     """Return the environment of a process whose rows go to `engine`'s database."""
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(BACKEND), str(HERE.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(BACKEND), str(HERE.parents[1])]),
         "DATABASE_URL": engine.url.render_as_string(hide_password=False),
     }

@@ -14,7 +14,7 @@ from unittest import mock
 
 import psycopg  # noqa: F401 - what is imported before the fork is not waited for after it
 
-from crash.script import IN_FLIGHT, MODEL
+from ledger.crash.script import IN_FLIGHT, MODEL
 from modules.llm_services import LLMError, LLMServicesProvider
 from modules.llm_services.ledger.writer import PendingWrite, Writer, finish
 from modules.llm_services.public import LLMMessage, llm_services_provider

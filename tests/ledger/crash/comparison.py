@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crash import script
+from ledger.crash import script
 from modules.llm_services.models import LLMRequestModel
 from support.databases import apart
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from crash.harness import Story
+    from ledger.crash.harness import Story
 
 
 def rows(engine: Engine, run: int) -> Sequence[LLMRequestModel]:

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from crash.comparison import complaints, rows
-from crash.harness import BACKEND, Instant, nursery
+from ledger.crash.comparison import complaints, rows
+from ledger.crash.harness import BACKEND, Instant, nursery
 from modules.llm_services import LLMError
 from modules.llm_services.ledger.ledger import lock_timeout
 from modules.llm_services.ledger.maintenance import longest_attempt, settle_abandoned

@@ -2,7 +2,7 @@
 
 Five kills on each database; CRASH_KILLS says how many otherwise, and from twenty on the run tells how far it is:
 
-    CRASH_KILLS=200 pytest tests/crash/test_crash.py
+    CRASH_KILLS=200 pytest tests/ledger/crash/test_crash.py
 
 A failure names its CRASH_SEED, which draws the same instants again, as far as a machine repeats itself.
 """
@@ -19,8 +19,8 @@ import pytest
 from command_line import Steps
 from sqlalchemy import text
 
-from crash.comparison import complaints, rows
-from crash.harness import Instant, nursery
+from ledger.crash.comparison import complaints, rows
+from ledger.crash.harness import Instant, nursery
 from support.databases import apart
 
 if TYPE_CHECKING:
