@@ -12,11 +12,11 @@ import httpx
 import pytest
 import yaml
 
+from cassettes.recording import record
+from cassettes.recording.origins import BEGIN, END, with_table
+from cassettes.recording.record import MADE_UP_KEY, ROOT, TESTS, VENDORS_TESTS
+from cassettes.recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
 from modules.llm_services.config import VARIABLE_NAMES
-from recording import record
-from recording.origins import BEGIN, END, with_table
-from recording.record import MADE_UP_KEY, ROOT, TESTS, VENDORS_TESTS
-from recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
 from stand_in.vendors.openrouter_bodies import user_id
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess
     source = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "backend", "backend/scripts"))
     known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     return subprocess.run(
-        [sys.executable, ROOT / "tests/recording/record.py", *arguments],
+        [sys.executable, ROOT / "tests/cassettes/recording/record.py", *arguments],
         env={**known, "PYTHONPATH": source, **variables},
         check=False,
         capture_output=True,

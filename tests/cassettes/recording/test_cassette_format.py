@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cassette.format import PADDING, deserialize, serialize
 from cassette.scrubbing import scrub
-from recording.record import decompress
+from cassettes.recording.record import decompress
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(

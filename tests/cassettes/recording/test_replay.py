@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from recording.record import ROOT, TESTS
-from recording.scenarios import FOLDER_VARIABLE
+from cassettes.recording.record import ROOT, TESTS
+from cassettes.recording.scenarios import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

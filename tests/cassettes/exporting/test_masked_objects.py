@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from cassette.generated_test import generate_test
 from cassette.response_from_row import NotExportableError
-from exporting.incidents import QUESTION, SECRET, call_with_response, check_same_kind, completion
+from cassettes.exporting.incidents import QUESTION, SECRET, call_with_response, check_same_kind, completion
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

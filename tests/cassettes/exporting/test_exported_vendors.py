@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporting.incidents import QUESTION, WEATHER, City, check_same, check_same_kind, make_calls
+from cassettes.exporting.incidents import QUESTION, WEATHER, City, check_same, check_same_kind, make_calls
 from modules.llm_services.types import LLMProviderType
 from support.doors import DOORS
 

@@ -27,11 +27,11 @@ from sqlalchemy.orm import Session
 
 import stand_in
 from cassette.format import configure
+from cassettes.recording.origins import update_table
+from cassettes.recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
 from modules.llm_services import LLMError, llm_services_provider
 from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base
-from recording.origins import update_table
-from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
 from stand_in.vendors.bedrock import AWS_SECRET
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE: Final = Path(__file__).resolve().parent
-ROOT: Final = HERE.parents[1]
+ROOT: Final = HERE.parents[2]
 TESTS: Final = HERE / "test_cassettes.py"
 VENDORS_TESTS: Final = HERE / "test_vendors_cassettes.py"
 MADE_UP_KEY: Final = "sk-or-v1-" + "5ca1ab1e" * 8
@@ -53,7 +53,7 @@ cassettes are left as they are.
 
 With --stand-in, record all of them from the local stand-in, with a made-up key and without a network.
 
-Each recording is scrubbed, then replayed by its test in tests/recording/test_cassettes.py, which also
+Each recording is scrubbed, then replayed by its test in tests/cassettes/recording/test_cassettes.py, which also
 writes the snapshot of its row; only a cassette whose test passes is kept. Read the difference before you commit.
 
     nox -s record                                    whatever there is a key for

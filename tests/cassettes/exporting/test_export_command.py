@@ -14,10 +14,10 @@ import yaml
 from sqlalchemy.orm import Session
 
 from cassette.format import read_origin
-from exporting.conftest import KEY
-from exporting.incidents import QUESTION, WEATHER, City, make_calls
+from cassettes.exporting.conftest import KEY
+from cassettes.exporting.incidents import QUESTION, WEATHER, City, make_calls
+from cassettes.recording.record import ROOT
 from modules.llm_services.types import LLMProviderType
-from recording.record import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ CALLS: dict[str, tuple[LLMProviderType | None, Callable[[LLMServicesProvider], A
 
 def summary_of(test: str, file: Path) -> str:
     """Run a printed test below tests/, where it is pasted; return the last line of pytest, or all when it fails."""
-    file_to_run = ROOT / f"tests/exporting/test_pasted_{uuid.uuid4().hex}.py"
+    file_to_run = ROOT / f"tests/cassettes/exporting/test_pasted_{uuid.uuid4().hex}.py"
     file_to_run.write_text(test)
     try:
         command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", str(file_to_run)]
@@ -172,16 +172,16 @@ def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path) -> No
     """--response-model names the class, which the printed test then imports; a name that leads nowhere is refused."""
     _provider, call = CALLS["object"]
     request_id = request_id_of(sqlite_engine, call)
-    done = run(sqlite_engine, request_id, "--out", tmp_path, "--response-model", "exporting.incidents:City")
+    done = run(sqlite_engine, request_id, "--out", tmp_path, "--response-model", "cassettes.exporting.incidents:City")
     assert "from exporting.incidents import City" in done.stdout
     assert summary_of(done.stdout, tmp_path / f"{request_id}.yaml").startswith("1 passed")
-    for name in ("exporting.incidents:NoSuch", "no.such:City", "exporting.incidents:QUESTION"):
+    for name in ("cassettes.exporting.incidents:NoSuch", "no.such:City", "cassettes.exporting.incidents:QUESTION"):
         assert 1 == run(sqlite_engine, request_id, "--out", tmp_path, "--force", "--response-model", name).returncode
 
 
 def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path) -> None:
     """A request that was made of what the service remembered is exported with that turn."""
-    from exporting.test_exported_calls import tool_call_and_result  # noqa: PLC0415 - its two turns
+    from cassettes.exporting.test_exported_calls import tool_call_and_result  # noqa: PLC0415 - its two turns
 
     with Session(sqlite_engine) as session:
         requests = make_calls(session, *tool_call_and_result(TEXT)).requests

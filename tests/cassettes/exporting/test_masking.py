@@ -9,7 +9,7 @@ import pytest
 
 from cassette.generated_test import generate_test
 from cassette.masking import TextMasker
-from exporting.incidents import SECRET, WEATHER, call_with_response, check_same_kind, completion
+from cassettes.exporting.incidents import SECRET, WEATHER, call_with_response, check_same_kind, completion
 from modules.llm_services import LLMMessage
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from cassettes.recording.scenarios import VENDORS, Scenario
 from modules.llm_services import LLMAuthenticationError, LLMServicesProvider
 from modules.llm_services.types import LLMProviderType
-from recording.scenarios import VENDORS, Scenario
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from syrupy.matchers import path_type
 
 from cassette.format import MATCH_ON, configure
+from cassettes.recording.scenarios import FOLDER_VARIABLE, SCENARIOS, Scenario
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMServicesProvider, llm_services_provider
-from recording.scenarios import FOLDER_VARIABLE, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vcr import VCR
     from vcr.cassette import Cassette
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROWS = cast("Table", LLMRequestModel.__table__)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from cassettes.recording.scenarios import City, Scenario
 from modules.llm_services import (
     LLMAuthenticationError,
     LLMProviderError,
@@ -16,7 +17,6 @@ from modules.llm_services import (
     LLMServicesProvider,
     LLMValidationError,
 )
-from recording.scenarios import City, Scenario
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion

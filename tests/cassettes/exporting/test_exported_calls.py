@@ -12,7 +12,7 @@ import pytest
 from cassette.call_from_rows import attempts_of, previous_turn
 from cassette.export import RequestDiffersError, export
 from cassette.response_from_row import NotExportableError
-from exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, make_calls, outcome
+from cassettes.exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, make_calls, outcome
 from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
 from modules.llm_services.flow import loop
 from modules.llm_services.ledger.maintenance import settle_abandoned

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from cassette.response_from_row import NotExportableError
-from exporting.conftest import KEY
-from exporting.incidents import QUESTION, Call, check_same, check_same_kind, make_calls
+from cassettes.exporting.conftest import KEY
+from cassettes.exporting.incidents import QUESTION, Call, check_same, check_same_kind, make_calls
 from modules.llm_services import LLMMessage
 from stand_in.scenarios import SCENARIOS
 

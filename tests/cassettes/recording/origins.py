@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cassette.format import read_origin
+from cassettes.recording.scenarios import SCENARIOS, Scenario
 from modules.llm_services.types import LLMProviderType
-from recording.scenarios import SCENARIOS, Scenario
 from stand_in.scenarios import SCENARIOS as PLAYED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-BEGIN: Final = "<!-- the table is written by tests/recording/record.py -->"
+BEGIN: Final = "<!-- the table is written by tests/cassettes/recording/record.py -->"
 END: Final = "<!-- end of the table -->"
 TABLE: Final = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 HEAD: Final = "| cassette | model asked | recorded from | on | can be ordered live |\n|---|---|---|---|---|"
