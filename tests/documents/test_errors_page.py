@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-DOCUMENT: Final = Path(__file__).resolve().parents[1] / "docs" / "errors.md"
+DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 LINE: Final = re.compile(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 CODES: Final = re.compile(r"`[0-9]{3}`(?: `[0-9]{3}`)*")
 MESSAGES: Final = [LLMMessage(role=MessageRole.USER, content="hi")]

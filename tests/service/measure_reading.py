@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What each reading of a large table costs, on a SQLite file and on PostgreSQL; no part of the tests.
 
-    PYTHONPATH=backend/scripts:tests python tests/reading/measure_reading.py
-    PYTHONPATH=backend/scripts:tests python tests/reading/measure_reading.py --rows 100000 --explain
+    PYTHONPATH=backend/scripts:tests python tests/service/measure_reading.py
+    PYTHONPATH=backend/scripts:tests python tests/service/measure_reading.py --rows 100000 --explain
 
 It fills a new table of a million rows (some two gigabytes, in the temporary folder) and prints the median of
 five readings in milliseconds; with `--explain`, also how the database goes about each.
@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.service import LLMService
-from reading.big_table import fill
+from service.big_table import fill
 from support import databases
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs/specs/openrouter-llm-service-provider"
 MODULE = ROOT / "backend/modules/llm_services"
 FENCED = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from modules.llm_services.service import LLMService
-from reading.big_table import fill
+from service.big_table import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
