@@ -173,7 +173,7 @@ def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path) -> No
     _provider, call = CALLS["object"]
     request_id = request_id_of(sqlite_engine, call)
     done = run(sqlite_engine, request_id, "--out", tmp_path, "--response-model", "cassettes.exporting.incidents:City")
-    assert "from exporting.incidents import City" in done.stdout
+    assert "from cassettes.exporting.incidents import City" in done.stdout
     assert summary_of(done.stdout, tmp_path / f"{request_id}.yaml").startswith("1 passed")
     for name in ("cassettes.exporting.incidents:NoSuch", "no.such:City", "cassettes.exporting.incidents:QUESTION"):
         assert 1 == run(sqlite_engine, request_id, "--out", tmp_path, "--force", "--response-model", name).returncode

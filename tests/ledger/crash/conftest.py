@@ -8,8 +8,8 @@ from modules.llm_services.config import VARIABLE_NAMES
 
 
 @pytest.fixture(autouse=True)
-def _openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a developer's own settings away; a test says where OpenRouter is."""
+def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use no stand-in, and none of a developer's own settings; a test says where OpenRouter is."""
     for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-crash")
