@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from modules.llm_services import LLMError
@@ -20,10 +20,11 @@ from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 from modules.llm_services.wires.wire import Exchange
+from support.calls import rows
 from support.databases import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Engine
 
@@ -76,13 +77,7 @@ async def cancelled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
             await call
 
 
-def rows(engine: Engine) -> list[LLMRequestModel]:
-    """Return the ledger as another connection sees it, oldest first."""
-    with apart(engine.url) as connection, Session(connection) as session:
-        return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.created_at)))
-
-
-def columns(found: list[LLMRequestModel], *but: str) -> list[dict[str, Any]]:
+def columns(found: Sequence[LLMRequestModel], *but: str) -> list[dict[str, Any]]:
     """Return all that rows say, but for some columns."""
     return [{name: getattr(row, name) for name in COLUMNS if name not in but} for row in found]
 

@@ -10,14 +10,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-import stand_in
 from flow.telemetry.collected import CONTENT, EXPORTER, KEY, READER
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.public import llm_services_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy.orm import Session
 
     from modules.llm_services.public import LLMServicesProvider
@@ -37,13 +34,6 @@ def _nothing_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     EXPORTER.clear()
     READER.get_metrics_data()
     monkeypatch.delenv(CONTENT, raising=False)
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    """Start the stand-in, once."""
-    with stand_in.running() as url:
-        yield url
 
 
 @pytest.fixture
