@@ -47,6 +47,7 @@ def test_a_request_id_never_looks_like_a_number(drawn: deque[UUID]) -> None:
     assert not drawn
 
 
+@pytest.mark.usefixtures("llm_stand_in")
 async def test_a_call_whose_first_ids_look_like_numbers_is_found(sqlite_engine: Engine, drawn: deque[UUID]) -> None:
     """The row of a call has a safe id, stored as text."""
     with Session(sqlite_engine) as session:
