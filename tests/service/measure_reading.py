@@ -35,6 +35,7 @@ from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.service import LLMService
 from service.big_table import fill
 from support import databases
+from support.measuring import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +64,6 @@ def readings(session: Session) -> dict[str, Callable[[], object]]:
         "count_requests_since(yesterday)": lambda: service.count_requests_since(day),
         "sum_request_costs_since(yesterday)": lambda: service.sum_request_costs_since(day),
     }
-
-
-def say(*lines: str) -> None:
-    """Print at once: a run takes minutes."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
 
 
 def milliseconds(read: Callable[[], object], session: Session) -> float:
