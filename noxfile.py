@@ -38,7 +38,7 @@ def test(session: nox.Session) -> None:
 def record(session: nox.Session) -> None:
     """Record the cassettes anew, against every vendor whose key is set; needs the network and costs cents."""
     install(session, "test", "-e", ".[cli,postgres]")
-    session.run("python", "tests/recording/record.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
+    session.run("python", "tests/cassettes/recording/record.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 
 @nox.session(default=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.orm import Session
 
-import databases
+from support import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,10 +34,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from command_line import Steps, parser, run
 
-import databases
 from benchmarks.field import CONTESTANTS, SLOW_SECONDS, USUAL_SIZE, Contestant, Round
 from benchmarks.machine import machine
 from benchmarks.page import write
+from support import databases
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -14,7 +14,7 @@ from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from complaints.asking import KEY, MESSAGES, MODEL, Reply, completion, error, provider, rows, story
 from modules.llm_services.exceptions import LLMRateLimitError, LLMTimeoutError
 from modules.llm_services.flow import http
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

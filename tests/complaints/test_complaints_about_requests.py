@@ -10,7 +10,7 @@ from complaints.asking import KEY, MESSAGES, MODEL, TOOLS, Reply, completion, er
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.public import llm_services_provider
 from modules.llm_services.types import LLMMessage, MessageRole
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

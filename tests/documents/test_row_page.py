@@ -19,7 +19,7 @@ from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMProviderType, ToolDefinition
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

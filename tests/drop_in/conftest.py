@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.orm import Session
 
-import databases
 import stand_in
 from drop_in.places import PLACES, Place, every_provider
 from modules.infrastructure.public import Infrastructure
 from modules.llm_services.config import VARIABLE_NAMES
+from support import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

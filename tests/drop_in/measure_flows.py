@@ -30,13 +30,13 @@ from typing import TYPE_CHECKING, Final
 from command_line import parser, run
 from sqlalchemy.orm import Session
 
-import databases
 import stand_in
 from drop_in.consumers.conversation_engine import ConversationTurn
 from drop_in.many_flows import FLOWS, all_at_once
 from drop_in.places import every_provider
-from ledger.measure_lag import probe, say
 from modules.infrastructure.public import infrastructure_provider
+from support import databases
+from support.measuring import probe, say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

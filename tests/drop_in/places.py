@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modules.llm_services.types import LLMProviderType
-from vendors.doors import DOORS
+from support.doors import DOORS
 
 OPENROUTER_MODEL: Final = "openrouter/anthropic/claude-3-opus"
 CLAUDE_AT_AMAZON: Final = {"CLAUDE_PROVIDER": "bedrock"}

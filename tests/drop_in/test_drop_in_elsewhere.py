@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from sqlalchemy import text
 
-import databases
 from drop_in.places import CLAUDE_AT_AMAZON, OPENROUTER_MODEL
 from stand_in.vendors.openai import IMAGE, SILENCE
+from support import databases
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -25,8 +25,8 @@ from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import AudioResponse
 from modules.llm_services.types import LLMProviderType, MessageRole
-from vendors.doors import DOORS
-from wire import serving
+from support.doors import DOORS
+from support.server import serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -16,13 +16,13 @@ from drop_in.places import OPENAI_AT_AZURE, OPENROUTER_MODEL
 from modules.llm_services import LLMError, LLMProviderError, LLMTimeoutError, LLMValidationError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMProviderType
-from vendors.doors import DOORS
-from wire import serving
+from support.doors import DOORS
+from support.server import serving
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from wire import Visit
+    from support.server import Visit
 
 # What is raised in the end, and after how many tries.
 FAILING: dict[str, tuple[type[LLMError], int]] = {

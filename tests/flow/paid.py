@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from wire import Visit
+    from support.server import Visit
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="How many?")]
 MODEL = "openrouter/author/model"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, PlainSerializer, computed_field, field_validator
 
 from flow.paid import MESSAGES, MODEL, answering, completion, provider, rows
 from modules.llm_services.exceptions import LLMValidationError
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

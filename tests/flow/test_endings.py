@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from flow.paid import MESSAGES, MODEL, answering, completion, provider, rows
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.types import ToolDefinition
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -14,7 +14,7 @@ from flow.paid import MESSAGES, MODEL, answering, completion, provider
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.flow.structured import LARGE_ANSWER_CHARACTERS, parse
 from modules.llm_services.wires.wire import Answer
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -17,7 +17,7 @@ from modules.llm_services import cache, pricing
 from modules.llm_services.flow.http import Endpoint, post, prepare
 from modules.llm_services.sanitize import encode_payload
 from modules.llm_services.wires.wire import Exchange
-from wire import serving
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from flow.conftest import Process
-    from wire import Server
+    from support.server import Server
 
 ELSEWHERE = "https://llm.invalid/api/v1"
 BEDROCK = {"MODEL": "claude-haiku-4-5", "CLAUDE_PROVIDER": "bedrock"}

@@ -15,7 +15,7 @@ from flow.conftest import COMPLETION, MESSAGES, MODEL, provider
 from flow.proxies import ProxyServer, connect, proxying, socks
 from modules.llm_services.exceptions import LLMError, LLMTimeoutError
 from modules.llm_services.models import LLMRequestModel
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

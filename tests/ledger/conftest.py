@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.calls import Lesson
-from ledger.outages import Pauses
-from wire import serving
+from support.calls import Lesson
+from support.outages import Pauses
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Answering, Serve
     from stand_in.pytest_plugin import LLMStandIn
-    from wire import Server
+    from support.calls import Answering, Serve
+    from support.server import Server
 
 
 @pytest.fixture(autouse=True)

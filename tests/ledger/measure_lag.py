@@ -38,9 +38,10 @@ from typing import TYPE_CHECKING, Final
 from command_line import parser, run
 from sqlalchemy.orm import Session
 
-import databases
-from ledger.calls import ANSWER, Lesson, ask, draft, read, rows
-from wire import serving
+from support import databases
+from support.calls import ANSWER, Lesson, ask, draft, read, rows
+from support.measuring import probe, say
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -48,19 +49,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from wire import Visit
+    from support.server import Visit
 
 POOL: Final = 15
-INTERVAL_SECONDS: Final = 0.001
-
-
-async def probe(lags: list[tuple[float, float]]) -> None:
-    """Note, in milliseconds, how much longer than asked a sleep takes, and the CPU that this thread had meanwhile."""
-    while True:
-        started, cpu = time.perf_counter(), time.thread_time()
-        await asyncio.sleep(INTERVAL_SECONDS)
-        overslept = time.perf_counter() - started - INTERVAL_SECONDS
-        lags.append((1000 * overslept, 1000 * (time.thread_time() - cpu)))
 
 
 async def caller(session: Session, rounds: int, think: float) -> None:
@@ -131,12 +122,6 @@ def measure(engine: Engine, calls: int, rounds: int, think: float) -> None:
     for name, figures in zip(("lag", "CPU"), zip(*lags, strict=True), strict=True):
         p99 = quantiles(figures, n=100, method="inclusive")[-1]
         say(f"    {name} in ms: median {median(figures):.1f}, p99 {p99:.1f}, longest {max(figures):.1f}")
-
-
-def say(line: str) -> None:
-    """Print at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main() -> int:

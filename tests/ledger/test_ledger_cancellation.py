@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ledger.calls import Held, ask, hide_table, many_turns, only_row, queued, rows, writer_held
+from support.calls import Held, ask, hide_table, many_turns, only_row, queued, rows, writer_held
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
+    from support.calls import Serve
 
 CANCELLED = ("failed", "CancelledError", "the caller cancelled the call", None)
 

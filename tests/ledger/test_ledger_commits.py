@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
-from ledger.calls import ANSWER, COMPLETION, NO_CREDITS, QUESTION, Lesson, ask, only_row, rows, titles
 from modules.llm_services.exceptions import LLMProviderError
+from support.calls import ANSWER, COMPLETION, NO_CREDITS, QUESTION, Lesson, ask, only_row, rows, titles
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
     from modules.llm_services.models import LLMRequestModel
-    from wire import Visit
+    from support.calls import Serve
+    from support.server import Visit
 
 
 async def test_the_pending_row_is_committed_before_the_request_leaves(engine: Engine, serve: Serve) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ledger.calls import ANSWER, ask, only_row
 from modules.llm_services.exceptions import LLMError
+from support.calls import ANSWER, ask, only_row
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
     from modules.llm_services.models import LLMRequestModel
+    from support.calls import Serve
 
 NUL, SURROGATE, REPLACED = "\x00", "\ud800", "\ufffd"
 

@@ -8,18 +8,18 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.orm import Session
 
-from databases import close
-from ledger.calls import ANSWER, Held, ask, draft, only_row, read, rows, titles
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.ledger.writer import writer_for
+from support.calls import ANSWER, Held, ask, draft, only_row, read, rows, titles
+from support.databases import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
-    from wire import Visit
+    from support.calls import Serve
+    from support.server import Visit
 
 LONG = "long " * 20_000
 PREPARED = pytest.mark.parametrize("prepare", [lambda _: None, read], ids=["idle", "read"])

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import NullPool, SingletonThreadPool, create_engine, event, text
 from sqlalchemy.orm import Session
 
-from databases import apart, close
-from ledger.calls import ask, draft, only_row, read, rows, titles
+from support.calls import ask, draft, only_row, read, rows, titles
+from support.databases import apart, close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
-from ledger.calls import ANSWER, ask, draft, read, rows
 from ledger.stepping import CancelledAt
 from modules.llm_services.ledger.writer import writer_for
+from support.calls import ANSWER, ask, draft, read, rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
     from modules.llm_services.models import LLMRequestModel
+    from support.calls import Serve
 
     Interrupt = Callable[..., Awaitable[tuple[bool, int]]]
 

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from databases import apart, close
-from ledger.calls import ANSWER, Held, ask, hide_table, only_row
 from modules.llm_services.exceptions import LLMError, LLMProviderError
+from support.calls import ANSWER, Held, ask, hide_table, only_row
+from support.databases import apart, close
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
-    from wire import Visit
+    from support.calls import Serve
+    from support.server import Visit
 
 
 async def test_without_a_database_nothing_is_sent(engine: Engine, serve: Serve) -> None:

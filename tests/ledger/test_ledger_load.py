@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import QueuePool, event, text
 from sqlalchemy.orm import Session
 
-from ledger.calls import Held, ask, blocked, draft, queued, read, rows, titles, writer_held
 from modules.llm_services.ledger.writer import writer_for
+from support.calls import Held, ask, blocked, draft, queued, read, rows, titles, writer_held
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
+    from support.calls import Serve
 
 CALLS = 500
 POOL = 15

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import StaticPool, create_engine, func, select
 from sqlalchemy.orm import Session
 
-from databases import close
-from ledger.calls import Held, Lesson, ask, draft
 from modules.llm_services.models import LLMRequestModel
 from modules.shared_models import Base
+from support.calls import Held, Lesson, ask, draft
+from support.databases import close
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Pool
 
-    from ledger.calls import Serve
+    from support.calls import Serve
 
 
 @pytest.fixture(params=[None, StaticPool], ids=["SingletonThreadPool", "StaticPool"])

@@ -10,18 +10,18 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from databases import apart
-from ledger.calls import ANSWER, Held, ask, blocked, only_row
-from ledger.outages import outage
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.ledger.writer import writer_for
+from support.calls import ANSWER, Held, ask, blocked, only_row
+from support.databases import apart
+from support.outages import outage
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
-    from ledger.outages import Pauses
-    from wire import Visit
+    from support.calls import Serve
+    from support.outages import Pauses
+    from support.server import Visit
 
 END_OF_THE_LEDGERS = text(
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'ledger'"

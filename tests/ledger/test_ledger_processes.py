@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.calls import only_row, rows
+from support.calls import only_row, rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.orm import Session
 
-from ledger.calls import COMPLETION, NO_CREDITS, Lesson, ask, blocked, draft, only_row, read, titles
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.ledger.writer import writer_for
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
+from support.calls import COMPLETION, NO_CREDITS, Lesson, ask, blocked, draft, only_row, read, titles
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

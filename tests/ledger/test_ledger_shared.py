@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import event, inspect
 
-from databases import apart
-from ledger.calls import rows
 from modules.infrastructure.database import Database
 from modules.shared_models import Base
+from support.calls import rows
+from support.databases import apart
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from databases import close
-from ledger.calls import (
+from modules.llm_services.exceptions import LLMError
+from support.calls import (
     COMPLETION,
     NO_CREDITS,
     Held,
@@ -24,12 +24,12 @@ from ledger.calls import (
     rows,
     titles,
 )
-from modules.llm_services.exceptions import LLMError
+from support.databases import close
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
+    from support.calls import Serve
 
 
 @pytest.mark.parametrize("model", [COMPLETION, NO_CREDITS])

@@ -10,14 +10,14 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
 from sqlalchemy.orm import Session
 
-from ledger.calls import Held, Lesson, ask, draft, only_row, read, rows, titles
+from support.calls import Held, Lesson, ask, draft, only_row, read, rows, titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Engine
 
-    from ledger.calls import Serve
+    from support.calls import Serve
 
 
 def fail_to_flush(session: Session) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
-from databases import apart
-from ledger.calls import ask, only_row, queued, rows, writer_held
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.ledger.ledger import Ledger, new_entry
 from modules.llm_services.ledger.writer import writer_for
+from support.calls import ask, only_row, queued, rows, writer_held
+from support.databases import apart
 
 if TYPE_CHECKING:
     from threading import Thread

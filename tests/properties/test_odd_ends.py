@@ -19,7 +19,7 @@ from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole,
 from modules.llm_services.wires.wire import Answer
 from properties.mutations import CHARSETS, ODD_CHARSETS
 from properties.shapes import CALL, completion
-from wire import Visit, serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

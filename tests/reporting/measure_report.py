@@ -30,22 +30,17 @@ from typing import TYPE_CHECKING, Final
 
 from command_line import parser, run
 
-import databases
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.values import Scope
 from reporting.reported_table import fill
+from support import databases
+from support.measuring import say
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 NEWEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES: Final = 3
-
-
-def say(line: str) -> None:
-    """Print at once: a run takes minutes."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def measure(engine: Engine, rows: int) -> None:

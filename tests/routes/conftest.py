@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-import databases
-import stand_in
-from ledger.outages import Pauses
 from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.llm_services.config import VARIABLE_NAMES
 from routes.mounted import DOOR, PATH, mounted
+from support import databases
+from support.outages import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,20 +23,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-@pytest.fixture(scope="session")
-def stand_in_url() -> Iterator[str]:
-    """Run one stand-in for all tests of the routes."""
-    with stand_in.running() as url:
-        yield url
-
-
 @pytest.fixture
-def _openrouter(monkeypatch: pytest.MonkeyPatch, stand_in_url: str) -> None:
+def _openrouter(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
     """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
     for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-routes")
-    monkeypatch.setenv("OPENROUTER_BASE_URL", stand_in_url)
+    monkeypatch.setenv("OPENROUTER_BASE_URL", base_url)
     monkeypatch.setenv("MAX_RETRIES", "0")
     monkeypatch.setenv("no_proxy", "*")
 

@@ -10,10 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from ledger.calls import hide_table
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import llm_services_admin_provider
 from modules.llm_services.service import LLMService
+from support.calls import hide_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

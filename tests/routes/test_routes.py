@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from ledger.calls import only_row, rows
 from modules.llm_services.routes import llm_router
 from routes.mounted import COMPLETION, MESSAGES, application, asked, post
+from support.calls import only_row, rows
 
 if TYPE_CHECKING:
     import httpx

@@ -10,18 +10,18 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from ledger.calls import hide_table, only_row, rows
-from ledger.outages import outage
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.routes import NOT_RECORDED, FailedCall
 from modules.llm_services.types import LLMResponse
 from routes.mounted import asked, post
+from support.calls import hide_table, only_row, rows
+from support.outages import outage
 
 if TYPE_CHECKING:
     import httpx
     from sqlalchemy import Engine
 
-    from ledger.outages import Pauses
+    from support.outages import Pauses
 
 NOT_SENT = "nothing was sent: the database did not take the row of this call"
 UNREADABLE = {"detail": "the database is not available: try again later"}

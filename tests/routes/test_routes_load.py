@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.calls import Held, blocked, only_row, rows
 from modules.infrastructure.public import infrastructure_provider
 from routes.mounted import DOOR, PATH, asked, mounted
-from wire import serving
+from support.calls import Held, blocked, only_row, rows
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 
-from ledger.calls import ANSWER, only_row, rows
 from routes.mounted import DOOR, asked
-from wire import serving
+from support.calls import ANSWER, only_row, rows
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy import Engine
 
-    from wire import Server
+    from support.server import Server
 
 KEY: Final = "sk-or-v1-this-is-the-secret-0123456789"
 # What looks like a way to another host, another key or another header, in any SDK's spelling.

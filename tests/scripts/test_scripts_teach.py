@@ -48,7 +48,7 @@ VARIABLES = {
     "backend/scripts/settle_abandoned.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/run_unit.py": {"PYTEST_ADDOPTS"},
     "backend/scripts/run_integration.py": {"PYTEST_ADDOPTS"},
-    "tests/recording/record.py": {"OPENROUTER_API_KEY", "GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY"},
+    "tests/cassettes/recording/record.py": {"OPENROUTER_API_KEY", "GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY"},
     "python -m stand_in": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"},
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openrouter_failures import error, failure
+from support.openrouter_failures import error, failure
 
 CREDITS = {
     "limit_source": "openrouter_credits",

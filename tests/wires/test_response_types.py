@@ -18,7 +18,7 @@ from modules.llm_services.wires.generate_content import GenerateContentWire
 from modules.llm_services.wires.messages import MessagesWire
 from modules.llm_services.wires.schemas import instruction, json_schema_format, wire_schema
 from modules.llm_services.wires.wire import Answer, LLMCall
-from rendering import rendered
+from support.rendering import rendered
 
 
 class Cat(BaseModel):

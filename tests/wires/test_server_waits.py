@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modules.llm_services.wires.errors import server_wait
-from openrouter_failures import error, failure
+from support.openrouter_failures import error, failure
 
 if TYPE_CHECKING:
     from modules.llm_services.exceptions import LLMError

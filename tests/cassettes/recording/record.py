@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Record the cassettes: put each scenario's question to a server, scrub, replay its test, and keep what passes.
+
+Nothing of a live exchange is written but the scrubbed cassette: rows go to a database in memory, and the
+snapshots come from the replay. A recording that does not prove what its test asserts is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
+
+import httpx
+import vcr
+from command_line import Steps, parser, run
+from sqlalchemy import StaticPool, create_engine
+from sqlalchemy.orm import Session
+
+import stand_in
+from cassette.format import configure
+from cassettes.recording.origins import update_table
+from cassettes.recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
+from modules.llm_services import LLMError, llm_services_provider
+from modules.llm_services.types import LLMProviderType
+from modules.shared_models import Base
+from stand_in.vendors.bedrock import AWS_SECRET
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parents[2]
+TESTS: Final = HERE / "test_cassettes.py"
+VENDORS_TESTS: Final = HERE / "test_vendors_cassettes.py"
+MADE_UP_KEY: Final = "sk-or-v1-" + "5ca1ab1e" * 8
+OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::(test_\S+)", re.MULTILINE)
+
+DESCRIPTION: Final = """\
+Without arguments, ask every vendor whose key is in the environment (OPENROUTER_API_KEY, OPENAI_API_KEY,
+ANTHROPIC_API_KEY, GEMINI_API_KEY, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY); costs less than a cent each.
+Scenarios that a vendor cannot be made to answer on order, or whose vendor has no key here, are named, and their
+cassettes are left as they are.
+
+With --stand-in, record all of them from the local stand-in, with a made-up key and without a network.
+
+Each recording is scrubbed, then replayed by its test in tests/cassettes/recording/test_cassettes.py, which also
+writes the snapshot of its row; only a cassette whose test passes is kept. Read the difference before you commit.
+
+    nox -s record                                    whatever there is a key for
+    nox -s record -- structured truncated            these two
+    nox -s record -- --stand-in --into /tmp/tried    all of them, from the stand-in, into another folder
+
+variables, of the environment alone:
+    OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY,
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+        the keys of those that are asked
+    OPENROUTER_BASE_URL, OPENAI_BASE_URL, ANTHROPIC_BASE_URL, GEMINI_API_BASE_URL, AWS_ENDPOINT_URL_BEDROCK_RUNTIME
+        other addresses than theirs
+
+exit codes:
+    0  all that was ordered is kept
+    1  some of it is not: its older cassette stays
+    2  the command line is wrong, or there is no key
+    130  interrupted; nothing is kept"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Record; return 0 when all that was ordered is kept, 1 when not, 2 when nothing could be ordered."""
+    options = _parser().parse_args(arguments)
+    if unknown := set(options.scenario) - set(SCENARIOS):
+        _print(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+        return 2
+    wanted = [SCENARIOS[name] for name in options.scenario or SCENARIOS]
+    reasons = (
+        {} if options.stand_in else {scenario.name: reason for scenario in wanted if (reason := _why_not(scenario))}
+    )
+    ordered = [scenario for scenario in wanted if scenario.name not in reasons]
+    if not ordered:
+        _print("; ".join(sorted(set(reasons.values()))))
+        _print("recording asks the vendors for real: set a key, or record with --stand-in")
+        return 2
+    with _server(stand_in_wanted=options.stand_in) as base_url, tempfile.TemporaryDirectory() as staging:
+        recorded = _record_all(ordered, base_url, Path(staging))
+        kept = _replayed(recorded, Path(staging), options.into)
+        for scenario in kept:
+            shutil.copy(_cassette(staging, scenario), _cassette(options.into, scenario))
+    update_table(options.into)
+    for name, reason in reasons.items():
+        _print(f"left as it is: {name}: {reason}")
+    lost = ", ".join(scenario.name for scenario in ordered if scenario not in kept)
+    failed = len(ordered) - len(kept)
+    _print(f"{len(kept)} recorded, {len(reasons)} left as they are, {failed} failed" + (f": {lost}" if lost else ""))
+    return 1 if lost else 0
+
+
+def _why_not(scenario: Scenario) -> str | None:
+    """Return why a scenario cannot be recorded live, None when it can."""
+    unset = [name for name in VENDORS[scenario.vendor].key_variables if not os.environ.get(name, "").strip()]
+    if unset:
+        return f"{' and '.join(unset)} is not set"
+    return scenario.not_live and f"not ordered live: {scenario.not_live}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    options = parser(DESCRIPTION)
+    options.add_argument("scenario", nargs="*", help=f"what to record (all): {', '.join(SCENARIOS)}")
+    options.add_argument("--stand-in", action="store_true", help="record from the stand-in, all scenarios")
+    options.add_argument("--into", type=Path, default=ROOT / "cassettes", help="another folder than cassettes/")
+    return options
+
+
+@contextmanager
+def _server(*, stand_in_wanted: bool) -> Iterator[str | None]:
+    if stand_in_wanted:
+        with stand_in.running() as base_url:
+            yield base_url
+    else:
+        yield None
+
+
+def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
+    """Return the environment of a call to the vendor with the caller's own keys, or to the stand-in at `base_url`."""
+    vendor = VENDORS[scenario.vendor]
+    if base_url is None:
+        own = os.environ.get(vendor.url_variable, "").strip() or None
+        keys = {} if scenario.key else {name: os.environ[name] for name in vendor.key_variables}
+        return scenario.environment(own) | keys
+    keys = {} if scenario.key else {name: AWS_SECRET for name in vendor.key_variables if "SECRET" in name}
+    return scenario.environment(scenario.stand_ins_url(base_url), MADE_UP_KEY) | keys
+
+
+def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> list[Scenario]:
+    """Record each scenario into `folder`; return those that got an answer."""
+    recorded = []
+    with Steps(f"asking {base_url or 'the vendors'}", len(ordered)) as steps:
+        for scenario in ordered:
+            steps.begin(scenario.name)
+            with mock.patch.dict(os.environ, _environment(scenario, base_url)):
+                answered, outcome = _record(scenario, folder)
+            steps.end(outcome)
+            recorded += [scenario] if answered else []
+    return recorded
+
+
+def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
+    """Make one call; return whether a server answered, and the outcome."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    Base.metadata.create_all(engine)
+    recorder = vcr.VCR(record_mode="all", before_record_response=decompress)
+    configure(recorder)
+    outcome = "answer"
+    with Session(engine) as session, recorder.use_cassette(_cassette(folder, scenario)) as cassette:
+        try:
+            asyncio.run(scenario.play(llm_services_provider(session)))
+        except LLMError as error:
+            outcome = type(error).__name__ if len(cassette) else str(error)
+    engine.dispose()
+    statuses = [str(response["status"]["code"]) for response in cassette.responses]
+    return bool(statuses), " ".join([*statuses, outcome])
+
+
+def decompress(response: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded response without its compression, which httpx asked for and undoes."""
+    headers = [(name, value) for name, values in response["headers"].items() for value in values]
+    plain = httpx.Response(response["status"]["code"], headers=headers, content=response["body"]["string"])
+    return {**response, "body": {"string": plain.content}}
+
+
+def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenario]:
+    """Replay the tests of what was recorded, writing snapshots; return the scenarios whose test passed."""
+    if not recorded:
+        return []
+    _print("replaying what was recorded, without the network")
+    tests = [
+        f"{TESTS if scenario.vendor == LLMProviderType.OPENROUTER else VENDORS_TESTS}::{scenario.test}"
+        for scenario in recorded
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-rpE", "--color=no", "-p", "no:cacheprovider", *tests]
+    command += ["--snapshot-update", "--snapshot-no-cleanup"]
+    if into.resolve() != ROOT / "cassettes":
+        command += ["--snapshot-dirname", str(into.resolve() / "snapshots")]
+    without_keys = {name: "" for vendor in VENDORS.values() for name in vendor.key_variables}
+    environ = {**os.environ, **without_keys, FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True)
+    if done.returncode:
+        _print(done.stdout + done.stderr)
+    outcomes = set(OUTCOME.findall(done.stdout))
+    passed = {test for word, test in outcomes if word == "PASSED" and ("ERROR", test) not in outcomes}
+    return [scenario for scenario in recorded if scenario.test in passed]
+
+
+def _cassette(folder: Path | str, scenario: Scenario) -> Path:
+    path = Path(folder) / f"{scenario.cassette}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,194 @@
+"""What a cassette's file holds, and that replay gives back what was recorded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cassette.format import PADDING, deserialize, serialize
+from cassette.scrubbing import scrub
+from cassettes.recording.record import decompress
+
+PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def interaction(
+    text: str, uri: str = "https://openrouter.ai/api/v1/chat/completions", **headers: str
+) -> dict[str, Any]:
+    """Return an exchange as vcrpy hands it over, `text` its answer."""
+    return {
+        "request": {
+            "method": "POST",
+            "uri": uri,
+            "headers": {"Authorization": ["Bearer sk-or-v1-not-to-be-kept"], "Content-Type": ["application/json"]},
+            "body": '{"model": "a/b"}',
+        },
+        "response": {
+            "status": {"code": 200, "message": "OK"},
+            "headers": {name.replace("_", "-"): [value] for name, value in headers.items()},
+            "body": {"string": text},
+        },
+    }
+
+
+def written(*interactions: dict[str, Any]) -> Any:  # noqa: ANN401 - what YAML holds
+    """Return what a cassette's file holds."""
+    return yaml.safe_load(serialize({"interactions": list(interactions)}))
+
+
+def answer(text: str) -> str:
+    """Return an answer after its way to the disk and back."""
+    cassette = deserialize(serialize({"interactions": [interaction(text)]}))
+    string: str = cassette["interactions"][0]["response"]["body"]["string"]
+    return string
+
+
+@given(body=st.lists(JSON) | st.dictionaries(PLAIN, JSON), padding=st.integers(0, 40))
+def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
+    """Of a JSON body, replay gives back every value, the order of keys, and every character of padding."""
+    assume(body == scrub(body))  # no secret by chance
+    came_back = answer(PADDING * padding + json.dumps(body))
+    assert PADDING * padding == came_back[: len(PADDING) * padding]
+    assert json.dumps(body) == json.dumps(json.loads(came_back))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n", "\n\n<html>\n  <p>tab\there</p> \n</html>\n", '{"cut": ', '"a string"', "é\r\n\x85 "]
+)
+def test_text_comes_back_character_by_character(text: str) -> None:
+    """A body that is no JSON object or array comes back as it was, its white space included."""
+    assert text == answer(text)
+
+
+@pytest.mark.parametrize(("space", "kept"), [("", 0), (PADDING * 3, 3), (PADDING + "\n", PADDING + "\n"), (" ", " ")])
+def test_padding_is_counted(space: str, kept: int | str) -> None:
+    """OpenRouter's padding is kept as a number of units, other white space as it is."""
+    assert kept == written(interaction(space + "{}"))["interactions"][0]["response"]["padding"]
+
+
+def test_only_allowed_headers_are_kept() -> None:
+    """Of the headers, only those on the two lists are kept, in lower case."""
+    headers = {"Content_Type": "application/json", "Retry_After": "1", "X_RateLimit_Limit": "20", "CF_RAY": "a-BOS"}
+    kept = written(interaction("{}", **headers, Set_Cookie="a=b", Date="today"))["interactions"][0]
+    assert {"content-type": "application/json"} == kept["request"]["headers"]
+    expected = {"content-type": "application/json", "retry-after": "1", "x-ratelimit-limit": "20"}
+    assert expected == kept["response"]["headers"]
+
+
+def test_the_host_is_always_openrouter_s() -> None:
+    """Whatever server answered, replay is at OpenRouter's address; the origin names the server."""
+    cassette = written(interaction("{}", "http://127.0.0.1:8765/api/v1/chat/completions"))
+    uri = cassette["interactions"][0]["request"]["uri"]
+    assert ("https://openrouter.ai/api/v1/chat/completions", "127.0.0.1:8765") == (uri, cassette["origin"]["server"])
+
+
+def test_the_stand_in_never_passes_for_openrouter() -> None:
+    """An answer that the stand-in signed is the stand-in's, at whatever address it came."""
+    origin = written(interaction("{}", X_Stand_In="byok"))["origin"]
+    assert ("the stand-in (not OpenRouter)", "byok") == (origin["server"], origin["scenario"])
+    assert "openrouter.ai" == written(interaction("{}"))["origin"]["server"]
+
+
+def test_compression_is_undone() -> None:
+    """A compressed body is kept uncompressed."""
+    response = {
+        "status": {"code": 200, "message": "OK"},
+        "headers": {"content-encoding": ["gzip"]},
+        "body": {"string": gzip.compress(b'{"a": 1}')},
+    }
+    assert b'{"a": 1}' == decompress(response)["body"]["string"]
+
+
+def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
+    """An id is replaced by the same placeholder in header, body and text; another id by another."""
+    generation, account = "gen-1784218677-naXC565RfwGTfDm2xVg1", "user_2" + "aB3" * 9
+    value = {
+        "headers": {"x-generation-id": generation},
+        "body": {"id": generation, "user_id": account, "raw": f"{generation} of {account}, not gen-1784218678-q"},
+    }
+    assert {
+        "headers": {"x-generation-id": "gen-scrubbed-1"},
+        "body": {
+            "id": "gen-scrubbed-1",
+            "user_id": "account-scrubbed-1",
+            "raw": "gen-scrubbed-1 of account-scrubbed-1, not gen-scrubbed-2",
+        },
+    } == scrub(value)
+
+
+def test_ids_are_known_by_their_field() -> None:
+    """An id of unknown form is known by its field: a completion's, a tool call's, a tool result's."""
+    call = {"id": "toolu_vrtx_1", "function": {"name": "find"}}
+    value = [{"body": {"id": "chatcmpl-1", "tool_calls": [call]}}, {"tool_call_id": "toolu_vrtx_1"}]
+    replaced = {**call, "id": "call-scrubbed-1"}
+    assert [
+        {"body": {"id": "gen-scrubbed-1", "tool_calls": [replaced]}},
+        {"tool_call_id": "call-scrubbed-1"},
+    ] == scrub(value)
+
+
+@pytest.mark.parametrize("secret", ["sk-or-v1-" + "0f" * 32, "AIza" + "Sy_" * 13, "Bearer " + "x" * 12])
+def test_a_secret_is_masked_in_any_text(secret: str) -> None:
+    """A key that a server repeats is masked in any field."""
+    assert {"raw": "you sent [redacted]"} == scrub({"raw": f"you sent {secret}"})
+
+
+def test_a_cloudflare_ray_is_an_id() -> None:
+    """The id of the edge's request, which an error page quotes, is replaced."""
+    assert "Ray ID: ray-scrubbed-1" == scrub("Ray ID: a1c251f0bc578f9c-BOS")
+
+
+def test_sound_comes_back_byte_by_byte() -> None:
+    """A body of sound is kept in base64, also where its bytes happen to be text."""
+    for sound in (b"\xff\xfb\x10\xc4", b"RIFF"):
+        recorded = interaction("", Content_Type="audio/mpeg")
+        recorded["response"]["body"]["string"] = sound
+        text = serialize({"interactions": [recorded]})
+        assert "base64" in text
+        assert sound == deserialize(text)["interactions"][0]["response"]["body"]["string"]
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("http://127.0.0.1:1/openai/v1/images/generations", "https://api.openai.com/v1/images/generations"),
+        ("http://127.0.0.1:1/azure/openai/v1/responses", "https://resource.openai.azure.com/openai/v1/responses"),
+        (
+            "https://resource.openai.azure.com/openai/v1/responses",
+            "https://resource.openai.azure.com/openai/v1/responses",
+        ),
+    ],
+)
+def test_the_host_is_always_the_vendors(url: str, kept: str) -> None:
+    """Of every wire, images and Azure's included, the address is the vendor's own."""
+    assert kept == written(interaction("{}", url))["interactions"][0]["request"]["uri"]
+
+
+def test_scrubbing_again_changes_nothing() -> None:
+    """A placeholder, and an id that this module makes up for a tool's call, lead nowhere and stay."""
+    once = scrub([{"tool_call_id": "toolu_7"}, {"tool_call_id": "toolu_8"}, {"tool_call_id": "call_0_weather"}])
+    assert once == scrub(once)
+    assert scrub([{"tool_call_id": "toolu_8"}, once]) != once
+    assert {"tool_call_id": "call_0_weather"} == once[2]
+
+
+def test_an_id_of_the_models_own_is_a_word() -> None:
+    """A field `id` inside what a model answered with, or called a tool with, is no id that leads somewhere."""
+    value = {"body": {"content": [{"id": "toolu_1", "input": {"id": "Paris"}}]}}
+    assert {"body": {"content": [{"id": "id-scrubbed-1", "input": {"id": "Paris"}}]}} == scrub(value)
+
+
+def test_a_key_is_masked_in_a_fields_name() -> None:
+    """A key in the place of a field's name is masked like any other."""
+    assert {"[redacted]": 1} == scrub({"sk-or-v1-" + "0f" * 32: 1})

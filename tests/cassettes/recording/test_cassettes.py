@@ -1,0 +1,187 @@
+"""OpenRouter's answers, recorded: what each becomes for the caller, and the whole row it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from cassettes.recording.scenarios import City, Scenario
+from modules.llm_services import (
+    LLMAuthenticationError,
+    LLMProviderError,
+    LLMRateLimitError,
+    LLMServicesProvider,
+    LLMValidationError,
+)
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+    from vcr.cassette import Cassette
+
+pytestmark = pytest.mark.vcr
+
+Body = dict[str, Any]
+Row = Callable[[UUID | None], dict[str, Any]]
+
+
+def text(recorded: Body) -> str:
+    """Return the text that the provider sent."""
+    content: str = recorded["choices"][0]["message"]["content"]
+    return content
+
+
+async def test_plain_completion(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """A completion is handed out as it came: text, tokens, cost, finish reason, generation id, time."""
+    response, request_id = await scenario.ask(llm)
+    usage = recorded["usage"]
+    assert text(recorded) == response.content != ""
+    assert "stop" == recorded["choices"][0]["finish_reason"] == response.finish_reason
+    assert (usage["prompt_tokens"], usage["completion_tokens"]) == (response.input_tokens, response.output_tokens)
+    assert usage["total_tokens"] == response.tokens_used
+    assert usage["cost"] == response.cost_estimate
+    assert recorded["id"] == response.provider_response_id
+    assert datetime.fromtimestamp(recorded["created"], UTC) == response.response_created_at
+    assert ("openrouter", scenario.model) == (response.provider, response.model)
+    assert snapshot == row(request_id)
+
+
+async def test_prompt_cache_hit(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """Tokens read from a prompt cache are counted, are part of the input tokens, and mark the call cached."""
+    response, request_id = await scenario.ask(llm)
+    counts = recorded["usage"]["prompt_tokens_details"]
+    assert counts["cached_tokens"] == response.cached_input_tokens
+    assert counts["cache_write_tokens"] == response.cache_creation_tokens
+    assert 0 < (response.cached_input_tokens or 0) <= (response.input_tokens or 0)
+    assert recorded["usage"]["cost"] == response.cost_estimate
+    assert response.cached
+    assert snapshot == row(request_id)
+
+
+async def test_byok(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """With the account's own provider key, the cost is OpenRouter's fee and the upstream's price together."""
+    response, request_id = await scenario.ask(llm)
+    usage = recorded["usage"]
+    upstream = usage["cost_details"]["upstream_inference_cost"]
+    assert usage["is_byok"] is True
+    assert 0 < upstream
+    assert pytest.approx(usage["cost"] + upstream) == response.cost_estimate
+    assert snapshot == row(request_id)
+
+
+async def test_structured(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """JSON that fits comes as the object asked for, with what it used, and is on the row, parsed."""
+    city, request_id, usage = await scenario.ask_for_city(llm)
+    assert City.model_validate_json(text(recorded)) == city
+    assert recorded["usage"]["cost"] == usage["cost_estimate"]
+    assert recorded["usage"]["total_tokens"] == usage["tokens_used"] == usage["usage"]["total_tokens"]
+    assert city.model_dump() == row(request_id)["response_output"]
+    assert snapshot == row(request_id)
+
+
+async def test_structured_in_prose(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """JSON between two sentences is found, and the row keeps the sentences."""
+    city, request_id, _usage = await scenario.ask_for_city(llm)
+    content = text(recorded)
+    start, end = content.index("{"), content.rindex("}") + 1
+    assert start > 0
+    assert end < len(content)
+    assert City.model_validate_json(content[start:end]) == city
+    assert content == row(request_id)["response_content"]
+    assert snapshot == row(request_id)
+
+
+async def test_invalid_key(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """A refused key is an LLMAuthenticationError that names the variable to check, and is not worth a retry."""
+    with pytest.raises(LLMAuthenticationError, match="OPENROUTER_API_KEY") as caught:
+        await scenario.ask(llm)
+    assert (401, False) == (caught.value.status_code, caught.value.retryable)
+    assert recorded["error"]["message"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_rate_limited(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
+) -> None:
+    """A 429 is an LLMRateLimitError that carries the server's Retry-After, and the upstream's words."""
+    with pytest.raises(LLMRateLimitError) as caught:
+        await scenario.ask(llm)
+    assert (429, True) == (caught.value.status_code, caught.value.retryable)
+    assert float(vcr.responses[0]["headers"]["retry-after"][0]) == caught.value.retry_after
+    assert recorded["error"]["metadata"]["raw"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_rate_limited_without_hint(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
+) -> None:
+    """A 429 that does not say when to come back is worth a retry all the same; no wait is made up."""
+    with pytest.raises(LLMRateLimitError) as caught:
+        await scenario.ask(llm)
+    assert (429, True) == (caught.value.status_code, caught.value.retryable)
+    assert "retry-after" not in vcr.responses[0]["headers"]
+    assert caught.value.retry_after is None
+    assert recorded["error"]["metadata"]["raw"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_no_endpoint(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
+) -> None:
+    """A 404 is an LLMValidationError that names the model; one of OpenRouter's own names was sent whole."""
+    with pytest.raises(LLMValidationError, match=scenario.model) as caught:
+        await scenario.ask(llm)
+    assert (404, False) == (caught.value.status_code, caught.value.retryable)
+    assert scenario.model.encode() in vcr.requests[0].body
+    assert recorded["error"]["message"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_unknown_model(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """A model that nobody knows is an LLMValidationError that names it, and is not worth a retry."""
+    with pytest.raises(LLMValidationError, match=scenario.model) as caught:
+        await scenario.ask(llm)
+    assert (400, False) == (caught.value.status_code, caught.value.retryable)
+    assert recorded["error"]["message"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_error_in_200(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
+) -> None:
+    """An error inside a 200 is the error that its own code says, not an answer."""
+    with pytest.raises(LLMProviderError) as caught:
+        await scenario.ask(llm)
+    assert 200 == vcr.responses[0]["status"]["code"]
+    assert recorded["error"]["code"] == caught.value.status_code
+    assert caught.value.retryable
+    assert recorded["error"]["metadata"]["raw"] in str(caught.value)
+    assert snapshot == row(caught.value.request_id)
+
+
+async def test_truncated(
+    scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """An answer cut by max_output_tokens is handed out as far as it goes, and says that it was cut."""
+    response, request_id = await scenario.ask(llm)
+    assert "length" == recorded["choices"][0]["finish_reason"] == response.finish_reason
+    assert text(recorded) == response.content != ""
+    assert 0 < (response.output_tokens or 0) <= (scenario.max_output_tokens or 0)
+    assert snapshot == row(request_id)

@@ -1,0 +1,124 @@
+"""What the documents show, run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stand_in.vendors import OPENROUTER, VENDORS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# A block of text right below an example is what it prints.
+PYTHON = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
+ROW = re.compile(r"^\| (\w+) \| (.+) \|$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+EXAMPLES = [
+    pytest.param(code, printed, id=f"{path.name}-{number}")
+    for path in DOCUMENTS
+    if path.name != "spec.md"  # what was asked for, in the asker's words: an excerpt of somebody's program
+    for number, (code, printed) in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
+]
+
+
+@pytest.fixture
+def environment(base_url: str) -> dict[str, str]:
+    """Return the environment that leads to the stand-in and to a database in the working directory."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "backend"),
+        **VENDORS[OPENROUTER].environment(base_url),
+    }
+
+
+def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
+    """Run Python in development mode, where a warning is an error, and return what it printed."""
+    python = [sys.executable, "-X", "dev", "-W", "error", *command]
+    done = subprocess.run(python, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    # In development mode asyncio notes every step over 0.1 s: this machine was busy, the code did nothing wrong.
+    assert [] == [line for line in done.stderr.splitlines() if not re.match(r"Executing <.* took ", line)]
+    assert 0 == done.returncode
+    return done.stdout
+
+
+@pytest.mark.parametrize(("code", "printed"), EXAMPLES)
+def test_an_example_runs(code: str, printed: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Every Python example of the README and the documents runs as it stands, and prints what is shown below it."""
+    found = run(["-c", code], environment, tmp_path)
+    assert found
+    assert not printed or printed == found
+
+
+def test_every_page_is_on_the_first_one() -> None:
+    """docs/index.md, whose lists are the site's contents, leads to every other page."""
+    first = ROOT / "docs" / "index.md"
+    pages = {path.relative_to(first.parent).as_posix() for path in DOCUMENTS if first.parent in path.parents}
+    listed = re.findall(r"^- \[[^]]+\]\((.+?)\)", first.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(pages - {first.name}) == sorted(listed)
+
+
+def test_the_readme_shows_the_row_that_its_lines_wrote(environment: dict[str, str], tmp_path: Path) -> None:
+    """The table on the README's first screen is the row that the lines above it write."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, table = PYTHON.findall(readme)[0][0], readme.split("| column | value |")[1].split("\n\n")[0]
+    run(["-c", code], environment, tmp_path)
+    with sqlite3.connect(tmp_path / "llm_services.db") as connection:
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute("SELECT * FROM llm_requests").fetchall()
+    connection.close()
+    shown = dict(ROW.findall(table))
+    assert 10 == len(shown)
+    assert [shown] == [{name: as_shown(name, row[name]) for name in shown} for row in rows]
+
+
+def as_shown(name: str, value: object) -> str:
+    """Write a column as the README does: booleans and JSON in JSON's words."""
+    return json.dumps(bool(value)) if name == "cached" else str(value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "cassettes/README.md"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_a_link_leads_to_a_file(path: Path) -> None:
+    """Every link of a document to another file of the project finds it."""
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    assert [] == [link for link in links if not (path.parent / link).exists()]
+
+
+def test_ask_answers_and_shows_its_row(environment: dict[str, str], tmp_path: Path) -> None:
+    """The main job without a key says so, asks the stand-in, prints the answer and the row, and warns of nothing."""
+    keyless = {name: value for name, value in environment.items() if not name.startswith("OPENROUTER")}
+    printed = run([str(ROOT / "backend/scripts/ask.py"), "What is a ledger?"], keyless, tmp_path)
+    assert "OPENROUTER_API_KEY is not set" in printed
+    assert "This is the stand-in for OpenRouter" in printed
+    assert re.search(r"status +│ completed", printed)
+    assert re.search(r"cost +│ 0\.00019400 USD \(reported\)", printed)
+
+
+def test_ask_takes_a_schema(environment: dict[str, str], tmp_path: Path) -> None:
+    """`--schema` prints a validated object."""
+    printed = run([str(ROOT / "backend/scripts/ask.py"), "Why?", "--schema"], environment, tmp_path)
+    assert '"confidence": 0.5' in printed
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "words"),
+    [("openrouter/stand-in/no-credits", 1, "LLMProviderError"), ("gpt-99", 2, "no provider serves model 'gpt-99'")],
+)
+def test_ask_says_why_it_failed(
+    environment: dict[str, str], tmp_path: Path, model: str, status: int, words: str
+) -> None:
+    """A failed call exits with 1 and shows its failed row; a model that nothing serves exits with 2."""
+    command = [sys.executable, str(ROOT / "backend/scripts/ask.py"), "Why?", "--model", model]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert status == done.returncode
+    assert words in done.stdout

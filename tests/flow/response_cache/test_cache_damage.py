@@ -1,0 +1,248 @@
+"""Whatever is wrong with the cache costs a miss, never an error; only a setting that cannot be meant is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flow.response_cache.conftest import SERVER, completion, started_server
+from flow.response_cache.test_cache_hits import MODEL, QUESTION
+from modules.llm_services import cache
+from modules.llm_services.config import create_llm_config_from_env
+from modules.llm_services.public import llm_services_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+    from sqlalchemy.orm import Session
+
+    from flow.response_cache.conftest import Asked
+
+ROOT = Path(__file__).resolve().parents[3]
+EXPIRY = 4  # bytes before the JSON in cachelib's files
+
+
+async def ask(session: Session) -> str:
+    """Ask the question, and return the answer."""
+    response, _request_id = await llm_services_provider(session).generate_response(QUESTION, model=MODEL)
+    return response.content
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
+    """Return what changes an entry in the middle of its file."""
+
+    def damage(whole: bytes) -> bytes:
+        entry = json.loads(whole[EXPIRY:])
+        change(entry)
+        return whole[:EXPIRY] + json.dumps(entry).encode()
+
+    return damage
+
+
+def only_file(directory: Path) -> Path:
+    """Return the one entry."""
+    (file,) = directory.iterdir()
+    return file
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def spoil(directory: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Damage the one entry."""
+    file = only_file(directory)
+    file.write_bytes(damage(file.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _whole: b"",
+        lambda whole: whole[:2],
+        lambda whole: whole[:-9],
+        lambda whole: whole[:EXPIRY] + b"\xff" + whole[EXPIRY + 1 :],
+        lambda whole: whole[:EXPIRY] + b"[" * 100_000,
+        lambda whole: whole[:EXPIRY] + b"[1]",
+        changed(lambda entry: entry.pop("request_id")),
+        changed(lambda entry: entry.update(request_id="7")),
+        changed(lambda entry: entry.update(body="<html>")),
+        changed(lambda entry: entry.update(body={"error": {"code": 500, "message": "no"}})),
+        changed(lambda entry: entry.update(status_code=503)),
+    ],
+    ids=["empty", "torn", "cut", "not UTF-8", "nested", "a list", "no id", "no UUID", "HTML", "an error", "a status"],
+)
+async def test_a_damaged_entry_is_a_miss(
+    session: Session, asked: Asked, directory: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    """An entry that is no answer any more is asked for again, and the answer takes its place."""
+    await ask(session)
+    spoil(directory, damage)
+    assert ["Paris.", "Paris."] == [await ask(session) for _ in range(2)]
+    assert 2 == len(asked.payloads)
+
+
+@pytest.fixture
+def in_the_way(directory: Path) -> None:
+    """Put a file where the cache's directory should be."""
+    directory.write_text("in the way", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("in_the_way")
+async def test_a_file_where_the_directory_should_be(
+    session: Session, asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cache that cannot be made is passed over, call by call, and the log says so."""
+    assert ["Paris.", "Paris."] == [await ask(session) for _ in range(2)]
+    assert 2 == len(asked.payloads)
+    assert "the response cache was passed over" in caplog.text
+
+
+async def test_only_its_owner_reads_an_entry(session: Session, asked: Asked, directory: Path) -> None:
+    """What a model said is nobody else's to read."""
+    await ask(session)
+    assert (1, 0o700, 0o600) == (len(asked.payloads), mode(directory), mode(only_file(directory)))
+
+
+async def test_a_value_of_somebody_elses(session: Session, asked: Asked, server: Redis) -> None:
+    """A key that holds no JSON, or is of another type, is a miss."""
+    await ask(session)
+    (key,) = server.keys()
+    server.set(key, b"\x80")
+    assert "Paris." == await ask(session)
+    server.delete(key)
+    server.lpush(key, "a list")
+    assert "Paris." == await ask(session)
+    assert (3, b"llm_services:") == (len(asked.payloads), key[:13])
+
+
+async def test_a_server_that_goes_and_comes(
+    session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without its server the cache is passed over; its password is in no line of the log."""
+    with started_server() as url:
+        monkeypatch.setenv("LLM_CACHE_URL", url)
+        for _ in range(2):
+            await ask(session)
+    assert 1 == len(asked.payloads), SERVER
+    monkeypatch.setenv("LLM_CACHE_URL", url.replace("//", "//user:hunter2@"))
+    for gone in (2, 3):
+        assert ("Paris.", gone) == (await ask(session), len(asked.payloads))
+    assert "the response cache was passed over" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_server_that_hangs(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and says nothing is given up, and the call goes out."""
+    monkeypatch.setattr(cache, "PATIENCE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("LLM_CACHE_URL", f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        assert "Paris." == await ask(session)
+    assert 1 == len(asked.payloads)
+
+
+async def test_valkey_is_spoken_to_in_redis_words(
+    session: Session, asked: Asked, server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """valkey:// leads to the same server as redis://."""
+    monkeypatch.setenv("LLM_CACHE_URL", os.environ["LLM_CACHE_URL"].replace("redis://", "valkey://"))
+    for _ in range(2):
+        await ask(session)
+    assert (1, 1) == (len(asked.payloads), server.dbsize())
+
+
+async def test_a_missing_package_is_named(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LLM_CACHE_URL without the package that speaks to it is a RuntimeError that says what to install."""
+    monkeypatch.setenv("LLM_CACHE_URL", "redis://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "redis", None)
+    cache._store.cache_clear()
+    with pytest.raises(RuntimeError, match=r"pip install 'llm-services\[redis\]'"):
+        await ask(session)
+    assert [] == asked.payloads
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LLM_CACHE_ENABLED", "maybe"),
+        ("LLM_CACHE_URL", "http://cache.example.com"),
+        ("LLM_CACHE_URL", "redis://"),
+        ("LLM_CACHE_URL", "redis://:hunter2@host:port"),
+        ("LLM_CACHE_URL", "cache.example.com:6379"),
+    ],
+)
+def test_a_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A setting that cannot be meant is a ValueError that names the variable and not its value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"^{name}: ") as raised:
+        create_llm_config_from_env()
+    assert value not in str(raised.value)
+
+
+def test_the_password_of_the_cache_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration's repr holds no LLM_CACHE_URL, for there may be a password in it."""
+    monkeypatch.setenv("LLM_CACHE_URL", "rediss://:hunter2@cache.example.com/0")
+    config = create_llm_config_from_env()
+    assert "hunter2" in str(config.cache_url)
+    assert "hunter2" not in repr(config)
+
+
+async def test_many_ask_at_once(
+    session: Session, asked: Asked, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Hundreds of calls that keep and look at the same moment leave one sound entry."""
+    with caplog.at_level(logging.WARNING):
+        assert 200 * ["Paris."] == await asyncio.gather(*(ask(session) for _ in range(200)))
+    sent = len(asked.payloads)
+    assert ("Paris.", sent, "") == (await ask(session), len(asked.payloads), caplog.text)
+    assert directory == only_file(directory).parent
+
+
+@pytest.mark.usefixtures("place")
+def test_a_script_with_a_cache_just_ends(tmp_path: Path) -> None:
+    """A script whose calls are kept prints no warning at its end, every warning being an error."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("LLM_CACHE")}
+    lines = f"""
+import asyncio, stand_in
+from modules.llm_services import LLMMessage, llm_services_provider
+
+async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60
+    llm = llm_services_provider()
+    for _ in range(2):
+        answer, _id = await llm.generate_response([LLMMessage(role="user", content="Hi")], model="{MODEL}")
+    print(answer.cached)
+
+with stand_in.running() as url:
+    import os
+    os.environ |= dict(OPENROUTER_BASE_URL=url, OPENROUTER_API_KEY="sk-or-ends", LLM_CACHE_ENABLED="true")
+    asyncio.run(main())
+"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend"), **settings}
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", lines]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (0, "True\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_what_is_kept_is_readable(directory: Path) -> None:
+    """An entry is JSON, which any tool shows and no code is run by."""
+
+    async def kept() -> Any:  # noqa: ANN401 - JSON
+        store = cache.ResponseCache(str(directory))
+        await store.put("a key", completion("Paris."))
+        return await store.get("a key")
+
+    assert completion("Paris.") == asyncio.run(kept())
+    assert completion("Paris.") == json.loads(only_file(directory).read_bytes()[EXPIRY:])

@@ -1,0 +1,89 @@
+"""A process that forks, when told to, one that keeps fifty calls in flight until it is killed.
+
+It is told on its standard input and tells on its standard output, a JSON object a line: the forked process says what
+came of each call the moment that the call returns; this one says which process that is, and how it ended.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from typing import Any
+from unittest import mock
+
+import psycopg  # noqa: F401 - what is imported before the fork is not waited for after it
+
+from ledger.crash.script import IN_FLIGHT, MODEL
+from modules.llm_services import LLMError, LLMServicesProvider
+from modules.llm_services.ledger.writer import PendingWrite, Writer, finish
+from modules.llm_services.public import LLMMessage, llm_services_provider
+from modules.llm_services.types import MessageRole
+
+STANDARD_OUTPUT = 1
+
+
+def main() -> None:
+    """Fork and wait, a process a line."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            play(**json.loads(line))
+            return
+        tell(pid=child)
+        _, status = os.waitpid(child, 0)
+        tell(ended=os.waitstatus_to_exitcode(status))
+
+
+def tell(**what: object) -> None:
+    """Write a line: shorter than a pipe's PIPE_BUF, so all of it or nothing."""
+    os.write(STANDARD_OUTPUT, json.dumps(what).encode() + b"\n")
+
+
+def play(run: int, base_url: str, late: int) -> None:
+    """Make calls of `OPENROUTER_BASE_URL`, the user `run` of DATABASE_URL, without end."""
+    os.environ["OPENROUTER_BASE_URL"] = base_url
+    if late:
+        break_the_ledgers_word(late)
+    asyncio.run(fifty_calls(run))
+
+
+async def fifty_calls(run: int) -> None:
+    """Keep fifty calls in flight."""
+    llm, numbers = llm_services_provider(), itertools.count()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(IN_FLIGHT):
+            group.create_task(call_after_call(llm, run, numbers))
+
+
+async def call_after_call(llm: LLMServicesProvider, run: int, numbers: "itertools.count[int]") -> None:
+    """Make a call and tell its end, again and again."""
+    for number in numbers:
+        tell(**await call(llm, run, f"{run}-{number}"))
+
+
+async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any]:
+    """Ask, and return what came of it."""
+    message = LLMMessage(role=MessageRole.USER, content=marker)
+    try:
+        response, request_id = await llm.generate_response([message], user_id=run, model=MODEL)
+    except LLMError as error:
+        return {"marker": marker, "id": str(error.request_id), "error": type(error).__name__}
+    return {"marker": marker, "id": str(request_id), "text": response.content, "cost": response.cost_estimate}
+
+
+def break_the_ledgers_word(late: int) -> None:
+    """Let every write be reported at once, and done when `late` more have come."""
+    submit, kept = Writer.submit, list[PendingWrite]()
+
+    def report_and_keep(writer: Writer, write: PendingWrite) -> None:
+        kept.append(PendingWrite(dict(write.row), write.changes, write.patience))
+        if len(kept) > late:
+            submit(writer, kept.pop(0))
+        finish([write])
+
+    mock.patch.object(Writer, "submit", report_and_keep).start()
+
+
+if __name__ == "__main__":
+    main()

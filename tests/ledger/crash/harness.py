@@ -1,0 +1,178 @@
+"""A process with fifty calls in flight, killed at a random instant, and what both of its ends saw until then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, get_args
+
+from ledger.crash import script
+from support.server import serving
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import AsyncGenerator
+
+    from sqlalchemy import Engine
+
+    from support.server import Server, Visit
+
+HERE = Path(__file__).parent
+BACKEND = HERE.parents[2] / "backend"
+SLOWEST_ANSWER_SECONDS = 0.05
+LATEST_EVENT = 200
+LONGEST_DELAY_SECONDS = 0.01
+LONGEST_LIFE_SECONDS = 60
+LAST_WORD = "0-0"
+
+Event = Literal["received", "answered", "handed"]
+
+
+@dataclass(frozen=True)
+class Instant:
+    """When the process dies: so many events of a kind after its first answer was handed out, and a moment later."""
+
+    event: Event
+    count: int
+    delay: float = 0.0
+
+    @classmethod
+    def drawn(cls, chance: random.Random) -> Instant:
+        """Draw one."""
+        event: Event = chance.choice(get_args(Event))
+        return cls(event, chance.randint(1, LATEST_EVENT), chance.uniform(0, LONGEST_DELAY_SECONDS))
+
+
+@dataclass
+class Story:
+    """What was seen of one process: requests that came in, and calls whose end it told."""
+
+    received: list[str] = field(default_factory=list)
+    handed: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Witness:
+    """The server and the reader at the two ends of the process; notes first, and acts then."""
+
+    def __init__(self, instant: Instant, chance: random.Random) -> None:
+        self.story, self.pid = Story(), 0
+        self.reached, self.drained = asyncio.Event(), asyncio.Event()
+        self._instant, self._left, self._chance = instant, instant.count, chance
+
+    def _happened(self, event: Event) -> None:
+        if self.story.handed and event == self._instant.event:
+            self._left -= 1
+            if self._left == 0:
+                self.reached.set()
+
+    async def answer(self, visit: Visit) -> None:
+        """Note a request, then answer it after a while."""
+        marker = visit.payload["messages"][0]["content"]
+        if marker == LAST_WORD:
+            self.drained.set()
+            return
+        self.story.received.append(marker)
+        self._happened("received")
+        await asyncio.sleep(self._chance.uniform(0, SLOWEST_ANSWER_SECONDS))
+        if script.is_refused(marker):
+            visit.answer(script.REFUSAL, status=502)
+        else:
+            visit.answer(script.answer(marker))
+        self._happened("answered")
+
+    async def read(self, told: asyncio.StreamReader) -> int:
+        """Note what the process tells, to its end; return how it ended."""
+        async for line in told:
+            match json.loads(line):
+                case {"pid": pid}:
+                    self.pid = pid
+                case {"ended": status}:
+                    return int(status)
+                case end:
+                    self.story.handed.append(end)
+                    self._happened("handed")
+        return 0
+
+
+@dataclass
+class Nursery:
+    """A process that has imported what a call needs, and forks those that make calls, one at a time."""
+
+    engine: Engine
+    process: asyncio.subprocess.Process
+    errors: IO[str]
+
+    async def killed(self, run: int, chance: random.Random, instant: Instant, late: int = 0) -> Story:
+        """Let a process make calls, rows of the user `run`, kill it, and return its story."""
+        self.engine.dispose()  # SQLite's journal is then the process's alone, and recovered by whoever comes next
+        witness = Witness(instant, chance)
+        async with serving(witness.answer) as server, asyncio.timeout(LONGEST_LIFE_SECONDS):
+            assert self.process.stdin
+            assert self.process.stdout
+            order = {"run": run, "base_url": server.base_url, "late": late}
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            reading = asyncio.ensure_future(witness.read(self.process.stdout))
+            reached = asyncio.ensure_future(witness.reached.wait())
+            try:
+                await asyncio.wait({reading, reached}, return_when=asyncio.FIRST_COMPLETED)
+                assert not reading.done(), f"it ended by itself: {self.written()}"
+                await asyncio.sleep(instant.delay)
+            finally:
+                reached.cancel()
+                if witness.pid and not reading.done():
+                    os.kill(witness.pid, signal.SIGKILL)
+            assert -signal.SIGKILL == await reading
+            await _drained(server, witness)
+        assert "" == self.written()
+        return witness.story
+
+    def written(self) -> str:
+        """Return what the processes have written to their standard error."""
+        self.errors.seek(0)
+        return self.errors.read()
+
+
+@asynccontextmanager
+async def nursery(engine: Engine) -> AsyncGenerator[Nursery]:
+    """Yield one for the database of `engine`; it ends with the block."""
+    with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryDirectory() as folder:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", str(HERE / "fifty_calls.py")),
+            cwd=folder,
+            env=environment(engine),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+        )
+        try:
+            yield Nursery(engine, process, errors)
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def _drained(server: Server, witness: Witness) -> None:
+    """Return when the server has read every request that was on its way: one that is sent now comes last."""
+    host, _, port = server.base_url.split("/")[2].partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    body = json.dumps({"messages": [{"content": LAST_WORD}]}).encode()
+    writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await witness.drained.wait()
+    writer.close()
+    await writer.wait_closed()
+
+
+def environment(engine: Engine) -> dict[str, str]:
+    """Return the environment of a process whose rows go to `engine`'s database."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(BACKEND), str(HERE.parents[1])]),
+        "DATABASE_URL": engine.url.render_as_string(hide_password=False),
+    }

@@ -1,0 +1,161 @@
+"""Images and speech: OpenAI makes both, Azure too, Gemini speaks."""
+
+from __future__ import annotations
+
+import io
+import wave
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from modules.llm_services import LLMAuthenticationError, LLMError, LLMValidationError
+from modules.llm_services.config import LLMConfig
+from modules.llm_services.flow.columns import spoken_seconds
+from modules.llm_services.providers.openai import OpenAIProvider
+from modules.llm_services.types import LLMProviderType
+from modules.llm_services.wires.speech import voice
+from providers.oracles import problems_of_answer, problems_of_request
+from stand_in.vendors.openai import IMAGE, SILENCE
+from support.doors import DOORS
+from support.server import serving
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from providers.conftest import At
+
+WORDS = "The capital of France is Paris."
+OPENAI = pytest.mark.parametrize("at", [LLMProviderType.OPENAI], indirect=True)
+GEMINI = pytest.mark.parametrize("at", [LLMProviderType.GEMINI], indirect=True)
+MUTE = pytest.mark.parametrize("at", [LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK], indirect=True)
+
+
+@OPENAI
+async def test_an_image(at: At) -> None:
+    """An image is an address to fetch it from, with the prompt as OpenAI revised it; the row calls it unpriced."""
+    image, request_id = await at.llm.generate_image("A cat", style="vivid", size="1792x1024")
+    row = at.row()
+    async with httpx.AsyncClient() as client:
+        assert IMAGE == (await client.get(image.image_url)).content
+    assert ("A cat, says the stand-in", "1792x1024", 0.0) == (image.revised_prompt, image.size, image.cost_estimate)
+    assert (request_id, "images", "dall-e-3", "completed") == (
+        row["id"],
+        row["api_variant"],
+        row["model"],
+        row["status"],
+    )
+    assert "unpriced" == row["response_raw"]["cost_source"]
+    assert image.image_url == row["response_output"]["image_url"] == row["response_content"]
+    kind = LLMProviderType.OPENAI, "images"
+    assert [] == problems_of_request(*kind, row["request_payload"])
+    assert [] == problems_of_answer(*kind, row["response_raw"]["body"])
+
+
+@OPENAI
+async def test_an_image_as_configured(at: At) -> None:
+    """Model and quality are those of IMAGE_MODEL and IMAGE_QUALITY unless the call names others."""
+    await at.scene("", IMAGE_QUALITY="hd").llm.generate_image("A cat")
+    await at.scene("", IMAGE_MODEL="dall-e-2").llm.generate_image("A cat", quality="hd", style="vivid")
+    first, second = (row["request_payload"] for row in at.rows())
+    assert ("dall-e-3", "hd") == (first["model"], first["quality"])
+    assert ("dall-e-2", False) == (second["model"], "quality" in second or "style" in second)
+
+
+@MUTE
+async def test_an_image_without_openai(at: At) -> None:
+    """Images are OpenAI's: without its key, LLMError that names the variable, and no row."""
+    with pytest.raises(LLMError, match="OPENAI_API_KEY"):
+        await at.llm.generate_image("A cat")
+    assert [] == at.rows()
+
+
+@OPENAI
+async def test_an_image_of_an_impossible_size(at: At) -> None:
+    """What OpenAI refuses is an LLMValidationError with its words."""
+    with pytest.raises(LLMValidationError, match="size"):
+        await at.llm.generate_image("A cat", size="1x1")
+
+
+async def test_an_image_without_an_address(session: Session) -> None:
+    """An image in base64, as newer models send it, is an error that says what to set, and is not paid for again."""
+    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"b64_json": "aGk="}]})) as at:
+        config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
+        with pytest.raises(LLMValidationError, match="IMAGE_MODEL"):
+            await OpenAIProvider(config, session).generate_image("A cat")
+    assert 1 == len(at.visits)
+
+
+@OPENAI
+async def test_speech(at: At) -> None:
+    """Speech is the bytes that came, with their type, the voice that spoke, and an estimate of how long it lasts."""
+    spoken, request_id = await at.llm.generate_audio(WORDS, "Plain", model="tts-1-hd", speed=2.0)
+    row = at.row()
+    assert SILENCE == spoken.audio_bytes()
+    assert ("audio/mpeg", "fable", "tts-1-hd") == (spoken.mime_type, spoken.voice, spoken.model)
+    assert spoken_seconds(WORDS, 2.0) == spoken.duration_seconds
+    assert (request_id, "speech", spoken.audio_base64) == (row["id"], row["api_variant"], row["response_raw"]["body"])
+    assert {"model": "tts-1-hd", "input": WORDS, "voice": "fable", "response_format": "mp3", "speed": 2.0} == row[
+        "request_payload"
+    ]
+    assert [] == problems_of_request(LLMProviderType.OPENAI, "speech", row["request_payload"])
+    assert spoken == type(spoken).model_validate(spoken.model_dump())
+
+
+@GEMINI
+async def test_geminis_speech(at: At) -> None:
+    """Samples become a WAV file that players know, whose length is exact, priced by its audio tokens."""
+    spoken, _ = await at.llm.generate_audio(WORDS, "neutral", model="gemini-2.5-flash-preview-tts")
+    with wave.open(io.BytesIO(spoken.audio_bytes())) as sound:
+        assert (1, 24_000, 1.0) == (sound.getnchannels(), sound.getframerate(), sound.getnframes() / 24_000)
+    assert ("audio/wav", 1.0, "Puck") == (spoken.mime_type, spoken.duration_seconds, spoken.voice)
+    row = at.row()
+    assert 0 < (spoken.cost_estimate or 0)
+    assert [] == problems_of_request(LLMProviderType.GEMINI, "speech", row["request_payload"])
+    assert [] == problems_of_answer(LLMProviderType.GEMINI, "speech", row["response_raw"]["body"])
+    assert "UklG" not in str(row["response_output"])
+
+
+@GEMINI
+async def test_the_default_voice_model(at: At) -> None:
+    """Without a model the default provider speaks with the model that is configured for it."""
+    await at.llm.generate_audio(WORDS, "Kore")
+    assert "gemini-2.5-flash-preview-tts" == at.row()["model"]
+
+
+@MUTE
+async def test_who_does_not_speak(at: At) -> None:
+    """A provider without a voice is a NotImplementedError, and leaves no row."""
+    with pytest.raises(NotImplementedError, match="audio generation"):
+        await at.llm.generate_audio(WORDS, "alloy")
+    assert [] == at.rows()
+
+
+@OPENAI
+@pytest.mark.parametrize(("scene", "kind"), [("unauthorized", LLMAuthenticationError), ("html-200", LLMError)])
+async def test_speech_that_fails(at: At, scene: str, kind: type[LLMError]) -> None:
+    """An error, and a page where sound should be, are errors like those of text."""
+    with pytest.raises(LLMError) as caught:
+        await at.scene(scene).llm.generate_audio(WORDS, "alloy", model="tts-1")
+    assert (kind, "failed") == (type(caught.value), at.row()["status"])
+
+
+@OPENAI
+async def test_nothing_to_say(at: At) -> None:
+    """An empty text is a ValueError before anything is sent."""
+    with pytest.raises(ValueError, match="prompt"):
+        await at.llm.generate_audio(" ", "alloy", model="tts-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("plain", "fable"), ("NEUTRAL", "fable"), (" Default ", "fable"), ("Nova", "nova"), ("somebody", "alloy")],
+)
+def test_a_voice(name: str, meant: str) -> None:
+    """Plain, neutral and default mean fable, in any case; an unknown voice means alloy."""
+    assert meant == voice(name, {each: each for each in ("alloy", "fable", "nova")})
+
+
+def test_every_door_is_here() -> None:
+    """Each provider but OpenRouter, whose wire has suites of its own, stands behind a door of this folder."""
+    assert set(LLMProviderType) - {LLMProviderType.OPENROUTER} == DOORS.keys()

@@ -1,0 +1,96 @@
+"""LOG_LEVEL and LOG_REQUESTS, as the application sets them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modules.llm_services import LLMError, LLMMessage, llm_services_provider
+from modules.llm_services.config import VARIABLE_NAMES
+from modules.llm_services.providers.factory import LOGGERS
+from support.server import Visit, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
+MODEL = "openrouter/author/model"
+COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}
+
+
+@pytest.fixture(autouse=True)
+def _level_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in VARIABLE_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-logging")
+    before = LOGGERS.level
+    yield
+    LOGGERS.setLevel(before)
+
+
+async def ask(session: Session, monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
+    """Make a call that is answered, or refused with `status`."""
+
+    def answer(visit: Visit) -> None:
+        visit.answer(COMPLETION if status == 200 else {"error": {"code": status, "message": "no"}}, status)
+
+    async with serving(answer) as server:
+        monkeypatch.setenv("OPENROUTER_BASE_URL", server.base_url)
+        llm = llm_services_provider(session)
+        await llm.generate_response([LLMMessage(role="user", content="hi")], model=MODEL)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines that attempts left in the log."""
+    return [each.getMessage() for each in caplog.records if each.getMessage().startswith("llm_request id=")]
+
+
+async def test_log_level_sets_the_level_of_the_module(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LOG_LEVEL=info, in any case, lets through the line that the application's own level, WARNING, holds back."""
+    assert logging.WARNING == LOGGERS.getEffectiveLevel()
+    await ask(session, monkeypatch)
+    assert [] == lines(caplog)
+    monkeypatch.setenv("LOG_LEVEL", "info")
+    await ask(session, monkeypatch)
+    assert 1 == len(lines(caplog))
+    assert logging.INFO == logging.getLogger("modules.llm_services").level
+
+
+async def test_without_log_level_the_application_decides(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOG_LEVEL unset leaves whatever level the application has given the module's loggers."""
+    LOGGERS.setLevel(logging.CRITICAL)
+    await ask(session, monkeypatch)
+    assert logging.CRITICAL == LOGGERS.level
+
+
+@pytest.mark.parametrize("value", ["false", "0", "off"])
+async def test_log_requests_silences_the_line_of_an_attempt(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, value: str
+) -> None:
+    """LOG_REQUESTS=false leaves no line in the log, neither of an answer nor of a failure."""
+    monkeypatch.setenv("LOG_REQUESTS", value)
+    with caplog.at_level(logging.DEBUG):
+        await ask(session, monkeypatch)
+        with pytest.raises(LLMError):
+            await ask(session, monkeypatch, status=400)
+    assert [] == lines(caplog)
+
+
+async def test_an_answer_that_is_not_recorded_is_an_error_in_any_log(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LOG_REQUESTS=false keeps the line that tells of a paid answer without a row."""
+    monkeypatch.setenv("LOG_REQUESTS", "false")
+
+    async def refuse(*_arguments: object, **_columns: object) -> None:
+        raise LLMError("the disk is full")
+
+    monkeypatch.setattr("modules.llm_services.ledger.ledger.Ledger.settle", refuse)
+    with pytest.raises(LLMError, match="not recorded"):
+        await ask(session, monkeypatch)
+    assert [("ERROR", 1)] == [(each.levelname, len(lines(caplog))) for each in caplog.records]

@@ -1,0 +1,202 @@
+"""What only one vendor has: parameters that it refuses, addresses, credentials, the words of its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modules.llm_services import LLMAuthenticationError, LLMError, LLMMessage
+from modules.llm_services.config import LLMConfig
+from modules.llm_services.providers.bedrock import MODEL_IDS, BedrockProvider, model_id
+from modules.llm_services.providers.factory import create_llm_provider, provider_class
+from modules.llm_services.service import MODEL_PROVIDER_MAP
+from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
+from providers.conftest import QUESTION
+from providers.test_every_vendor import WEATHER, City
+from stand_in.vendors.bedrock import AWS_SECRET
+from support.doors import DOORS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from providers.conftest import At
+
+
+def only(*providers: LLMProviderType) -> pytest.MarkDecorator:
+    """Run a test behind these doors alone."""
+    return pytest.mark.parametrize("at", providers, indirect=True)
+
+
+async def sent(at: At, model: str, **options: Any) -> dict[str, Any]:
+    """Return what a call sends."""
+    await at.llm.generate_response(QUESTION, model=model, **options)
+    payload: dict[str, Any] = at.rows()[-1]["request_payload"]
+    return payload
+
+
+@only(LLMProviderType.OPENAI)
+async def test_a_reasoning_model_gets_no_sampling(at: At) -> None:
+    """GPT-5 gets reasoning and verbosity and no temperature; GPT-4o the reverse; the column keeps the temperature."""
+    given = {"reasoning": {"effort": "minimal"}, "verbosity": "low", "top_p": 0.5}
+    five = await sent(at, "gpt-5-mini", temperature=0.2, **given)
+    four = await sent(at, "gpt-4o", temperature=0.2, **given)
+    assert ({"effort": "minimal"}, {"verbosity": "low"}) == (five["reasoning"], five["text"])
+    assert not {"temperature", "top_p"} & five.keys()
+    assert (0.2, 0.5) == (four["temperature"], four["top_p"])
+    assert not {"reasoning", "text"} & four.keys()
+    assert [0.2, 0.2] == [row["temperature"] for row in at.rows()]
+
+
+@only(LLMProviderType.OPENAI)
+@pytest.mark.parametrize(
+    ("model", "form"), [("gpt-4o", "json_schema"), ("gpt-4-turbo", "json_object"), ("gpt-4", None)]
+)
+async def test_json_as_a_model_can(at: At, model: str, form: str | None) -> None:
+    """A schema for models that take one, JSON mode for those that take that, words alone for the oldest."""
+    try:
+        await at.llm.generate_structured_response(QUESTION, City, model=model)
+    except LLMError:
+        assert form != "json_schema"  # the stand-in does not read the schema out of words
+    payload = at.rows()[0]["request_payload"]
+    assert form == payload.get("text", {}).get("format", {}).get("type")
+    assert (form != "json_schema") == ("JSON Schema" in str(payload["input"]))
+
+
+@only(LLMProviderType.OPENAI)
+async def test_what_was_thought_goes_back(at: At) -> None:
+    """The reasoning behind a tool call goes back with its result, word for word."""
+    await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model="gpt-5-mini", reasoning={"effort": "low"})
+    result = LLMMessage(role="tool", name="weather", content="clear")
+    await at.llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model="gpt-5-mini", store=False)
+    first, second = at.rows()
+    assert first["response_raw"]["body"]["output"] == second["request_payload"]["input"][1:3]
+    assert ["reasoning.encrypted_content"] == second["request_payload"]["include"]
+
+
+@only(LLMProviderType.AZURE_OPENAI)
+async def test_an_openai_model_at_azure(at: At) -> None:
+    """A name of OpenAI's goes to Azure where OpenAI has no key, and the row says who served it."""
+    await at.llm.generate_response(QUESTION, model="gpt-5-mini")
+    assert ("azure_openai", "responses") == (at.row()["provider"], at.row()["api_variant"])
+
+
+@only(LLMProviderType.ANTHROPIC)
+async def test_claudes_cap_and_thinking(at: At) -> None:
+    """The wire wants a cap: the caller's, or the model's own; thinking comes on top and rules out a temperature."""
+    plain = await sent(at, "claude-haiku-4-5")
+    capped = await sent(at, "claude-3-haiku-20240307", max_output_tokens=99)
+    old = await sent(at, "claude-3-haiku-20240307", reasoning={"effort": "high"})
+    thinking = await sent(at, "claude-haiku-4-5", reasoning={"effort": "high"}, max_output_tokens=100)
+    assert (16_000, 99, 4096) == (plain["max_tokens"], capped["max_tokens"], old["max_tokens"])
+    assert "thinking" not in old
+    assert (10_100, {"type": "enabled", "budget_tokens": 10_000}) == (thinking["max_tokens"], thinking["thinking"])
+    assert "temperature" not in thinking
+
+
+@only(LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK)
+async def test_no_thinking_where_a_thought_is_missing(at: At) -> None:
+    """Claude thinks on after its own call; after one made up from a tool's name, where it would refuse, it does not."""
+    reasoning = {"effort": "low"}
+    question = [LLMMessage(role="user", content=f"Is it clear at {at.door.provider}?")]
+    loop = [*question, LLMMessage(role="tool", name="weather", content="clear")]
+    for messages in (loop, question, loop):
+        await at.llm.generate_response_with_tools(messages, [WEATHER], model=at.door.model, reasoning=reasoning)
+    made_up, _asking, own = (row["request_payload"] for row in at.rows())
+    assert (False, True) == ("thinking" in made_up, "thinking" in own)
+
+
+@only(LLMProviderType.ANTHROPIC)
+async def test_a_prompt_to_cache(at: At) -> None:
+    """`cache_control` marks the last block, up to which Anthropic then keeps the prompt."""
+    payload = await sent(at, "claude-haiku-4-5", cache_control={"type": "ephemeral"})
+    assert {"type": "ephemeral"} == payload["messages"][-1]["content"][-1]["cache_control"]
+
+
+@only(LLMProviderType.GEMINI)
+async def test_geminis_thinking(at: At) -> None:
+    """Effort is a budget of tokens; the largest model always thinks, others not for `minimal`, images never."""
+    budgets = [
+        (await sent(at, model, reasoning={"effort": "minimal"}))["generationConfig"].get("thinkingConfig")
+        for model in ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-image")
+    ]
+    assert [{"thinkingBudget": 0}, {"thinkingBudget": 128}, None] == budgets
+
+
+@only(LLMProviderType.GEMINI)
+async def test_googles_key_stays_out_of_the_url(at: At) -> None:
+    """The key travels in a header: the stand-in refuses it in a URL, and the row's payload does not have it."""
+    assert "stand" not in str(await sent(at, "gemini-2.5-flash"))
+
+
+@only(LLMProviderType.BEDROCK)
+async def test_amazons_profile(at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials come from a profile of the AWS files as well; one that is not there is named."""
+    file = tmp_path / "credentials"
+    file.write_text(f"[stand-in]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = {AWS_SECRET}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    without = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    await at.scene("", AWS_PROFILE="stand-in", **without).llm.generate_response(QUESTION, model=at.door.model)
+    with pytest.raises(LLMAuthenticationError, match="nobody"):
+        await at.scene("", AWS_PROFILE="nobody", **without).llm.generate_response(QUESTION, model=at.door.model)
+    assert ["completed", "failed"] == [row["status"] for row in at.rows()]
+
+
+@pytest.mark.parametrize(("region", "world"), [("us-west-2", "us"), ("eu-central-1", "eu"), ("ap-southeast-2", "apac")])
+def test_amazons_parts_of_the_world(region: str, world: str) -> None:
+    """The newer Claude models answer through the profile of a part of the world; an id stays as it is."""
+    assert model_id("claude-sonnet-4-5", region).startswith(f"{world}.anthropic.claude-sonnet-4-5-")
+    assert "anthropic.claude-x-v1:0" == model_id("anthropic.claude-x-v1:0", region)
+
+
+def test_every_claude_has_an_id_at_amazon() -> None:
+    """Each Claude model that can be named is one that Bedrock can be asked for."""
+    claude = {name for name, provider in MODEL_PROVIDER_MAP.items() if provider is LLMProviderType.ANTHROPIC}
+    assert claude == MODEL_IDS.keys()
+
+
+@pytest.mark.parametrize("provider", list(LLMProviderType))
+def test_a_provider_without_a_key(provider: LLMProviderType, session: Session) -> None:
+    """The factory's RuntimeError names the variables to set; the class itself is an LLMAuthenticationError."""
+    config = LLMConfig(provider=provider)
+    with pytest.raises(RuntimeError, match=r"is not configured: set [A-Z]"):
+        create_llm_provider(config, session)
+    with pytest.raises(LLMAuthenticationError, match="https://"):
+        provider_class(provider)(config, session)
+
+
+def test_a_role_is_configuration_enough(session: Session) -> None:
+    """`CLAUDE_PROVIDER=bedrock` alone leaves the credentials to the machine's role."""
+    config = LLMConfig(provider=LLMProviderType.BEDROCK, claude_provider="bedrock")
+    assert isinstance(create_llm_provider(config, session), BedrockProvider)
+
+
+LATE = "genai_prices httpx2 botocore aiohttp openai anthropic google.genai fastapi"
+
+
+@pytest.mark.parametrize("provider", list(LLMProviderType))
+def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
+    """Importing the door loads no provider and no price table; making a provider loads its own files alone."""
+    others = sorted({file_of(other) for other in VENDORS} - {file_of(provider)})
+    program = (
+        "import sys, modules.llm_services.public\n"
+        f"late = {LATE.split()}\n"
+        "files = 'modules.llm_services.providers.'\n"
+        f"assert not [n for n in sys.modules if n in late or n.startswith(files) and n != files + 'factory']\n"
+        "from modules.llm_services.providers.factory import provider_class\n"
+        f"provider_class({provider.value!r})\n"
+        f"assert not [n for n in sys.modules if n in late or n.removeprefix(files) in {others}]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd="backend")
+    assert "" == done.stderr
+    assert DOORS.keys() | {LLMProviderType.OPENROUTER} == VENDORS.keys()
+
+
+def file_of(provider: LLMProviderType) -> str:
+    """Return the module of a provider's class, below `providers`."""
+    return VENDORS[provider].provider_class.partition(".")[0]

@@ -1,0 +1,119 @@
+"""Every request that is rendered, and every answer of the stand-in, fits the vendors' own published types."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modules.llm_services import LLMError, LLMMessage
+from modules.llm_services.types import LLMProviderType
+from providers.conftest import QUESTION
+from providers.oracles import errors_of_bedrock, problems_of_answer, problems_of_request
+from providers.test_every_vendor import WEATHER, City
+from stand_in.vendors.bedrock import Bedrock
+
+if TYPE_CHECKING:
+    from providers.conftest import At
+
+PARTS = [
+    {"type": "input_text", "text": "What is this?"},
+    {"type": "input_image", "image_url": "https://example.com/cat.png"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+    {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+]
+
+
+def judged(at: At) -> None:
+    """Hold every row's request and answer against its vendor's types."""
+    rows = at.rows()
+    assert rows
+    for row in rows:
+        kind = at.door.provider, row["api_variant"]
+        assert [] == problems_of_request(*kind, row["request_payload"])
+        body = (row["response_raw"] or {}).get("body")
+        if row["status"] == "completed" and isinstance(body, dict):
+            assert [] == problems_of_answer(*kind, body)
+
+
+async def test_text_with_everything(at: At) -> None:
+    """System prompt, earlier turns, images, a file, a cap and a temperature."""
+    messages = [
+        LLMMessage(role="system", content="Be brief."),
+        LLMMessage(role="user", content="Hello"),
+        LLMMessage(role="assistant", content="Hello."),
+        LLMMessage(role="user", content=PARTS),
+    ]
+    await at.llm.generate_response(messages, model=at.door.model, temperature=0.2, max_output_tokens=500)
+    judged(at)
+
+
+async def test_structured(at: At) -> None:
+    """A schema with references, an optional object and a list."""
+    await at.llm.generate_structured_response(QUESTION, City, model=at.door.model, reasoning={"effort": "low"})
+    judged(at)
+
+
+async def test_tools(at: At) -> None:
+    """Tools, what the model answered with its own words kept, and their results."""
+    await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
+    result = LLMMessage(role="tool", name="weather", content="clear")
+    await at.llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model=at.door.model)
+    named = {"type": "function", "function": {"name": "weather"}}
+    await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model, tool_choice=named)
+    judged(at)
+
+
+async def test_options(at: At) -> None:
+    """Options that only some vendors know, beside those that all know."""
+    of_all = {"top_p": 0.9, "verbosity": "high"}
+    of_some = {"user": "u"} if at.door.model.startswith("gpt") else {"stop": ["END"], "top_k": 3}
+    options: dict[str, Any] = {**of_all, **of_some}
+    await at.llm.generate_response(QUESTION, model=at.door.model, **options)
+    judged(at)
+
+
+@pytest.mark.parametrize("scene", ["cached-prompt", "truncated", "refused", "empty"])
+async def test_a_scene(at: At, scene: str) -> None:
+    """What the stand-in sends in every scene is what the vendor could send."""
+    await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model, reasoning={"effort": "medium"})
+    judged(at)
+
+
+async def test_the_judges_bite(at: At) -> None:
+    """A key that the vendor does not know, at the top or deep inside, a wrong type and a missing field are found."""
+    await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
+    row = at.row()
+    kind = at.door.provider, row["api_variant"]
+    request, answer = row["request_payload"], row["response_raw"]["body"]
+    deep, wrong, less = deepcopy(request), deepcopy(request), deepcopy(answer)
+    turns = next(name for name in ("input", "messages", "contents") if name in request)
+    deep["tools"][0]["mood"] = "sunny"
+    wrong["tools"] = 7
+    missing = {name: value for name, value in request.items() if name != turns}
+    assert problems_of_request(*kind, request | {"mood": "sunny"})
+    assert problems_of_request(*kind, deep)
+    assert problems_of_request(*kind, wrong)
+    assert problems_of_answer(*kind, answer | {"mood": "sunny"})
+    assert problems_of_answer(*kind, less | {name: 7 for name in ("output", "content", "candidates") if name in less})
+    if at.door.provider not in {LLMProviderType.OPENAI, LLMProviderType.AZURE_OPENAI}:
+        assert problems_of_request(*kind, missing)  # OpenAI's types let a request do without its input
+
+
+def test_amazons_errors() -> None:
+    """The stand-in's errors of Bedrock are those that Amazon's description of InvokeModel names, with its statuses."""
+    sent = {error.kind: error.status for error in Bedrock.errors.values()}
+    described = errors_of_bedrock()
+    # Amazon refuses a key before the service is asked, so that its description does not name that error.
+    assert {"UnrecognizedClientException"} == sent.keys() - described.keys()
+    assert all(sent[name] == described[name] for name in sent.keys() & described.keys())
+
+
+async def test_what_amazon_signs(at: At) -> None:
+    """A request whose path, body or signature has changed on the way is refused."""
+    if at.door.provider is not LLMProviderType.BEDROCK:
+        pytest.skip("only Amazon wants a signature")
+    await at.llm.generate_response(QUESTION, model=at.door.model)
+    with pytest.raises(LLMError, match="refused the API key"):
+        await at.scene("", AWS_SECRET_ACCESS_KEY="another").llm.generate_response(QUESTION, model=at.door.model)
