@@ -102,16 +102,16 @@ def test_strings_and_lists_are_mended(text: str, mended: dict[str, Any]) -> None
     assert mended == arguments(text)
 
 
-@pytest.mark.parametrize("text", ['{"stops": ["a", "b"', '{"stops": ["a", "b', '{"stops": ["a", "b", ...]}'])
+@pytest.mark.parametrize("text", ['{"stops": ["a", "b', '{"stops": ["a", "b", ...]}'])
 def test_half_a_list_is_not_mended(text: str) -> None:
-    """A list that is cut or abridged is not taken for a whole one, though the answer says that it stopped by itself."""
+    """A list cut inside an element, or abridged, is not whole, though the answer says that it stopped by itself."""
     with pytest.raises(LLMValidationError):
         parse(Answer(content=text, finish_reason="stop"), Stops)
 
 
-def test_missing_braces_alone_are_added() -> None:
-    """An object that lacks nothing but its closing braces is whole if the answer says that it stopped by itself."""
-    text = '{"stops": ["a", "b"]'
+@pytest.mark.parametrize("text", ['{"stops": ["a", "b"]', '{"stops": ["a", "b"'])
+def test_missing_brackets_alone_are_added(text: str) -> None:
+    """An object that lacks nothing but its closing brackets is whole if the answer says that it stopped by itself."""
     assert ["a", "b"] == parse(Answer(content=text, finish_reason="stop"), Stops).value.stops
     with pytest.raises(LLMValidationError):
         parse(Answer(content=text), Stops)

@@ -146,7 +146,14 @@ class Mixed(BaseModel):
     value: Literal["a", 1]
 
 
-@pytest.mark.parametrize("response_model", [Anything, AnyList, Mixed])
+def test_an_enumeration_gets_the_types_of_its_members() -> None:
+    """An enumeration without a type is typed by its members, and so may be strict."""
+    schema = json_schema_format(Mixed)
+    assert schema["strict"]
+    assert ["string", "integer"] == schema["schema"]["properties"]["value"]["type"]
+
+
+@pytest.mark.parametrize("response_model", [Anything, AnyList])
 def test_what_has_no_type_is_not_strict(response_model: type[BaseModel]) -> None:
     """A property without a type makes the schema one that is not strict, and leaves it as it is."""
     assert {

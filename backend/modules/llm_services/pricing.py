@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,8 @@ def _table() -> ModuleType:
         import genai_prices  # noqa: PLC0415 - what imports this module does not pay for the table
     except ImportError as error:
         raise packages.missing(error) from error
+    with suppress(LookupError):  # the first price reads the table itself
+        genai_prices.calc_price(genai_prices.Usage(input_tokens=1, output_tokens=1), "gpt-4o", provider_id="openai")
     return genai_prices
 
 

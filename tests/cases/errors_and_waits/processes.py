@@ -25,7 +25,9 @@ class Blocked:
 class Noted:
     names = []
     def find_spec(self, name, path=None, target=None):
-        if threading.current_thread() is threading.main_thread():
+        caller = sys._getframe(2).f_code.co_filename
+        is_import = not ("importlib" in caller and "util" in caller)  # else it is looked for, and not imported
+        if is_import and threading.current_thread() is threading.main_thread():
             self.names.append(name)
 sys.meta_path.insert(0, Blocked())
 stage = "import"

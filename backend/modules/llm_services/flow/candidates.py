@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from ..wires.lenient import well_formed
-from ..wires.repair import DECODER, bracketed, lacks_braces_alone, repaired
+from ..wires.repair import DECODER, bracketed, lacks_closing_alone, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +49,8 @@ DRAFT: Final = re.compile(
     re.IGNORECASE,
 )
 CORRECTION: Final = re.compile(
-    r"\b(?:wait|actually|no,|correction|corrected|correcting|sorry|oops|mistake|wrong|incorrect|on second thought|"
-    r"instead|revised|improved|fixed|final|finally|let me (?:fix|correct|redo))\b",
+    r"\b(?:wait|actually|no,|scratch that|correction|corrected|correcting|sorry|oops|mistake|wrong|incorrect|"
+    r"on second thought|instead|revised|improved|fixed|final|finally|let me (?:fix|correct|redo))\b",
     re.IGNORECASE,
 )
 ANSWER: Final = re.compile(
@@ -123,7 +123,7 @@ def _json(text: str, stretch: Bracketed, *, is_complete: bool) -> Json | None:
     source = text[stretch.start : stretch.end]
     if decoded := _decoded(source):
         return decoded
-    if stretch.is_open and not (is_complete and lacks_braces_alone(source)):
+    if stretch.is_open and not (is_complete and lacks_closing_alone(source)):
         return None
     value = repaired(source) if stretch.value is None else stretch.value
     try:

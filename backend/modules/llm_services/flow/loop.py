@@ -8,9 +8,10 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .. import pricing
+from .. import pricing, threads
 from ..exceptions import LLMError
 from ..ledger.ledger import new_entry
 from ..sanitize import encode_payload
@@ -20,12 +21,16 @@ from . import columns, http, response_cache, structured, telemetry
 from .attempt import Attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..config import LLMConfig
     from ..providers.base import LLMProvider
     from ..sanitize import JSONText
     from ..types import LLMMessage
     from ..wires.wire import LLMCall, Wire
     from .attempt import Completion
+
+Result = TypeVar("Result")
 
 BACKOFF_SECONDS: Final = 0.5
 WAIT_BUDGET_SECONDS: Final = 60.0
@@ -68,7 +73,7 @@ def _may_be_cached(call: LLMCall, config: LLMConfig) -> bool:
 
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
-    attempt.entry = new_entry(**columns.pending(attempt))
+    attempt.entry = await _off_the_loop(attempt, lambda: new_entry(**columns.pending(attempt)))
     # An application that has not imported OpenTelemetry cannot have set it up.
     is_traced = "opentelemetry" in sys.modules and not attempt.cached_request_id
     with telemetry.span_of(attempt) if is_traced else nullcontext():
@@ -90,6 +95,11 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     return completion
 
 
+async def _off_the_loop(attempt: Attempt, work: Callable[[], Result]) -> Result:
+    """Return what `work` makes of an attempt, in a thread if the attempt is large."""
+    return work() if len(attempt.body) < LARGE_CHARACTERS else await threads.run(work)
+
+
 async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
     wire = provider.wires[call.kind]
     call = _in_neutral_form(wire, call)
@@ -102,7 +112,7 @@ async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
     """Encode a payload once, for the wire and the row alike; what is large off the loop."""
     if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
         return encode_payload(payload)
-    return await asyncio.to_thread(encode_payload, payload)
+    return await threads.run(partial(encode_payload, payload))
 
 
 def _size(message: LLMMessage) -> int:

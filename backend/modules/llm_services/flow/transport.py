@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..wires.wire import Exchange
     from .network import Proxy
 
+CHUNK_BYTES: Final = 2**18
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
 # The first that fits names the failure of a request that has a connection, and of one that has none.
@@ -180,6 +181,12 @@ class _NoCookies(httpx.Cookies):
 _parsed: Final = cache(httpx.URL)
 
 
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    """Yield a body in pieces, between which the event loop goes on."""
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]
+
+
 class Client(httpx.AsyncClient):
     """httpx's client, on this transport.
 
@@ -201,11 +208,14 @@ class Client(httpx.AsyncClient):
         """
         extensions = dict(parts["extensions"])
         body: str = extensions.pop("body")
+        data = body.encode()
+        # aiohttp warns of large bodies in one piece, which keep the loop while they are copied.
+        length = {"content-length": str(len(data))}
         request = httpx.Request(
             method,
             _parsed(str(url)),
-            headers={**self._own_headers, "content-type": "application/json", **parts["headers"]},
-            content=body.encode(),
+            headers={**self._own_headers, "content-type": "application/json", **length, **parts["headers"]},
+            content=data if len(data) <= CHUNK_BYTES else _chunks(data),
             extensions={**extensions, "timeout": parts["timeout"].as_dict()},
         )
         response = await self._send_single_request(request)

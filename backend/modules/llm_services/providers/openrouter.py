@@ -37,6 +37,9 @@ NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | 
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
 # How OpenRouter names a cap that only midnight lifts: `limit_rpd/...`, free-models-per-day, ..._free_tier_daily,
 # "Key limit exceeded (daily limit)".
+# How OpenRouter names its own limits, wherever it puts the name.
+OWN_LIMIT: Final = re.compile(r"limit_rp[a-z]/")
+UPSTREAM_CODES: Final = ("provider_error_code", "provider_code")
 DAILY_LIMIT: Final = re.compile(r"limit_rpd(?![a-z])|per[-_ ]day(?![a-z])|(?<![a-z])daily(?![a-z])", re.IGNORECASE)
 SECONDS_PER_DAY: Final = 86_400
 # A key's own limit, by its source or by where the message sends its owner: https://openrouter.ai/docs/api-reference/limits
@@ -264,7 +267,7 @@ def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> Par
     return ParsedError(
         status_code=(exchange.status_code or 0) if status is None else status,
         message=_message(error, metadata) + _hint(status, name, call),
-        error_code=name or _first_name(metadata.get("provider_error_code"), metadata.get("limit_source")),
+        error_code=name or _first_name(*(metadata.get(key) for key in UPSTREAM_CODES), metadata.get("limit_source")),
         upstream=text(metadata.get("provider_name")),
         upstream_message=_upstream_message(metadata),
         remedy=_remedy(status, error, metadata),
@@ -281,14 +284,15 @@ def _first_name(*names: object) -> str | None:
 def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[str, Any]) -> bool:
     """Return True if OpenRouter's own text names a limit; what a provider behind it says is about its pool."""
     named = (error.get("message"), error.get("code"), metadata.get("limit_source"), metadata.get("remedy_hint"))
-    return any(limit.search(name) for name in map(text, named) if name)
+    own_limit = OWN_LIMIT.search(text(metadata.get("raw")) or "")
+    return any(limit.search(name) for name in (*map(text, named), own_limit and own_limit[0]) if name)
 
 
 def _upstream_message(metadata: dict[str, Any]) -> str | None:
     """Return what the provider behind OpenRouter said, after its own name for the error."""
     raw = metadata.get("raw")
     message = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
-    code = _first_name(metadata.get("provider_error_code"))
+    code = _first_name(*(metadata.get(key) for key in UPSTREAM_CODES))
     return ": ".join(filter(None, (code, message))) or None
 
 

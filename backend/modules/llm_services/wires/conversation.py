@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from .lenient import arguments, items, mapping, text
+from .lenient import arguments, items, json_object, mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +171,7 @@ def _call(call: ChatMessage, position: int) -> ChatMessage:
     function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
     given = function.get("arguments")
     decoded = arguments(given)
-    is_written = isinstance(given, str) and (decoded is None or given.lstrip().startswith("{"))
+    is_written = isinstance(given, str) and (decoded is None or json_object(given) is not None)
     text_given = given if is_written else json.dumps(decoded or {})
     own_id = call_id(call.get("id"), position, str(function.get("name")))
     return {"id": own_id, "type": "function", "function": {**function, "arguments": text_given}}

@@ -16,7 +16,7 @@ from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import failed_end, server_wait
-from .lenient import arguments, count, items, mapping, text, undecodable
+from .lenient import arguments, count, items, json_object, mapping, text, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -196,7 +196,7 @@ def _contents(messages: list[Part]) -> list[Part]:
 def _result(message: Part, names: dict[str, Any], own_ids: set[Any]) -> list[Part]:
     """Return a tool's result, which the API knows by the tool's name and wants as an object."""
     result = plain_text(message.get("content"))
-    decoded = arguments(result)
+    decoded = json_object(result)
     response = {"result": result} if decoded is None else decoded
     own_id = {"id": message["tool_call_id"]} if message["tool_call_id"] in own_ids else {}
     return [{"functionResponse": {**own_id, "name": names.get(message["tool_call_id"]), "response": response}}]
@@ -290,14 +290,14 @@ def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
 
 def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
     name = text(call.get("name")) or ""
-    return ToolCall(id=call_id(call.get("id"), index, name), name=name, arguments=mapping(call.get("args")))
+    return ToolCall(id=call_id(call.get("id"), index, name), name=name, arguments=arguments(call.get("args")) or {})
 
 
 def _problem(call: dict[str, Any]) -> str | None:
     given = call.get("args")
     if not (text(call.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(call)}"
-    return None if given is None or isinstance(given, dict) else undecodable(call.get("name"), given)
+    return undecodable(call.get("name"), given) if arguments(given) is None else None
 
 
 def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:

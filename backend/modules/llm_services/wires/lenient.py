@@ -109,6 +109,15 @@ def arguments(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def json_object(value: object) -> dict[str, Any] | None:
+    """Return the object that a text is, as JSON without any mending; None for any other text."""
+    try:
+        decoded = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
 def undecodable(tool: object, given: object) -> str:
     """Return the message for a tool call whose arguments are no JSON object."""
     return f"the arguments of the call to tool {tool!r} are not a JSON object: {excerpt(given)}"

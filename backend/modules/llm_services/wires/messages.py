@@ -279,12 +279,12 @@ def _problem(use: dict[str, Any]) -> str | None:
     given = use.get("input")
     if not (text(use.get("name")) or "").strip():
         return f"the model called a tool without a name: {excerpt(use)}"
-    return None if isinstance(given, dict) else undecodable(use.get("name"), given)
+    return undecodable(use.get("name"), given) if arguments(given) is None else None
 
 
 def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
     name = text(use.get("name")) or ""
-    return ToolCall(id=call_id(use.get("id"), index, name), name=name, arguments=mapping(use.get("input")))
+    return ToolCall(id=call_id(use.get("id"), index, name), name=name, arguments=arguments(use.get("input")) or {})
 
 
 def _usage(usage: dict[str, Any]) -> Usage:

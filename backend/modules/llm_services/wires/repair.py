@@ -93,10 +93,9 @@ def without_trailing_commas(text: str) -> str:
     return STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text)
 
 
-def lacks_braces_alone(text: str) -> bool:
-    """Return True if an open object is whole but for closing braces: not cut in a list, in a string or in a number."""
-    stack = [token[0] for token in STRING_OR_BRACKET.finditer(text) if not token[0].startswith('"')]
-    return stack.count("[") == stack.count("]") and bool(WHOLE_TOKEN.search(text.rstrip()))
+def lacks_closing_alone(text: str) -> bool:
+    """Return True if an open value is whole but for its closing brackets: it ends in no string and in no number."""
+    return bool(WHOLE_TOKEN.search(text.rstrip()))
 
 
 def repaired(text: str) -> Any:  # noqa: ANN401 - JSON
@@ -130,7 +129,8 @@ def whole_object(text: str) -> dict[str, Any] | None:
     if value is not None:
         return value if isinstance(value, dict) else None
     found = bracketed(text)
-    if re.search(r"\w", MARKUP.sub("", _outside(text, found))) or any(stretch.is_open for stretch in found):
+    is_cut = any(stretch.is_open and not lacks_closing_alone(text[stretch.start :]) for stretch in found)
+    if is_cut or re.search(r"\w", MARKUP.sub("", _outside(text, found))):
         return None
     values = [_value(text, stretch) for stretch in found]
     filled = [value for value in values if value] or values[:1]

@@ -35,6 +35,14 @@ STRICT_FORMATS: Final = frozenset(_STRICT_FORMAT_NAMES.split())
 UNSUPPORTED_PATTERN: Final = re.compile(r"\(\?(?!:)|\\[1-9]")
 # Of a node, one of these says which values it takes.
 TYPE_KEYWORDS: Final = frozenset({"type", "$ref", "anyOf", "oneOf"})
+JSON_TYPES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+LIST_WRAPPER: Final = "items"
 MAX_NAME_CHARACTERS: Final = 64
 # https://ai.google.dev/gemini-api/docs/structured-output: the keywords that generateContent takes; others it refuses.
 _KEYWORD_NAMES: Final = (
@@ -60,8 +68,11 @@ class ResponseType:
 
     def unwrapped(self, document: Any) -> Any:  # noqa: ANN401 - JSON
         """Return what is inside the wrapper, `document` itself where there is none."""
-        is_wrapped = self.wrapper is not None and isinstance(document, dict) and list(document) == [self.wrapper]
-        return document[self.wrapper] if is_wrapped else document
+        if self.wrapper is None or not isinstance(document, dict) or len(document) != 1:
+            return document
+        ((name, value),) = document.items()
+        is_list = self.wrapper == LIST_WRAPPER and isinstance(value, list)  # whatever the model calls it
+        return value if name == self.wrapper or is_list else document
 
 
 def response_type(response_model: Any) -> ResponseType:  # noqa: ANN401 - whatever a caller gives
@@ -104,7 +115,7 @@ def _wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     root = {**mapping(schema.get("$defs")).get(name[1], {}), **schema} if name else dict(schema)
     if root.get("type") == "object" or "properties" in root:
         return {keyword: value for keyword, value in root.items() if not name or keyword != "$ref"}, None
-    wrapper = "items" if root.get("type") == "array" else "value"
+    wrapper = LIST_WRAPPER if root.get("type") == "array" else "value"
     value = {keyword: value for keyword, value in schema.items() if keyword != "$defs"}
     definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
     return {**definitions, "type": "object", "properties": {wrapper: value}, "required": [wrapper]}, wrapper
@@ -132,6 +143,9 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _strict(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema, which may be true or false
+    if isinstance(schema, dict) and "enum" in schema and "type" not in schema:
+        types = dict.fromkeys(JSON_TYPES[type(member)] for member in schema["enum"])
+        schema = {"type": list(types), **schema}
     if not isinstance(schema, dict) or not TYPE_KEYWORDS & schema.keys():
         raise ValueError("strict mode wants a type")
     if INEXPRESSIBLE & schema.keys() or schema.get("additionalProperties", False) is not False:
