@@ -12,6 +12,7 @@ from typing import Any, Final
 from json_schema_to_pydantic import create_model
 from pydantic import BaseModel
 
+from modules.llm_services.wires.conversation import SYSTEM_ROLES, plain_text
 from modules.llm_services.wires.lenient import items, mapping
 from modules.llm_services.wires.messages import ANSWER_TOOL
 from modules.llm_services.wires.schemas import instruction
@@ -29,7 +30,8 @@ class _AnyModel(BaseModel):
     """A model whose schema ends the instruction, so that the text before it can be cut off."""
 
 
-INSTRUCTION: Final = instruction(_AnyModel).partition("{")[0]
+# The instruction ends a system message.
+INSTRUCTION: Final = instruction(_AnyModel).partition("{")[0] + "{"
 
 
 def requested_schema(payload: dict[str, Any]) -> dict[str, Any] | None:
@@ -43,10 +45,9 @@ def requested_schema(payload: dict[str, Any]) -> dict[str, Any] | None:
         if isinstance(schema, dict):
             return schema
     messages = items(payload.get("messages") or payload.get("input"))
-    content = mapping(messages[0]).get("content") if messages else None
-    if isinstance(content, str) and content.startswith(INSTRUCTION):
-        return mapping(json.loads(content.removeprefix(INSTRUCTION)))
-    return None
+    texts = (plain_text(message.get("content")) for message in messages if mapping(message).get("role") in SYSTEM_ROLES)
+    instructions = (text.rpartition(INSTRUCTION)[2] if INSTRUCTION in text else "" for text in texts)
+    return next((mapping(json.loads("{" + schema)) for schema in instructions if schema), None)
 
 
 def response_model(schema: dict[str, Any]) -> type[BaseModel]:

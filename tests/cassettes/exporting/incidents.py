@@ -34,7 +34,7 @@ WEATHER = ToolDefinition(
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
 SECRET = "Walnut-4711"
-NEVER_EQUAL = {"response_time_ms", "provider_response_id", "id"}
+NEVER_EQUAL = {"response_time_ms", "provider_response_id", "id", "call_id", "thoughtSignature", "signature"}
 ERROR_FIELDS = ("status_code", "error_code", "retryable", "retry_after", "provider", "model")
 
 

@@ -2,12 +2,13 @@
 
 A vendor adds where its requests go and which wires it speaks. The smallest one, which speaks Chat Completions:
 
-    class AcmeProvider(LLMProvider):
-        provider_type = LLMProviderType.ACME
+    class ChatProvider(LLMProvider):
+        provider_type = LLMProviderType.OPENAI  # whose row in vendors.py is read
         wires = {Kind.TEXT: ChatCompletionsWire()}
 
         def endpoint(self, call):
-            return Endpoint(self.config.acme_base_url, "/chat/completions", bearer(self.config.acme_api_key))
+            key = {"Authorization": f"Bearer {self.config.openai_api_key}"}
+            return Endpoint(self.config.openai_base_url, "/chat/completions", key)
 """
 
 from __future__ import annotations
@@ -282,7 +283,7 @@ def _checked(call: LLMCall) -> LLMCall:
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise ValueError(f"option {name} cannot be sent as JSON: {error}") from error
+            raise ValueError(f"option {name}: it cannot be sent as JSON: {error}") from error
     messages = [_made(f"messages[{index}]", LLMMessage, value) for index, value in enumerate(call.messages)]
     tools = [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(call.tools)]
     return replace(call, messages=messages, tools=tools)
