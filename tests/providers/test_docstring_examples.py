@@ -1,0 +1,56 @@
+"""The examples in the docstrings of the extension points, run: a wire, a wire with differences, a provider."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from modules.llm_services.config import LLMConfig
+from modules.llm_services.flow.http import Endpoint
+from modules.llm_services.providers import base
+from modules.llm_services.types import LLMMessage, LLMProviderType
+from modules.llm_services.wires import chat_completions, errors, lenient, wire
+from modules.llm_services.wires.chat_completions import ChatCompletionsWire
+from modules.llm_services.wires.wire import Exchange, Kind, LLMCall
+from support.rendering import rendered
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CALL = LLMCall([LLMMessage(role="user", content="Hello")], model="acme/large", temperature=0.5)
+
+
+def example(docstring: str | None, name: str, *modules: ModuleType) -> Any:  # noqa: ANN401
+    """Run the code of a docstring, from its class to its end, with the names of `modules`; return the class."""
+    code = textwrap.dedent("    class " + inspect.cleandoc(docstring or "").split("    class ", 1)[1])
+    names = {key: value for module in modules for key, value in vars(module).items()}
+    names |= {"Endpoint": Endpoint, "LLMProviderType": LLMProviderType, "ChatCompletionsWire": ChatCompletionsWire}
+    exec(compile(code, name, "exec"), names)  # noqa: S102 - the docstring's own lines
+    return names[name]
+
+
+def test_the_smallest_wire_renders_and_parses() -> None:
+    """EchoWire, of the contract's docstring, maps a call to JSON and an exchange to an answer or an error."""
+    echo = example(wire.__doc__, "EchoWire", wire, lenient, errors)()
+    assert {"model": "acme/large", "text": "Hello"} == rendered(echo, CALL)
+    answer = echo.parse(Exchange(200, {}, {"reply": "Hello!"}), CALL)
+    assert ("Hello!", True) == (answer.content, answer.is_found)
+    assert "no" == echo.parse_error(Exchange(400, {}, {"error": {"message": "no"}}), CALL).message
+
+
+def test_a_wire_with_differences_overrides_them() -> None:
+    """AcmeWire, of Chat Completions' docstring, strips its own prefix and is Chat Completions otherwise."""
+    acme = example(ChatCompletionsWire.__doc__, "AcmeWire", chat_completions)()
+    assert ("large", 0.5) == (rendered(acme, CALL)["model"], rendered(acme, CALL)["temperature"])
+
+
+def test_the_smallest_provider_has_an_endpoint_and_a_wire() -> None:
+    """ChatProvider, of the base's docstring, is a provider that can be called."""
+    kind = example(base.__doc__, "ChatProvider", base)
+    provider = kind(LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-example"), Session())
+    endpoint = provider.endpoint(CALL)
+    assert ("/chat/completions", "Bearer sk-example") == (endpoint.path, endpoint.headers["Authorization"])
+    assert "chat_completions" == provider.wires[Kind.TEXT].api_variant
