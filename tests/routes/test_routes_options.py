@@ -33,7 +33,6 @@ WAYS_OUT: Final = {
     "openrouter_api_key": "of-somebody-else",
     "proxy": "http://192.0.2.1",
     "stream": True,
-    "timeout": 0.001,
     "session": None,
     "db_session": "x",
     "options": {"seed": 1},

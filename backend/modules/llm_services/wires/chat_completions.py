@@ -227,7 +227,9 @@ def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
 def _function_calls(message: dict[str, Any]) -> list[Any]:
     """Return the calls of functions; what the server ran itself, as its tools of other types, is left out."""
     calls = items(message.get("tool_calls"))
-    calls = [call for call in calls if mapping(call).get("type") in {None, "function"} or "function" in mapping(call)]
+    calls = [
+        call for call in calls if text(mapping(call).get("type")) in {None, "function"} or "function" in mapping(call)
+    ]
     legacy = message.get("function_call")  # before tools, one call alone
     return calls if calls or not legacy else [{"type": "function", "function": legacy}]
 

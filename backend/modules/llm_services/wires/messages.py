@@ -108,7 +108,7 @@ class MessagesWire(Wire):
         is_answer = call.response_model is not None  # else a tool of this name is the caller's own (vercel/ai#17758)
         answers = [block for block in uses if is_answer and block.get("name") == ANSWER_TOOL]
         spoken = "".join(text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
-        kept = [block for block in blocks if block.get("type") not in {"text", "tool_use"}]
+        kept = [block for block in blocks if text(block.get("type")) not in {"text", "tool_use"}]
         calls = tuple(
             _tool_call(use, index) for index, use in enumerate(uses) if use not in answers and _problem(use) is None
         )
@@ -182,7 +182,7 @@ def _thinking_is_missing(turns: list[Block]) -> bool:
     """
     calling, answering = turns[-2:] if len(turns) > 1 else ({}, {})
     is_loop = any(block.get("type") == "tool_result" for block in items(answering.get("content")))
-    return is_loop and calling["content"][0].get("type") not in THINKING_TYPES
+    return is_loop and text(calling["content"][0].get("type")) not in THINKING_TYPES
 
 
 def _blocks(message: Block) -> list[Block]:
@@ -193,8 +193,14 @@ def _blocks(message: Block) -> list[Block]:
     calls = items(message.get("tool_calls"))
     if NATIVE in message:
         answered = {call["id"] for call in calls}
-        return [block for block in message[NATIVE] if block.get("type") != "tool_use" or block.get("id") in answered]
-    own = [detail for detail in items(message.get("reasoning_details")) if detail.get("type") in RETURNED_TYPES]
+        return [
+            block for block in message[NATIVE] if block.get("type") != "tool_use" or text(block.get("id")) in answered
+        ]
+    own = [
+        detail
+        for detail in items(message.get("reasoning_details"))
+        if text(mapping(detail).get("type")) in RETURNED_TYPES
+    ]
     return own + [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
 
 

@@ -161,7 +161,7 @@ def _items(message: Item) -> list[Item]:
 
 def _native(output: list[Item], answered: set[str]) -> list[Item]:
     """Return the model's own items, without the calls that nobody answered."""
-    return [item for item in output if item.get("type") != "function_call" or item.get("call_id") in answered]
+    return [item for item in output if item.get("type") != "function_call" or text(item.get("call_id")) in answered]
 
 
 def _call(call: Item) -> Item:

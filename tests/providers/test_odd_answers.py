@@ -1,0 +1,53 @@
+"""Whatever stands where in a vendor's answer, its wire reads it and raises nothing of its own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modules.llm_services import LLMError
+from modules.llm_services.flow import loop
+from modules.llm_services.types import ToolDefinition
+from properties.mutations import changed, paths
+from providers.conftest import QUESTION
+
+if TYPE_CHECKING:
+    from modules.llm_services.flow.attempt import Attempt
+    from modules.llm_services.flow.columns import Completion
+    from modules.llm_services.providers.base import LLMProvider
+    from providers.conftest import At
+
+ODD = (None, [], ["x"], {}, {"": None}, [[]], [None], "", "x", 0, -1, 0.5, 2**70, True)
+WEATHER = ToolDefinition(name="weather", description="The weather.", parameters={"type": "object"})
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Attempt]:
+    """Return the list to which every attempt is added before it is sent."""
+    noted: list[Attempt] = []
+    send = loop._send
+
+    async def note(provider: LLMProvider, attempt: Attempt) -> Completion:
+        noted.append(attempt)
+        return await send(provider, attempt)
+
+    monkeypatch.setattr(loop, "_send", note)
+    return noted
+
+
+@pytest.mark.parametrize("scene", ["", "tool-call", "error-429"])
+async def test_no_value_is_too_odd(at: At, attempts: list[Attempt], scene: str) -> None:
+    """Each value of a body is replaced by each odd one, with the status of an answer and with that of an error."""
+    with suppress(LLMError):
+        await at.scene(scene).llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
+    (attempt,) = attempts
+    body = attempt.exchange.body
+    assert isinstance(body, dict)
+    for path, odd, status in product(paths(body), ODD, (200, 400)):
+        attempt.exchange.body = changed(body, path, lambda _, odd=odd: odd)
+        attempt.exchange.status_code = status
+        attempt.wire.parse_error(attempt.exchange, attempt.call)
+        attempt.wire.parse(attempt.exchange, attempt.call)
