@@ -15,6 +15,7 @@ from syrupy.matchers import path_type
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, LLMServicesProvider, llm_services_provider
+from providers.openrouter_judge import judge_what_is_rendered  # noqa: F401 - a fixture of every test in here
 from support.doors import DOORS, Door
 
 if TYPE_CHECKING:

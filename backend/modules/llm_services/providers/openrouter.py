@@ -103,8 +103,8 @@ class OpenRouterOptions(ChatCompletionsOptions):
     repetition_penalty: Number | None = None
     trace: dict[str, Any] | None = None
     image_config: dict[str, Any] | None = None
-    stop_server_tools_when: Any = None
-    deferred_tools: Any = None
+    stop_server_tools_when: list[dict[str, Any]] | None = None
+    deferred_tools: dict[str, Any] | None = None
     response_cache: bool | None = None
     response_cache_ttl: Seconds | None = None
     response_cache_clear: bool | None = None
