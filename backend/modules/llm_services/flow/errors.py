@@ -5,6 +5,7 @@ The exception's message says what happened, whose fault it is and what to do; `r
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -141,7 +142,14 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
         key=vendor.key_variable,
         reason=f"({error.status_code}: {_quote(error)})",
         wait="retry later" if error.retry_after is None else f"retry after {error.retry_after:g} s",
-    )
+    ) + _retirement(status, vendor, model)
+
+
+def _retirement(status: int, vendor: Vendor, model: str) -> str:
+    """Return since when the model of a refused request is retired, nothing where its vendor still serves it."""
+    is_refusal = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+    since = vendor.retired_since(model, datetime.now(UTC).date()) if is_refusal else None
+    return f"; {model} is retired since {since}" if since else ""
 
 
 def _quote(error: ParsedError) -> str:
