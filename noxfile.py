@@ -49,6 +49,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def models(session: nox.Session) -> None:
+    """Say which defaults and names of models end within 60 days; fails where a default does."""
+    session.install("-e", ".")
+    session.run("python", "backend/scripts/model_ends.py", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documents into build/site, strictly: a link that leads nowhere is a failure."""
     install(session, "docs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
     from stand_in.pytest_plugin import StandInServer
+
+os.environ["AWS_CONFIG_FILE"] = os.devnull  # no profile of this machine says in which region a test calls Bedrock
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def test_a_key_chooses_openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
     """OPENROUTER_API_KEY alone makes OpenRouter the default provider, with its default model."""
     monkeypatch.setenv("OPENROUTER_API_KEY", f"  {KEY}\n")
     config = create_llm_config_from_env()
-    assert (LLMProviderType.OPENROUTER, "openrouter/anthropic/claude-3-opus", KEY) == (
+    assert (LLMProviderType.OPENROUTER, "openrouter/auto", KEY) == (
         config.validate_config(),
         config.model,
         config.openrouter_api_key,
@@ -78,6 +78,19 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         ("OPENROUTER_BASE_URL", "https://open router.ai"),
         ("OPENROUTER_APP_TITLE", "Größe"),
         ("LLM_PROVIDER", "openruoter"),
+        ("LLM_MODELS", "gpt-7"),
+        ("LLM_MODELS", "gpt-7="),
+        ("LLM_MODELS", "=openai"),
+        ("LLM_MODELS", "gpt-7=openai; gpt-8=openai"),
+        ("LLM_MODELS", "gpt-7=opnai"),
+        ("LLM_MODELS", "my=deployment=openai"),
+        ("LLM_MODELS", "openrouter/a/b=openai"),
+        ("LLM_MODELS", "gpt-7=openai, gpt-7=azure_openai"),
+        ("LLM_MODELS", f"{'x' * 101}=openai"),
+        ("AWS_REGION", "frankfurt"),
+        ("AWS_REGION", "us-west-2.example.org/"),
+        ("AWS_DEFAULT_REGION", "eu_central_1"),
+        ("AWS_DEFAULT_REGION", "EU-CENTRAL-1"),
         ("LOG_LEVEL", "loud"),
         ("LOG_REQUESTS", "seldom"),
     ],
@@ -143,3 +156,89 @@ def test_a_configuration_shows_no_key() -> None:
     with pytest.raises(ValueError, match="openrouter_api_key") as caught:
         LLMConfig(openrouter_api_key=f"a space and {KEY}")
     assert KEY not in f"{config!r} {config} {caught.value!r} {caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "pasted", "field", "value"),
+    [
+        ("OPENAI_BASE_URL", "https://api.openai.com/v1/", "openai_base_url", "https://api.openai.com/v1"),
+        ("OPENAI_BASE_URL", "https://api.openai.com/v1/responses", "openai_base_url", "https://api.openai.com/v1"),
+        ("OPENAI_BASE_URL", "https://g.example/v1/chat/completions/", "openai_base_url", "https://g.example/v1"),
+        ("ANTHROPIC_BASE_URL", "https://api.anthropic.com/v1", "anthropic_base_url", "https://api.anthropic.com"),
+        (
+            "ANTHROPIC_BASE_URL",
+            "https://g.example/claude/v1/messages",
+            "anthropic_base_url",
+            "https://g.example/claude",
+        ),
+        ("ANTHROPIC_BASE_URL", "https://g.example/v1/claude", "anthropic_base_url", "https://g.example/v1/claude"),
+        ("GEMINI_API_BASE_URL", "https://g.example/v1beta/", "gemini_base_url", "https://g.example/v1beta"),
+        ("GEMINI_API_BASE_URL", "https://g.example/v1beta/models/", "gemini_base_url", "https://g.example/v1beta"),
+        ("GEMINI_API_BASE_URL", "https://g.example/v1beta/openai/", "gemini_base_url", "https://g.example/v1beta"),
+        ("GEMINI_MODEL", "models/gemini-2.5-flash", "gemini_model", "gemini-2.5-flash"),
+        ("GEMINI_TTS_MODEL", "models/gemini-3.8-flash-tts", "gemini_tts_model", "gemini-3.8-flash-tts"),
+        (
+            "OPENROUTER_BASE_URL",
+            "https://o.example/api/v1/chat/completions",
+            "openrouter_base_url",
+            "https://o.example/api/v1",
+        ),
+        ("AZURE_OPENAI_ENDPOINT", "https://r.openai.azure.com/", "azure_openai_endpoint", "https://r.openai.azure.com"),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://r.openai.azure.com/openai/v1/",
+            "azure_openai_endpoint",
+            "https://r.openai.azure.com",
+        ),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://r.openai.azure.com/openai",
+            "azure_openai_endpoint",
+            "https://r.openai.azure.com",
+        ),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://r.services.ai.azure.com/openai/v1/responses",
+            "azure_openai_endpoint",
+            "https://r.services.ai.azure.com",
+        ),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://r.cognitiveservices.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview",
+            "azure_openai_endpoint",
+            "https://r.cognitiveservices.azure.com",
+        ),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://g.example/openai/proxy",
+            "azure_openai_endpoint",
+            "https://g.example/openai/proxy",
+        ),
+    ],
+)
+def test_a_pasted_path_is_not_doubled(
+    monkeypatch: pytest.MonkeyPatch, name: str, pasted: str, field: str, value: str
+) -> None:
+    """What a provider adds to an address or a name is left out of what was pasted; any other path stays."""
+    monkeypatch.setenv(name, f" {pasted} ")
+    assert value == getattr(create_llm_config_from_env(), field)
+
+
+def test_the_first_variable_of_the_region_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION comes before AWS_DEFAULT_REGION; with neither, the profile is asked when Bedrock is called."""
+    assert create_llm_config_from_env().aws_region is None
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert "eu-central-1" == create_llm_config_from_env().aws_region
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    assert "us-gov-west-1" == create_llm_config_from_env().aws_region
+
+
+def test_models_are_added_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LLM_MODELS holds pairs of a name and a provider, named as LLM_PROVIDER names it."""
+    monkeypatch.setenv("LLM_MODELS", " gpt-7 = openai,my-deployment=Azure ,, x=google,")
+    expected = {
+        "gpt-7": LLMProviderType.OPENAI,
+        "my-deployment": LLMProviderType.AZURE_OPENAI,
+        "x": LLMProviderType.GEMINI,
+    }
+    assert expected == create_llm_config_from_env().extra_models

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from modules.llm_services.config import VARIABLE_NAMES
+from modules.llm_services.config import VARIABLE_NAMES, create_llm_config_from_env
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.providers.openrouter import wire_model
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.service import MODEL_PROVIDER_MAP
 from modules.llm_services.types import LLMProviderType, MessageRole
-from modules.llm_services.vendors import VENDORS
+from modules.llm_services.vendors import VENDORS, route
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 
@@ -59,12 +59,76 @@ async def test_a_name_longer_than_its_column_is_refused(monkeypatch: pytest.Monk
         await llm_services_provider(Session()).generate_response(MESSAGES, model="openrouter/a/".ljust(101, "x"))
 
 
-@pytest.mark.parametrize("name", ["claude-99", "anthropic/claude-3-opus", "OpenRouter/auto", "gpt- 5"])
-async def test_a_model_that_nothing_serves_is_refused(name: str) -> None:
-    """A model that is in no map is a ValueError that names the ones that are, and OpenRouter's form."""
-    with pytest.raises(ValueError, match="openrouter/<author>/<model>") as caught:
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("claude-99", "claude-opus-5"),
+        ("anthropic/claude-haiku-5-5", "claude-haiku-5-5"),
+        ("models/gpt-5.2", "gpt-5.2"),
+        ("gpt-5-min", "gpt-5-mini (until 2026-12-11)"),
+        ("GPT-5.2", "gpt-5.2"),
+        ("OpenRouter/auto", "openrouter/<author>/<model>"),
+        ("?", "openrouter/<author>/<model>"),
+        ("gpt-9.9", "LLM_MODELS=gpt-9.9=<provider>"),
+    ],
+)
+async def test_a_model_that_nothing_serves_is_refused(name: str, nearest: str) -> None:
+    """A name in no map is a ValueError with the nearest names, OpenRouter's form, and the variable that adds a name."""
+    with pytest.raises(ValueError, match="is not supported") as caught:
         await llm_services_provider(Session()).generate_response(MESSAGES, model=name)
-    assert "gpt-5-mini" in str(caught.value)
+    assert nearest in str(caught.value)
+
+
+OPENAI, AZURE = (
+    {"OPENAI_API_KEY": "sk-routing"},
+    {"AZURE_OPENAI_API_KEY": "routing", "AZURE_OPENAI_ENDPOINT": "https://r"},
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "provider"),
+    [
+        # today's names, dated snapshots, and what was retired
+        ("gpt-5.1", OPENAI, LLMProviderType.OPENAI),
+        ("gpt-5.4-pro-2026-03-05", {}, LLMProviderType.OPENAI),
+        ("gpt-6.1-sol", AZURE, LLMProviderType.AZURE_OPENAI),
+        ("gpt-6.1-sol", AZURE | OPENAI, LLMProviderType.OPENAI),
+        ("gpt-4o-2024-08-06", {}, LLMProviderType.OPENAI),
+        ("gpt-image-2", {}, LLMProviderType.OPENAI),
+        ("gpt-4", {}, LLMProviderType.OPENAI),
+        ("claude-opus-4-5", {}, LLMProviderType.ANTHROPIC),
+        ("claude-haiku-4-5-20251001", {}, LLMProviderType.ANTHROPIC),
+        ("claude-sonnet-5-5", {"CLAUDE_PROVIDER": "bedrock"}, LLMProviderType.BEDROCK),
+        ("claude-3-opus-20240229", {}, LLMProviderType.ANTHROPIC),
+        ("gemini-3.8-flash", {}, LLMProviderType.GEMINI),
+        ("gemini-flash-latest", {}, LLMProviderType.GEMINI),
+        ("gemini-3.8-flash-tts", {}, LLMProviderType.GEMINI),
+        (" gemini-3.8-flash\n", {}, LLMProviderType.GEMINI),
+        ("models/gemini-3.8-flash", {}, LLMProviderType.GEMINI),
+        # what LLM_MODELS adds, or moves
+        ("gpt-7", {"LLM_MODELS": "gpt-7=openai"}, LLMProviderType.OPENAI),
+        ("gpt-7", {"LLM_MODELS": "gpt-7=openai"} | AZURE, LLMProviderType.AZURE_OPENAI),
+        ("claude-6", {"LLM_MODELS": "claude-6=claude", "CLAUDE_PROVIDER": "bedrock"}, LLMProviderType.BEDROCK),
+        ("prod", {"LLM_MODELS": " gpt-7 = openai ,prod= Azure, "} | OPENAI, LLMProviderType.AZURE_OPENAI),
+        ("gpt-5", {"LLM_MODELS": "gpt-5=azure_openai"} | OPENAI | AZURE, LLMProviderType.AZURE_OPENAI),
+        ("models/tuned", {"LLM_MODELS": "models/tuned=google"}, LLMProviderType.GEMINI),
+        ("global.anthropic.claude-opus-5", {"LLM_MODELS": "global.anthropic.claude-opus-5=bedrock"}, "bedrock"),
+        # a configured default may be named in a call
+        ("prod-chat-eu", {"OPENAI_MODEL": "prod-chat-eu"} | AZURE, LLMProviderType.AZURE_OPENAI),
+        ("prod-chat-eu", {"OPENAI_MODEL": "prod-chat-eu"} | OPENAI, LLMProviderType.OPENAI),
+        ("prod-voice", {"AUDIO_MODEL": "prod-voice"} | AZURE, LLMProviderType.AZURE_OPENAI),
+        ("eu.anthropic.x", {"BEDROCK_MODEL_ID": "eu.anthropic.x"}, LLMProviderType.BEDROCK),
+        ("claude-next", {"ANTHROPIC_MODEL": "claude-next"}, LLMProviderType.ANTHROPIC),
+        ("gemini-next", {"GEMINI_MODEL": "models/gemini-next"}, LLMProviderType.GEMINI),
+    ],
+)
+def test_a_name_leads_to_its_vendor(
+    monkeypatch: pytest.MonkeyPatch, model: str, environment: dict[str, str], provider: LLMProviderType
+) -> None:
+    """A name is routed by LLM_MODELS, by the map, which holds dated and retired names, or as a configured default."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert provider == route(model, create_llm_config_from_env())
 
 
 @pytest.mark.parametrize("model", ["openrouter/openai/gpt-4", "openrouter/google/gemini-2.5-pro", "openrouter/auto"])

@@ -62,7 +62,7 @@ def _line(field: str) -> str:
 
 def _shown(default: object) -> str:
     match default:
-        case None:
+        case None | {}:
             return "unset"
         case bool():
             return f"`{str(default).lower()}`"

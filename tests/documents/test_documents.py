@@ -112,7 +112,7 @@ def test_ask_takes_a_schema(environment: dict[str, str], tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("model", "status", "words"),
-    [("openrouter/stand-in/no-credits", 1, "LLMProviderError"), ("gpt-99", 2, "no provider serves model 'gpt-99'")],
+    [("openrouter/stand-in/no-credits", 1, "LLMProviderError"), ("gpt-99", 2, "model 'gpt-99' is not supported")],
 )
 def test_ask_says_why_it_failed(
     environment: dict[str, str], tmp_path: Path, model: str, status: int, words: str

@@ -125,6 +125,8 @@ async def test_defaults(session: Session, place: Place) -> None:
     await reply(session, CONVERSATION, "Hello.", USER, place.model)
     (request,) = requests(session)
     assert (0.7, None) == (request.temperature, request.max_output_tokens)
-    assert request.model == (place.model or {"azure_openai": "gpt-5", "gemini": "gemini-2.5-flash"}[place.provider])
+    assert request.model == (
+        place.model or {"azure_openai": "gpt-5.6-terra", "gemini": "gemini-flash-latest"}[place.provider]
+    )
     assert provider_class(place.provider).wires[Kind.TEXT].api_variant == request.api_variant
     assert None not in (request.request_payload or {}).values()

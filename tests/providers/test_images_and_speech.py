@@ -39,7 +39,7 @@ async def test_an_image(at: At) -> None:
     async with httpx.AsyncClient() as client:
         assert IMAGE == (await client.get(image.image_url)).content
     assert ("A cat, says the stand-in", "1792x1024", 0.0) == (image.revised_prompt, image.size, image.cost_estimate)
-    assert (request_id, "images", "dall-e-3", "completed") == (
+    assert (request_id, "images", "gpt-image-2.5-sunburst", "completed") == (
         row["id"],
         row["api_variant"],
         row["model"],
@@ -58,7 +58,7 @@ async def test_an_image_as_configured(at: At) -> None:
     await at.scene("", IMAGE_QUALITY="hd").llm.generate_image("A cat")
     await at.scene("", IMAGE_MODEL="dall-e-2").llm.generate_image("A cat", quality="hd", style="vivid")
     first, second = (row["request_payload"] for row in at.rows())
-    assert ("dall-e-3", "hd") == (first["model"], first["quality"])
+    assert ("gpt-image-2.5-sunburst", "hd") == (first["model"], first["quality"])
     assert ("dall-e-2", False) == (second["model"], "quality" in second or "style" in second)
 
 
@@ -120,7 +120,7 @@ async def test_geminis_speech(at: At) -> None:
 async def test_the_default_voice_model(at: At) -> None:
     """Without a model the default provider speaks with the model that is configured for it."""
     await at.llm.generate_audio(WORDS, "Kore")
-    assert "gemini-2.5-flash-preview-tts" == at.row()["model"]
+    assert "gemini-3.8-flash-tts" == at.row()["model"]
 
 
 @MUTE

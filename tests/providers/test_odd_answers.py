@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -15,13 +16,17 @@ from properties.mutations import changed, paths
 from providers.conftest import QUESTION
 
 if TYPE_CHECKING:
-    from modules.llm_services.flow.attempt import Attempt
-    from modules.llm_services.flow.columns import Completion
+    from modules.llm_services.flow.attempt import Attempt, Completion
     from modules.llm_services.providers.base import LLMProvider
     from providers.conftest import At
 
-ODD = (None, [], ["x"], {}, {"": None}, [[]], [None], "", "x", 0, -1, 0.5, 2**70, True)
+ODD: Final[tuple[object, ...]] = (None, [], ["x"], {}, {"": None}, [[]], [None], "", "x", 0, -1, 0.5, 2**70, True)
 WEATHER = ToolDefinition(name="weather", description="The weather.", parameters={"type": "object"})
+
+
+def odd_one(odd: object, _value: object) -> object:
+    """Return the odd value."""
+    return odd
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ async def test_no_value_is_too_odd(at: At, attempts: list[Attempt], scene: str) 
     body = attempt.exchange.body
     assert isinstance(body, dict)
     for path, odd, status in product(paths(body), ODD, (200, 400)):
-        attempt.exchange.body = changed(body, path, lambda _, odd=odd: odd)
+        attempt.exchange.body = changed(body, path, partial(odd_one, odd))
         attempt.exchange.status_code = status
         attempt.wire.parse_error(attempt.exchange, attempt.call)
         attempt.wire.parse(attempt.exchange, attempt.call)

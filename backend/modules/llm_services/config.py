@@ -8,6 +8,7 @@ vendor that can be called. Values that travel are checked here: keys, URLs, head
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .types import LONGEST_MODEL_NAME, LLMProviderType
-from .vendors import PROVIDER_ALIASES, VENDORS, Variables
+from .vendors import GEMINI_PATH, OPENAI_IMAGE_MODEL, VENDORS, Variables, provider_named
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
 
@@ -26,6 +27,7 @@ VARIABLES: Final[Variables] = {
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
     "request_timeout": ("REQUEST_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
+    "extra_models": ("LLM_MODELS",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -37,8 +39,10 @@ FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for na
 VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for _field, name in FIELDS))
 DEFAULT_MODELS: Final = {vendor.provider_type: vendor.default_model for vendor in VENDORS.values()}
 
-
+PREFIXES: Final = tuple(vendor.prefix for vendor in VENDORS.values() if vendor.prefix)
 CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
+# https://docs.aws.amazon.com/general/latest/gr/bedrock.html: us-west-2, us-gov-east-1. It becomes part of a host name.
+REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 
 
 def _header_value(text: str) -> str:
@@ -81,6 +85,34 @@ def _cache_url(text: str) -> str:
     return text
 
 
+def _without(path: str) -> BeforeValidator:
+    """Leave out the path that a pasted address ends with and that the provider adds; a regular expression."""
+    pasted = re.compile(rf"(?:{path})/*\s*$")
+    return BeforeValidator(lambda value: pasted.sub("", value) if isinstance(value, str) else value)
+
+
+def _region(text: str) -> str:
+    if not REGION.fullmatch(text):
+        raise ValueError("must be an AWS region, such as eu-central-1")
+    return text
+
+
+def _extra_models(value: object) -> object:
+    """Read `name=provider` pairs, separated by commas."""
+    if not isinstance(value, str):
+        return value
+    models: dict[str, LLMProviderType] = {}
+    for pair in filter(None, map(str.strip, value.split(","))):
+        name, _equals, provider = (part.strip() for part in pair.partition("="))
+        if not (name and provider):
+            raise ValueError(f"{pair!r} is not name=provider, as in gpt-7=openai")
+        if name.startswith(PREFIXES):
+            raise ValueError(f"{name!r} is routed by its prefix already")
+        if models.setdefault(name, provider_named(provider)) != provider_named(provider):
+            raise ValueError(f"{name!r} is given to two providers")
+    return models
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -98,7 +130,16 @@ ApiKey = Annotated[str, AfterValidator(_api_key)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CacheUrl = Annotated[str, AfterValidator(_cache_url)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
+OpenAIUrl = Annotated[BaseUrl, _without("/(?:responses|chat/completions|images/generations|audio/speech)")]
+# https://<resource>.openai.azure.com/openai/v1, and the portal's target URI: .../openai/deployments/<name>/...
+AzureUrl = Annotated[BaseUrl, _without(r"/openai(?:/(?:v1|deployments|responses)\b.*)?")]
+AnthropicUrl = Annotated[BaseUrl, _without("/v1(?:/messages)?")]
+GeminiUrl = Annotated[BaseUrl, _without("/models(?:/.*)?|(?<=/v1beta)/openai")]
+OpenRouterUrl = Annotated[BaseUrl, _without("/chat/completions")]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
+GeminiModelName = Annotated[ModelName, AfterValidator(lambda name: name.removeprefix(GEMINI_PATH))]
+Region = Annotated[str, AfterValidator(_region)]
+ExtraModels = Annotated[dict[ModelName, LLMProviderType], BeforeValidator(_extra_models)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 
 
@@ -117,26 +158,35 @@ class LLMConfig(BaseModel):
         default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
+    extra_models: ExtraModels = Field(
+        default={},
+        description=(
+            "models, and deployments at Azure, that this release does not know: "
+            "`gpt-7=openai, my-deployment=azure_openai`"
+        ),
+    )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="asked where a call names none, Azure too"
     )
-    openai_base_url: BaseUrl = Field(default="https://api.openai.com/v1", description="where OpenAI's wire is spoken")
+    openai_base_url: OpenAIUrl = Field(default="https://api.openai.com/v1", description="where OpenAI's wire is spoken")
     azure_openai_api_key: ApiKey | None = Field(default=None, repr=False, description="Azure's key")
-    azure_openai_endpoint: BaseUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
+    azure_openai_endpoint: AzureUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
     gemini_api_key: ApiKey | None = Field(default=None, repr=False, description="Google's key")
-    gemini_model: ModelName = Field(
+    gemini_model: GeminiModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.GEMINI], description="asked where a call names none"
     )
-    gemini_base_url: BaseUrl = Field(
+    gemini_base_url: GeminiUrl = Field(
         default="https://generativelanguage.googleapis.com/v1beta", description="where Gemini's wire is spoken"
     )
-    gemini_tts_model: ModelName = Field(default="gemini-2.5-flash-preview-tts", description="the model that speaks")
+    gemini_tts_model: GeminiModelName = Field(
+        default=VENDORS[LLMProviderType.GEMINI].speech_model or "", description="the model that speaks"
+    )
     anthropic_api_key: ApiKey | None = Field(default=None, repr=False, description="Anthropic's key")
     anthropic_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.ANTHROPIC], description="asked where a call names none, Bedrock too"
     )
-    anthropic_base_url: BaseUrl = Field(
+    anthropic_base_url: AnthropicUrl = Field(
         default="https://api.anthropic.com", description="where Anthropic's wire is spoken"
     )
     claude_provider: Literal["anthropic", "bedrock"] = Field(
@@ -146,16 +196,18 @@ class LLMConfig(BaseModel):
     aws_secret_access_key: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: what signs")
     aws_session_token: ApiKey | None = Field(default=None, repr=False, description="beside a key that expires")
     aws_profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
-    aws_region: HeaderValue = Field(default="us-west-2", description="where Bedrock is called")
+    aws_region: Region | None = Field(
+        default=None, description="where Bedrock is called; None: the profile's region, else us-west-2"
+    )
     bedrock_model_id: ModelName | None = Field(default=None, description="asked in its place, by its id at Bedrock")
     bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of the region")
     openrouter_api_key: ApiKey | None = Field(
         default=None, repr=False, description="OpenRouter's key (https://openrouter.ai/settings/keys)"
     )
-    openrouter_base_url: BaseUrl | None = Field(default=None, description="where OpenRouter's wire is spoken")
+    openrouter_base_url: OpenRouterUrl | None = Field(default=None, description="where OpenRouter's wire is spoken")
     openrouter_app_url: HeaderValue | None = Field(default=None, description="sent as HTTP-Referer")
     openrouter_app_title: HeaderValue | None = Field(default=None, description="sent as X-Title")
-    image_model: ModelName = Field(default="dall-e-3", description="the model of OpenAI that makes images")
+    image_model: ModelName = Field(default=OPENAI_IMAGE_MODEL, description="the model of OpenAI that makes images")
     image_quality: str = Field(default="standard", description="of images, where a call leaves it at standard")
     audio_model: ModelName | None = Field(default=None, description="the model of OpenAI that speaks; None: tts-1")
     cache_enabled: bool = Field(default=False, description="whether the response cache answers unless a call says no")
@@ -239,9 +291,7 @@ def _malformed(error: ValidationError, variables: dict[str, str]) -> str:
 def _default_provider(hint: str, config: LLMConfig) -> LLMProviderType | None:
     if not hint:
         return next((provider for provider in VENDORS if config.is_configured(provider)), None)
-    name = hint.lower()
     try:
-        return PROVIDER_ALIASES.get(name) or LLMProviderType(name)
+        return provider_named(hint)
     except ValueError as error:
-        known = ", ".join([*LLMProviderType, *PROVIDER_ALIASES])
-        raise ValueError(f"LLM_PROVIDER: {hint!r} is not a provider; known are {known}") from error
+        raise ValueError(f"LLM_PROVIDER: {error}") from error

@@ -5,13 +5,18 @@ A row holds what is a fact and no code. The order of the rows is the order in wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from .model_names import CLAUDE_MODELS, GEMINI_MODELS, OPENAI_MODELS
 from .types import LLMProviderType
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from .config import LLMConfig
+    from .model_names import ModelEnds
 
 Variables = dict[str, tuple[str, ...]]
 
@@ -23,8 +28,9 @@ class Vendor:
     `provider_class` is the import path of its class below `providers`. `variables` names the environment variables
     that each of its fields of LLMConfig is read from, the first that is set; `credentials` the fields that have to be
     set, in each way to reach it; `model_fields` and `speech_model_fields` the fields that override its default
-    models. `how_to_configure` and `keys_page` tell a caller what to do without a key. `prefix` begins the names of
-    its models where they are not listed in `models`. A vendor that `reports_cost` says in its answers what it
+    models. `how_to_configure` and `keys_page` tell a caller what to do without a key. `models` are the names that
+    are routed to it, each with the day on which it ends, None where none is known; `prefix` begins the names of its
+    models where they are not listed. A vendor that `reports_cost` says in its answers what it
     charges; for the others the price table estimates it. `price_table_name` and `telemetry_name` are its names there.
     """
 
@@ -42,29 +48,24 @@ class Vendor:
     model_fields: tuple[str, ...] = ()
     speech_model: str | None = None
     speech_model_fields: tuple[str, ...] = ()
-    models: str = ""
+    models: ModelEnds = field(default_factory=dict)
     prefix: str | None = None
     aliases: tuple[str, ...] = ()
     reports_cost: bool = False
     telemetry_name: str | None = None
 
+    def retired_since(self, model: str, today: date) -> date | None:
+        """Return the day on which this vendor ended a model; None for one that it still serves, or does not list."""
+        end = self.models.get(model)
+        return end if end and end <= today else None
 
-OPENAI_MODELS: Final = (
-    "gpt-4o gpt-4o-mini gpt-4-turbo gpt-4 gpt-3.5-turbo o1 o1-mini o1-preview gpt-5 gpt-5-mini gpt-5-nano "
-    "tts-1 tts-1-hd gpt-4o-mini-tts dall-e-2 dall-e-3"
-)
-CLAUDE_MODELS: Final = (
-    "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 claude-3-5-sonnet-20241022 claude-3-5-sonnet-20240620 "
-    "claude-3-opus-20240229 claude-3-sonnet-20240229 claude-3-haiku-20240307"
-)
-GEMINI_MODELS: Final = (
-    "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-preview gemini-2.5-flash-lite gemini-2.5-flash-lite-preview "
-    "gemini-2.5-flash-native-audio gemini-2.5-flash-image gemini-2.5-flash-preview-tts gemini-2.5-pro-preview-tts "
-    "gemini-2.5-computer-use-preview"
-)
-OPENAI_MODEL: Final = "gpt-5"
-CLAUDE_MODEL: Final = "claude-haiku-4-5"
-SPEECH_MODEL: Final = "tts-1"
+
+# Each is served for half a year after the release, or never retires: `docs/providers.md` shows until when.
+OPENAI_MODEL: Final = "gpt-5.6-terra"
+OPENAI_IMAGE_MODEL: Final = "gpt-image-2.5-sunburst"
+# OpenAI ends every model of this endpoint on 2027-01-06 and names none to take their place there.
+OPENAI_SPEECH_MODEL: Final = "tts-1"
+CLAUDE_MODEL: Final = "claude-haiku-5-5"
 
 _ROWS: Final = (
     Vendor(
@@ -82,7 +83,7 @@ _ROWS: Final = (
         keys_page="https://ai.azure.com",
         default_model=OPENAI_MODEL,
         model_fields=("openai_model",),
-        speech_model=SPEECH_MODEL,
+        speech_model=OPENAI_SPEECH_MODEL,
         speech_model_fields=("audio_model",),
         aliases=("azure",),
         price_table_name="azure",
@@ -103,9 +104,9 @@ _ROWS: Final = (
         key_variable="GEMINI_API_KEY",
         url_variable="GEMINI_API_BASE_URL",
         keys_page="https://aistudio.google.com/apikey",
-        default_model="gemini-2.5-flash",
+        default_model="gemini-flash-latest",
         model_fields=("gemini_model",),
-        speech_model="gemini-2.5-flash-preview-tts",
+        speech_model="gemini-3.8-flash-tts",
         speech_model_fields=("gemini_tts_model",),
         models=GEMINI_MODELS,
         aliases=("google",),
@@ -131,7 +132,7 @@ _ROWS: Final = (
         keys_page="https://platform.openai.com/api-keys",
         default_model=OPENAI_MODEL,
         model_fields=("openai_model",),
-        speech_model=SPEECH_MODEL,
+        speech_model=OPENAI_SPEECH_MODEL,
         speech_model_fields=("audio_model",),
         models=OPENAI_MODELS,
         price_table_name="openai",
@@ -166,7 +167,7 @@ _ROWS: Final = (
             "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
             "aws_session_token": ("AWS_SESSION_TOKEN",),
             "aws_profile": ("AWS_PROFILE",),
-            "aws_region": ("AWS_REGION",),
+            "aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
             "bedrock_model_id": ("BEDROCK_MODEL_ID",),
             "bedrock_base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
         },
@@ -199,7 +200,7 @@ _ROWS: Final = (
         key_variable="OPENROUTER_API_KEY",
         url_variable="OPENROUTER_BASE_URL",
         keys_page="https://openrouter.ai/settings/keys",
-        default_model="openrouter/anthropic/claude-3-opus",
+        default_model="openrouter/auto",
         prefix="openrouter/",
         price_table_name="openrouter",
         reports_cost=True,
@@ -207,15 +208,33 @@ _ROWS: Final = (
 )
 
 VENDORS: Final = {vendor.provider_type: vendor for vendor in _ROWS}
-MODEL_PROVIDER_MAP: Final = {model: vendor.provider_type for vendor in _ROWS for model in vendor.models.split()}
+MODEL_PROVIDER_MAP: Final = {model: vendor.provider_type for vendor in _ROWS for model in vendor.models}
 PROVIDER_ALIASES: Final = {alias: vendor.provider_type for vendor in _ROWS for alias in vendor.aliases}
+
+
+MAX_SUGGESTIONS: Final = 5
+SIMILARITY: Final = 0.4  # of difflib, where 1 is the same text
+GEMINI_PATH: Final = "models/"  # Google's documents write a model's name with the first step of its path
+
+
+def provider_named(name: str) -> LLMProviderType:
+    """Return the provider of a name, which is a value of LLMProviderType or an alias, in any case.
+
+    Raises ValueError, naming the known ones, for any other.
+    """
+    try:
+        return PROVIDER_ALIASES.get(name.lower()) or LLMProviderType(name.lower())
+    except ValueError as error:
+        known = ", ".join([*LLMProviderType, *PROVIDER_ALIASES])
+        raise ValueError(f"{name!r} is not a provider; known are {known}") from error
 
 
 def route(model: str, config: LLMConfig) -> LLMProviderType:
     """Return who serves a model: by its prefix, else by its name.
 
-    Claude is Bedrock's where CLAUDE_PROVIDER says so, and OpenAI's models are Azure's where only Azure has a key.
-    Space around a name is no part of it. Raises ValueError for a model that nothing serves.
+    A name is looked up in LLM_MODELS, in MODEL_PROVIDER_MAP, and among the configured default models. Claude is
+    Bedrock's where CLAUDE_PROVIDER says so, and OpenAI's models are Azure's where only Azure has a key. Space around
+    a name is no part of it. Raises ValueError for a model that nothing serves.
     """
     if not isinstance(model, str):
         raise TypeError(f"model must be a string, not {type(model).__name__}")
@@ -223,13 +242,42 @@ def route(model: str, config: LLMConfig) -> LLMProviderType:
     for vendor in VENDORS.values():
         if vendor.prefix and model.startswith(vendor.prefix):
             return vendor.provider_type
-    if model not in MODEL_PROVIDER_MAP:
-        known = ", ".join(MODEL_PROVIDER_MAP)
-        raise ValueError(f"no provider serves model {model!r}; use openrouter/<author>/<model>, or one of {known}")
-    author = MODEL_PROVIDER_MAP[model]
+    author = _author(model, config)
+    if author is None:
+        raise ValueError(_not_supported(model, config))
     if author is LLMProviderType.ANTHROPIC and config.bedrock_serves_claude:
         return LLMProviderType.BEDROCK
     azure = LLMProviderType.AZURE_OPENAI
     if author is LLMProviderType.OPENAI and not config.is_configured(author) and config.is_configured(azure):
         return azure
     return author
+
+
+def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
+    """Return the vendor of a name, as the maps have it; None where none has."""
+    known = config.extra_models.get(model) or MODEL_PROVIDER_MAP.get(model)
+    if known is None and model.removeprefix(GEMINI_PATH) in GEMINI_MODELS:
+        return LLMProviderType.GEMINI
+    return known or _configured_author(model, config)
+
+
+def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
+    """Return the vendor whose own variable names a model as its default: a deployment at Azure, an id at Bedrock."""
+    for vendor in VENDORS.values():
+        own_fields = {*vendor.model_fields, *vendor.speech_model_fields} & vendor.variables.keys()
+        if model in {getattr(config, name) for name in own_fields}:
+            return vendor.provider_type
+    return None
+
+
+def _not_supported(model: str, config: LLMConfig) -> str:
+    """Return what is wrong with a name that nothing serves, and what to write in its place."""
+    known = [*config.extra_models, *MODEL_PROVIDER_MAP]
+    ends = {name: end for vendor in VENDORS.values() for name, end in vendor.models.items() if end}
+    nearest = get_close_matches(model, known, MAX_SUGGESTIONS, cutoff=SIMILARITY)
+    names = ", ".join(f"{name} (until {ends[name]})" if name in ends else name for name in nearest)
+    suggestion = f"the nearest names are {names}; " if names else ""
+    return (
+        f"model {model!r} is not supported; {suggestion}OpenRouter's are named openrouter/<author>/<model>, "
+        f"and what this release does not know is added by LLM_MODELS={model}=<provider>"
+    )

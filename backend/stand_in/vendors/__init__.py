@@ -6,6 +6,7 @@ packages, whose types the tests hold them against; none was recorded live.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ VENDORS = {
 NO_OTHER_WAY = {
     "GOOGLE_API_KEY": "",
     "AWS_SESSION_TOKEN": "",
+    "AWS_CONFIG_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
     "LLM_CACHE_ENABLED": "false",
     "LLM_CACHE_URL": "",

@@ -15,7 +15,9 @@ KNOWN = (
     "model input max_output_tokens temperature top_p reasoning text tools tool_choice parallel_tool_calls store "
     "metadata user service_tier safety_identifier prompt_cache_key truncation include"
 )
-THINKERS = ("gpt-5", "o1", "o3", "o4")
+# The o-series, and every GPT since 5 but those that talk.
+THINKERS = re.compile(r"o[0-9]|chat-latest|gpt-(?!3|4|audio)")
+SNAPSHOTS = dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano"), "-2025-08-07")
 SIZES = ("256x256", "512x512", "1024x1024", "1792x1024", "1024x1792")
 # Sixteen frames of silence: an MPEG header of layer III, 32 kbit/s at 44.1 kHz, and nothing in the frame.
 SILENCE = (b"\xff\xfb\x10\xc4" + bytes(100)) * 16
@@ -51,7 +53,7 @@ class OpenAI(PlainWire):
             return Request(model=body["model"], text=body["input"])
         check_fields(body, KNOWN, "model input")
         model = str(body["model"])
-        thinks = model.startswith(THINKERS)
+        thinks = bool(THINKERS.match(model))
         for name in ("temperature", "top_p") if thinks else ("reasoning",):
             if name in body:
                 raise InvalidRequestError(f"Unsupported parameter: '{name}' is not supported with this model.")
@@ -135,7 +137,7 @@ def _response(request: Request, answer: Answer) -> dict[str, Any]:
         "incomplete_details": {"reason": cut} if cut else None,
         "instructions": None,
         "max_output_tokens": request.token_limit,
-        "model": f"{request.model}-2025-08-07" if request.model.startswith("gpt-5") else request.model,
+        "model": request.model + SNAPSHOTS.get(request.model, ""),
         "output": _output(request, answer),
         "parallel_tool_calls": True,
         "previous_response_id": None,

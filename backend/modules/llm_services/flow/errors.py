@@ -5,6 +5,7 @@ The exception's message says what happened, whose fault it is and what to do; `r
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -139,10 +140,11 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
         reason=f"({error.status_code}: {_quote(error)})",
         wait="retry later" if error.retry_after is None else f"retry after {error.retry_after:g} s",
     )
+    retirement = _retirement(error.status_code, vendor, model)
     remedy = redact(error.remedy or REMEDIES.get(template, ""))[:MAX_QUOTE_CHARACTERS]
     if not remedy or remedy in message:
-        return message
-    return f"{message}{'; ' if template.endswith('{wait}') else ': '}{remedy}"
+        return message + retirement
+    return f"{message}{'; ' if template.endswith('{wait}') else ': '}{remedy}{retirement}"
 
 
 def _template(error: ParsedError) -> str:
@@ -160,6 +162,13 @@ def _template(error: ParsedError) -> str:
             return UPSTREAM_PAYMENT
         case status:
             return MESSAGES.get(status, OTHER)
+
+
+def _retirement(status: int, vendor: Vendor, model: str) -> str:
+    """Return since when the model of a refused request is retired, nothing where its vendor still serves it."""
+    is_refusal = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+    since = vendor.retired_since(model, datetime.now(UTC).date()) if is_refusal else None
+    return f"; {model} is retired since {since}" if since else ""
 
 
 def _quote(error: ParsedError) -> str:

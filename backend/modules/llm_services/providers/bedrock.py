@@ -6,10 +6,13 @@ description of the service and its signer, and not against the live API.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
+from ..config import REGION
 from ..exceptions import LLMAuthenticationError
 from ..flow.http import Endpoint
 from ..types import LLMProviderType
@@ -25,23 +28,48 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
     from ..config import LLMConfig
+    from ..flow.attempt import Completion
     from ..wires.wire import Exchange, LLMCall, Wire
 
 SIGNING_MODULES: Final = ("botocore.auth", "botocore.awsrequest", "botocore.session")
 VERSION: Final = "bedrock-2023-05-31"
-# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html: the newer models answer only
-# through the inference profile of a group of regions.
-MODEL_IDS: Final = {
-    "claude-opus-4-1": "{region}.anthropic.claude-opus-4-1-20250805-v1:0",
-    "claude-sonnet-4-5": "{region}.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "claude-haiku-4-5": "{region}.anthropic.claude-haiku-4-5-20251001-v1:0",
+# What is older than 4.1 is called by its own id.
+OLD_IDS: Final = {
     "claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022-v2:0",
     "claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20240620-v1:0",
     "claude-3-opus-20240229": "anthropic.claude-3-opus-20240229-v1:0",
     "claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229-v1:0",
     "claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307-v1:0",
 }
-REGION_PREFIXES: Final = {"eu": "eu", "ap": "apac"}
+# What is newer answers only through an inference profile, which begins with the geography that serves it:
+# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html. From Sonnet 4.6 on an id is the
+# model's name; these are older, or are Opus 4.6.
+VERSIONED_IDS: Final = {
+    "claude-opus-4-1": "anthropic.claude-opus-4-1-20250805-v1:0",
+    "claude-sonnet-4-5": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "claude-haiku-4-5": "anthropic.claude-haiku-4-5-20251001-v1:0",
+    "claude-opus-4-5": "anthropic.claude-opus-4-5-20251101-v1:0",
+    "claude-opus-4-6": "anthropic.claude-opus-4-6-v1",
+}
+SNAPSHOT: Final = re.compile("-20[0-9]{6}$")
+# The first that a region begins with. No other geography exists for Claude 4.5 and later (`apac` ended before); from
+# elsewhere, as from Mumbai or São Paulo, there is the profile that every commercial region has.
+GEOGRAPHIES: Final = {
+    "us-gov-": "us-gov",
+    "us-": "us",
+    "eu-": "eu",
+    "ap-southeast-2": "au",
+    "ap-southeast-4": "au",
+    "ap-northeast-1": "jp",
+    "ap-northeast-3": "jp",
+}
+GLOBAL: Final = "global"
+# The models' own pages: Opus 4.1 is sold in the USA alone, Opus 5 has no profile of Japan.
+GEOGRAPHIES_OF_MODEL: Final = {
+    "claude-opus-4-1": ("us",),
+    "claude-opus-5": ("us-gov", "us", "eu", "au", GLOBAL),
+}
+DEFAULT_REGION: Final = "us-west-2"
 KEY_ERRORS: Final = frozenset(
     {
         "ExpiredTokenException",
@@ -89,11 +117,16 @@ class BedrockProvider(LLMProvider):
     required_modules = ("botocore",)
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: BedrockWire()}
 
+    async def _complete(self, call: LLMCall) -> Completion:
+        """Read the region beside the loop, for it may be in a file, before the call asks for it."""
+        await asyncio.to_thread(region_of, self.config)
+        return await super()._complete(call)
+
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return the model's own path, and how to sign what goes there."""
-        region = self.config.aws_region
+        region = region_of(self.config)
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
-        # A colon stays: what aiohttp sends is then what was signed.
+        # A colon stays: what aiohttp sends is then what was signed. The slash of an ARN does not: it is one segment.
         path = f"/model/{quote(model_id(call.model, region), safe=':')}/invoke"
         return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES)
 
@@ -102,7 +135,7 @@ class BedrockProvider(LLMProvider):
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
         request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
-        SigV4Auth(_credentials(self.config), "bedrock", self.config.aws_region).add_auth(request)
+        SigV4Auth(_credentials(self.config), "bedrock", region_of(self.config)).add_auth(request)
         return dict(request.headers)
 
 
@@ -131,6 +164,45 @@ def _ambient_credentials(profile: str | None) -> Credentials:
     return credentials
 
 
+def region_of(config: LLMConfig) -> str:
+    """Return where Bedrock is called: as the environment says, else the profile, else us-west-2."""
+    return config.aws_region or _profile_region(config.aws_profile) or DEFAULT_REGION
+
+
+@cache
+def _profile_region(profile: str | None) -> str | None:
+    """Return the region of a profile, the default one for None; None where there is none, which the signature tells.
+
+    Raises ValueError for what cannot be a region: it becomes part of the address.
+    """
+    try:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
+        from botocore.session import Session  # noqa: PLC0415
+    except ImportError:
+        return None
+    try:
+        region: str | None = Session(profile=profile).get_config_variable("region")
+    except BotoCoreError:
+        return None
+    if region and not REGION.fullmatch(region):
+        raise ValueError(f"the AWS profile's region {region!r} is none: set AWS_REGION, as in AWS_REGION=eu-central-1")
+    return region
+
+
 def model_id(model: str, region: str) -> str:
-    """Return Bedrock's id of a model; an id stays as it is."""
-    return MODEL_IDS.get(model, model).format(region=REGION_PREFIXES.get(region.split("-", maxsplit=1)[0], "us"))
+    """Return Bedrock's id of a model of Claude's, for calls from a region; an id or an ARN stays as it is.
+
+    Raises ValueError for a model that is not sold in the region's geography: its prompts do not leave it unasked.
+    """
+    if model in OLD_IDS or not model.startswith("claude-"):
+        return OLD_IDS.get(model, model)
+    name = SNAPSHOT.sub("", model)
+    model = VERSIONED_IDS.get(name, f"anthropic.{name}")
+    geography = next((name for start, name in GEOGRAPHIES.items() if region.startswith(start)), GLOBAL)
+    offered = GEOGRAPHIES_OF_MODEL.get(name, (geography,))
+    if geography not in offered:
+        raise ValueError(
+            f"Amazon Bedrock has no {name} for {region}, only {', '.join(f'{each}.{model}' for each in offered)}: "
+            f"set another AWS_REGION, or name one by its id, with LLM_MODELS={offered[-1]}.{model}=bedrock"
+        )
+    return f"{geography}.{model}"

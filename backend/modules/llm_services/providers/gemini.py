@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..flow.http import Endpoint
 from ..types import LLMProviderType
+from ..vendors import GEMINI_PATH
 from ..wires.generate_content import GenerateContentWire
 from ..wires.generated_speech import GeneratedSpeechWire
 from ..wires.wire import Kind
@@ -22,6 +24,11 @@ class GeminiProvider(LLMProvider):
 
     provider_type = LLMProviderType.GEMINI
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: GenerateContentWire(), Kind.SPEECH: GeneratedSpeechWire()}
+
+    def _filled_in(self, call: LLMCall) -> LLMCall:
+        """Return `call` with the defaults; a name that was pasted with the first step of its path is without it."""
+        call = super()._filled_in(call)
+        return replace(call, model=call.model.removeprefix(GEMINI_PATH))
 
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return the model's own path, with the key."""

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Say which default models, and which names that are routed, their vendors end soon.
+
+    model_ends.py                     what ends within the next 60 days
+    model_ends.py --days 180          within half a year, as before a release
+    model_ends.py --today 2027-01-01  as if it were that day
+
+The dates are those of model_names.py; its comments name the vendors' pages. What has ended before is not shown. At
+Azure and Bedrock a model may end on another day than at its maker.
+
+variables, of the environment or of .env:
+    none: it is about the defaults of this release, not about what is configured here
+
+exit codes:
+    0  every default is served for longer
+    1  a default ends, or has ended
+    2  the command line is wrong
+    130  interrupted
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from command_line import parser, run
+
+from modules.llm_services.config import VARIABLES, LLMConfig
+from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import VENDORS
+
+if TYPE_CHECKING:
+    import argparse
+
+DAYS = 60
+
+
+@dataclass(frozen=True)
+class Default:
+    """A model that is called where neither the call nor a variable names one."""
+
+    vendor: str
+    kind: str
+    model: str
+    fields: tuple[str, ...]
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables that name another."""
+        return [name for field in self.fields for name in VARIABLES[field]]
+
+    @property
+    def end(self) -> date | None:
+        """The day on which its maker ends it, None where none is announced."""
+        return end_of(self.model)
+
+
+def main() -> int:
+    """Print the defaults that end, then the names, by day; return 1 where a default does."""
+    arguments = _arguments()
+    last = arguments.today + timedelta(days=arguments.days)
+    defaults = [default for default in all_defaults() if default.end and default.end <= last]
+    for default in defaults:
+        others = f": set {' or '.join(default.variables)}" if default.variables else ""
+        print(f"default of {default.vendor}, {default.kind}: {default.model} ends on {default.end}{others}")
+    for end, names in names_by_end().items():
+        if end and arguments.today <= end <= last:
+            print(f"{end}: {', '.join(names)}")
+    return 1 if defaults else 0
+
+
+def all_defaults() -> list[Default]:
+    """Return every default model, vendor by vendor."""
+    config = LLMConfig()
+    defaults = [
+        Default(vendor.name, "text", config.default_model(provider), vendor.model_fields)
+        for provider, vendor in VENDORS.items()
+    ]
+    defaults += [
+        Default(vendor.name, "speech", model, vendor.speech_model_fields)
+        for provider, vendor in VENDORS.items()
+        if (model := config.speech_model(provider))
+    ]
+    images = Default(VENDORS[LLMProviderType.OPENAI].name, "images", config.image_model, ("image_model",))
+    return [*defaults, images]
+
+
+def end_of(model: str) -> date | None:
+    """Return the day on which a model ends at its maker; None where none is announced, or for an alias."""
+    return next((vendor.models[model] for vendor in VENDORS.values() if model in vendor.models), None)
+
+
+def names_by_end() -> dict[date | None, list[str]]:
+    """Return all names, by the day on which they end, those without one last."""
+    ends = {name: end for vendor in VENDORS.values() for name, end in vendor.models.items()}
+    days = sorted({end for end in ends.values() if end})
+    return {day: [name for name, end in ends.items() if end == day] for day in [*days, None]}
+
+
+def _arguments() -> argparse.Namespace:
+    options = parser(__doc__)
+    options.add_argument("--days", type=int, default=DAYS, help=f"how far to look ({DAYS})")
+    options.add_argument("--today", type=date.fromisoformat, default=datetime.now(UTC).date(), help="YYYY-MM-DD")
+    return options.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
