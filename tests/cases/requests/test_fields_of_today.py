@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SENT: Final = {
     "max_completion_tokens": 5,
     "image_config": {"aspect_ratio": "16:9"},
-    "stop_server_tools_when": [{"type": "step_count", "count": 3}],
+    "stop_server_tools_when": [{"type": "step_count_is", "step_count": 3}],
     "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
     "prompt_cache_key": "key",
     "modalities": ["text", "image"],

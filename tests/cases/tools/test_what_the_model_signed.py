@@ -147,15 +147,6 @@ async def test_another_process_sends_it_too(caller: Caller, first_turn: FirstTur
     assert ("look", ARGUMENTS, first_turn.signed) == (sent.name, sent.arguments, sent.signed)
 
 
-async def test_the_table_remembers_for_another_process(caller: Caller, first_turn: FirstTurn, tmp_path: Path) -> None:
-    """A turn without what was signed finds it in `llm_requests`, by the id of the call."""
-    first = await caller.with_tools(first_turn.body, model=first_turn.model)
-    result = RESULT.model_copy(update={"tool_call_id": "call_1"})
-    messages = [*QUESTION, assistant(first), result]
-    sent = first_turn.read(in_another_process(caller, first_turn, messages, f"sqlite:///{tmp_path / 'test.db'}"))
-    assert ("look", ARGUMENTS, first_turn.signed) == (sent.name, sent.arguments, sent.signed)
-
-
 def openrouter_turn(data: str, *calls: dict[str, Any]) -> dict[str, Any]:
     """Return a completion that calls tools and signs that with `data`."""
     return completion(
