@@ -140,7 +140,7 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
         reason=f"({error.status_code}: {_quote(error)})",
         wait="retry later" if error.retry_after is None else f"retry after {error.retry_after:g} s",
     )
-    retirement = _retirement(error.status_code, vendor, model)
+    retirement = "" if error.is_key_refused else _retirement(error.status_code, vendor, model)
     remedy = redact(error.remedy or REMEDIES.get(template, ""))[:MAX_QUOTE_CHARACTERS]
     if not remedy or remedy in message:
         return message + retirement
