@@ -7,10 +7,12 @@ that a cache keeps them, and more.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
+    from genai_prices import UpdatePrices
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import PriceCalculation
 
@@ -77,10 +80,25 @@ def _table() -> ModuleType:
     return genai_prices
 
 
-async def load() -> None:
-    """Read the table, so that `priced` need not."""
+async def load(*, is_renewed: bool = False) -> None:
+    """Read the table, so that `priced` need not; with `is_renewed`, begin to keep it up to date in the background."""
     if not _table.cache_info().currsize:
         await threads.run(_table)
+    if is_renewed:
+        _renew()
+
+
+@cache
+def _renew() -> UpdatePrices:
+    """Fetch the table from its publisher, now and every hour, in a daemon thread of the package until the process ends.
+
+    A fetch that fails is in the log of `genai-prices`, and the table stays as it is. A process that is forked later
+    keeps the table of that moment.
+    """
+    updates: UpdatePrices = _table().UpdatePrices()
+    updates.start()
+    atexit.register(updates.stop)
+    return updates
 
 
 def priced(
@@ -236,8 +254,9 @@ def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -
 
 
 def price_table() -> str:
-    """Return the name and version of the table."""
-    return f"genai-prices {_table().__version__}"
+    """Return the name and version of the table, and when it was fetched if that was since the start."""
+    name, snapshot = f"genai-prices {_table().__version__}", _snapshot()
+    return f"{name}, {snapshot.timestamp.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if snapshot.from_auto_update else name
 
 
 def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:
