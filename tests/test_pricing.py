@@ -50,7 +50,7 @@ def test_every_kind_of_token_has_its_price() -> None:
     output = per_token(CLAUDE, model, output_tokens=million)
     assert read < fresh < written < output
     cost = 500 * fresh + 300 * read + 200 * written + 50 * output
-    found = priced(usage, CLAUDE, model)
+    found = priced(usage, CLAUDE, [model])
     assert (float(cost), CostSource.ESTIMATED) == (found.cost, found.cost_source)
     assert str(found.price_table).startswith("genai-prices ")
 
@@ -60,14 +60,14 @@ def test_what_the_table_does_not_price(model: str, caplog: pytest.LogCaptureFixt
     """A model that is not in the table, or there without a price, stays without a cost, and the log says why."""
     usage = Usage(input_tokens=10, output_tokens=10)
     with caplog.at_level(logging.INFO):
-        assert usage == priced(usage, OPENAI, model)
+        assert usage == priced(usage, OPENAI, [model])
     assert f"no price for {model} of openai" in caplog.text
 
 
 def test_what_the_vendor_says_stands() -> None:
     """A cost that the vendor reported is not estimated again, and without tokens there is nothing to estimate."""
     for usage in (Usage(input_tokens=10, output_tokens=10, cost=0.5), Usage()):
-        assert usage == priced(usage, OPENAI, "gpt-5-mini")
+        assert usage == priced(usage, OPENAI, ["gpt-5-mini"])
 
 
 def test_an_estimate_before_the_call(session: Session) -> None:

@@ -64,6 +64,7 @@ class Case:
     structured: bool = False
     befalls: str = ""
     wait: str = ""
+    retries: int = 1
 
 
 def error(code: object, **fields: object) -> dict[str, Any]:
@@ -195,13 +196,13 @@ class Scene:
 
 
 async def ask(session: Session, base_url: str, case: Case) -> object:
-    """Make the call of a case, with one further attempt allowed."""
+    """Make the call of a case, with as many further attempts as it allows."""
     config = LLMConfig(
         provider=LLMProviderType.OPENROUTER,
         openrouter_api_key="sk-or-v1-document",
         openrouter_base_url=base_url,
         request_timeout=0.3 if case.befalls == "is silent" else 20,
-        max_retries=1,
+        max_retries=case.retries,
     )
     llm = OpenRouterProvider(config, session)
     if case.structured:

@@ -133,3 +133,29 @@ async def test_the_application_is_named_where_it_is_configured(session: Session)
     head = server.visits[0].head.lower()
     assert "http-referer: https://example.org" in head
     assert "x-title: example" in head
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"ID3\xff\xfb\x90", "SUQz//uQ"),
+        (b"\0\0\0\0", "AAAAAA=="),
+        ("née".encode(), "née"),
+        (b"<html>", "<html>"),
+        (b'{"id": 1}', {"id": 1}),
+    ],
+)
+@pytest.mark.parametrize("label", ["application/octet-stream", "Binary/Octet-Stream"])
+async def test_mere_bytes_are_kept(session: Session, content: bytes, kept: object, label: str) -> None:
+    """A body that is labelled as bytes is JSON or text where it is that, and else kept in base64, not bent to text."""
+
+    def answer(visit: Visit) -> None:
+        head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(content)}\r\ncontent-type: {label}\r\n\r\n"
+        visit.writer.write(head.encode() + content)
+
+    async with serving(answer) as server:
+        with pytest.raises(LLMError):
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
+    (row,) = rows(session)
+    assert row.response_raw is not None
+    assert kept == row.response_raw["body"]

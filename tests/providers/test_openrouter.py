@@ -31,7 +31,7 @@ def parsed(body: object, **headers: str) -> Answer:
         ({"usage": {"cost": 0}}, 0.0),
         ({"usage": {"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.00417}}}, 0.00417),
         ({"usage": {"cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.2}}}, 0.3),
-        ({"usage": {"cost": 0.1, "is_byok": True, "cost_details": None}}, 0.1),
+        ({"usage": {"cost": 0.1, "is_byok": True, "cost_details": None}}, None),
         ({"usage": {"cost": 0.1, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.1}}}, 0.1),
         ({"usage": {"cost": 0.007637029, "cost_details": {"upstream_inference_cost": 0.000637029}}}, 0.007637029),
         ({"usage": {"cost": 0.1, "is_byok": "true", "cost_details": {"upstream_inference_cost": 0.1}}}, 0.1),

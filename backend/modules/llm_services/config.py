@@ -28,6 +28,7 @@ VARIABLES: Final[Variables] = {
     "request_timeout": ("REQUEST_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
     "extra_models": ("LLM_MODELS",),
+    "update_prices": ("LLM_UPDATE_PRICES",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -164,6 +165,9 @@ class LLMConfig(BaseModel):
             "models, and deployments at Azure, that this release does not know: "
             "`gpt-7=openai, my-deployment=azure_openai`"
         ),
+    )
+    update_prices: bool = Field(
+        default=False, description="whether genai-prices fetches its price table every hour, in the background"
     )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(

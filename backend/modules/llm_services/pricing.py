@@ -1,25 +1,32 @@
 """What a call cost where its vendor does not say, and what one may cost: by the price table of genai-prices.
 
 https://github.com/pydantic/genai-prices. The table is a quarter of a second to import, so a thread does it, when the
-first call needs it.
+first call needs it. The table's own extractor reads the usage out of a body: it knows tokens by modality, by the time
+that a cache keeps them, and more.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from . import packages, threads
-from .types import CostSource, LLMProviderType, Usage
+from .types import LARGEST_INTEGER, CostSource, LLMProviderType, Usage
 from .vendors import VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
+
+    from genai_prices import UpdatePrices
+    from genai_prices.data_snapshot import DataSnapshot
+    from genai_prices.types import PriceCalculation
 
     from .types import LLMMessage
 
@@ -33,15 +40,39 @@ TOKENS_OF_A_MESSAGE: Final = 4
 TOKENS_OF_A_FILE: Final = 1000
 # So few tokens that no model has a higher price for them, as some have for long prompts.
 SAMPLE: Final = 1000
-FRESH: Final = Usage(input_tokens=SAMPLE, output_tokens=0)
-READ: Final = replace(FRESH, cached_input_tokens=SAMPLE)
-WRITTEN: Final = replace(FRESH, cache_creation_tokens=SAMPLE)
+FRESH: Final = {"input_tokens": SAMPLE, "output_tokens": 0}
+READ: Final = FRESH | {"cache_read_tokens": SAMPLE}
+WRITTEN: Final = FRESH | {"cache_write_tokens": SAMPLE}
+# The table's names for how the usage of an API is read, of which a vendor has one.
+EXTRACTORS: Final = {
+    "chat_completions": ("chat", "default"),
+    "generate_content": ("default",),
+    "images": ("images",),
+    "messages": ("anthropic", "default"),
+    "responses": ("responses",),
+    "speech": ("default",),
+}
+USAGE_FIELDS: Final = ("usage", "usageMetadata")
+TOKENS: Final = "_tokens"
+BY_CHARACTER: Final = "input_characters"
+IMAGES: Final = "images"
+GEMINI_PATH: Final = "models/"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What is to be priced: counts of tokens and pieces, by the names of the table, and the rates that apply."""
+
+    counts: Mapping[str, float]
+    rates: Mapping[str, str] = field(default_factory=dict)
+    api_variant: str = ""
 
 
 @cache
 def _table() -> ModuleType:
     try:
         import genai_prices  # noqa: PLC0415 - what imports this module does not pay for the table
+        import genai_prices.data_snapshot  # noqa: PLC0415
     except ImportError as error:
         raise packages.missing(error) from error
     with suppress(LookupError):  # the first price reads the table itself
@@ -49,45 +80,147 @@ def _table() -> ModuleType:
     return genai_prices
 
 
-async def load() -> None:
-    """Read the table, so that `priced` need not."""
+async def load(*, is_renewed: bool = False) -> None:
+    """Read the table, so that `priced` need not; with `is_renewed`, begin to keep it up to date in the background."""
     if not _table.cache_info().currsize:
         await threads.run(_table)
+    if is_renewed:
+        _renew()
 
 
-def priced(usage: Usage, vendor: LLMProviderType, model: str) -> Usage:
+@cache
+def _renew() -> UpdatePrices:
+    """Fetch the table from its publisher, now and every hour, in a daemon thread of the package until the process ends.
+
+    A fetch that fails is in the log of `genai-prices`, and the table stays as it is. A process that is forked later
+    keeps the table of that moment.
+    """
+    updates: UpdatePrices = _table().UpdatePrices()
+    updates.start()
+    atexit.register(updates.stop)
+    return updates
+
+
+def priced(
+    usage: Usage, vendor: LLMProviderType, models: Iterable[str], api_variant: str = "", body: object = None
+) -> Usage:
     """Return `usage` with what it costs in USD at `vendor`'s list price; as it is where that is not known.
 
-    Reasoning tokens are billed as output, of which they are part.
+    `models` are the names to look for, the first that has a price; `body` is what the vendor answered by the API
+    `api_variant`. Where something in it is billed and has no price, nothing has: a part is not taken for the whole.
     """
-    if usage.cost is not None or usage.input_tokens is None or usage.output_tokens is None:
+    is_counted = usage.input_tokens is not None and usage.output_tokens is not None
+    if usage.cost is not None or not (is_counted or BY_CHARACTER in usage.pieces):
         return usage
-    cost = _price(usage, vendor, model)
+    names = [name.removeprefix(GEMINI_PATH) for name in models]
+    try:
+        spent = _spent(usage, vendor, api_variant, body)
+    except ValueError as error:
+        logger.info("no price for %s of %s: %s", names[0], vendor, error)
+        return usage
+    cost = _price(spent, [listing for name in names for listing in _listings(vendor, name)])
     if cost is None:
         return usage
     return replace(usage, cost=cost, cost_source=CostSource.ESTIMATED, price_table=price_table())
 
 
-def _price(usage: Usage, vendor: LLMProviderType, model: str) -> float | None:
-    """Return the list price in USD; None, with the reason in the log, for a model that the table does not price."""
-    table = _table()
-    spent = table.Usage(
-        input_tokens=usage.input_tokens,
-        cache_read_tokens=usage.cached_input_tokens,
-        cache_write_tokens=usage.cache_creation_tokens,
-        output_tokens=usage.output_tokens,
-        input_audio_tokens=usage.input_audio_tokens,
-        output_audio_tokens=usage.output_audio_tokens,
-    )
+def _spent(usage: Usage, vendor: LLMProviderType, api_variant: str, body: object) -> Spent:
+    """Return what an answer is billed for; raises ValueError for counts that contradict each other or cannot be."""
+    counts = _extracted(vendor, api_variant, body)
+    if counts is None:
+        own = {
+            "input_tokens": usage.input_tokens,
+            "cache_read_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_creation_tokens,
+            "output_tokens": usage.output_tokens,
+        }
+        counts = {name: figure for name, figure in own.items() if figure is not None}
+    counts |= usage.pieces
+    if absurd := [name for name, figure in counts.items() if figure > LARGEST_INTEGER or figure != int(figure)]:
+        raise ValueError(f"{', '.join(absurd)} cannot be")
+    batch = {"processing": "batch"} if "batch" in usage.rates.values() else {}
+    rates = batch | {name: rate for name, rate in usage.rates.items() if rate != "batch"}
+    return Spent(counts, rates, api_variant)
+
+
+def _extracted(vendor: LLMProviderType, api_variant: str, body: object) -> dict[str, float] | None:
+    """Return what the table's extractor reads in a body; None for a vendor or an API for which it has none.
+
+    Raises ValueError for a usage that it cannot read.
+    """
     try:
-        cost = float(table.calc_price(spent, model_ref=model, provider_id=VENDORS[vendor].price_table_name).total_price)
-    except (LookupError, ValueError) as error:
-        logger.info("no price for %s of %s: %s", model, vendor, error)
+        seller = _snapshot().find_provider(None, VENDORS[vendor].price_table_name, None)
+    except LookupError:
         return None
-    if not cost and usage.input_tokens:
-        logger.info("no price for %s of %s: the table has its name alone", model, vendor)
+    known = {extractor.api_flavor for extractor in seller.extractors or ()}
+    flavor = next((flavor for flavor in EXTRACTORS.get(api_variant, ()) if flavor in known), None)
+    if flavor is None or not isinstance(body, dict):
         return None
+    try:
+        _model, usage = seller.extract_usage({name: body.get(name) for name in USAGE_FIELDS}, api_flavor=flavor)
+    except AttributeError as error:  # it takes what it compares for text
+        raise ValueError(str(error)) from error
+    return dict(vars(usage))
+
+
+def _snapshot() -> DataSnapshot:
+    snapshot: DataSnapshot = _table().data_snapshot.get_snapshot()
+    return snapshot
+
+
+def _price(spent: Spent, listings: Iterable[tuple[LLMProviderType, str]]) -> float | None:
+    """Return the price in USD by the first listing that the table prices; None, with the reasons in the log, for none.
+
+    A listing that has no price for a part of what was billed is the last: another one may be that of another thing.
+    """
+    for vendor, model in listings:
+        try:
+            return _listed_price(spent, vendor, model)
+        except (LookupError, ValueError) as error:
+            logger.info("no price for %s of %s: %s", model, vendor, error)
+            if isinstance(error, ValueError):
+                break
+    return None
+
+
+def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
+    """Return the price by a listing; raises LookupError where it has none, ValueError where a part of it has none."""
+    table, snapshot = _table(), _snapshot()
+
+    def price(counts: Mapping[str, float], rates: Mapping[str, str] | None = None) -> PriceCalculation:
+        seller = VENDORS[vendor].price_table_name
+        return snapshot.calc(table.Usage(**counts), model, seller, None, None, rates)
+
+    def is_list_price(rates: Mapping[str, str]) -> bool:
+        return vars(price(FRESH, rates).model_price) == vars(price(FRESH).model_price)
+
+    pieces = {unit: count for unit, count in spent.counts.items() if count and not unit.endswith(TOKENS)}
+    unpriced = [unit for unit in pieces if not hasattr(table.Usage(), unit)]
+    found = price({unit: count for unit, count in spent.counts.items() if unit not in unpriced}, spent.rates)
+    cost = float(found.total_price)
+    if not (cost or unpriced) and any(spent.counts.values()):
+        raise LookupError("the table has its name alone")
+    unpriced += [
+        unit for unit, count in pieces.items() if unit not in unpriced and not price({unit: count}).total_price
+    ]
+    # A rate that changes no price is one that the table does not know.
+    unpriced += [f"{name} {rate}" for name, rate in spent.rates.items() if is_list_price({name: rate})]
+    if _is_image_unpriced(spent, has_price=found.model_price.output_image_mtok is not None):
+        unpriced.append("images")
+    if unpriced:
+        raise ValueError(f"the table has none for {', '.join(unpriced)}")
     return cost
+
+
+def _is_image_unpriced(spent: Spent, *, has_price: bool) -> bool:
+    """Return True if images would be priced as text: the model has no price of theirs, or nobody counted them.
+
+    The output of OpenAI's images has one price where it is images alone.
+    """
+    is_counted = "output_image_tokens" in spent.counts
+    if spent.api_variant == IMAGES:
+        return has_price and not is_counted
+    return not has_price and bool(spent.counts.get("output_image_tokens"))
 
 
 def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str, cap: int | None) -> float:
@@ -101,9 +234,8 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
         return 0.0
     prompt_tokens = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
     completion_tokens = prompt_tokens if cap is None else min(prompt_tokens, cap)
-    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
-    prices = (_price(usage, seller, listed) for seller, listed in _listings(vendor, name))
-    return next((price for price in prices if price is not None), 0.0)
+    spent = Spent({"input_tokens": prompt_tokens, "output_tokens": completion_tokens})
+    return _price(spent, _listings(vendor, name)) or 0.0
 
 
 def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -> float | None:
@@ -115,15 +247,16 @@ def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -
     if name.endswith(FREE):
         return 0.0
     for seller, listed in _listings(vendor, name):
-        fresh, cached, kept = (_price(sample, seller, listed) for sample in (FRESH, READ, WRITTEN))
+        fresh, cached, kept = (_price(Spent(sample), [(seller, listed)]) for sample in (FRESH, READ, WRITTEN))
         if fresh is not None and cached is not None and kept is not None and cached < fresh:
             return ((fresh - cached) * read + (fresh - kept) * written) / SAMPLE
     return None
 
 
 def price_table() -> str:
-    """Return the name and version of the table."""
-    return f"genai-prices {_table().__version__}"
+    """Return the name and version of the table, and when it was fetched if that was since the start."""
+    name, snapshot = f"genai-prices {_table().__version__}", _snapshot()
+    return f"{name}, {snapshot.timestamp.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if snapshot.from_auto_update else name
 
 
 def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
@@ -64,6 +64,8 @@ class MessageRole(StrEnum):
 
 # A message may be made with the plain string; what it holds is the member, which compares equal to it.
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     Role: TypeAlias = MessageRole | str
 else:
     Role = MessageRole
@@ -258,6 +260,8 @@ class LLMRequest(Value):
 class Usage:
     """What a call used and cost, None where the wire does not say; cost in USD, all in.
 
+    `rates` are what the answer names in place of the list price (a service tier, a speed, ...), `pieces` what is billed
+    by the piece beside the tokens, or in their place; both by the names of the price table where it has any.
     `price_table` is the table, and its version, that an estimated cost comes from.
     """
 
@@ -267,8 +271,8 @@ class Usage:
     cached_input_tokens: int | None = None
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
-    input_audio_tokens: int | None = None
-    output_audio_tokens: int | None = None
+    rates: Mapping[str, str] = field(default_factory=dict)
+    pieces: Mapping[str, int] = field(default_factory=dict)
     cost: float | None = None
     cost_source: CostSource = CostSource.REPORTED
     price_table: str | None = None

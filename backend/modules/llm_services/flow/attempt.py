@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import unquote
 
 from .. import pricing
 from ..types import CostSource, Usage
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+PROFILE: Final = re.compile("/model/(.+)/invoke")
 NOTHING_SPENT: Final = Usage(
     input_tokens=0, output_tokens=0, total_tokens=0, cost=0.0, cost_source=CostSource.CACHED, cached=True
 )
@@ -74,8 +77,16 @@ class Attempt:
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
         if self.vendor.reports_cost:
             return answer
-        served = answer.details.get("served_model") or self.call.model
-        return replace(answer, usage=pricing.priced(answer.usage, self.vendor.provider_type, served))
+        models = self._names_in_the_price_table(answer.details.get("served_model"))
+        body = self.exchange.body
+        usage = pricing.priced(answer.usage, self.vendor.provider_type, models, self.wire.api_variant, body)
+        return replace(answer, usage=usage)
+
+    def _names_in_the_price_table(self, served: str | None) -> list[str]:
+        """Return the served name, then the requested; before both a profile of Amazon's, which has its own price."""
+        path = PROFILE.fullmatch(unquote(self.endpoint.path))
+        profile = path[1] if path and (served or "") in path[1] else None
+        return [name for name in (profile, served, self.call.model) if name]
 
     async def read(self) -> ParsedObject | None:
         """Return what `parse` returns, once; what may take long is done in a thread, and the event loop goes on."""

@@ -144,7 +144,17 @@ def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - what
         value = response.json()
         return value if is_well_formed(response.content) else well_formed(value)
     except (ValueError, RecursionError):
-        return response.content.decode("utf-8", "replace")
+        return _text(response.content, kind)
+
+
+def _text(content: bytes, kind: str) -> str:
+    """Return a body that is no JSON: as text; in base64 where it is labelled as mere bytes, and is no text.
+
+    Some servers label sound so (livekit/agents#6930), and as text it would be lost after it was paid for.
+    """
+    text = content.decode("utf-8", "replace")
+    is_binary = "octet-stream" in kind.lower() and ("\0" in text or "\ufffd" in text)
+    return base64.b64encode(content).decode() if is_binary else text
 
 
 async def _note(response: httpx.Response) -> None:

@@ -45,7 +45,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
     Raises ValueError for a call that the wire cannot express, LLMError when the last attempt fails.
     """
     if not provider.vendor.reports_cost:
-        await pricing.load()
+        await pricing.load(is_renewed=provider.config.update_prices)
     attempt = await _first_attempt(provider, call)
     slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt.call, provider.config) else None
     if slot and (cached := await slot.answer(attempt)):

@@ -18,7 +18,7 @@ from ..flow.http import Endpoint
 from ..types import LLMProviderType, Usage
 from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
 from ..wires.errors import answered_at, failed_end, seconds_until_reset, server_wait
-from ..wires.lenient import count, exact_sum, items, mapping, number, text
+from ..wires.lenient import count, exact_sum, items, mapping, text, usd
 from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError, defaults_of
 from .base import LLMProvider
 
@@ -57,6 +57,7 @@ LASTING_ERRORS: Final = (
     "precondition_failed payload_too_large unprocessable"
 )
 IS_TRANSIENT: Final = dict.fromkeys(TRANSIENT_ERRORS.split(), True) | dict.fromkeys(LASTING_ERRORS.split(), False)
+UPSTREAM_PARTS: Final = ("upstream_inference_prompt_cost", "upstream_inference_completions_cost")
 MODEL_NAME_SLASHES: Final = 2  # in openrouter/<author>/<model>
 
 Seconds = Annotated[int, Field(ge=1)]
@@ -161,16 +162,13 @@ class OpenRouterWire(ChatCompletionsWire):
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
         """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
 
-        https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged. With your own provider
-        key it is OpenRouter's fee alone, and the upstream cost comes on top; otherwise the upstream cost is inside it.
+        https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged.
         """
         tokens, usage = super().usage(body, exchange), mapping(body.get("usage"))
         cached = tokens.cached_input_tokens
         cached = count(usage.get("cached_tokens")) if cached is None else cached
-        charged = number(body.get("cost")) if tokens.cost is None else tokens.cost
-        if charged is not None and usage.get("is_byok") is True:
-            upstream = number(mapping(usage.get("cost_details")).get("upstream_inference_cost"))
-            charged = number(exact_sum(charged, upstream))
+        cost = body.get("cost") if usage.get("cost") is None else usage["cost"]
+        charged = charged_usd(cost, mapping(usage.get("cost_details")), is_byok=usage.get("is_byok") is True)
         hit = exchange.headers.get("x-openrouter-cache-status", "").upper() == "HIT" or usage.get("cache_hit") is True
         return replace(tokens, cached_input_tokens=cached, cost=charged, cached=bool(cached) or hit)
 
@@ -217,6 +215,22 @@ class OpenRouterProvider(LLMProvider):
         }
         base_url = self.config.openrouter_base_url or OPENROUTER_BASE_URL
         return Endpoint(base_url, "/chat/completions", {name: value for name, value in headers.items() if value})
+
+
+def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> float | None:
+    """Return what a call cost in USD, all in; None where a part of that is not known, or no figure that can be.
+
+    With your own provider key `cost` is OpenRouter's fee alone, null where it takes none, and the upstream cost comes
+    on top, given as a sum or as its two parts; otherwise the upstream cost is inside it.
+    """
+    if not is_byok:
+        return usd(cost)
+    fee = 0.0 if cost is None else usd(cost)
+    upstream = [details.get("upstream_inference_cost")]
+    if upstream == [None]:
+        upstream = [details.get(name) for name in UPSTREAM_PARTS]
+    figures = [fee, *map(usd, upstream)]
+    return None if None in figures else usd(exact_sum(*figures))
 
 
 def wire_model(model: str) -> str:

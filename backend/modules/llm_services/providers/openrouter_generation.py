@@ -16,7 +16,8 @@ from ..exceptions import LLMError
 from ..flow import network
 from ..sanitize import redact
 from ..types import Usage
-from ..wires.lenient import count, exact_sum, mapping, number
+from ..wires.lenient import count, mapping
+from .openrouter import charged_usd
 
 if TYPE_CHECKING:
     from ..config import LLMConfig
@@ -73,12 +74,10 @@ def _usage(response: httpx.Response) -> Usage:
     except (ValueError, RecursionError):
         body = {}
     data = mapping(body.get("data"))
-    charged = number(data.get("total_cost"))
+    charged = charged_usd(data.get("total_cost"), data, is_byok=data.get("is_byok") is True)
     if response.status_code != HTTPStatus.OK or charged is None:
         message = redact(str(mapping(body.get("error")).get("message") or "no cost in the answer"))
         raise LLMError(f"OpenRouter answered {response.status_code}: {message}", status_code=response.status_code)
-    if data.get("is_byok") is True:
-        charged = exact_sum(charged, number(data.get("upstream_inference_cost")))
     return Usage(
         input_tokens=count(data.get("native_tokens_prompt")),
         output_tokens=count(data.get("native_tokens_completion")),

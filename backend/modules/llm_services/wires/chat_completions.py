@@ -10,7 +10,7 @@ from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .conversation import call_id, join_instruction
 from .errors import failed_end, openai_error
-from .lenient import arguments, count, items, mapping, moment, number, text, undecodable
+from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable, usd
 from .schemas import instruction, json_schema_format
 from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
 
@@ -163,7 +163,8 @@ class ChatCompletionsWire(Wire):
             cached_input_tokens=cached,
             cache_creation_tokens=count(prompt.get("cache_write_tokens")),
             reasoning_tokens=count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
-            cost=number(usage.get("cost")),
+            rates=rates(service_tier=body.get("service_tier")),
+            cost=usd(usage.get("cost")),
             cached=bool(cached),
         )
 

@@ -16,7 +16,7 @@ from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import failed_end, server_wait
-from .lenient import arguments, count, items, json_object, mapping, text, undecodable
+from .lenient import arguments, count, items, json_object, mapping, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -53,6 +53,7 @@ ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetada
 SAMPLE_BYTES: Final = 2
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
+PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # a grounded prompt has one price, whatever it searches
 DAILY_QUOTA: Final = "PerDay"
 BAD_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED"})
 
@@ -104,7 +105,7 @@ class GenerateContentReader(Wire):
             finish_reason="content_filter" if blocked else "tool_calls" if tool_calls and finish == "stop" else finish,
             refusal=blocked,
             tool_calls=tool_calls,
-            usage=_usage(mapping(body.get("usageMetadata"))),
+            usage=_usage(body, candidate),
             response_id=text(body.get("responseId")),
             details={"served_model": text(body.get("modelVersion")), "native_finish_reason": blocked or reason},
             is_found=bool(parts or reason or blocked),
@@ -329,26 +330,39 @@ def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
     return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    """Read tokens; the API counts thoughts apart from the output, as which they are billed."""
-    cached, thoughts = count(usage.get("cachedContentTokenCount")), count(usage.get("thoughtsTokenCount"))
-    candidates = count(usage.get("candidatesTokenCount"))
-    output = None if candidates is None and thoughts is None else (candidates or 0) + (thoughts or 0)
+def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
+    """Read tokens; the API counts thoughts apart from the output, and its own tools' prompts apart from the input.
+
+    The JSON form of protobuf leaves zeros out: where the total is the input, nothing was put out.
+    """
+    usage = mapping(body.get("usageMetadata"))
+    prompt = total(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
+    output = [usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")]
+    all_tokens, cached = count(usage.get("totalTokenCount")), count(usage.get("cachedContentTokenCount"))
+    is_zero = output == [None, None] and prompt is not None and prompt == all_tokens
+    traffic = (text(usage.get("trafficType")) or "").removeprefix("ON_DEMAND_")
     return Usage(
-        input_tokens=count(usage.get("promptTokenCount")),
-        output_tokens=output,
-        total_tokens=count(usage.get("totalTokenCount")),
+        input_tokens=prompt,
+        output_tokens=0 if is_zero else total(*output),
+        total_tokens=all_tokens,
         cached_input_tokens=cached,
-        reasoning_tokens=thoughts,
-        input_audio_tokens=_audio(usage.get("promptTokensDetails")),
-        output_audio_tokens=_audio(usage.get("candidatesTokensDetails")),
+        reasoning_tokens=count(usage.get("thoughtsTokenCount")),
+        rates=rates(service_tier=usage.get("serviceTier") or traffic),
+        pieces=_pieces(text(body.get("modelVersion")) or "", mapping(candidate.get("groundingMetadata"))),
         cached=bool(cached),
     )
 
 
-def _audio(details: object) -> int | None:
-    modalities = (mapping(detail) for detail in items(details))
-    return next((count(detail.get("tokenCount")) for detail in modalities if detail.get("modality") == "AUDIO"), None)
+def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
+    """Count the searches that are billed: each query that is not empty, once; up to Gemini 2.5 one for the prompt.
+
+    https://ai.google.dev/gemini-api/docs/google-search#pricing
+    """
+    queries = len({query for query in map(text, items(grounding.get("webSearchQueries"))) if query})
+    searches = min(queries, 1) if PRICED_BY_PROMPT.search(model) else queries
+    has_places = any("maps" in mapping(chunk) for chunk in items(grounding.get("groundingChunks")))
+    used = {"web_searches": searches, "maps": int(has_places)}
+    return {name: number for name, number in used.items() if number}
 
 
 def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from ..types import ImageResponse
+from ..types import ImageResponse, Usage
 from .errors import openai_error
-from .lenient import items, mapping, moment, text
+from .lenient import count, items, mapping, moment, text
 from .wire import Answer, Options, Wire, with_extra_body
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class ImagesWire(Wire):
         revised = text(image.get("revised_prompt"))
         return Answer(
             content=url or "",
+            usage=_usage(mapping(body.get("usage"))),
             created_at=moment(body.get("created")),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
             is_found=bool(image),
@@ -61,3 +62,12 @@ class ImagesWire(Wire):
         """Return the error in a body."""
         del call
         return openai_error(exchange)
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    """Read the tokens of the newer models; dall-e is billed by the image, and says nothing."""
+    return Usage(
+        input_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        total_tokens=count(usage.get("total_tokens")),
+    )

@@ -10,12 +10,18 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..sanitize import excerpt
-from ..types import DEEPEST_JSON
+from ..types import DEEPEST_JSON, LARGEST_INTEGER
 from .repair import whole_object
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
 # Bytes that JSON needs for a surrogate, alone or in a pair, a number that is none, or one too large for a float.
 ODD_JSON: Final = re.compile(rb"\x00|\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
+MAX_USD: Final = 1_000_000.0  # no call costs more
+# How vendors name what is billed at the list price: tiers of OpenAI, Anthropic and Gemini, Vertex's traffic types, and
+# the places of Anthropic's inference (https://platform.claude.com/docs/en/build-with-claude/data-residency).
+LIST_PRICE_RATES: Final = frozenset(
+    {"auto", "default", "standard", "unspecified", "on_demand", "global", "not_available"}
+)
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -50,10 +56,29 @@ def exact_sum(*figures: float | None) -> float:
     return float(sum((Decimal(str(figure)) for figure in figures if figure is not None), Decimal()))
 
 
-def count(value: object) -> int | None:
-    """Return a whole number that is not negative."""
+def usd(value: object) -> float | None:
+    """Return a cost in USD; None for one that nobody can have charged: negative, or more than MAX_USD."""
     figure = number(value)
-    return int(figure) if figure is not None and figure >= 0 and figure == int(figure) else None
+    return figure if figure is not None and 0 <= figure <= MAX_USD else None
+
+
+def count(value: object) -> int | None:
+    """Return a whole number that is not negative, and that an integer column can hold."""
+    figure = number(value)
+    return int(figure) if figure is not None and 0 <= figure <= LARGEST_INTEGER and figure == int(figure) else None
+
+
+def total(*counts: object) -> int | None:
+    """Add up the counts that are given; None where none is, or one of them is no count."""
+    read = [count(value) for value in counts if value is not None]
+    known = [figure for figure in read if figure is not None]
+    return sum(known) if known and len(known) == len(read) else None
+
+
+def rates(**named: object) -> dict[str, str]:
+    """Return what an answer names in place of the list price, such as a service tier, in lower case."""
+    read = {name: rate.lower() for name, given in named.items() if (rate := text(given))}
+    return {name: rate for name, rate in read.items() if rate not in LIST_PRICE_RATES}
 
 
 def moment(value: object) -> datetime | None:

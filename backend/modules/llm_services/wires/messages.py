@@ -14,7 +14,7 @@ from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, safe_id, system_parts, text_parts, tool_turn
 from .errors import server_wait
-from .lenient import arguments, count, items, mapping, text, undecodable
+from .lenient import arguments, count, items, mapping, rates, text, total, undecodable
 from .schemas import wire_schema
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -36,6 +36,12 @@ FINISH_REASONS: Final = {
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
 }
+INPUT_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+# What decides the price beside the model: https://platform.claude.com/docs/en/about-claude/pricing.
+RATES: Final = ("service_tier", "speed", "inference_geo")
+# Requests of server tools, by the name of the price table where they have a price, and those that cost their tokens.
+PIECES: Final = {"web_search_requests": "web_searches"}
+FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
 ANSWER_TOOL: Final = "answer"
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 # https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
@@ -295,12 +301,15 @@ def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
 
 def _usage(usage: dict[str, Any]) -> Usage:
     """Read tokens; the API counts those read from and written to the prompt cache apart, and here they are input."""
-    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
-    fresh = count(usage.get("input_tokens"))
+    fresh, read, written = (usage.get(name) for name in INPUT_COUNTS)
+    requests = mapping(usage.get("server_tool_use"))
+    used = {PIECES.get(name, name): count(given) for name, given in requests.items() if name not in FREE_REQUESTS}
     return Usage(
-        input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+        input_tokens=None if fresh is None else total(fresh, read, written),
         output_tokens=count(usage.get("output_tokens")),
-        cached_input_tokens=read,
-        cache_creation_tokens=written,
-        cached=bool(read),
+        cached_input_tokens=count(read),
+        cache_creation_tokens=count(written),
+        rates=rates(**{name: usage.get(name) for name in RATES}),
+        pieces={name: number for name, number in used.items() if number},
+        cached=bool(count(read)),
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
-from .lenient import arguments, count, items, mapping, moment, text, undecodable
+from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable
 from .schemas import instruction, json_schema_format
 from .wire import Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
 
@@ -32,6 +33,15 @@ ALLOWED_ID: Final = re.compile(r"[^\s]+")
 MAX_ID_CHARACTERS: Final = 64
 VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API's highest is `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
+# https://platform.openai.com/docs/pricing#built-in-tools: what hosted tools are billed by, under the names of the price
+# table where it has any.
+PIECES: Final = {
+    "web_search_call": "web_searches",
+    "file_search_call": "storage_searches",
+    "code_interpreter_call": "containers",
+    "image_generation_call": "images",
+}
+FREE_ACTIONS: Final = ("open_page", "find_in_page")
 
 
 class ResponsesOptions(Options):
@@ -109,7 +119,7 @@ class ResponsesWire(Wire):
             finish_reason=FINISH_REASONS.get(reason, reason) if reason else ended if output else None,
             refusal=refusal,
             tool_calls=tool_calls,
-            usage=_usage(mapping(body.get("usage"))),
+            usage=_usage(body, output),
             response_id=text(body.get("id")),
             created_at=moment(body.get("created_at")),
             details={
@@ -271,13 +281,34 @@ def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
     )
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    cached = count(mapping(usage.get("input_tokens_details")).get("cached_tokens"))
+def _usage(body: dict[str, Any], output: list[Item]) -> Usage:
+    usage = mapping(body.get("usage"))
+    details = mapping(usage.get("input_tokens_details"))
+    cached = count(details.get("cached_tokens"))
     return Usage(
         input_tokens=count(usage.get("input_tokens")),
         output_tokens=count(usage.get("output_tokens")),
         total_tokens=count(usage.get("total_tokens")),
         cached_input_tokens=cached,
+        cache_creation_tokens=count(details.get("cache_write_tokens")),
         reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("reasoning_tokens")),
+        rates=rates(service_tier=body.get("service_tier")),
+        pieces=_pieces(body, output),
         cached=bool(cached),
     )
+
+
+def _pieces(body: dict[str, Any], output: list[Item]) -> dict[str, int]:
+    """Count what hosted tools are billed by; of a web search's actions, `search` alone is.
+
+    https://platform.openai.com/docs/guides/tools-web-search#output-and-citations
+    """
+    used = Counter(PIECES[kind] for item in output if (kind := _hosted_tool(item)))
+    searches = count(mapping(mapping(body.get("tool_usage")).get("web_search")).get("num_requests"))
+    return {**used, **({} if searches is None else {"web_searches": searches})}
+
+
+def _hosted_tool(item: Item) -> str | None:
+    kind = text(item.get("type"))
+    is_free = mapping(item.get("action")).get("type") in FREE_ACTIONS
+    return kind if kind in PIECES and not is_free else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from ..types import AudioResponse
+from ..types import AudioResponse, Usage
 from .errors import openai_error
 from .wire import Answer, Number, Options, Wire, with_extra_body
 
@@ -60,13 +60,15 @@ class SpeechWire(Wire):
         return with_extra_body(present, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; its length is in no field."""
-        del call
+        """Read the audio; its length is in no field, nor is its price, which is by the characters that were read."""
         kind = exchange.headers.get("content-type", "")
         is_audio = exchange.status_code == HTTPStatus.OK and kind.startswith("audio/") and bool(exchange.body)
         media = AudioResponse(audio_base64=str(exchange.body), mime_type=kind.split(";")[0]) if is_audio else None
         return Answer(
-            details={"vendor_request_id": exchange.headers.get("x-request-id")}, is_found=is_audio, media=media
+            usage=Usage(pieces={"input_characters": len(call.prompt)} if is_audio else {}),
+            details={"vendor_request_id": exchange.headers.get("x-request-id")},
+            is_found=is_audio,
+            media=media,
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
