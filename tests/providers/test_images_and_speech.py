@@ -77,11 +77,31 @@ async def test_an_image_of_an_impossible_size(at: At) -> None:
         await at.llm.generate_image("A cat", size="1x1")
 
 
-async def test_an_image_without_an_address(session: Session) -> None:
-    """An image in base64, as newer models send it, is an error that says what to set, and is not paid for again."""
-    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"b64_json": "aGk="}]})) as at:
+@OPENAI
+@pytest.mark.parametrize("model", ["gpt-image-1.5", "gpt-image-2", "gpt-image-2.6-flare"])
+@pytest.mark.parametrize("size", ["1024x1024", "1792x1024", "1024x1792", "512x512"])
+async def test_an_image_of_todays_models(at: At, model: str, size: str) -> None:
+    """An image in base64 is a `data:` URL; its tokens are on the row, and its bytes there once, in the body."""
+    image, _ = await at.scene("", IMAGE_MODEL=model).llm.generate_image("A cat", style="vivid", size=size)
+    row = at.row()
+    assert IMAGE == image.image_bytes()
+    assert image.image_url.startswith("data:image/png;base64,")
+    assert ("completed", 1056) == (row["status"], row["output_tokens"])
+    assert "medium" == row["request_payload"]["quality"]
+    assert not {"response_format", "style"} & row["request_payload"].keys()
+    encoded = image.image_url.partition(",")[2]
+    assert encoded in str(row["response_raw"]["body"])
+    assert encoded not in f"{row['response_output']} {row['response_content']}"
+    kind = LLMProviderType.OPENAI, "images"
+    assert [] == problems_of_request(*kind, row["request_payload"])
+    assert [] == problems_of_answer(*kind, row["response_raw"]["body"])
+
+
+async def test_an_image_without_data(session: Session) -> None:
+    """An image that came without its data is an error, and is not paid for again."""
+    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"revised_prompt": "a cat"}]})) as at:
         config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
-        with pytest.raises(LLMValidationError, match="IMAGE_MODEL"):
+        with pytest.raises(LLMValidationError, match="without its data"):
             await OpenAIProvider(config, session).generate_image("A cat")
     assert 1 == len(at.visits)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from ..types import AudioResponse
@@ -21,6 +20,10 @@ VOICES: Final = {
 NEUTRAL_NAMES: Final = frozenset({"plain", "neutral", "default"})
 NEUTRAL_VOICE: Final = "fable"
 FALLBACK_VOICE: Final = "alloy"
+# Sound that comes without a type of its own has that of the format that was asked for.
+UNLABELLED: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
+BASE64_CHARACTERS: Final = 4
+MEDIA_TYPES: Final = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 
 
 def voice(name: str, voices: Mapping[str, str]) -> str:
@@ -60,16 +63,29 @@ class SpeechWire(Wire):
         return with_extra_body(present, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; its length is in no field."""
-        del call
-        kind = exchange.headers.get("content-type", "")
-        is_audio = exchange.status_code == HTTPStatus.OK and kind.startswith("audio/") and bool(exchange.body)
-        media = AudioResponse(audio_base64=str(exchange.body), mime_type=kind.split(";")[0]) if is_audio else None
+        """Read the audio; its length is in no field.
+
+        Some servers label it as mere bytes: it is what was asked for, and asking again would pay again.
+        """
+        kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_unlabelled = kind in UNLABELLED
+        is_sound = exchange.is_success and bool(exchange.body) and (kind.startswith("audio/") or is_unlabelled)
+        is_read = is_sound and _is_base64(exchange.body)
+        given = cast("SpeechOptions", call.options).audio_format
+        media_type = MEDIA_TYPES.get(given, f"audio/{given}") if is_unlabelled else kind
         return Answer(
-            details={"vendor_request_id": exchange.headers.get("x-request-id")}, is_found=is_audio, media=media
+            details={"vendor_request_id": exchange.headers.get("x-request-id")},
+            is_found=is_read,
+            malformed=f"the speech came as {kind}, and not as sound" if is_sound and not is_read else None,
+            media=AudioResponse(audio_base64=exchange.body, mime_type=media_type) if is_read else None,
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
         """Return the error in a body."""
         del call
         return openai_error(exchange)
+
+
+def _is_base64(body: object) -> bool:
+    """Return True if a body was kept as bytes; as text it would hold what is no ASCII."""
+    return isinstance(body, str) and body.isascii() and len(body) % BASE64_CHARACTERS == 0
