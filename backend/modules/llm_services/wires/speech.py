@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+import wave
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from ..types import AudioResponse
@@ -23,6 +27,10 @@ FALLBACK_VOICE: Final = "alloy"
 # Sound that comes without a type of its own has that of the format that was asked for.
 UNLABELLED: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
 BASE64_CHARACTERS: Final = 4
+SAMPLES: Final = frozenset({"audio/l16", "audio/pcm"})
+SAMPLE_BYTES: Final = 2
+SAMPLE_RATE: Final = re.compile(r"rate=([0-9]{4,6})")
+DEFAULT_SAMPLE_RATE: Final = 24_000
 MEDIA_TYPES: Final = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 
 
@@ -30,6 +38,33 @@ def voice(name: str, voices: Mapping[str, str]) -> str:
     """Return the voice of `voices` that a caller means by `name`, in any case; an unknown name means FALLBACK_VOICE."""
     lower = name.strip().lower()
     return voices.get(NEUTRAL_VOICE if lower in NEUTRAL_NAMES else lower, voices[FALLBACK_VOICE])
+
+
+def playable(data: str, kind: str) -> AudioResponse | None:
+    """Return sound in base64 of a media type as a file that players know: samples as WAV; None for what is no sound."""
+    media_type = kind.partition(";")[0].strip().lower()
+    if not data or not media_type.startswith("audio/"):
+        return None
+    try:
+        samples = base64.b64decode(data, validate=True)
+    except ValueError:
+        return None
+    if media_type not in SAMPLES:
+        return AudioResponse(audio_base64=data, mime_type=media_type)
+    rate = SAMPLE_RATE.search(kind.lower())
+    wav, seconds = _wave_file(samples, int(rate[1]) if rate else DEFAULT_SAMPLE_RATE)
+    return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
+
+
+def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
+    """Return 16-bit mono samples as a WAV file in base64, and how many seconds it lasts."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(SAMPLE_BYTES)
+        sound.setframerate(rate)
+        sound.writeframes(samples)
+    return base64.b64encode(file.getvalue()).decode(), len(samples) / SAMPLE_BYTES / rate
 
 
 class SpeechOptions(Options):
