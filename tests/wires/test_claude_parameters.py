@@ -151,6 +151,18 @@ def test_what_stands_beside_thinking(beside: dict[str, Any]) -> None:
     assert "temperature" not in payload
 
 
+@pytest.mark.parametrize(
+    "extra_body",
+    [{"thinking": {"type": "adaptive"}}, {"top_p": 0.9}, {"temperature": 0.1}],
+    ids=["thinking", "top_p", "temperature"],
+)
+def test_what_extra_body_excludes(extra_body: dict[str, Any]) -> None:
+    """A default gives way to what stands in `extra_body` too."""
+    payload = sent("claude-sonnet-4-6", extra_body=extra_body)
+    assert extra_body.items() <= payload.items()
+    assert extra_body.get("temperature") == payload.get("temperature")
+
+
 def test_thinking_as_the_caller_spells_it() -> None:
     """`thinking` goes out as it is, beside whatever else, with room for it on top of the cap."""
     thinking = {"type": "enabled", "budget_tokens": 2000}

@@ -109,6 +109,12 @@ def test_the_default_temperature_of_older_ones(model: str) -> None:
     assert "temperature" not in sent(model, top_p=0.9)["generationConfig"]
 
 
+def test_a_top_p_in_extra_body() -> None:
+    """A default gives way to what stands there too."""
+    config = sent("gemini-2.5-flash", extra_body={"generationConfig": {"topP": 0.9}})["generationConfig"]
+    assert {"topP": 0.9} == config
+
+
 class Inner(BaseModel):
     """What a reference leads to."""
 

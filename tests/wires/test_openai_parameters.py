@@ -59,6 +59,13 @@ def test_older_models_get_sampling_and_no_reasoning(model: str) -> None:
     assert not {"reasoning", "text"} & payload.keys()
 
 
+@pytest.mark.parametrize("given", [{"top_p": 0.9}, {"extra_body": {"top_p": 0.9}}], ids=["option", "extra_body"])
+def test_a_default_temperature_beside_top_p(given: dict[str, Any]) -> None:
+    """It gives way, wherever the `top_p` stands; a temperature of the caller's goes out beside it."""
+    assert (None, 0.9) == (sent("gpt-4o", **given).get("temperature"), sent("gpt-4o", **given)["top_p"])
+    assert 0.2 == sent("gpt-4o", temperature=0.2, **given)["temperature"]
+
+
 @pytest.mark.parametrize("model", DEPLOYMENTS)
 def test_a_deployments_name_says_nothing(model: str) -> None:
     """A deployment is taken to be the newest model: no default goes out, and what the caller gives does."""

@@ -1,6 +1,7 @@
 """Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
 
-Requests and answers here have been checked against the types of Google's own package, and not against the live API.
+Requests are held against the types of Google's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations
@@ -162,8 +163,9 @@ class GenerateContentWire(GenerateContentReader):
             **options.generation_config(),
             "thinkingConfig": _thinking(options, abilities),
         }
+        beside = mapping((options.extra_body or {}).get("generationConfig"))
         for name, gives_way in RULES:
-            if gives_way(call, abilities, config):
+            if gives_way(call, abilities, {**config, **beside}):
                 del config[name]
         if call.response_model is not None:
             schema = generate_content_schema(wire_schema(call.response_model))

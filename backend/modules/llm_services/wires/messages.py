@@ -1,7 +1,7 @@
 """Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock speaks too.
 
-Requests and answers here have been checked against the types of Anthropic's own package, and not against the live
-API.
+Requests are held against the types of Anthropic's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations

@@ -53,12 +53,16 @@ class MessagesOptions(Options):
 
 @dataclass(frozen=True)
 class _Request:
-    """A request as far as it is written, for the rules to look at."""
+    """A request as far as it is written, `extra_body` included, for the rules to look at."""
 
     call: LLMCall
     options: MessagesOptions
     abilities: ClaudeAbilities
     parameters: Parameters
+
+    @property
+    def spells_thinking_out(self) -> bool:
+        return bool(self.options.thinking)
 
     @property
     def forces_tool(self) -> bool:
@@ -85,12 +89,12 @@ class _Request:
 
 # Which parameter gives way, and beside what. A `thinking` that the caller spelt out never does: it goes out as it is.
 RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
-    ("thinking", lambda request: not request.options.thinking and request.forces_tool),
-    ("thinking", lambda request: not request.options.thinking and request.narrows_sampling),
+    ("thinking", lambda request: not request.spells_thinking_out and request.forces_tool),
+    ("thinking", lambda request: not request.spells_thinking_out and request.narrows_sampling),
     (
         "thinking",
         lambda request: (
-            not request.options.thinking
+            not request.spells_thinking_out
             and request.budget is not None
             and request.room_for_thoughts < MIN_THINKING_BUDGET
         ),
@@ -144,9 +148,10 @@ def parameters(
     }
     chosen = {name: value for name, value in written.items() if value is not None}
     for name, gives_way in RULES:
-        if name in chosen and gives_way(_Request(call, options, abilities, chosen)):
+        request = _Request(call, options, abilities, {**chosen, **(options.extra_body or {})})
+        if name in chosen and gives_way(request):
             del chosen[name]
-    return {"max_tokens": _max_tokens(_Request(call, options, abilities, chosen), effort), **chosen}
+    return _with_room_for_thoughts(chosen, _Request(call, options, abilities, chosen), effort)
 
 
 def _cap(call: LLMCall, abilities: ClaudeAbilities) -> int:
@@ -154,16 +159,16 @@ def _cap(call: LLMCall, abilities: ClaudeAbilities) -> int:
     return call.max_output_tokens or min(DEFAULT_MAX_TOKENS, abilities.max_tokens)
 
 
-def _max_tokens(request: _Request, effort: str | None) -> int:
-    """Return the cap with room for thoughts on top, within the model's limit, and fit a budget of ours into that."""
-    cap, thinking = _cap(request.call, request.abilities), request.parameters.get("thinking")
+def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str | None) -> Parameters:
+    """Return parameters with a cap that has room for thoughts on top, and a budget of ours that fits into that."""
+    cap, thinking = _cap(request.call, request.abilities), chosen.get("thinking")
     if not thinking:
-        return cap
+        return {"max_tokens": cap, **chosen}
     room = request.budget or THINKING_BUDGETS.get(effort or "", 0)
-    if request.budget and not request.options.thinking:
+    if request.budget and not request.spells_thinking_out:
         room = min(room, request.room_for_thoughts)
-        request.parameters["thinking"] = {**thinking, "budget_tokens": room}
-    return max(cap, min(cap + room, request.abilities.max_tokens))
+        chosen = {**chosen, "thinking": {**thinking, "budget_tokens": room}}
+    return {"max_tokens": max(cap, min(cap + room, request.abilities.max_tokens)), **chosen}
 
 
 def _thinking(options: MessagesOptions, abilities: ClaudeAbilities) -> tuple[Parameters | None, str | None]:

@@ -1,6 +1,7 @@
 """OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure speaks too.
 
-Requests and answers here have been checked against the types of OpenAI's own package, and not against the live API.
+Requests are held against the types of OpenAI's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations
@@ -217,10 +218,15 @@ RULES: Final[tuple[tuple[Callable[[LLMCall, Sampling], bool], frozenset[str]], .
         frozenset({"temperature"}),
     ),
     (
-        lambda call, _sampling: call.params.get("top_p") is not None and not call.temperature_is_given,
+        lambda call, _sampling: _top_p(call) is not None and not call.temperature_is_given,
         frozenset({"temperature"}),
     ),
 )
+
+
+def _top_p(call: LLMCall) -> object:
+    """Return the `top_p` that the caller gave, in either of its places."""
+    return call.params.get("top_p", (call.options.extra_body or {}).get("top_p"))
 
 
 def _reasoning_and_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
