@@ -181,7 +181,7 @@ def differences(original: Sequence[Row], replayed: Sequence[Row], *, is_masked: 
         return [f"{len(original)} attempts became {len(replayed)}"]
     found = []
     for row, replayed_row in zip(original, replayed, strict=True):
-        ignored = _ignored(row, replayed_row, is_alone=len(original) == 1)
+        ignored = _ignored(row, replayed_row, is_alone=len(original) == 1, is_masked=is_masked)
         before, after = (_comparable(made, ignored, is_masked=is_masked) for made in (row, replayed_row))
         pairs = ((name, value, after.get(name)) for name, value in before.items())
         found += [
@@ -190,11 +190,12 @@ def differences(original: Sequence[Row], replayed: Sequence[Row], *, is_masked: 
     return found
 
 
-def _ignored(row: Row, replayed: Row, *, is_alone: bool) -> frozenset[str]:
+def _ignored(row: Row, replayed: Row, *, is_alone: bool, is_masked: bool) -> frozenset[str]:
     raw, replayed_raw = mapping(row["response_raw"]), mapping(replayed["response_raw"])
     is_repriced = raw.get("price_table") != replayed_raw.get("price_table")
     is_reconciled = raw.get("cost_source") == CostSource.RECONCILED
-    costs = COSTS if is_repriced or is_reconciled else frozenset()
+    is_by_character = is_masked and row["api_variant"] == SPEECH_VARIANT  # and a mask has another length
+    costs = COSTS if is_repriced or is_reconciled or is_by_character else frozenset()
     return NEVER_EQUAL | costs | ({"retry_attempt"} if is_alone else frozenset())
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from modules.llm_services.wires.lenient import items, mapping
-from modules.llm_services.wires.messages import ANSWER_TOOL
+from modules.llm_services.wires.messages_parameters import ANSWER_TOOL
 
 from .call_from_rows import SPEECH_VARIANT, STRUCTURED
 from .scrubbing import ID_FIELDS, map_json

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from modules.llm_services.wires.conversation import SYSTEM_ROLES, plain_text
 from modules.llm_services.wires.lenient import items, mapping
-from modules.llm_services.wires.messages import ANSWER_TOOL
+from modules.llm_services.wires.messages_parameters import ANSWER_TOOL
 from modules.llm_services.wires.schemas import instruction
 
 # The fields that lead to the schema of a structured answer, by wire.
@@ -22,6 +22,7 @@ SCHEMA_FIELDS: Final = (
     ("response_format", "json_schema", "schema"),
     ("text", "format", "schema"),
     ("generationConfig", "responseJsonSchema"),
+    ("output_config", "format", "schema"),
 )
 FORCED_TOOL: Final = {"type": "tool", "name": ANSWER_TOOL}
 

@@ -12,7 +12,6 @@ from modules.llm_services import (
     LLMValidationError,
 )
 from modules.llm_services.public import ToolDefinition
-from modules.llm_services.types import LLMProviderType
 from providers.conftest import QUESTION
 
 if TYPE_CHECKING:
@@ -139,8 +138,6 @@ async def test_an_empty_answer(at: At) -> None:
 @pytest.mark.parametrize("scene", ["not-json", "wrong-shape"])
 async def test_an_answer_of_another_shape(at: At, scene: str) -> None:
     """JSON that does not fit is asked for once more, and then an LLMValidationError; both attempts keep their cost."""
-    if scene == "not-json" and at.door.provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
-        pytest.skip("a forced tool's input is JSON")
     with pytest.raises(LLMValidationError, match="City"):
         await at.scene(scene, MAX_RETRIES="3").llm.generate_structured_response(QUESTION, City, model=at.door.model)
     assert [1, 2] == [row["retry_attempt"] for row in at.rows()]

@@ -34,12 +34,13 @@ MUTE = pytest.mark.parametrize("at", [LLMProviderType.ANTHROPIC, LLMProviderType
 @OPENAI
 async def test_an_image(at: At) -> None:
     """An image is an address to fetch it from, with the prompt as OpenAI revised it; the row calls it unpriced."""
-    image, request_id = await at.llm.generate_image("A cat", style="vivid", size="1792x1024")
+    llm = at.scene("", IMAGE_MODEL="dall-e-3").llm
+    image, request_id = await llm.generate_image("A cat", style="vivid", size="1792x1024")
     row = at.row()
     async with httpx.AsyncClient() as client:
         assert IMAGE == (await client.get(image.image_url)).content
     assert ("A cat, says the stand-in", "1792x1024", 0.0) == (image.revised_prompt, image.size, image.cost_estimate)
-    assert (request_id, "images", "gpt-image-2.5-sunburst", "completed") == (
+    assert (request_id, "images", "dall-e-3", "completed") == (
         row["id"],
         row["api_variant"],
         row["model"],
@@ -54,11 +55,11 @@ async def test_an_image(at: At) -> None:
 
 @OPENAI
 async def test_an_image_as_configured(at: At) -> None:
-    """Model and quality are those of IMAGE_MODEL and IMAGE_QUALITY unless the call names others."""
+    """Model and quality are those of IMAGE_MODEL and IMAGE_QUALITY, in the model's own word for it."""
     await at.scene("", IMAGE_QUALITY="hd").llm.generate_image("A cat")
     await at.scene("", IMAGE_MODEL="dall-e-2").llm.generate_image("A cat", quality="hd", style="vivid")
     first, second = (row["request_payload"] for row in at.rows())
-    assert ("gpt-image-2.5-sunburst", "hd") == (first["model"], first["quality"])
+    assert ("gpt-image-2.5-sunburst", "high") == (first["model"], first["quality"])
     assert ("dall-e-2", False) == (second["model"], "quality" in second or "style" in second)
 
 
@@ -77,11 +78,31 @@ async def test_an_image_of_an_impossible_size(at: At) -> None:
         await at.llm.generate_image("A cat", size="1x1")
 
 
-async def test_an_image_without_an_address(session: Session) -> None:
-    """An image in base64, as newer models send it, is an error that says what to set, and is not paid for again."""
-    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"b64_json": "aGk="}]})) as at:
+@OPENAI
+@pytest.mark.parametrize("model", ["gpt-image-1.5", "gpt-image-2", "gpt-image-2.6-flare"])
+@pytest.mark.parametrize("size", ["1024x1024", "1792x1024", "1024x1792", "512x512"])
+async def test_an_image_of_todays_models(at: At, model: str, size: str) -> None:
+    """An image in base64 is a `data:` URL; its tokens are on the row, and its bytes there once, in the body."""
+    image, _ = await at.scene("", IMAGE_MODEL=model).llm.generate_image("A cat", style="vivid", size=size)
+    row = at.row()
+    assert IMAGE == image.image_bytes()
+    assert image.image_url.startswith("data:image/png;base64,")
+    assert ("completed", 1056) == (row["status"], row["output_tokens"])
+    assert "medium" == row["request_payload"]["quality"]
+    assert not {"response_format", "style"} & row["request_payload"].keys()
+    encoded = image.image_url.partition(",")[2]
+    assert encoded in str(row["response_raw"]["body"])
+    assert encoded not in f"{row['response_output']} {row['response_content']}"
+    kind = LLMProviderType.OPENAI, "images"
+    assert [] == problems_of_request(*kind, row["request_payload"])
+    assert [] == problems_of_answer(*kind, row["response_raw"]["body"])
+
+
+async def test_an_image_without_data(session: Session) -> None:
+    """An image that came without its data is an error, and is not paid for again."""
+    async with serving(lambda visit: visit.answer({"created": 1, "data": [{"revised_prompt": "a cat"}]})) as at:
         config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
-        with pytest.raises(LLMValidationError, match="IMAGE_MODEL"):
+        with pytest.raises(LLMValidationError, match="without its data"):
             await OpenAIProvider(config, session).generate_image("A cat")
     assert 1 == len(at.visits)
 

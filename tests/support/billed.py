@@ -43,11 +43,12 @@ def billed(
     prompt: str = "hi",
 ) -> Usage:
     """Return the usage of an answer of `vendor`, priced, when `model` was requested at `path`."""
+    wire = PROVIDERS[vendor].wires[kind]
     attempt = Attempt(
         vendor=VENDORS[vendor],
-        wire=PROVIDERS[vendor].wires[kind],
+        wire=wire,
         endpoint=Endpoint("https://vendor.example", path, {}),
-        call=LLMCall([LLMMessage(role="user", content=prompt)], model, kind=kind),
+        call=LLMCall([LLMMessage(role="user", content=prompt)], model, kind=kind, options=wire.options.read({})),
         payload={},
         body=encode_payload({}),
         exchange=Exchange(200, {"content-type": "audio/mpeg" if kind is Kind.SPEECH else "application/json"}, body),

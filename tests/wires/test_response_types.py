@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -97,7 +97,7 @@ def test_every_wire_asks_for_an_object() -> None:
     messages = [LLMMessage(role=MessageRole.USER, content="hi")]
     for response_model in (list[Dog], Node):
         call = LLMCall(messages, model="m", temperature=1.0, response_model=response_model)
-        tool = rendered(MessagesWire(), call)["tools"][0]["input_schema"]
+        tool = rendered(MessagesWire(), replace(call, model="claude-opus-4-1"))["tools"][0]["input_schema"]
         gemini = rendered(GenerateContentWire(), call)["generationConfig"]["responseJsonSchema"]
         for schema in (tool, gemini):
             assert ("object", True, False) == (schema["type"], "properties" in schema, "$ref" in schema)

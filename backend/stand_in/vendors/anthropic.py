@@ -10,8 +10,16 @@ from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, 
 
 KNOWN = (
     "model max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata "
-    "service_tier"
+    "service_tier output_config"
 )
+# claude-haiku-4-5-20251001 is 4.5; a name without a version is the newest.
+VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
+NEWEST = (99, 0)
+# The last version of a generation, and the most that its models write.
+MAX_TOKENS = (((3, 4), 4096), ((3, 6), 8192), ((4, 4), 32_000), ((4, 5), 64_000), (NEWEST, 128_000))
+MIN_TOP_P_BESIDE_THINKING = 0.95
+MIN_THINKING_BUDGET = 1024
+BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems"}
 STOP_REASONS = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", "refused": "refusal"}
 
 
@@ -74,24 +82,85 @@ class Anthropic(PlainWire):
 
 
 def read_message(model: str, body: dict[str, Any]) -> Request:
-    """Read what a request asks of a model; raise InvalidRequestError for parameters that exclude one another."""
-    prompt = _prompt(body)
-    thinking = body.get("thinking") or {}
-    choice = body.get("tool_choice") or {}
-    budget = thinking.get("budget_tokens", 0)
-    faults = {
-        "`max_tokens` must be greater than `thinking.budget_tokens`.": budget >= body["max_tokens"],
-        "`temperature` may only be set to 1 when thinking is enabled.": bool(thinking) and "temperature" in body,
-        "Thinking may not be enabled when tool_choice forces tool use.": bool(thinking)
-        and choice.get("type") in {"any", "tool"},
-        "When `thinking` is enabled, a final `assistant` message must start with a thinking block.": bool(thinking)
-        and _lacks_thinking(body["messages"]),
-        "`temperature` and `top_p` cannot both be specified for this model.": {"temperature", "top_p"} <= body.keys(),
-    }
+    """Read what a request asks of a model; raise InvalidRequestError for what it does not take."""
+    prompt, version = _prompt(body), _version(model)
+    thinking, config = body.get("thinking") or {}, body.get("output_config") or {}
+    faults = _exclusions(body, thinking) | _faults_of_version(body, thinking, config, version)
     for message, is_so in faults.items():
         if is_so:
             raise InvalidRequestError(message)
-    return Request(model=model, text=prompt, tool=_tool(body), token_limit=body["max_tokens"], thinks=bool(thinking))
+    schema = (config.get("format") or {}).get("schema")
+    if schema is not None:
+        _check_schema(schema)
+    thinks = bool(thinking) or version >= (5, 0)
+    return Request(
+        model=model, text=prompt, schema=schema, tool=_tool(body), token_limit=body["max_tokens"], thinks=thinks
+    )
+
+
+def _version(model: str) -> tuple[int, int]:
+    found = VERSION.search(model)
+    return (int(found[1]), int(found[2] or 0)) if found else NEWEST
+
+
+def _exclusions(body: dict[str, Any], thinking: dict[str, Any]) -> dict[str, bool]:
+    """Return what may be wrong between two parameters, whatever the model."""
+    budget, choice, is_on = thinking.get("budget_tokens", 0), body.get("tool_choice") or {}, bool(thinking)
+    is_narrow = "top_k" in body or body.get("top_p", 1) < MIN_TOP_P_BESIDE_THINKING
+    return {
+        "`max_tokens` must be greater than `thinking.budget_tokens`.": budget >= body["max_tokens"],
+        "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024": 0
+        < budget
+        < MIN_THINKING_BUDGET,
+        "`temperature` may only be set to 1 when thinking is enabled.": is_on and body.get("temperature", 1) != 1,
+        "`top_k` must be unset, and `top_p` at least 0.95, when thinking is enabled.": is_on and is_narrow,
+        "Thinking may not be enabled when tool_choice forces tool use.": is_on
+        and choice.get("type") in {"any", "tool"},
+        "When `thinking` is enabled, a final `assistant` message must start with a thinking block.": budget > 0
+        and _lacks_thinking(body["messages"]),
+        "`temperature` and `top_p` cannot both be specified for this model.": {"temperature", "top_p"} <= body.keys(),
+    }
+
+
+def _faults_of_version(
+    body: dict[str, Any], thinking: dict[str, Any], config: dict[str, Any], version: tuple[int, int]
+) -> dict[str, bool]:
+    """Return what may be wrong with a request to a model of this version."""
+    last, kind, effort = body["messages"][-1], thinking.get("type"), config.get("effort")
+    is_prefill = last["role"] == "assistant" and last["content"][-1]["type"] == "text"
+    is_forced = (body.get("tool_choice") or {}).get("type") in {"any", "tool"}
+    limit = next(most for newest, most in MAX_TOKENS if version <= newest)
+    is_sampled = body.get("temperature", 1) != 1 or "top_p" in body or "top_k" in body
+    return {
+        "`temperature`, `top_p` and `top_k` are not supported for this model.": version >= (4, 7) and is_sampled,
+        '"thinking.type.enabled" is not supported for this model.': version >= (4, 7) and kind == "enabled",
+        '"thinking.type.disabled" is not supported for this model.': version >= (5, 1) and kind == "disabled",
+        "adaptive thinking is not supported on this model": version < (4, 6) and kind == "adaptive",
+        "thinking is not supported on this model": version < (3, 7) and bool(thinking),
+        "tool_choice: forced tool use is not supported for this model": version >= (5, 1) and is_forced,
+        "This model does not support assistant message prefill.": version >= (4, 6) and is_prefill,
+        "output_config: this model does not support the effort parameter": version < (4, 5) and effort is not None,
+        "output_config.effort: not one of low, medium, high, xhigh, max": effort
+        not in {None, "low", "medium", "high", "xhigh", "max"},
+        "output_config.effort: xhigh is not supported for this model": version == (4, 6) and effort == "xhigh",
+        "output_config.format: this model does not support structured outputs": version < (4, 5) and "format" in config,
+        f"max_tokens: {body['max_tokens']} > {limit}, the most this model writes": body["max_tokens"] > limit,
+    }
+
+
+def _check_schema(schema: Any) -> None:
+    """Raise InvalidRequestError for a schema with an open object, or with a bound."""
+    if isinstance(schema, list):
+        for child in schema:
+            _check_schema(child)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+        raise InvalidRequestError("output_config.format.schema: 'additionalProperties' must be false")
+    for keyword, value in schema.items():
+        if keyword in BOUNDS and not isinstance(value, dict):
+            raise InvalidRequestError(f"output_config.format.schema: property '{keyword}' is not supported")
+        _check_schema(value)
 
 
 def _lacks_thinking(turns: list[dict[str, Any]]) -> bool:
@@ -102,6 +171,7 @@ def _lacks_thinking(turns: list[dict[str, Any]]) -> bool:
 def _prompt(body: dict[str, Any]) -> str:
     """Return all text; raise InvalidRequestError for turns in the wrong order, or a result that belongs to no call."""
     texts = [block["text"] for block in body.get("system") or []]
+    _check_blank(texts)
     open_calls: set[str] = set()
     if body["messages"][0]["role"] != "user":
         raise InvalidRequestError("messages: first message must use the user role")
@@ -111,10 +181,14 @@ def _prompt(body: dict[str, Any]) -> str:
             raise InvalidRequestError("messages: `tool_use` ids without `tool_result` blocks, or the reverse")
         open_calls = {block["id"] for block in turn["content"] if block["type"] == "tool_use"}
         for block in turn["content"]:
-            if block["type"] == "text" and not block["text"]:
-                raise InvalidRequestError("messages: text content blocks must be non-empty")
+            _check_blank([block["text"]] if block["type"] == "text" else [])
             texts.append(str(block.get("text") or block.get("content") or ""))
     return " ".join(texts)
+
+
+def _check_blank(texts: list[str]) -> None:
+    if not all(text.strip() for text in texts):
+        raise InvalidRequestError("messages: text content blocks must contain non-whitespace text")
 
 
 def _tool(body: dict[str, Any]) -> tuple[str, Any] | None:

@@ -31,6 +31,16 @@ DETAILS: dict[str, list[dict[str, Any]]] = {
     ],
     "unknown-key": [{"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
 }
+# Models that are told a budget, and levels that a generation does not take; what is named otherwise is the newest.
+BUDGETED = re.compile(r"gemini-2\.5-(pro|flash|flash-lite)(-preview)?$")
+TOLD_NOTHING = re.compile(r"gemini-(1|2)|tts|image|audio|live")
+LEVELS = (
+    (re.compile("gemini-3-pro"), ("low", "high")),
+    (re.compile(r"gemini-3\.[1-5]-pro"), ("low", "medium", "high")),
+    (re.compile(r"gemini-3(\.[1-6])?-"), ("minimal", "low", "medium", "high")),
+    (re.compile(""), ("low", "medium", "high")),
+)
+SIGNING = re.compile(r"gemini-(1|2)")
 SILENCE = bytes(48_000)  # one second of 16-bit samples at 24 kHz
 
 
@@ -59,13 +69,18 @@ class Gemini(PlainWire):
         speaks = "speechConfig" in config
         if speaks != ("AUDIO" in config.get("responseModalities", [])):
             raise InvalidRequestError("speechConfig and the AUDIO modality go together")
+        model = path.rpartition("/models/")[2].partition(":")[0]
+        thinking = config.get("thinkingConfig") or {}
+        _check_thinking(model, thinking)
+        if not SIGNING.match(model):
+            _check_signatures(body["contents"])
         return Request(
-            model=path.rpartition("/models/")[2].partition(":")[0],
+            model=model,
             text=_prompt(body),
             schema=schema,
             tool=_tool(body),
             token_limit=config.get("maxOutputTokens"),
-            thinks=config.get("thinkingConfig", {}).get("thinkingBudget", 0) > 0,
+            thinks=thinking.get("thinkingBudget", 0) != 0 or "thinkingLevel" in thinking,
         )
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
@@ -113,17 +128,48 @@ class Gemini(PlainWire):
         return {"error": body | ({"details": DETAILS[name]} if name in DETAILS else {})}, {}
 
 
+def _check_thinking(model: str, thinking: dict[str, Any]) -> None:
+    """Raise InvalidRequestError for thinking in the form of another generation."""
+    if not thinking:
+        return
+    is_budgeted, level = BUDGETED.match(model), thinking.get("thinkingLevel")
+    if TOLD_NOTHING.search(model) and not is_budgeted:
+        raise InvalidRequestError("Thinking level is not supported for this model.")
+    if is_budgeted and level is not None:
+        raise InvalidRequestError("Thinking level is not supported for this model.")
+    if not is_budgeted and "thinkingBudget" in thinking:
+        raise InvalidRequestError("Thinking budget is not supported for this model. Use thinking level.")
+    levels = next(taken for name, taken in LEVELS if name.match(model))
+    if level is not None and level.lower() not in levels:
+        raise InvalidRequestError(f"Thinking level {level} is not supported for this model.")
+
+
+def _check_signatures(contents: list[dict[str, Any]]) -> None:
+    """Raise InvalidRequestError for a step whose first call has no signature."""
+    for content in contents:
+        calls = [part for part in content["parts"] if "functionCall" in part]
+        if calls and "thoughtSignature" not in calls[0]:
+            raise InvalidRequestError("Function call is missing a thought_signature in functionCall parts.")
+
+
 def _check_schema(schema: Any) -> None:
+    """Raise InvalidRequestError for a keyword that the API does not know, or does not take as it is used."""
     if not isinstance(schema, dict):
         return
-    for name, value in schema.items():
-        if name not in KEYWORDS.split():
-            raise InvalidRequestError(f"responseJsonSchema: unknown keyword {name!r}")
-        if name in {"properties", "$defs"}:
-            for each in value.values():
-                _check_schema(each)
-        if name in {"items", "additionalProperties"}:
-            _check_schema(value)
+    if unknown := schema.keys() - set(KEYWORDS.split()):
+        raise InvalidRequestError(f"responseJsonSchema: unknown keyword {min(unknown)!r}")
+    if "$ref" in schema and any(not name.startswith("$") for name in schema):
+        raise InvalidRequestError("responseJsonSchema: beside $ref only keys that begin with $ may be set")
+    if any(member is None or isinstance(member, bool) for member in schema.get("enum") or []):
+        raise InvalidRequestError("responseJsonSchema: enum is for strings and numbers")
+    for child in _children(schema):
+        _check_schema(child)
+
+
+def _children(schema: dict[str, Any]) -> list[Any]:
+    named = [child for name in ("properties", "$defs") for child in schema.get(name, {}).values()]
+    listed = [child for name in ("anyOf", "oneOf", "prefixItems") for child in schema.get(name, [])]
+    return [*named, *listed, *(schema.get(name) for name in ("items", "additionalProperties"))]
 
 
 def _prompt(body: dict[str, Any]) -> str:

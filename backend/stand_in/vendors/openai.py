@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import secrets
 import time
@@ -15,10 +16,25 @@ KNOWN = (
     "model input max_output_tokens temperature top_p reasoning text tools tool_choice parallel_tool_calls store "
     "metadata user service_tier safety_identifier prompt_cache_key truncation include"
 )
-# The o-series, and every GPT since 5 but those that talk.
-THINKERS = re.compile(r"o[0-9]|chat-latest|gpt-(?!3|4|audio)")
 SNAPSHOTS = dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano"), "-2025-08-07")
+# Models that do not think; what is named otherwise, a deployment too, is the newest.
+NOT_THINKING = re.compile(r"gpt-(3|4)|gpt-5(\.\d)?-chat|chat-latest")
+WITHOUT_SCHEMA = re.compile(r"gpt-3\.5|gpt-4(?![.o])|gpt-4o-2024-05-13")
+# Efforts that a generation does not take (https://developers.openai.com/api/docs/guides/reasoning).
+EFFORTS_REFUSED = (
+    (re.compile(r"o\d"), "none minimal xhigh max"),
+    (re.compile(r"gpt-5(?![.\d])"), "none xhigh max"),
+    (re.compile(r"gpt-5\.1"), "minimal xhigh max"),
+    (re.compile(r"gpt-5\.[2-5]"), "minimal max"),
+    (re.compile(r"gpt-5\.6|gpt-6-(sol|luna)"), "minimal"),
+    (re.compile(""), "none minimal"),
+)
 SIZES = ("256x256", "512x512", "1024x1024", "1792x1024", "1024x1792")
+QUALITIES = ("auto", "low", "medium", "high")
+SIZES_OF_GPT_IMAGE_1 = ("auto", "1024x1024", "1536x1024", "1024x1536")
+SIDE_STEP = 16
+MIN_PIXELS = 655_360
+TOKENS_OF_AN_IMAGE = 1056
 # Sixteen frames of silence: an MPEG header of layer III, 32 kbit/s at 44.1 kHz, and nothing in the frame.
 SILENCE = (b"\xff\xfb\x10\xc4" + bytes(100)) * 16
 # Where images are fetched, and the one that is there: a single grey point.
@@ -53,11 +69,11 @@ class OpenAI(PlainWire):
             return Request(model=body["model"], text=body["input"])
         check_fields(body, KNOWN, "model input")
         model = str(body["model"])
-        thinks = bool(THINKERS.match(model))
-        for name in ("temperature", "top_p") if thinks else ("reasoning",):
-            if name in body:
-                raise InvalidRequestError(f"Unsupported parameter: '{name}' is not supported with this model.")
+        thinks = not NOT_THINKING.match(model)
+        _check_parameters(model, body, thinks=thinks)
         wanted = body.get("text", {}).get("format", {})
+        if wanted.get("type") == "json_schema" and WITHOUT_SCHEMA.match(model):
+            raise InvalidRequestError("Invalid parameter: 'text.format' of type 'json_schema' is not supported.")
         if wanted.get("type") == "json_object" and "json" not in str(body["input"]).lower():
             raise InvalidRequestError("'input' must contain the word 'json' to use 'json_object'.")
         return Request(
@@ -72,11 +88,7 @@ class OpenAI(PlainWire):
     def answer(self, request: Request, answer: Answer) -> dict[str, Any] | bytes:
         """Return a response, an image or speech."""
         if request.path.endswith("/images/generations"):
-            image = {
-                "url": f"http://{request.host}{IMAGE_PATH}",
-                "revised_prompt": f"{request.text}, says the stand-in",
-            }
-            return {"created": int(time.time()), "data": [image]}
+            return _image_answer(request)
         return SILENCE if request.path.endswith("/audio/speech") else _response(request, answer)
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
@@ -91,13 +103,64 @@ class Azure(OpenAI):
     key_header = "api-key"
 
 
+def _check_parameters(model: str, body: dict[str, Any], *, thinks: bool) -> None:
+    """Raise InvalidRequestError for sampling beside thinking, and for an effort that a model does not know."""
+    effort = (body.get("reasoning") or {}).get("effort")
+    refused = ("temperature", "top_p") if thinks and effort != "none" else () if thinks else ("reasoning",)
+    for name in refused:
+        if name in body:
+            raise InvalidRequestError(f"Unsupported parameter: '{name}' is not supported with this model.")
+    unknown = next(words for name, words in EFFORTS_REFUSED if name.match(model))
+    if effort in unknown.split():
+        raise InvalidRequestError(f"Unsupported value: '{effort}' is not supported with the '{model}' model.")
+
+
 def _image(body: dict[str, Any]) -> Request:
-    check_fields(body, "model prompt n size quality style response_format user", "model prompt")
-    if body.get("size", SIZES[2]) not in SIZES:
-        raise InvalidRequestError(f"size: {body['size']!r} is not one of {', '.join(SIZES)}")
-    if body["model"] == "dall-e-2" and {"quality", "style"} & body.keys():
-        raise InvalidRequestError("Unknown parameter: 'quality'.")
-    return Request(model=body["model"], text=body["prompt"])
+    model = str(body.get("model"))
+    if model.startswith("dall-e"):
+        check_fields(body, "model prompt n size quality style response_format user", "model prompt")
+        if body.get("size", SIZES[2]) not in SIZES:
+            raise InvalidRequestError(f"size: {body['size']!r} is not one of {', '.join(SIZES)}")
+        if model == "dall-e-2" and {"quality", "style"} & body.keys():
+            raise InvalidRequestError("Unknown parameter: 'quality'.")
+    else:
+        known = "model prompt n size quality user background moderation output_format output_compression"
+        check_fields(body, known, "model prompt")
+        _check_gpt_image(model, body.get("size", "auto"), body.get("quality", "auto"))
+    return Request(model=model, text=body["prompt"])
+
+
+def _check_gpt_image(model: str, size: str, quality: str) -> None:
+    """Raise InvalidRequestError for a quality of the old models, or a size that the model does not take."""
+    if quality not in QUALITIES:
+        raise InvalidRequestError(f"Invalid value: '{quality}'. Supported values are: {', '.join(QUALITIES)}.")
+    sides = [int(side) for side in size.split("x")] if re.fullmatch(r"\d+x\d+", size) else []
+    is_any = bool(sides) and not any(side % SIDE_STEP for side in sides) and math.prod(sides) >= MIN_PIXELS
+    if size not in SIZES_OF_GPT_IMAGE_1 and (model.startswith("gpt-image-1") or not is_any):
+        raise InvalidRequestError(f"Invalid size: '{size}' is not supported for this model.")
+
+
+def _image_answer(request: Request) -> dict[str, Any]:
+    """Return an image: by its address from the old models, in base64 and with its tokens from the others."""
+    if request.model.startswith("dall-e"):
+        image = {"url": f"http://{request.host}{IMAGE_PATH}", "revised_prompt": f"{request.text}, says the stand-in"}
+        return {"created": int(time.time()), "data": [image]}
+    prompt = request.prompt_tokens
+    return {
+        "created": int(time.time()),
+        "background": "opaque",
+        "data": [{"b64_json": base64.b64encode(IMAGE).decode()}],
+        "output_format": "png",
+        "quality": "medium",
+        "size": "1024x1024",
+        "usage": {
+            "input_tokens": prompt,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": prompt},
+            "output_tokens": TOKENS_OF_AN_IMAGE,
+            "output_tokens_details": {"image_tokens": TOKENS_OF_AN_IMAGE, "text_tokens": 0},
+            "total_tokens": prompt + TOKENS_OF_AN_IMAGE,
+        },
+    }
 
 
 def _prompt(items: list[dict[str, Any]]) -> str:

@@ -179,11 +179,12 @@ def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | 
     if parsed is not None:
         return parsed.document
     if media is not None:
-        return media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
+        made = media.model_dump(mode="json", exclude={"audio_base64"}, exclude_none=True)
+        return {name: value for name, value in made.items() if not str(value).startswith("data:")}
     if answer.tool_calls:
         return [call.model_dump() for call in answer.tool_calls]
-    made = {"images": list(answer.images), "refusal": answer.refusal}
-    return {name: value for name, value in made.items() if value} or None
+    beside_text = {"images": list(answer.images), "refusal": answer.refusal}
+    return {name: value for name, value in beside_text.items() if value} or None
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:

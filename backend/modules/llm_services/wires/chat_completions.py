@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
+from .abilities import takes_default_temperature
 from .conversation import call_id, join_instruction
 from .errors import failed_end, openai_error
 from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable, usd
@@ -139,12 +140,13 @@ class ChatCompletionsWire(Wire):
         return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(call.response_model)}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that give way to what the caller gave: a temperature beside `top_p` or reasoning, a cap.
+        """Return the defaults that give way: a temperature beside `top_p` or reasoning, a cap beside another.
 
-        Anthropic's models refuse the two together (open-webui/open-webui#17922), and reasoning models refuse sampling.
+        Anthropic's models refuse the two together (open-webui/open-webui#17922), and reasoning models refuse sampling,
+        those of 2026 even where nobody asks them to think.
         """
         given = {**payload, **(call.options.extra_body or {})}
-        gives_way = "top_p" in given or _is_reasoning(given)
+        gives_way = "top_p" in given or _is_reasoning(given) or not takes_default_temperature(str(payload["model"]))
         excluded = {"temperature"} if gives_way else set[str]()
         if "max_completion_tokens" in given:
             excluded.add("max_tokens")

@@ -78,12 +78,14 @@ class ToolCallMemory:
         calls = chat_message.get("tool_calls")
         if not calls or not self._turns:
             return chat_message
-        ids = (_id_key(call["id"]) for call in calls)
-        remembered = next((self._turns[key] for key in ids if key in self._turns), None)
+        keys = (_id_key(call["id"]) for call in calls)
+        remembered = next((self._turns[key] for key in keys if key in self._turns), None)
         remembered = remembered or self._remembered(messages, position)
-        names = [_function_name(call) for call in calls]
-        is_same = names == [_function_name(call) for call in items(remembered.get("tool_calls"))]
-        if message.reasoning_details or not is_same:
+        its_calls = items(remembered.get("tool_calls"))
+        is_same = [_function_name(call) for call in calls] == [_function_name(call) for call in its_calls]
+        # The same question may have been answered by another vendor, whose calls have other ids.
+        ids = {call.get("id") for call in message.tool_calls or []} - {None, ""}
+        if message.reasoning_details or not is_same or ids - {mapping(call).get("id") for call in its_calls}:
             return chat_message
         return chat_message | _of_one_wire(remembered, api_variant)
 

@@ -1,31 +1,34 @@
 """Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
 
-Requests and answers here have been checked against the types of Google's own package, and not against the live API.
+Requests are held against the types of Google's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import mimetypes
 import re
-import wave
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..sanitize import excerpt
-from ..types import AudioResponse, ToolCall, Usage
+from ..types import ToolCall, Usage
+from .abilities import GeminiAbilities, Sampling, Thinking, effort_for, gemini, nearest_effort
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import failed_end, server_wait
 from .lenient import arguments, count, items, json_object, mapping, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
+from .speech import playable
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..types import AudioResponse
     from .wire import Exchange
 
 Part = dict[str, Any]
 
-# https://ai.google.dev/gemini-api/docs/thinking: budgets in tokens; the pro models always think.
+# https://ai.google.dev/gemini-api/docs/generate-content/thinking: budgets of the 2.5 models in tokens.
 THINKING_BUDGETS: Final = {
     "none": 0,
     "minimal": 0,
@@ -35,22 +38,24 @@ THINKING_BUDGETS: Final = {
     "xhigh": 24_576,
     "max": 24_576,
 }
-MIN_THINKING_BUDGET_PRO: Final = 128
-THINKING_MODELS: Final = re.compile(r"gemini-2\.5-(pro|flash|flash-lite)(-preview)?")
+DYNAMIC_BUDGET: Final = -1  # as much as the model wants
 FINISH_REASONS: Final = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     **dict.fromkeys(
-        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"),
+        (
+            *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR"),
+            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+        ),
         "content_filter",
     ),
 }
-SAMPLE_RATE: Final = re.compile(r"rate=([0-9]{4,6})")
-DEFAULT_SAMPLE_RATE: Final = 24_000
+# What stands for the signature of a call that another model, or nobody, made, where a model wants one with every step:
+# https://ai.google.dev/gemini-api/docs/thought-signatures.
+NO_SIGNATURE: Final = "skip_thought_signature_validator"
 # What only a part of this API has, and no other vendor's reasoning details.
 OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
-SAMPLE_BYTES: Final = 2
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
 PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # a grounded prompt has one price, whatever it searches
@@ -151,21 +156,24 @@ class GenerateContentWire(GenerateContentReader):
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /models/<model>:generateContent."""
-        options = cast("GenerateContentOptions", call.options)
-        gives_way = options.top_p is not None and not call.temperature_is_given
+        options, abilities = cast("GenerateContentOptions", call.options), gemini(call.model)
         texts = [_part(part) for part in system_parts(call.chat_messages)]
         config = {
-            "temperature": None if gives_way else call.temperature,
+            "temperature": call.temperature,
             "maxOutputTokens": call.max_output_tokens,
             **options.generation_config(),
-            "thinkingConfig": _thinking(call, options),
+            "thinkingConfig": _thinking(options, abilities),
         }
+        beside = mapping((options.extra_body or {}).get("generationConfig"))
+        for name, gives_way in RULES:
+            if gives_way(call, abilities, {**config, **beside}):
+                del config[name]
         if call.response_model is not None:
             schema = generate_content_schema(wire_schema(call.response_model))
             config |= {"responseMimeType": "application/json", "responseJsonSchema": schema}
         payload = {
             "systemInstruction": {"parts": texts} if texts else None,
-            "contents": _contents(call.chat_messages),
+            "contents": _contents(call.chat_messages, signs_calls=abilities.signs_calls),
             "generationConfig": {name: value for name, value in config.items() if value is not None},
             "safetySettings": options.safety_settings,
             **_tools(call, options),
@@ -174,7 +182,18 @@ class GenerateContentWire(GenerateContentReader):
         return with_extra_body(present, options.extra_body, defaults_of(call))
 
 
-def _contents(messages: list[Part]) -> list[Part]:
+# Which part of `generationConfig` gives way, and beside what.
+RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]], ...]] = (
+    (
+        "temperature",
+        lambda call, abilities, config: (
+            not call.temperature_is_given and (abilities.sampling is not Sampling.DEFAULT or "topP" in config)
+        ),
+    ),
+)
+
+
+def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
     """Map Chat Completions' messages to contents of user and model, what follows on the same side joined."""
     calls = [call for message in messages for call in items(message.get("tool_calls"))]
     names = {call["id"]: call["function"].get("name") for call in calls}
@@ -187,6 +206,8 @@ def _contents(messages: list[Part]) -> list[Part]:
             continue
         role = "model" if message["role"] == "assistant" else "user"
         parts = _result(message, names, own_ids) if message["role"] == "tool" else _parts(message)
+        if signs_calls and role == "model":
+            parts = _signed(parts)
         if joined and joined[-1]["role"] == role:
             joined[-1]["parts"] += parts
         else:
@@ -208,6 +229,14 @@ def _parts(message: Part) -> list[Part]:
     if own := _own_parts(message):
         return _native(own, [call["function"]["name"] for call in calls])
     return [_part(part) for part in text_parts(message.get("content"))] + [_function_call(call) for call in calls]
+
+
+def _signed(parts: list[Part]) -> list[Part]:
+    """Return a turn whose first call has a signature, which is where the model puts its own."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is None or any("thoughtSignature" in part for part in parts):
+        return parts
+    return [{**part, "thoughtSignature": NO_SIGNATURE} if part is first else part for part in parts]
 
 
 def _function_call(call: Part) -> Part:
@@ -257,14 +286,20 @@ def _file(address: str) -> Part:
     return {"fileData": {"fileUri": address, **({"mimeType": kind} if kind else {})}}
 
 
-def _thinking(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any] | None:
-    if not options.reasoning or not THINKING_MODELS.fullmatch(call.model):
+def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Part | None:
+    """Return how much to think, as a level or a budget; None for a model that is not told, or where nobody says it."""
+    reasoning = options.reasoning
+    if reasoning is None or abilities.thinking is Thinking.NONE:
         return None
-    tokens = options.reasoning.max_tokens
-    budget = THINKING_BUDGETS.get(options.effort or "") if tokens is None else tokens
-    if budget is None:
-        return None
-    return {"thinkingBudget": max(budget, MIN_THINKING_BUDGET_PRO) if "pro" in call.model else budget}
+    tokens, effort = reasoning.max_tokens, reasoning.effort
+    if abilities.thinking is Thinking.BUDGET:
+        budget = THINKING_BUDGETS.get(effort or "") if tokens is None else tokens
+        is_dynamic = budget == DYNAMIC_BUDGET
+        return (
+            None if budget is None else {"thinkingBudget": budget if is_dynamic else max(budget, abilities.min_budget)}
+        )
+    wanted = effort or (None if tokens in {None, DYNAMIC_BUDGET} else effort_for(tokens, THINKING_BUDGETS))
+    return {"thinkingLevel": nearest_effort(wanted, abilities.levels)} if wanted else None
 
 
 def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
@@ -316,18 +351,7 @@ def _image_url(part: dict[str, Any]) -> str | None:
 
 def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
     inline = next((mapping(part["inlineData"]) for part in parts if "inlineData" in part), {})
-    kind, data = text(inline.get("mimeType")) or "", text(inline.get("data"))
-    if not data or not kind.startswith("audio/"):
-        return None
-    try:
-        samples = base64.b64decode(data, validate=True)
-    except ValueError:
-        return None
-    if not kind.lower().startswith(("audio/l16", "audio/pcm")):
-        return AudioResponse(audio_base64=data, mime_type=kind.split(";")[0])
-    rate = SAMPLE_RATE.search(kind)
-    wav, seconds = _wave_file(samples, int(rate[1]) if rate else DEFAULT_SAMPLE_RATE)
-    return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
+    return playable(text(inline.get("data")) or "", text(inline.get("mimeType")) or "")
 
 
 def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
@@ -363,17 +387,6 @@ def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
     has_places = any("maps" in mapping(chunk) for chunk in items(grounding.get("groundingChunks")))
     used = {"web_searches": searches, "maps": int(has_places)}
     return {name: number for name, number in used.items() if number}
-
-
-def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
-    """Return 16-bit mono samples as a WAV file in base64, and how many seconds it lasts."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(SAMPLE_BYTES)
-        sound.setframerate(rate)
-        sound.writeframes(samples)
-    return base64.b64encode(file.getvalue()).decode(), len(samples) / SAMPLE_BYTES / rate
 
 
 def _delay(details: list[dict[str, Any]]) -> str | None:

@@ -12,56 +12,93 @@ from .wire import Answer, Options, Wire, with_extra_body
 if TYPE_CHECKING:
     from .wire import Exchange, LLMCall, ParsedError
 
-NO_URL: Final = "the image came without a URL, as those of gpt-image do: set IMAGE_MODEL to a model that has one"
+# The models of before 2026-05-12, when they were retired; every other one is taken to be a GPT image model.
+OLD_MODELS: Final = ("dall-e-2", "dall-e-3")
+NOT_OF_DALL_E_2: Final = frozenset({"quality", "style"})
+# What the qualities and sizes of the old models are to GPT image models.
+QUALITIES: Final = {"standard": "medium", "hd": "high"}
+SMALL_SIZES: Final = {"256x256": "1024x1024", "512x512": "1024x1024"}
+# From gpt-image-2 on any size of sixteenths is taken.
+FIXED_SIZES: Final = {"1792x1024": "1536x1024", "1024x1792": "1024x1536"}
+MODELS_OF_FIXED_SIZES: Final = ("gpt-image-1", "chatgpt-image")
+DEFAULT_FORMAT: Final = "png"
+MEDIA_TYPES: Final = {"svg": "svg+xml", "jpg": "jpeg"}  # where they are not the format's own name
 
 
 class ImageOptions(Options):
     """Options of images (https://platform.openai.com/docs/api-reference/images/create)."""
 
-    sent: ClassVar[frozenset[str]] = frozenset({"size", "quality", "style", "user"})
+    sent: ClassVar[frozenset[str]] = frozenset(
+        {"size", "quality", "style", "user", "background", "moderation", "output_format", "output_compression"}
+    )
 
     size: str | None = None
     quality: str | None = None
     style: str | None = None
     user: str | None = None
+    background: str | None = None
+    moderation: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
 
 
 class ImagesWire(Wire):
-    """Images, by the URL that OpenAI keeps them at for an hour."""
+    """Images: in base64 as the models of today send them, or by the URL that OpenAI keeps old ones at for an hour."""
 
     api_variant = "images"
     options = ImageOptions
 
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of POST /images/generations; dall-e-2 has neither qualities nor styles."""
+        """Return the body of POST /images/generations, in the form that the model's generation takes."""
         options = cast("ImageOptions", call.options)
-        body = options.body()
-        if call.model == "dall-e-2":
-            body = {name: value for name, value in body.items() if name not in {"quality", "style"}}
-        fixed = {"model": call.model, "prompt": call.prompt, "n": 1, "response_format": "url"}
-        return with_extra_body(fixed | body, options.extra_body)
+        form = _of_dall_e if call.model.startswith(OLD_MODELS) else _of_gpt_image
+        payload = {"model": call.model, "prompt": call.prompt, "n": 1, **form(call.model, options.body())}
+        return with_extra_body(payload, options.extra_body, frozenset({"n"}))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the image's URL."""
-        del call
+        """Read the images; the first is the one that was asked for."""
         body = mapping(exchange.body)
-        image = mapping(next(iter(items(body.get("data"))), None))
-        url = text(image.get("url"))
-        revised = text(image.get("revised_prompt"))
+        images = [mapping(image) for image in items(body.get("data"))]
+        kind = text(body.get("output_format")) or text(call.params.get("output_format")) or DEFAULT_FORMAT
+        urls = tuple(filter(None, (_url(image, kind) for image in images)))
+        revised = text(images[0].get("revised_prompt")) if images else None
+        media = ImageResponse(image_url=urls[0], revised_prompt=revised, size=text(body.get("size"))) if urls else None
+        is_address = bool(urls) and not urls[0].startswith("data:")
         return Answer(
-            content=url or "",
+            content=urls[0] if is_address else "",
             usage=_usage(mapping(body.get("usage"))),
             created_at=moment(body.get("created")),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
-            is_found=bool(image),
-            malformed=None if url else NO_URL,
-            media=ImageResponse(image_url=url, revised_prompt=revised, size=text(body.get("size"))) if url else None,
+            is_found=bool(urls),
+            malformed="the image came without its data, and is not requested again" if images and not urls else None,
+            images=urls,
+            media=media,
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
         """Return the error in a body."""
         del call
         return openai_error(exchange)
+
+
+def _of_dall_e(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of an old model, which is asked for a URL; dall-e-2 has neither qualities nor styles."""
+    left_out = NOT_OF_DALL_E_2 if model.startswith("dall-e-2") else frozenset[str]()
+    return {"response_format": "url", **{name: value for name, value in options.items() if name not in left_out}}
+
+
+def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a model that has no styles, its own qualities, and no say in how it answers."""
+    fixed = FIXED_SIZES if model.startswith(MODELS_OF_FIXED_SIZES) else {}
+    sizes = {**SMALL_SIZES, **fixed}
+    names = {"quality": QUALITIES, "size": sizes}
+    return {name: names.get(name, {}).get(value, value) for name, value in options.items() if name != "style"}
+
+
+def _url(image: dict[str, Any], kind: str) -> str | None:
+    """Return an image's URL, a `data:` URL for one in base64."""
+    data = text(image.get("b64_json"))
+    return text(image.get("url")) or (f"data:image/{MEDIA_TYPES.get(kind, kind)};base64,{data}" if data else None)
 
 
 def _usage(usage: dict[str, Any]) -> Usage:

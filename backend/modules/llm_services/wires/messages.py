@@ -1,32 +1,40 @@
 """Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock speaks too.
 
-Requests and answers here have been checked against the types of Anthropic's own package, and not against the live
-API.
+Requests are held against the types of Anthropic's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..sanitize import excerpt
 from ..types import ToolCall, Usage
-from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, safe_id, system_parts, text_parts, tool_turn
+from .abilities import claude
+from .conversation import (
+    NATIVE,
+    SYSTEM_ROLES,
+    call_id,
+    join_instruction,
+    plain_text,
+    safe_id,
+    system_parts,
+    text_parts,
+    tool_turn,
+)
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, rates, text, total, undecodable
-from .schemas import wire_schema
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
+from .messages_parameters import ANSWER_TOOL, MessagesOptions, object_parameters, parameters
+from .schemas import instruction
+from .wire import Answer, LLMCall, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
     from .wire import Exchange
 
 Block = dict[str, Any]
 
-# The API demands a cap where callers need none: what a model can write, and no more than fits into three minutes.
-MAX_TOKENS_BY_MODEL: Final = {"claude-3-5-": 8192, "claude-3-": 4096}
-DEFAULT_MAX_TOKENS: Final = 16_000
-THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh": 16_000, "max": 24_000}
 FINISH_REASONS: Final = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -42,7 +50,6 @@ RATES: Final = ("service_tier", "speed", "inference_geo")
 # Requests of server tools, by the name of the price table where they have a price, and those that cost their tokens.
 PIECES: Final = {"web_search_requests": "web_searches"}
 FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
-ANSWER_TOOL: Final = "answer"
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 # https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
 ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
@@ -51,33 +58,12 @@ MAX_ID_CHARACTERS: Final = 256
 RETURNED_TYPES: Final = frozenset(
     {"thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result"}
 )
+PAUSED: Final = "the model paused before the object was complete (pause_turn)"
 THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
 
-class MessagesOptions(Options):
-    """Options of the Messages API; `stop` is `stop_sequences` by its name elsewhere."""
-
-    sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
-
-    top_p: Number | None = None
-    top_k: int | None = None
-    stop: str | list[str] | None = None
-    stop_sequences: list[str] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
-    thinking: dict[str, Any] | None = None
-    cache_control: dict[str, Any] | None = None
-    service_tier: str | None = None
-    metadata: dict[str, str] | None = None
-
-    @property
-    def stops(self) -> list[str] | None:
-        """The texts that end an answer."""
-        return self.stop_sequences or ([self.stop] if isinstance(self.stop, str) else self.stop)
-
-
 class MessagesWire(Wire):
-    """Text, objects and tool calls; the system prompt is apart, and a structured answer is a tool that must be used."""
+    """Text, objects and tool calls; the system prompt is apart."""
 
     api_variant = "messages"
     options = MessagesOptions
@@ -85,29 +71,25 @@ class MessagesWire(Wire):
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /v1/messages."""
         options = cast("MessagesOptions", call.options)
-        conversation = _turns(call.chat_messages)
-        thinking = {} if _thinking_is_missing(conversation) else _thinking(call, options)
-        cap = call.max_output_tokens or _max_tokens(call.model)
-        payload: dict[str, Any] = {
-            "model": call.model,
-            "max_tokens": cap + (thinking.get("budget_tokens") or 0),
-            "system": [_part(part) for part in system_parts(call.chat_messages)] or None,
-            "messages": conversation,
-            "thinking": thinking or None,
-            **options.body(),
-            "stop_sequences": options.stops,
-        }
-        # Thinking rules temperature out, and so does top_p on the newer models.
-        if not thinking and (options.top_p is None or call.temperature_is_given):
-            payload["temperature"] = call.temperature
-        payload |= _tools(call, options)
+        messages = call.chat_messages
+        requested = object_parameters(call, options)
+        if call.response_model is not None and not requested:
+            messages = join_instruction(messages, instruction(call.response_model))
+        conversation = _turns(messages)
+        _check_end(conversation, call.model)
         if options.cache_control and conversation:
             conversation[-1]["content"][-1]["cache_control"] = options.cache_control
-        present = {name: value for name, value in payload.items() if value is not None}
-        return with_extra_body(present, options.extra_body, defaults_of(call))
+        system = [_part(part) for part in _without_blank(system_parts(messages))]
+        payload = {
+            "model": call.model,
+            **({"system": system} if system else {}),
+            "messages": conversation,
+            **parameters(call, options, requested, thoughts_are_missing=_thinking_is_missing(conversation)),
+        }
+        return with_extra_body(payload, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a message, or what there is of one; a structured call's forced tool has the answer as its input."""
+        """Read a message, or what there is of one; the input of a structured call's forced tool is the answer."""
         body = mapping(exchange.body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         uses = [block for block in blocks if block.get("type") == "tool_use"]
@@ -119,6 +101,7 @@ class MessagesWire(Wire):
             _tool_call(use, index) for index, use in enumerate(uses) if use not in answers and _problem(use) is None
         )
         reason = text(body.get("stop_reason"))
+        is_paused = is_answer and reason == "pause_turn"  # the object may be whole, and is not the model's last word
         return Answer(
             content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
             finish_reason="stop" if answers and reason == "tool_use" else FINISH_REASONS.get(reason or "", reason),
@@ -132,7 +115,7 @@ class MessagesWire(Wire):
                 "vendor_request_id": exchange.headers.get("request-id") or exchange.headers.get("x-amzn-requestid"),
             },
             is_found=isinstance(body.get("content"), list) and (bool(blocks) or bool(reason)),
-            malformed=next(filter(None, map(_problem, uses)), None),
+            malformed=PAUSED if is_paused else next(filter(None, map(_problem, uses)), None),
             tool_turn=tool_turn(calls, blocks),
             reasoning="\n".join(filter(None, (text(block.get("thinking")) for block in blocks))) or None,
             reasoning_details=kept or None,
@@ -173,12 +156,30 @@ def _turns(messages: list[Block]) -> list[Block]:
     for message in messages:
         if message["role"] in SYSTEM_ROLES:
             continue
-        role = "assistant" if message["role"] == "assistant" else "user"
+        role, blocks = "assistant" if message["role"] == "assistant" else "user", _without_blank(_blocks(message))
         if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += _blocks(message)
-        else:
-            turns.append({"role": role, "content": _blocks(message)})
-    return [turn for turn in turns if turn["content"]]
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({"role": role, "content": blocks})
+    return turns
+
+
+def _without_blank(blocks: list[Block]) -> list[Block]:
+    """Return blocks without texts of whitespace, which models write before a tool call and the API refuses.
+
+    anomalyco/opencode#31259: "text content blocks must contain non-whitespace text".
+    """
+    return [block for block in blocks if block.get("type") != "text" or str(block.get("text") or "").strip()]
+
+
+def _check_end(turns: list[Block], model: str) -> None:
+    """Raise ValueError for a conversation that ends in an assistant's text, before a model that does not go on from it.
+
+    https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6: a prefill is refused.
+    """
+    ends_in_text = turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1].get("type") == "text"
+    if ends_in_text and not claude(model).takes_prefill:
+        raise ValueError(f"{model} takes no assistant message at the end of a conversation: end it with the user's")
 
 
 def _thinking_is_missing(turns: list[Block]) -> bool:
@@ -238,53 +239,6 @@ def _source(address: str) -> Block:
     if inline := DATA_URL.fullmatch(address):
         return {"type": "base64", "media_type": inline["type"], "data": inline["data"]}
     return {"type": "url", "url": address}
-
-
-def _max_tokens(model: str) -> int:
-    return next((cap for prefix, cap in MAX_TOKENS_BY_MODEL.items() if prefix in model), DEFAULT_MAX_TOKENS)
-
-
-def _thinking(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
-    """Return the thinking budget: none for a model without thinking, or beside a forced tool, which rules it out."""
-    if options.thinking:
-        return options.thinking
-    budget = (options.reasoning and options.reasoning.max_tokens) or THINKING_BUDGETS.get(options.effort or "")
-    if not budget or call.response_model or "claude-3" in call.model:
-        return {}
-    return {"type": "enabled", "budget_tokens": budget}
-
-
-def _tools(call: LLMCall, options: MessagesOptions) -> dict[str, Any]:
-    if call.response_model is not None:
-        schema = wire_schema(call.response_model)
-        tool = {"name": ANSWER_TOOL, "description": "Give the answer, in this shape.", "input_schema": _object(schema)}
-        return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
-    if not call.tools:
-        return {}
-    tools = [
-        {
-            **tool.model_dump(include={"name", "description", "strict", "cache_control"}, exclude_none=True),
-            "input_schema": _object(tool.parameters),
-        }
-        for tool in call.tools
-    ]
-    choice = _tool_choice(options.tool_choice)
-    if options.parallel_tool_calls is False:
-        choice = {"type": "auto", **(choice or {}), "disable_parallel_tool_use": True}
-    return {"tools": tools, "tool_choice": choice}
-
-
-def _object(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema with its outermost type, which the API wants to be an object."""
-    return {"type": "object", **schema}
-
-
-def _tool_choice(choice: str | dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a choice in this API's form."""
-    if isinstance(choice, dict):
-        function = mapping(choice.get("function"))
-        return {"type": "tool", "name": function["name"]} if function.get("name") else choice
-    return {"type": {"required": "any"}.get(choice, choice)} if choice else None
 
 
 def _problem(use: dict[str, Any]) -> str | None:

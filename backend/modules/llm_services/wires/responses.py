@@ -1,6 +1,7 @@
 """OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure speaks too.
 
-Requests and answers here have been checked against the types of OpenAI's own package, and not against the live API.
+Requests are held against the types of OpenAI's own package, answers against exchanges that others recorded live
+(`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations
@@ -12,22 +13,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from ..sanitize import excerpt
 from ..types import ToolCall, Usage
+from .abilities import OpenAIAbilities, Sampling, nearest_effort, openai
 from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable
 from .schemas import instruction, json_schema_format
-from .wire import Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..types import ToolDefinition
-    from .wire import Exchange, ParsedError
+    from .wire import Exchange
 
 Item = dict[str, Any]
 
-REASONING_MODELS: Final = ("gpt-5", "o1", "o3", "o4")
-# https://platform.openai.com/docs/guides/structured-outputs: older models know no schemas, gpt-4 not even JSON mode.
-SCHEMA_MODELS: Final = ("gpt-4o", "gpt-5", "o1", "o3", "o4")
-JSON_MODELS: Final = ("gpt-4-turbo", "gpt-3.5-turbo")
 # https://platform.openai.com/docs/api-reference/responses: ids have at most 64 characters.
 ALLOWED_ID: Final = re.compile(r"[^\s]+")
 MAX_ID_CHARACTERS: Final = 64
@@ -42,6 +42,9 @@ PIECES: Final = {
     "image_generation_call": "images",
 }
 FREE_ACTIONS: Final = ("open_page", "find_in_page")
+# https://platform.openai.com/docs/guides/background: a job that is not over, or was stopped. Asking for it again would
+# pay for it again, where its id leads to it.
+UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
 
 
 class ResponsesOptions(Options):
@@ -80,14 +83,14 @@ class ResponsesWire(Wire):
     options = ResponsesOptions
 
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of POST /responses; a reasoning model gets no sampling parameters, for it refuses them."""
+        """Return the body of POST /responses."""
         options = cast("ResponsesOptions", call.options)
         payload = {
             "model": call.model,
             "input": _input(call.chat_messages),
             "max_output_tokens": call.max_output_tokens,
             **options.body(),
-            **_reasoning_or_sampling(call, options),
+            **_reasoning_and_sampling(call, options),
         }
         if call.tools:
             payload["tools"] = [_tool(tool) for tool in call.tools]
@@ -109,7 +112,9 @@ class ResponsesWire(Wire):
         parts = [
             mapping(part) for item in output for part in items(item.get("content")) if item.get("type") == "message"
         ]
-        reason = text(mapping(body.get("incomplete_details")).get("reason"))
+        reason, status = text(mapping(body.get("incomplete_details")).get("reason")), text(body.get("status"))
+        if status == "incomplete":
+            reason = reason or "max_output_tokens"
         readable = [number for number, function in enumerate(calls) if _problem(function) is None]
         tool_calls = tuple(_tool_call(calls[number], number) for number in readable)
         refusal = "".join(text(part.get("refusal")) or "" for part in parts) or None
@@ -124,11 +129,11 @@ class ResponsesWire(Wire):
             created_at=moment(body.get("created_at")),
             details={
                 "served_model": text(body.get("model")),
-                "native_finish_reason": reason or text(body.get("status")),
+                "native_finish_reason": reason or status,
                 "service_tier": text(body.get("service_tier")),
                 "vendor_request_id": exchange.headers.get("x-request-id"),
             },
-            is_found=bool(output) or bool(reason),
+            is_found=bool(output) or bool(reason) or status in UNFINISHED,
             malformed=next(filter(None, map(_problem, calls)), None),
             tool_turn=tool_turn(tool_calls, output),
             reasoning=_reasoning(output),
@@ -140,9 +145,14 @@ class ResponsesWire(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body; also inside a 200."""
+        """Return the error in a body; also inside a 200, where a job that is not over is one, with its id."""
         del call
-        return openai_error(exchange)
+        body = mapping(exchange.body)
+        status, own_id = text(body.get("status")), text(body.get("id"))
+        if body.get("error") or status not in UNFINISHED:
+            return openai_error(exchange)
+        message = f"the response is {status} and holds no answer yet; it is not requested again: its id is {own_id}"
+        return ParsedError(exchange.status_code or 0, message, error_code=status, retryable=False)
 
 
 def _input(messages: list[Item]) -> list[Item]:
@@ -209,23 +219,49 @@ def _part(part: Item) -> Item:
             return part
 
 
-def _reasoning_or_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
-    """Return reasoning and verbosity for a model that has them, temperature and top_p for one that has not."""
-    if not call.model.startswith(REASONING_MODELS):
-        gives_way = options.top_p is not None and not call.temperature_is_given
-        return {"temperature": None if gives_way else call.temperature, "top_p": options.top_p}
-    reasoning = {}
-    if options.reasoning:
-        reasoning = options.reasoning.model_dump(exclude_none=True, exclude={"exclude", "enabled", "max_tokens"})
-    is_newest = call.model.startswith("gpt-5")
-    if reasoning.get("effort") == "minimal" and not is_newest:
-        reasoning["effort"] = "low"
-    verbosity = (
-        {"text": {"verbosity": VERBOSITIES.get(options.any_verbosity, options.any_verbosity)}}
-        if options.any_verbosity and is_newest
-        else {}
-    )
-    return verbosity | ({"reasoning": reasoning} if reasoning else {})
+# Which sampling parameter gives way: (what holds, what is left off the wire). A reasoning model refuses them all, but
+# beside an effort of `none`: https://developers.openai.com/api/docs/guides/latest-model.
+RULES: Final[tuple[tuple[Callable[[LLMCall, Sampling], bool], frozenset[str]], ...]] = (
+    (lambda _call, sampling: sampling is Sampling.NEVER, frozenset({"temperature", "top_p"})),
+    (
+        lambda call, sampling: sampling is Sampling.GIVEN and not call.temperature_is_given,
+        frozenset({"temperature"}),
+    ),
+    (
+        lambda call, _sampling: _top_p(call) is not None and not call.temperature_is_given,
+        frozenset({"temperature"}),
+    ),
+)
+
+
+def _top_p(call: LLMCall) -> object:
+    """Return the `top_p` that the caller gave, in either of its places."""
+    return call.params.get("top_p", (call.options.extra_body or {}).get("top_p"))
+
+
+def _reasoning_and_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
+    """Return reasoning, verbosity and sampling, as far as a model takes them."""
+    abilities = openai(call.model)
+    reasoning = _reasoning_of(options, abilities)
+    sampling = abilities.sampling
+    if sampling is Sampling.NEVER and reasoning.get("effort") == "none":
+        sampling = Sampling.GIVEN
+    parameters = {"temperature": call.temperature, "top_p": options.top_p}
+    for holds, names in RULES:
+        if holds(call, sampling):
+            parameters = {name: value for name, value in parameters.items() if name not in names}
+    verbosity = options.any_verbosity if abilities.takes_verbosity else None
+    text_options = {"verbosity": VERBOSITIES.get(verbosity, verbosity)} if verbosity else None
+    return {**parameters, "text": text_options, "reasoning": reasoning or None}
+
+
+def _reasoning_of(options: ResponsesOptions, abilities: OpenAIAbilities) -> dict[str, Any]:
+    """Return `reasoning` with the nearest effort that a model knows; {} for a model that knows none."""
+    if not options.reasoning or not abilities.efforts:
+        return {}
+    given = options.reasoning.model_dump(exclude_none=True, exclude={"exclude", "enabled", "max_tokens"})
+    effort = nearest_effort(options.effort, abilities.efforts) if options.effort else None
+    return {**given, "effort": effort} if effort else given
 
 
 def _tool(tool: ToolDefinition) -> Item:
@@ -243,15 +279,15 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | 
 def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOptions) -> None:
     """Request the schema where the model takes one, JSON where it takes that, and ask in the prompt where not."""
     assert call.response_model  # noqa: S101 - its caller has checked
-    best = "json_schema" if call.model.startswith(SCHEMA_MODELS) else "json_object"
+    best = openai(call.model).structured_output
     if (options.structured_output or best) == "json_schema":
         text_format: dict[str, Any] = {"type": "json_schema", **json_schema_format(call.response_model)}
     else:
         payload["input"] = _input(join_instruction(call.chat_messages, instruction(call.response_model)))
         text_format = {"type": "json_object"}
-        if not call.model.startswith((*SCHEMA_MODELS, *JSON_MODELS)):
+        if best is None:
             return
-    payload["text"] = {**payload.get("text", {}), "format": text_format}
+    payload["text"] = {**(payload.get("text") or {}), "format": text_format}
 
 
 def _reasoning(output: list[Item]) -> str | None:

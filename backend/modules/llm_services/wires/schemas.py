@@ -50,6 +50,10 @@ _KEYWORD_NAMES: Final = (
     "properties additionalProperties required propertyOrdering"
 )
 GENERATE_CONTENT_KEYWORDS: Final = frozenset(_KEYWORD_NAMES.split())
+# Bounds that Claude's structured outputs refuse.
+BOUNDS: Final = frozenset(
+    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "pattern"}
+)
 DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
 MODULE_PATH: Final = re.compile(r"\b(?:\w+\.|<locals>\.)+(?=\w)")
 
@@ -186,22 +190,88 @@ def _strict_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's va
             return value
 
 
+def output_format_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """Return `schema` as Claude's structured outputs take it, None where they cannot express it.
+
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs: closed objects, no bounds, no recursion.
+    What is left out is checked on the answer.
+    """
+    strict = strict_schema(schema)
+    definitions = mapping(schema.get("$defs"))
+    if strict is None or any(name in _reached(definitions[name], definitions, set()) for name in definitions):
+        return None
+    unbounded: dict[str, Any] = _without_bounds(strict)
+    return unbounded
+
+
+def _reached(node: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:  # noqa: ANN401 - a schema
+    """Return the names of the definitions that a schema leads to; `seen` are those found so far."""
+    if isinstance(node, list):
+        for child in node:
+            _reached(child, definitions, seen)
+    if not isinstance(node, dict):
+        return seen
+    if (found := DEFINITION.fullmatch(str(node.get("$ref")))) and found[1] not in seen:
+        seen.add(found[1])
+        _reached(definitions.get(found[1]), definitions, seen)
+    for value in node.values():
+        _reached(value, definitions, seen)
+    return seen
+
+
+def _without_bounds(node: Any) -> Any:  # noqa: ANN401 - a schema
+    match node:
+        case list():
+            return [_without_bounds(child) for child in node]
+        case dict():
+            kept = {key: value for key, value in node.items() if key not in BOUNDS or isinstance(value, dict)}
+            return {key: _without_bounds(value) for key, value in kept.items()}
+        case _:
+            return node
+
+
 def generate_content_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON Schema
-    """Return a JSON Schema with the keywords that generateContent takes; the rest is checked on the answer."""
+    """Return a JSON Schema with the keywords that generateContent takes; the rest is checked on the answer.
+
+    A reference is alone there: one with neighbours is replaced by its definition, and in a circle it loses them.
+    """
+    return _generate_content(schema, mapping(mapping(schema).get("$defs")), frozenset())
+
+
+def _generate_content(schema: Any, definitions: dict[str, Any], inside: frozenset[str]) -> Any:  # noqa: ANN401 - JSON Schema
     if not isinstance(schema, dict):
         return schema
+    name = DEFINITION.fullmatch(str(schema.get("$ref")))
+    if name and any(not keyword.startswith("$") for keyword in schema):
+        beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
+        if name[1] in inside or name[1] not in definitions:
+            return {"$ref": schema["$ref"], **{key: value for key, value in schema.items() if key == "$defs"}}
+        return _generate_content({**definitions[name[1]], **beside}, definitions, inside | {name[1]})
     keywords = {**schema, "enum": [schema["const"]]} if "const" in schema else schema
-    return {key: _keyword_value(key, value) for key, value in keywords.items() if key in GENERATE_CONTENT_KEYWORDS}
+    taken = {key: value for key, value in _with_plain_enum(keywords).items() if key in GENERATE_CONTENT_KEYWORDS}
+    return {key: _keyword_value(key, value, definitions, inside) for key, value in taken.items()}
 
 
-def _keyword_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's value
+def _with_plain_enum(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose enum has strings and numbers alone: true, false and null are told by types."""
+    members = items(schema.get("enum"))
+    types = {JSON_TYPES[type(member)] for member in members if member is None or isinstance(member, bool)}
+    if not types:
+        return schema
+    plain = [member for member in members if member is not None and not isinstance(member, bool)]
+    bare = {keyword: value for keyword, value in schema.items() if keyword not in {"enum", "const", "type"}}
+    branches: list[dict[str, Any]] = [{"type": name} for name in sorted(types)]
+    if plain:
+        branches.insert(0, {"enum": plain})
+    return {**bare, "anyOf": branches} if len(branches) > 1 else {**bare, **branches[0]}
+
+
+def _keyword_value(key: str, value: Any, definitions: dict[str, Any], inside: frozenset[str]) -> Any:  # noqa: ANN401
     if key in {"properties", "$defs"}:
-        return {name: generate_content_schema(child) for name, child in mapping(value).items()}
+        return {name: _generate_content(child, definitions, inside) for name, child in mapping(value).items()}
     if key in {"anyOf", "oneOf", "prefixItems"}:
-        return [generate_content_schema(child) for child in items(value)]
-    if key == "enum":
-        return [member if isinstance(member, str) else json.loads(json.dumps(member)) for member in items(value)]
-    return generate_content_schema(value) if key in {"items", "additionalProperties"} else value
+        return [_generate_content(child, definitions, inside) for child in items(value)]
+    return _generate_content(value, definitions, inside) if key in {"items", "additionalProperties"} else value
 
 
 def instruction(response_model: Any) -> str:  # noqa: ANN401 - a type

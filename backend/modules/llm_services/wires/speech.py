@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+import base64
+import io
+import re
+import wave
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from ..types import AudioResponse, Usage
@@ -21,12 +24,47 @@ VOICES: Final = {
 NEUTRAL_NAMES: Final = frozenset({"plain", "neutral", "default"})
 NEUTRAL_VOICE: Final = "fable"
 FALLBACK_VOICE: Final = "alloy"
+# Sound that comes without a type of its own has that of the format that was asked for.
+UNLABELLED: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
+BASE64_CHARACTERS: Final = 4
+SAMPLES: Final = frozenset({"audio/l16", "audio/pcm"})
+SAMPLE_BYTES: Final = 2
+SAMPLE_RATE: Final = re.compile(r"rate=([0-9]{4,6})")
+DEFAULT_SAMPLE_RATE: Final = 24_000
+MEDIA_TYPES: Final = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 
 
 def voice(name: str, voices: Mapping[str, str]) -> str:
     """Return the voice of `voices` that a caller means by `name`, in any case; an unknown name means FALLBACK_VOICE."""
     lower = name.strip().lower()
     return voices.get(NEUTRAL_VOICE if lower in NEUTRAL_NAMES else lower, voices[FALLBACK_VOICE])
+
+
+def playable(data: str, kind: str) -> AudioResponse | None:
+    """Return sound in base64 of a media type as a file that players know: samples as WAV; None for what is no sound."""
+    media_type = kind.partition(";")[0].strip().lower()
+    if not data or not media_type.startswith("audio/"):
+        return None
+    try:
+        samples = base64.b64decode(data, validate=True)
+    except ValueError:
+        return None
+    if media_type not in SAMPLES:
+        return AudioResponse(audio_base64=data, mime_type=media_type)
+    rate = SAMPLE_RATE.search(kind.lower())
+    wav, seconds = _wave_file(samples, int(rate[1]) if rate else DEFAULT_SAMPLE_RATE)
+    return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
+
+
+def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
+    """Return 16-bit mono samples as a WAV file in base64, and how many seconds it lasts."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(SAMPLE_BYTES)
+        sound.setframerate(rate)
+        sound.writeframes(samples)
+    return base64.b64encode(file.getvalue()).decode(), len(samples) / SAMPLE_BYTES / rate
 
 
 class SpeechOptions(Options):
@@ -60,18 +98,30 @@ class SpeechWire(Wire):
         return with_extra_body(present, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; its length is in no field, nor is its price, which is by the characters that were read."""
-        kind = exchange.headers.get("content-type", "")
-        is_audio = exchange.status_code == HTTPStatus.OK and kind.startswith("audio/") and bool(exchange.body)
-        media = AudioResponse(audio_base64=str(exchange.body), mime_type=kind.split(";")[0]) if is_audio else None
+        """Read the audio; its length is in no field, nor is its price, which is by the characters that were read.
+
+        Some servers label it as mere bytes: it is what was asked for, and asking again would pay again.
+        """
+        kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_unlabelled = kind in UNLABELLED
+        is_sound = exchange.is_success and bool(exchange.body) and (kind.startswith("audio/") or is_unlabelled)
+        is_read = is_sound and _is_base64(exchange.body)
+        given = cast("SpeechOptions", call.options).audio_format
+        media_type = MEDIA_TYPES.get(given, f"audio/{given}") if is_unlabelled else kind
         return Answer(
-            usage=Usage(pieces={"input_characters": len(call.prompt)} if is_audio else {}),
+            usage=Usage(pieces={"input_characters": len(call.prompt)} if is_read else {}),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
-            is_found=is_audio,
-            media=media,
+            is_found=is_read,
+            malformed=f"the speech came as {kind}, and not as sound" if is_sound and not is_read else None,
+            media=AudioResponse(audio_base64=exchange.body, mime_type=media_type) if is_read else None,
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
         """Return the error in a body."""
         del call
         return openai_error(exchange)
+
+
+def _is_base64(body: object) -> bool:
+    """Return True if a body was kept as bytes; as text it would hold what is no ASCII."""
+    return isinstance(body, str) and body.isascii() and len(body) % BASE64_CHARACTERS == 0

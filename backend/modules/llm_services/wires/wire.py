@@ -59,7 +59,10 @@ KEPT_HEADERS: Final = (
 # https://platform.openai.com/docs/api-reference/responses/object.
 CUT_REASONS: Final = frozenset({"MAX_TOKENS", "MAX_OUTPUT_TOKENS", "LENGTH", "MODEL_CONTEXT_WINDOW_EXCEEDED"})
 REFUSED_REASONS: Final = frozenset(
-    {"REFUSAL", "CONTENT_FILTER", "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"}
+    {
+        *("REFUSAL", "CONTENT_FILTER", "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
+        *("MODEL_ARMOR", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+    }
 )
 # Ends that are failures, and whether the next attempt may pass (peers repeat them, and they do:
 # pydantic/pydantic-ai#3300, agno-agi/agno#5628).

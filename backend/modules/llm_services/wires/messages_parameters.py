@@ -1,0 +1,214 @@
+"""What a request to Claude says beside the conversation: sampling, thinking, cap, tools, and the rules between them.
+
+https://platform.claude.com/docs/en/build-with-claude/extended-thinking says what thinking excludes: a forced tool,
+`top_k`, a `top_p` below 0.95, any temperature but 1, and a budget below 1,024 tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from .abilities import ClaudeAbilities, Sampling, Thinking, claude, effort_for, nearest_effort
+from .lenient import mapping
+from .schemas import output_format_schema, wire_schema
+from .wire import LLMCall, Number, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Parameters = dict[str, Any]
+
+# The API demands a cap where callers need none: what a model can write, and no more than fits into three minutes.
+DEFAULT_MAX_TOKENS: Final = 16_000
+# The room for thoughts on top of the cap, in tokens; a budget where a model takes one.
+THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh": 16_000, "max": 24_000}
+MIN_THINKING_BUDGET: Final = 1024
+MIN_TOP_P_BESIDE_THINKING: Final = 0.95
+ANSWER_TOOL: Final = "answer"
+FORCING: Final = frozenset({"any", "tool"})
+
+
+class MessagesOptions(Options):
+    """Options of the Messages API; `stop` is `stop_sequences` by its name elsewhere."""
+
+    sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
+
+    top_p: Number | None = None
+    top_k: int | None = None
+    stop: str | list[str] | None = None
+    stop_sequences: list[str] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    thinking: dict[str, Any] | None = None
+    cache_control: dict[str, Any] | None = None
+    service_tier: str | None = None
+    metadata: dict[str, str] | None = None
+
+    @property
+    def stops(self) -> list[str] | None:
+        """The texts that end an answer."""
+        return self.stop_sequences or ([self.stop] if isinstance(self.stop, str) else self.stop)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request as far as it is written, `extra_body` included, for the rules to look at."""
+
+    call: LLMCall
+    options: MessagesOptions
+    abilities: ClaudeAbilities
+    parameters: Parameters
+
+    @property
+    def spells_thinking_out(self) -> bool:
+        return bool(self.options.thinking)
+
+    @property
+    def forces_tool(self) -> bool:
+        return mapping(self.parameters.get("tool_choice")).get("type") in FORCING
+
+    @property
+    def narrows_sampling(self) -> bool:
+        top_p = self.parameters.get("top_p")
+        return "top_k" in self.parameters or (top_p is not None and top_p < MIN_TOP_P_BESIDE_THINKING)
+
+    @property
+    def room_for_thoughts(self) -> int:
+        """The tokens that are left for thoughts when the answer has its own, by the model's limit."""
+        return self.abilities.max_tokens - _cap(self.call, self.abilities)
+
+    @property
+    def budget(self) -> int | None:
+        return mapping(self.parameters.get("thinking")).get("budget_tokens")
+
+    @property
+    def has_default_temperature(self) -> bool:
+        return not self.call.temperature_is_given
+
+
+# Which parameter gives way, and beside what. A `thinking` that the caller spelt out never does: it goes out as it is.
+RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
+    ("thinking", lambda request: not request.spells_thinking_out and request.forces_tool),
+    ("thinking", lambda request: not request.spells_thinking_out and request.narrows_sampling),
+    (
+        "thinking",
+        lambda request: (
+            not request.spells_thinking_out
+            and request.budget is not None
+            and request.room_for_thoughts < MIN_THINKING_BUDGET
+        ),
+    ),
+    ("temperature", lambda request: "thinking" in request.parameters),
+    # Claude 4 refuses the two together (open-webui/open-webui#17922).
+    ("temperature", lambda request: request.has_default_temperature and "top_p" in request.parameters),
+    (
+        "temperature",
+        lambda request: request.has_default_temperature and request.abilities.sampling is not Sampling.DEFAULT,
+    ),
+)
+
+
+def object_parameters(call: LLMCall, options: MessagesOptions) -> Parameters:
+    """Return what asks for the object of a structured call, in the best way that a model has; {} for the prompt to ask.
+
+    A schema that the model is held to, else a tool that it must use, unless the caller wants thoughts beside it.
+    """
+    if call.response_model is None:
+        return {}
+    abilities, schema = claude(call.model), wire_schema(call.response_model)
+    held_to = output_format_schema(schema) if abilities.takes_schema else None
+    if held_to is not None:
+        return {"output_config": {"format": {"type": "json_schema", "schema": held_to}}}
+    if options.thinking or not abilities.takes_forced_tool:
+        return {}
+    tool = {"name": ANSWER_TOOL, "description": "Give the answer, in this shape.", "input_schema": schema}
+    return {"tools": [tool], "tool_choice": {"type": "tool", "name": ANSWER_TOOL}}
+
+
+def parameters(
+    call: LLMCall, options: MessagesOptions, requested: Parameters, *, thoughts_are_missing: bool
+) -> Parameters:
+    """Return the parameters of a request, with those that its object is `requested` by.
+
+    Where `thoughts_are_missing` a budget is refused, and none is given.
+    """
+    abilities = claude(call.model)
+    thinking, effort = _thinking(options, abilities)
+    if thoughts_are_missing and abilities.thinking is Thinking.BUDGET:
+        thinking = None
+    output_config = {**({"effort": effort} if effort else {}), **requested.get("output_config", {})}
+    written = {
+        **options.body(),
+        "stop_sequences": options.stops,
+        "temperature": call.temperature,
+        "thinking": thinking,
+        **(_tools(call, options) if call.response_model is None else requested),
+        "output_config": output_config or None,
+    }
+    chosen = {name: value for name, value in written.items() if value is not None}
+    for name, gives_way in RULES:
+        request = _Request(call, options, abilities, {**chosen, **(options.extra_body or {})})
+        if name in chosen and gives_way(request):
+            del chosen[name]
+    return _with_room_for_thoughts(chosen, _Request(call, options, abilities, chosen), effort)
+
+
+def _cap(call: LLMCall, abilities: ClaudeAbilities) -> int:
+    """Return how many tokens the answer itself may have."""
+    return call.max_output_tokens or min(DEFAULT_MAX_TOKENS, abilities.max_tokens)
+
+
+def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str | None) -> Parameters:
+    """Return parameters with a cap that has room for thoughts on top, and a budget of ours that fits into that."""
+    cap, thinking = _cap(request.call, request.abilities), chosen.get("thinking")
+    if not thinking:
+        return {"max_tokens": cap, **chosen}
+    room = request.budget or THINKING_BUDGETS.get(effort or "", 0)
+    if request.budget and not request.spells_thinking_out:
+        room = min(room, request.room_for_thoughts)
+        chosen = {**chosen, "thinking": {**thinking, "budget_tokens": room}}
+    return {"max_tokens": max(cap, min(cap + room, request.abilities.max_tokens)), **chosen}
+
+
+def _thinking(options: MessagesOptions, abilities: ClaudeAbilities) -> tuple[Parameters | None, str | None]:
+    """Return `thinking` and the effort, in the form that a model takes: the caller's own, else what `reasoning` says.
+
+    An effort of none leaves `thinking` out: some models think all the same, and then as little as they can.
+    """
+    reasoning = options.reasoning
+    if reasoning is None or reasoning.enabled is False or abilities.thinking is Thinking.NONE:
+        return options.thinking, None
+    tokens, effort = reasoning.max_tokens, reasoning.effort
+    if abilities.thinking is Thinking.BUDGET:
+        budget = tokens or THINKING_BUDGETS.get(effort or "")
+        own = {"type": "enabled", "budget_tokens": max(budget, MIN_THINKING_BUDGET)} if budget else None
+        return options.thinking or own, None
+    wanted = effort or (effort_for(tokens, THINKING_BUDGETS) if tokens else None)
+    is_on = wanted not in {None, "none"} or reasoning.enabled is True
+    known = nearest_effort(wanted, abilities.efforts) if wanted else None
+    return options.thinking or ({"type": "adaptive"} if is_on else None), known
+
+
+def _tools(call: LLMCall, options: MessagesOptions) -> Parameters:
+    if not call.tools:
+        return {}
+    tools = [
+        {
+            **tool.model_dump(include={"name", "description", "strict", "cache_control"}, exclude_none=True),
+            "input_schema": {"type": "object", **tool.parameters},
+        }
+        for tool in call.tools
+    ]
+    choice = _tool_choice(options.tool_choice)
+    if options.parallel_tool_calls is False:
+        choice = {"type": "auto", **(choice or {}), "disable_parallel_tool_use": True}
+    return {"tools": tools, "tool_choice": choice}
+
+
+def _tool_choice(choice: str | Parameters | None) -> Parameters | None:
+    """Return a choice in this API's form."""
+    if isinstance(choice, dict):
+        function = mapping(choice.get("function"))
+        return {"type": "tool", "name": function["name"]} if function.get("name") else choice
+    return {"type": {"required": "any"}.get(choice, choice)} if choice else None

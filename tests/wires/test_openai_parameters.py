@@ -1,0 +1,196 @@
+"""What a model of OpenAI's is sent: sampling, reasoning, verbosity, the object; and which answers are none."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from pydantic import BaseModel
+
+from modules.llm_services.types import LLMMessage
+from modules.llm_services.wires.chat_completions import ChatCompletionsWire
+from modules.llm_services.wires.responses import ResponsesWire
+from modules.llm_services.wires.wire import Exchange, LLMCall
+from support.rendering import prepared, rendered
+
+ASKED: Final = [LLMMessage(role="user", content="hi")]
+REASONING: Final = (
+    "gpt-5",
+    "gpt-5-mini-2025-08-07",
+    "gpt-5.1",
+    "gpt-5.4-nano",
+    "gpt-6.1-sol",
+    "gpt-8",
+    "o1",
+    "o3-mini",
+    "o9-preview",
+    "chat-latest",
+)
+SAMPLED: Final = ("gpt-3.5-turbo", "gpt-35-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4.1-mini-2025-04-14")
+DEPLOYMENTS: Final = ("prod-chat-eu", "my-model", "luna")
+
+
+class Found(BaseModel):
+    """What is asked for."""
+
+    count: int
+
+
+def sent(model: str, *, wire: type[ResponsesWire | ChatCompletionsWire] = ResponsesWire, **call: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return what a call sends; a `temperature` is the caller's own, else it is the configured default."""
+    options = {name: call.pop(name) for name in list(call) if name in wire.options.model_fields}
+    is_given = "temperature" in call
+    given = LLMCall(ASKED, model, call.pop("temperature", 0.7), params=options, temperature_is_given=is_given, **call)
+    return rendered(wire(), given)
+
+
+@pytest.mark.parametrize("model", REASONING)
+def test_reasoning_models_get_no_sampling(model: str) -> None:
+    """Every gpt from 5 on and the o-series refuse sampling parameters: the caller's own stay off the wire too."""
+    payload = sent(model, temperature=0.2, top_p=0.9)
+    assert not {"temperature", "top_p"} & payload.keys()
+
+
+@pytest.mark.parametrize("model", SAMPLED)
+def test_older_models_get_sampling_and_no_reasoning(model: str) -> None:
+    """The configured temperature goes out, and neither reasoning nor verbosity, which they do not know."""
+    payload = sent(model, reasoning={"effort": "low"}, verbosity="low")
+    assert 0.7 == payload["temperature"]
+    assert not {"reasoning", "text"} & payload.keys()
+
+
+@pytest.mark.parametrize("given", [{"top_p": 0.9}, {"extra_body": {"top_p": 0.9}}], ids=["option", "extra_body"])
+def test_a_default_temperature_beside_top_p(given: dict[str, Any]) -> None:
+    """It gives way, wherever the `top_p` stands; a temperature of the caller's goes out beside it."""
+    assert (None, 0.9) == (sent("gpt-4o", **given).get("temperature"), sent("gpt-4o", **given)["top_p"])
+    assert 0.2 == sent("gpt-4o", temperature=0.2, **given)["temperature"]
+
+
+@pytest.mark.parametrize("model", DEPLOYMENTS)
+def test_a_deployments_name_says_nothing(model: str) -> None:
+    """A deployment is taken to be the newest model: no default goes out, and what the caller gives does."""
+    assert not {"temperature", "top_p"} & sent(model).keys()
+    payload = sent(model, temperature=0.2, top_p=0.9, reasoning={"effort": "high"}, response_model=Found)
+    assert (0.2, 0.9, {"effort": "high"}) == (payload["temperature"], payload["top_p"], payload["reasoning"])
+    assert "json_schema" == payload["text"]["format"]["type"]
+
+
+@pytest.mark.parametrize("model", ["my-gpt-4o", "eu_gpt-4.1", "team/gpt-35-turbo"])
+def test_a_deployments_name_that_says_something(model: str) -> None:
+    """A name that holds an old model's is that of the old model."""
+    assert 0.7 == sent(model)["temperature"]
+
+
+@pytest.mark.parametrize(
+    ("model", "efforts"),
+    [
+        ("o1", "low low low medium high high high"),
+        ("o4-mini", "low low low medium high high high"),
+        ("gpt-5", "minimal minimal low medium high high high"),
+        ("gpt-5-mini", "minimal minimal low medium high high high"),
+        ("gpt-5-pro", "high high high high high high high"),
+        ("gpt-5-codex", "low low low medium high high high"),
+        ("gpt-5.1", "none low low medium high high high"),
+        ("gpt-5.1-codex-max", "low low low medium high xhigh xhigh"),
+        ("gpt-5.2", "none low low medium high xhigh xhigh"),
+        ("gpt-5.2-pro", "medium medium medium medium high xhigh xhigh"),
+        ("gpt-5.4-mini-2026-03-17", "none low low medium high xhigh xhigh"),
+        ("gpt-5.6-terra", "none low low medium high xhigh max"),
+        ("gpt-6-luna", "none low low medium high xhigh max"),
+        ("gpt-6.1-sol", "low low low medium high xhigh max"),
+        ("gpt-9-next", "low low low medium high xhigh max"),
+        ("prod-chat-eu", "low low low medium high xhigh max"),
+    ],
+)
+def test_efforts(model: str, efforts: str) -> None:
+    """An effort is the model's own word, else the nearest that it has."""
+    words = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+    assert efforts.split() == [sent(model, reasoning={"effort": word})["reasoning"]["effort"] for word in words]
+
+
+@pytest.mark.parametrize("model", ["gpt-5-chat-latest", "gpt-5.3-chat-latest", "chat-latest", "gpt-4o"])
+def test_models_without_an_effort(model: str) -> None:
+    """The chat models have one effort and one verbosity, and are told neither."""
+    assert not {"reasoning", "text"} & sent(model, reasoning={"effort": "low"}, verbosity="low").keys()
+
+
+def test_sampling_without_reasoning() -> None:
+    """Where the effort is none a model takes the caller's temperature, and no default."""
+    given = sent("gpt-5.6", temperature=0.2, reasoning={"effort": "none"})
+    assert (0.2, {"effort": "none"}) == (given["temperature"], given["reasoning"])
+    assert "temperature" not in sent("gpt-5.6", reasoning={"effort": "none"})
+
+
+@pytest.mark.parametrize(
+    ("model", "form"),
+    [
+        ("gpt-4", None),
+        ("gpt-4-0613", None),
+        ("gpt-4-turbo", "json_object"),
+        ("gpt-3.5-turbo-0125", "json_object"),
+        ("gpt-4o-2024-05-13", "json_object"),
+        ("gpt-4o-2024-08-06", "json_schema"),
+        ("gpt-4.1-nano", "json_schema"),
+        ("gpt-5", "json_schema"),
+        ("gpt-5.4-pro", None),
+        ("gpt-6.1-sol", "json_schema"),
+        ("prod-chat-eu", "json_schema"),
+    ],
+)
+def test_the_best_way_to_an_object(model: str, form: str | None) -> None:
+    """A schema for every model but the oldest, and those whose page says that it takes none."""
+    payload = sent(model, response_model=Found)
+    assert form == payload.get("text", {}).get("format", {}).get("type")
+    assert (form != "json_schema") == ("JSON Schema" in str(payload["input"]))
+
+
+@pytest.mark.parametrize(
+    ("model", "is_sent"),
+    [
+        ("openai/gpt-5.1", False),
+        ("openai/gpt-6.1-sol", False),
+        ("openai/o4-mini", False),
+        ("anthropic/claude-opus-4.8", False),
+        ("~anthropic/claude-haiku-latest", False),
+        ("openai/gpt-4o", True),
+        ("openai/gpt-oss-120b", True),
+        ("anthropic/claude-sonnet-4.5", True),
+        ("google/gemini-3.8-flash", True),
+        ("meta-llama/llama-3.3-70b-instruct", True),
+        ("auto", True),
+    ],
+)
+def test_the_default_temperature_at_routers(model: str, is_sent: bool) -> None:  # noqa: FBT001 - a column
+    """Chat Completions leaves a default temperature out where the model behind it refuses one; a given one goes out."""
+    assert is_sent == ("temperature" in sent(model, wire=ChatCompletionsWire))
+    assert 0.2 == sent(model, wire=ChatCompletionsWire, temperature=0.2)["temperature"]
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress", "cancelled"])
+def test_a_job_that_is_not_over(status: str) -> None:
+    """It is an error with the response's id, and is not requested again, for the job has been paid."""
+    wire, call = ResponsesWire(), prepared(ResponsesWire(), LLMCall(ASKED, "gpt-5"))
+    exchange = Exchange(200, body={"id": "resp_1", "object": "response", "status": status, "output": [], "error": None})
+    error = wire.parse_error(exchange, call)
+    assert error is not None
+    assert (status, False) == (error.error_code, error.retryable)
+    assert "resp_1" in error.message
+    answer = wire.parse(exchange, call)
+    assert ("resp_1", True) == (answer.response_id, answer.is_found)
+
+
+@pytest.mark.parametrize(
+    ("details", "finish"),
+    [
+        (None, "length"),
+        ({"reason": None}, "length"),
+        ({"reason": "max_output_tokens"}, "length"),
+        ({"reason": "content_filter"}, "content_filter"),
+    ],
+)
+@pytest.mark.parametrize("output", [[], [{"type": "reasoning", "summary": []}]])
+def test_an_incomplete_answer(details: object, finish: str, output: list[object]) -> None:
+    """An answer that was cut is one, even when thinking used up the cap, and whether or not it says why."""
+    body = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "output": output}
+    answer = ResponsesWire().parse(Exchange(200, body=body), LLMCall(ASKED, "gpt-5"))
+    assert (finish, True) == (answer.finish_reason, answer.is_found)
