@@ -26,6 +26,7 @@ VARIABLES: Final[Variables] = {
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
     "request_timeout": ("REQUEST_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
+    "database_timeout": ("DATABASE_TIMEOUT",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -117,6 +118,12 @@ class LLMConfig(BaseModel):
         default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
+    database_timeout: float = Field(
+        default=30,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds after which a database that says nothing is given up",
+    )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="asked where a call names none, Azure too"
