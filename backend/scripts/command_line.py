@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WRONG_USAGE = 2
+NO_DATABASE = 3
 # A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
 INTERRUPTED = 130
 NOBODY_READS = 141
@@ -24,7 +27,7 @@ def parser(docstring: str | None) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run a script and return its exit code, also when Ctrl-C or a closed pipe (`| head`) ends it."""
+    """Run a script and return its exit code, also when Ctrl-C, a closed pipe (`| head`) or its database ends it."""
     try:
         try:
             return main()
@@ -35,6 +38,10 @@ def run(main: Callable[[], int]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        sys.stderr.write(f"the database: {' '.join(str(cause).split())}\n")
+        return NO_DATABASE
 
 
 @contextmanager

@@ -18,6 +18,7 @@ exit codes:
     0  written: the test to paste is on standard output
     1  refused: the reason is on standard error
     2  the command line or a variable is wrong, there is no such row, or the file is there
+    3  the database cannot be reached, or read
     130  interrupted
 """
 

@@ -19,6 +19,7 @@ exit codes:
     0  nothing is left open
     1  a row could not be settled or audited, or differs
     2  the command line or a variable is wrong, or there is no key
+    3  the database cannot be reached, or read
     130  interrupted; what was settled stays settled
 """
 

@@ -17,6 +17,7 @@ variables, of the environment or of .env:
 exit codes:
     0  done: the ids are on standard output, how many on standard error
     2  the command line or a variable is wrong
+    3  the database cannot be reached, or read
     130  interrupted; nothing was settled
 """
 

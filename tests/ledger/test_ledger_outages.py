@@ -87,7 +87,8 @@ async def test_a_server_that_stays_away_leaves_the_answer_on_the_error(
     assert [0.2, 1.0, 2.0] == pauses.lengths
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert f"id={caught.value.request_id} " in line
-    assert "status=completed retry_attempt=1" in line
+    assert "answered, not recorded: " in line
+    assert "status=pending retry_attempt=1" in line
     assert "tokens_used=8 cost_estimate=0.25" in line
     assert (caught.value.request_id, "pending") == (only_row(postgres_engine).id, only_row(postgres_engine).status)
 

@@ -60,10 +60,11 @@ def met(parties: int) -> Generator[None]:
 
 
 def first_session(url: str) -> None:
-    """Open a session as the first one of a process does, and close everything."""
+    """Use a session as the first one of a process does, and close everything."""
     database = Database(url)
     try:
-        database.session().close()
+        with database.session() as session:
+            session.connection()
     finally:
         database.engine.dispose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from support.calls import ask, only_row, queued, rows, writer_held
 from support.databases import apart
 
 if TYPE_CHECKING:
-    from threading import Thread
-
     from sqlalchemy import Engine
 
 
@@ -67,15 +66,17 @@ async def test_a_closed_writer_has_written_what_was_queued(engine: Engine) -> No
     assert "pending" == only_row(engine).status
 
 
-def discarded(engine: Engine) -> tuple[weakref.ref[Engine], Thread]:
+def discarded(engine: Engine) -> tuple[weakref.ref[Engine], threading.Thread]:
     """Make a call through an engine of its own and forget it; return the engine, weakly, and the writer's thread."""
     own = create_engine(engine.url)
     with Session(own) as session:
         asyncio.run(ask(session))
     own.dispose()
-    executor = writer_for(own)._thread
-    executor.submit(int).result()  # by now the thread has let go of the last row, and of the engine with it
-    (thread,) = executor._threads
+    writer, is_done = writer_for(own), threading.Event()
+    writer._call(is_done.set)
+    is_done.wait(timeout=60)  # by now the thread has let go of the last row, and of the engine with it
+    thread = writer._thread
+    assert thread
     return weakref.ref(own), thread
 
 

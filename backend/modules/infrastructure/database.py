@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, SingletonThreadPool, StaticPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from modules.shared_models import Base
@@ -16,16 +16,34 @@ from modules.shared_models import Base
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from sqlalchemy import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for `url`; on SQLite in WAL mode, with foreign keys and a 30 s wait for a busy writer."""
-    engine = create_engine(url)
+    """Return an engine for `url`; on SQLite in WAL mode, with foreign keys and a 30 s wait for a busy writer.
+
+    Raises ArgumentError for a URL that no sync engine can be made of.
+    """
+    parsed = make_url(url)
+    if parsed.get_dialect().is_async:
+        raise ArgumentError(f"{parsed.drivername} is a driver of async engines; sessions here are sync")
+    engine = create_engine(parsed, connect_args=_connect_args(parsed))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     atexit.register(engine.dispose)
     return engine
+
+
+def _connect_args(url: URL) -> dict[str, object]:
+    """Return what psycopg wants as a number and finds as text in a URL."""
+    threshold = url.query.get("prepare_threshold")
+    if threshold is None:
+        return {}
+    try:
+        return {"prepare_threshold": int(str(threshold))}
+    except ValueError as error:
+        raise ArgumentError(f"prepare_threshold must be a number, not {threshold!r}") from error
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
@@ -43,30 +61,31 @@ class DatabaseSession:
 
 
 class Database:
-    """The engine, and the tables made when a session is first asked for."""
+    """The engine, whose first connection makes the tables that are not there."""
 
     def __init__(self, url: str) -> None:
-        """Connect nothing yet: the first session does."""
+        """Connect nothing: whoever first needs a connection does, in its own thread."""
         self.engine = make_engine(url)
-        self._sessions: sessionmaker[Session] | None = None
+        self.session = sessionmaker(self.engine)
+        self._has_tables = False
+        # On the pool, so that it is done for whoever copies the pool too.
+        event.listen(self.engine.pool, "connect", self._make_tables)
 
-    def session(self) -> Session:
-        """Return a new session, making tables that do not exist on first use."""
-        if self._sessions is None:
-            self._make_tables()
-            self._sessions = sessionmaker(self.engine)
-        return self._sessions()
-
-    def _make_tables(self) -> None:
+    def _make_tables(self, connection: DBAPIConnection, _record: object) -> None:
         """Make the tables that are not there; others may be making them at the same moment, and win each once."""
+        if self._has_tables:
+            return
+        engine = Engine(StaticPool(lambda: connection), self.engine.dialect, self.engine.url)
         for left in reversed(range(1 + len(Base.metadata.tables))):
             try:
-                Base.metadata.create_all(self.engine)
+                Base.metadata.create_all(engine)
             except DBAPIError:
                 if not left:
                     raise
             else:
-                return
+                break
+        # In memory, every connection is a database of its own.
+        self._has_tables = not isinstance(self.engine.pool, SingletonThreadPool)
 
     @contextmanager
     def session_context(self) -> Generator[Session]:

@@ -29,6 +29,7 @@ VARIABLES: Final[Variables] = {
     "max_retries": ("MAX_RETRIES",),
     "extra_models": ("LLM_MODELS",),
     "update_prices": ("LLM_UPDATE_PRICES",),
+    "database_timeout": ("DATABASE_TIMEOUT",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -168,6 +169,12 @@ class LLMConfig(BaseModel):
     )
     update_prices: bool = Field(
         default=False, description="whether genai-prices fetches its price table every hour, in the background"
+    )
+    database_timeout: float = Field(
+        default=30,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds after which a database that says nothing is given up",
     )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(

@@ -6,14 +6,18 @@ import os
 import uuid
 from collections import deque
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String, Text, func
+from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String, Table, Text, event, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from modules.shared_models import Base, PostgresUUID
 
 from .types import LONGEST_MODEL_NAME, RequestStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy import Inspector
+    from sqlalchemy.engine.interfaces import ReflectedColumn
 
 ID_BYTES: Final = 16
 DRAWN_AT_ONCE: Final = 256
@@ -122,3 +126,14 @@ class LLMRequestModel(Base):
         """One line for a log: provider, model, status, tokens, cost."""
         figures = f"{self.total_tokens_calculated} tokens, {self.cost_estimate} USD"
         return f"{self.provider} {self.model} {self.status}: {figures}"
+
+
+@event.listens_for(Table, "column_reflect")
+def _reflect_id(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
+    """Read the id back from SQLite as the UUID that it was declared as, not as a number; else Alembic never settles.
+
+    SQLAlchemy takes a type whose name it does not know for one of the affinity that SQLite gives it:
+    https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#type-reflection
+    """
+    if table.name == LLMRequestModel.__tablename__ and column["name"] == "id" and inspector.dialect.name == "sqlite":
+        column["type"] = PostgresUUID(as_uuid=True)

@@ -182,9 +182,16 @@ class LLMServicesAdminProvider(Protocol):
 def llm_services_provider(session: Session | None = None) -> LLMServicesProvider:
     """Return the service for `session`, whose database takes the rows; without one, for the application's database.
 
-    Cheap, and quiet when nothing is configured: only calls need a provider.
+    Cheap, and quiet when nothing is configured or no database answers: only calls need them. Raises ValueError for
+    an AsyncSession.
     """
     if session is not None:
+        # By name: SQLAlchemy's asyncio extension is only imported where an application uses it.
+        if any(kind.__module__.startswith("sqlalchemy.ext.asyncio") for kind in type(session).__mro__):
+            raise ValueError(
+                f"llm_services_provider needs a sync sqlalchemy.orm.Session, not {type(session).__name__}: the row of "
+                "a call is in the database when the call returns, and an AsyncSession finds it there"
+            )
         return LLMService(session)
     infrastructure = infrastructure_provider()
     infrastructure.initialize()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, inspect, select
 from sqlalchemy.orm import defer
 
 from .models import LLMRequestModel
@@ -30,7 +30,9 @@ def undisturbed(session: Session) -> Generator[None]:
     A statement that fails makes PostgreSQL refuse all others until the transaction, or a savepoint in it, is rolled
     back; SQLite carries on, and a connection that commits each statement by itself has no transaction to lose.
     """
-    connection = session.connection(bind_arguments={"mapper": LLMRequestModel})
+    connection = session.connection(
+        bind_arguments={"mapper": inspect(LLMRequestModel), "clause": select(LLMRequestModel)}
+    )
     carries_on = connection.dialect.name == "sqlite" or getattr(
         connection.connection.dbapi_connection, "autocommit", False
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import inspect
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from . import pricing, threads
 from .config import create_llm_config_from_env
@@ -116,7 +116,7 @@ class LLMService(LLMRequestReader):
 
     def __init__(self, session: Session, sessions: Sessions | None = None) -> None:
         """Record calls beside `session`, and read through it, or through what `sessions` opens."""
-        super().__init__(sessions or (lambda: nullcontext(session)))
+        super().__init__(sessions or (lambda: nullcontext(_current(session))))
         self._session = session
         self._providers: dict[LLMProviderType | None, LLMProvider] = {}
 
@@ -250,6 +250,11 @@ async def _import_providers() -> None:
     """Have a thread import what all providers share: once, and not on the event loop."""
     if not import_base.cache_info().currsize:
         await threads.run(import_base)
+
+
+def _current(session: Session | scoped_session[Session]) -> Session:
+    """Return the session itself, where a proxy hands out one for each thread or request."""
+    return session() if isinstance(session, scoped_session) else session
 
 
 def _is_user_id(user_id: object) -> bool:

@@ -13,24 +13,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import scoped_session
 
 from ..exceptions import LLMError
 from ..models import LLMRequestModel, new_request_id
 from ..sanitize import column_sanitizer, sanitize_row
 from ..types import RequestStatus
+from .connections import DATABASE_TIMEOUT_SECONDS
 from .sqlite import write_in_caller_transaction
 from .writer import PendingWrite, writer_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from sqlalchemy import Engine, Table
     from sqlalchemy.orm import Session
 
+    from .writer import Writer
+
 # How much longer than a call a row waits for SQLite's writer, which may be a caller awaiting its own call.
 LOCK_MARGIN_SECONDS: Final = 30.0
+# How much longer a cancelled caller waits for its row, which is then there when it looks; the row itself waits on.
+LEAVE_SECONDS: Final = 1.0
+# What a session that routes is asked about: recipes look for an update, or a delete, and not for an insert.
+# https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
+FOR_WRITING: Final = update(LLMRequestModel)
 SANITIZERS: Final = {
     column.name: column_sanitizer(column) for column in cast("Table", LLMRequestModel.__table__).columns
 }
@@ -43,11 +53,12 @@ def lock_timeout(request_timeout: float) -> float:
 
 @dataclass
 class Entry:
-    """A row in the making; `is_open` once its pending state is written."""
+    """A row in the making; `is_open` once its pending state is written, or on its way, in `schemas` of its session."""
 
     id: UUID
     row: dict[str, Any]
     is_open: bool = False
+    schemas: Mapping[str | None, str | None] | None = None
 
 
 def new_entry(**columns: object) -> Entry:
@@ -60,41 +71,103 @@ def new_entry(**columns: object) -> Entry:
 class Ledger:
     """Writes rows to the database of a session, beside whatever that session is doing."""
 
-    def __init__(self, session: Session, request_timeout: float) -> None:
-        """Write for calls that take at most `request_timeout` seconds an attempt."""
+    def __init__(
+        self,
+        session: Session | scoped_session[Session],
+        request_timeout: float,
+        database_timeout: float = DATABASE_TIMEOUT_SECONDS,
+    ) -> None:
+        """Write for calls that take at most `request_timeout` seconds an attempt.
+
+        A database that says nothing for `database_timeout` seconds is given up.
+        """
         self._session = session
-        self._patience = lock_timeout(request_timeout)
+        self._patience, self._timeout = lock_timeout(request_timeout), database_timeout
 
     async def open(self, entry: Entry) -> None:
-        """Write a pending row; raises LLMError when the database does not take it."""
+        """Write a pending row; raises LLMError when the database does not take it.
+
+        A cancelled caller does not wait for it: the row is on its way, to be settled behind it.
+        """
         await self._write(entry, ())
 
-    async def settle(self, entry: Entry, **columns: object) -> None:
-        """Write the end of an open row; raises LLMError when the database does not take it."""
-        entry.row |= sanitize_row(columns | {"updated_at": datetime.now(UTC)}, SANITIZERS)
-        await self._write(entry, tuple(sorted({*columns, "updated_at"})))
+    async def settle(self, entry: Entry, *, is_leaving: bool = False, **columns: object) -> None:
+        """Write the end of an open row; raises LLMError when the database does not take it.
 
-    async def _write(self, entry: Entry, changes: tuple[str, ...]) -> None:
-        write = PendingWrite(entry.row, changes, self._patience)
+        A caller that `is_leaving`, since it was cancelled, waits only a moment; the row is settled behind it.
+        """
+        entry.row |= sanitize_row(columns | {"updated_at": datetime.now(UTC)}, SANITIZERS)
+        await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
+
+    async def _write(self, entry: Entry, changes: tuple[str, ...], *, is_leaving: bool = False) -> None:
+        session = self._session() if isinstance(self._session, scoped_session) else self._session
+        write = PendingWrite(entry.row, changes, self._patience, self._timeout)
         try:
-            bind = self._session.get_bind(LLMRequestModel)
-            caller = callers_connection(self._session, bind) if bind.dialect.name == "sqlite" else None
+            bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
+            caller = callers_connection(session, bind)
+            if not entry.is_open:
+                entry.schemas = translated_schemas(session, caller)
+            write.schemas = entry.schemas
             writer = writer_for(bind.engine)
-            may_join = writer.is_shared or caller is not None
+            may_join = writer.is_sqlite and (writer.is_shared or caller is not None)
             if not (may_join and write_in_caller_transaction(caller, bind.engine, writer, write)):
                 writer.submit(write)
-                await write.wait()
+                await written(writer, write, is_leaving=is_leaving)
         except asyncio.CancelledError:
             entry.is_open = entry.is_open or write.error is None
             raise
         except (
             SQLAlchemyError,
             sqlite3.Error,
+            OSError,
             RuntimeError,
-        ) as error:  # RuntimeError: the process is ending, no thread takes work
+        ) as error:  # OSError: silence, or no file; RuntimeError: the process is ending, no thread takes work
             cause = getattr(error, "orig", None) or error
             raise LLMError(f"the database did not take the row of this call: {cause}") from error
         entry.is_open = True
+
+
+async def written(writer: Writer, write: PendingWrite, *, is_leaving: bool = False) -> None:
+    """Wait until a row is written or given up; a cancelled caller leaves, and the row is written behind it.
+
+    It leaves a new row at once, for its settlement follows, and a settlement after LEAVE_SECONDS; so does one that
+    `is_leaving` already.
+    """
+    _check_silence(writer, write)
+    leaving = write.loop.call_later(LEAVE_SECONDS, _leave, write) if is_leaving else None
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        while not write.is_over:
+            write.waiter = write.loop.create_future()
+            try:
+                await write.waiter
+            except asyncio.CancelledError as error:
+                cancelled = error
+                if not write.changes:
+                    _leave(write)
+                leaving = leaving or write.loop.call_later(LEAVE_SECONDS, _leave, write)
+    finally:
+        for timer in (write.timer, leaving):
+            if timer:
+                timer.cancel()
+    if cancelled:
+        raise cancelled
+    if write.error and not write.is_left:
+        raise write.error
+
+
+def _check_silence(writer: Writer, write: PendingWrite) -> None:
+    left = writer.give_up(write)
+    if left > 0:
+        write.timer = write.loop.call_later(left, _check_silence, writer, write)
+    else:
+        write.is_dropped = not write.changes
+        write.finish(TimeoutError(f"it has said nothing for {write.timeout:g} s"))
+
+
+def _leave(write: PendingWrite) -> None:
+    write.is_left = True
+    write.finish(None)
 
 
 def callers_connection(session: Session, bind: Engine | Connection) -> Connection | None:
@@ -104,3 +177,10 @@ def callers_connection(session: Session, bind: Engine | Connection) -> Connectio
     transaction = session.get_transaction()
     held = transaction.connections if transaction else ()
     return next((connection for connection in held if connection.engine is bind and not connection.closed), None)
+
+
+def translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:
+    """Return the schemas that the session's connection, or the session, has in the place of others."""
+    options = caller.get_execution_options() if caller is not None else session.execution_options
+    schemas: Mapping[str | None, str | None] | None = options.get("schema_translate_map")
+    return schemas

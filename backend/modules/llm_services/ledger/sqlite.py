@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -18,17 +20,52 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from .writer import PendingWrite, Writer
+
+# Outside WAL a commit waits for readers. While it waits no new one begins, so those that overlap end some time.
+READERS_MILLISECONDS: Final = 10
+
+
+class DatabaseFile:
+    """The file that an engine's connections write to, which can be removed, or replaced, below them."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Learn from each new connection of `engine` where the file is, and which it is by that name."""
+        self.engine, self.path = engine, ""
+        event.listen(engine.pool, "connect", self._note)
+
+    def _note(self, connection: DBAPIConnection, _record: object) -> None:
+        self.path = main_file(connection)
+        self.opened = Path(self.path).stat()  # of the working directory, in memory
+
+
+def main_file(connection: DBAPIConnection) -> str:
+    """Return the path of the file that a connection writes to, empty for a database in memory."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA database_list")
+    files = {name: path for _, name, path in cursor.fetchall()}
+    cursor.close()
+    return files.get("main") or ""
+
+
+def impatient(connection: DBAPIConnection, _record: object) -> None:
+    """Let SQLite say at once that another holds its lock: the ledger's thread waits for it without holding anything."""
+    cursor = connection.cursor()
+    is_wal = cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    cursor.execute(f"PRAGMA busy_timeout={0 if is_wal else READERS_MILLISECONDS}")
+    cursor.close()
 
 
 def write_in_caller_transaction(caller: Connection | None, engine: Engine, writer: Writer, write: PendingWrite) -> bool:
     """Write in the transaction of `caller`, the connection it holds, where nothing else is possible; True if done."""
     if writer.is_shared:
-        _write_shared(writer.shared_connection(engine), writer, write)
+        _write_shared(_shared_connection(writer, engine), writer, write)
         return True
     if caller is None or not driver(caller).in_transaction:
         return False
+    writer.check(writer.looked_at)
     with writer.writing:
         if lock_is_free(writer.looking):
             return False
@@ -40,6 +77,14 @@ def write_in_caller_transaction(caller: Connection | None, engine: Engine, write
                     raise
                 return False
     return True
+
+
+def _shared_connection(writer: Writer, engine: Engine) -> Connection:
+    """Return this thread's connection of `engine`'s pool, which is kept: giving it back would roll it back."""
+    if getattr(writer.shared, "pool", None) is not engine.pool:
+        writer.shared.pool, writer.shared.connection = engine.pool, engine.connect()
+    connection: Connection = writer.shared.connection
+    return connection
 
 
 def _write_shared(connection: Connection, writer: Writer, write: PendingWrite) -> None:
@@ -72,8 +117,7 @@ def is_shared(engine: Engine) -> bool:
     if isinstance(engine.pool, StaticPool):
         return True
     with engine.connect() as connection:
-        files = [row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"]
-    return not any(files)
+        return not main_file(driver(connection))
 
 
 def lock_is_free(own: Engine) -> bool:

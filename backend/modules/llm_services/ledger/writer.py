@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import sqlite3
 import threading
 import time
 import weakref
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import groupby
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import JSON, Column, Connection, Engine, MetaData, Table, TypeDecorator, bindparam, event, update
+from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, bindparam, event, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ..models import LLMRequestModel
-from .sqlite import is_locked, is_shared
+from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, derived, is_disconnect, is_row_lock
+from .sqlite import DatabaseFile, impatient, is_locked, is_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Dialect
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy import Connection, Dialect, Engine
+    from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter as Options
     from sqlalchemy.sql import Executable
+
+    Row = dict[str, Any]
+
+logger = logging.getLogger(__name__)
 
 MAX_BATCH_ROWS: Final = 256
 LOCK_PAUSE_SECONDS: Final = 0.005
 RECONNECT_PAUSES_SECONDS: Final = (0.2, 1.0, 2.0)
-# How long PostgreSQL may wait for one locked row before the rows behind it get their turn.
-LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '100ms'"
-LOCK_NOT_AVAILABLE: Final = "55P03"
+# How long a process that ends waits for its last rows: an orchestrator kills it after 10 seconds.
+CLOSE_SECONDS: Final = 5.0
+NEVER: Final = float("inf")
 
 
 class EncodedJSON(TypeDecorator[str]):
@@ -57,14 +63,12 @@ def _encoded(table: Table) -> Table:
         )
         for column in table.columns
     )
-    return Table(table.name, MetaData(), *columns)
+    return Table(table.name, MetaData(schema=table.schema), *columns)
 
 
 TABLE: Final = _encoded(cast("Table", LLMRequestModel.__table__))
-INSERTS: Final[dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
+Insert = sqlite.Insert | postgresql.Insert
+INSERTS: Final[dict[str, Callable[[Table], Insert]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Statements:
@@ -79,15 +83,20 @@ class Statements:
         every_column = {column.name: upsert.excluded[column.name] for column in TABLE.columns if column.name != "id"}
         self._upsert = upsert.on_conflict_do_update(index_elements=["id"], set_=every_column)
 
-    def insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    def insert(self, connection: Connection, rows: list[Row], options: Options) -> None:
         """Insert rows; one that is there already stays as it is."""
-        connection.execute(self._insert, list(rows))
+        connection.execute(self._insert, _values(rows), execution_options=options)
 
-    def settle(self, connection: Connection, rows: Sequence[dict[str, Any]], changes: tuple[str, ...]) -> None:
+    def settle(self, connection: Connection, rows: list[Row], changes: tuple[str, ...], options: Options) -> None:
         """Update the columns `changes` of rows; rows that are not there any more are written whole."""
         values = [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in changes} for row in rows]
-        if connection.execute(_update(changes), values).rowcount != len(values):
-            connection.execute(self._upsert, list(rows))
+        if connection.execute(_update(changes), _values(values), execution_options=options).rowcount != len(values):
+            connection.execute(self._upsert, _values(rows), execution_options=options)
+
+
+def _values(rows: list[Row]) -> Row | list[Row]:
+    """Return what to execute a statement with: the pipeline that psycopg opens for many rows costs one row a tenth."""
+    return rows[0] if len(rows) == 1 else rows
 
 
 @cache
@@ -98,58 +107,71 @@ def _update(changes: tuple[str, ...]) -> Executable:
 
 @dataclass(eq=False)
 class PendingWrite:
-    """A row on its way through the ledger's thread: one to insert, or one to settle in the columns `changes`.
+    """A row to insert, or one to settle in the columns `changes`, in the schemas that `schemas` translates to.
 
-    It waits for a lock at most `patience` seconds. `error` says why it was not written.
+    It waits for a lock at most `patience` seconds, and its caller for a database that says nothing at most `timeout`
+    seconds. `error` says why it was not written. Once it `is_over`, its caller goes on. `is_left`: nobody waits for
+    it any more; `is_dropped`: nor is it to be written any more.
     """
 
-    row: dict[str, Any]
+    row: Row
     changes: tuple[str, ...] = ()
     patience: float = 30.0
+    timeout: float = DATABASE_TIMEOUT_SECONDS
+    schemas: Mapping[str | None, str | None] | None = None
     error: Exception | None = None
+    is_over: bool = False
+    is_left: bool = False
+    is_dropped: bool = False
+    waiter: asyncio.Future[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     queued_at: float = field(default_factory=time.monotonic)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    _waiter: asyncio.Future[None] | None = None
-    _is_over: bool = False
 
     @property
     def is_patient(self) -> bool:
         """Whether there is time left to wait for a lock."""
         return time.monotonic() < self.queued_at + self.patience
 
-    async def wait(self) -> None:
-        """Wait until the row is written or given up, also when cancelled meanwhile; then the cancellation goes on."""
-        cancelled = None
-        while not self._is_over:
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled:
-            raise cancelled
-        if self.error:
-            raise self.error
+    def finish(self, error: Exception | None) -> None:
+        """Let the caller go on, once, in its own thread; what it does not hear then is logged."""
+        if self.is_over:
+            self.log(error)
+            return
+        self.error, self.is_over = error, True
+        if self.waiter and not self.waiter.done():
+            self.waiter.set_result(None)
 
-    def _finish(self) -> None:
-        self._is_over = True
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+    def log(self, error: Exception | None) -> None:
+        """Log what nobody waits to hear; an insert's settlement says it for both."""
+        if error and self.changes:
+            logger.error("llm_request %s stays as it was: %s", self.row["id"], error)
 
 
 def finish(writes: Iterable[PendingWrite], error: Exception | None = None) -> None:
     """Tell the tasks that wait, from the ledger's thread: one call for each event loop."""
-    for loop, waiting in groupby(sorted(writes, key=lambda write: id(write._loop)), lambda write: write._loop):  # noqa: SLF001 - this file's own
+    for loop, waiting in groupby(sorted(writes, key=lambda write: id(write.loop)), lambda write: write.loop):
         finished = list(waiting)
-        for write in finished:
-            write.error = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_finish_all, finished)
+        try:
+            loop.call_soon_threadsafe(_finish_all, finished, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            for write in finished:
+                write.log(error)
 
 
-def _finish_all(writes: Iterable[PendingWrite]) -> None:
+def _finish_all(writes: Iterable[PendingWrite], error: Exception | None) -> None:
     for write in writes:
-        write._finish()  # noqa: SLF001 - as above
+        write.finish(error)
+
+
+def _run(jobs: SimpleQueue[Callable[[], object] | None]) -> None:
+    """Hold on to nothing while there is nothing to do: a job refers to its writer, and that to its engine's."""
+    while job := jobs.get():
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - who waits for a row gives it up; the thread goes on
+            logger.error("the ledger's thread failed: %r", error)
+        del job
 
 
 class Writer:
@@ -161,33 +183,32 @@ class Writer:
         `inherited` is the writer of the process that this one was forked from: its connections are that process's
         to close, so it is kept.
         """
-        self.engine = _derived(engine)
         self.is_sqlite = engine.dialect.name == "sqlite"
-        if self.is_sqlite:
-            event.listen(self.engine.pool, "connect", _impatient)
+        self._server = None if self.is_sqlite else ServerConnections(engine)
+        self.engine = self._server.engine if self._server else derived(engine)
         # For callers' threads, which look at locks: a connection of SQLite may belong to the thread that made it.
-        self.looking = _derived(engine)
+        self.looking = derived(engine)
+        if self.is_sqlite:
+            event.listen(self.engine.pool, "connect", impatient)
+            self.file, self.looked_at = DatabaseFile(self.engine), DatabaseFile(self.looking)
         self.statements = statements
         self.inherited = inherited
         self.process = os.getpid()
         # Held while this thread holds SQLite's write lock, so that nobody takes it for a caller's.
         self.writing = threading.Lock()
-        self._shared = threading.local()
+        self.shared = threading.local()  # what each caller's thread keeps of a connection that everybody has
         self._queue: deque[PendingWrite] = deque()
         self._is_called = False  # whether the thread is to look at the queue
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llm-ledger")
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        # When the database last said something, when it was asked for what is being written, when it has to be done.
+        self._answered_at, self._asked_at, self._ends_at = 0.0, NEVER, NEVER
 
     @cached_property
     def is_shared(self) -> bool:
         """Whether the caller's connection is the only one there is to its data."""
         return self.is_sqlite and is_shared(self.looking)
-
-    def shared_connection(self, engine: Engine) -> Connection:
-        """Return this thread's connection of `engine`'s pool, which is kept: giving it back would roll it back."""
-        if getattr(self._shared, "pool", None) is not engine.pool:
-            self._shared.pool, self._shared.connection = engine.pool, engine.connect()
-        connection: Connection = self._shared.connection
-        return connection
 
     def submit(self, write: PendingWrite) -> None:
         """Queue `write`, which ends when its row is committed; raises RuntimeError when the process is ending."""
@@ -195,21 +216,61 @@ class Writer:
         if not self._is_called:
             self._is_called = True
             try:
-                self._thread.submit(self._drain)
+                self._call(self._drain)
             except RuntimeError:
                 self._is_called = False
                 self._queue.remove(write)
                 raise
+        self._leave_silence(write.timeout)
 
-    def close(self) -> None:
-        """Write what is queued, then close the connections."""
-        self._thread.shutdown()
+    def _call(self, job: Callable[[], object]) -> None:
+        """Run a job in the ledger's thread: a daemon, since the end of a process waits for any other, also in vain."""
+        if self._ends_at < NEVER:
+            raise RuntimeError("the ledger is closed: its engine, or the process, is ending")
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=_run, args=(self._jobs,), name="llm-ledger", daemon=True)
+                    self._thread.start()
+        self._jobs.put(job)
+
+    def give_up(self, write: PendingWrite) -> float:
+        """Return the seconds left to a database that says nothing; when there are none, leave the connection."""
+        left = max(write.queued_at, self._answered_at) + write.timeout - time.monotonic()
+        if left <= 0:
+            self._leave_silence(write.timeout / 2)  # it may have been asked a little later
+        return left
+
+    def _leave_silence(self, seconds: float) -> None:
+        """End the connection on which the ledger's thread has been waiting for so long."""
+        if self._server and time.monotonic() - max(self._asked_at, self._answered_at) >= seconds:
+            self._server.shut_down()
+
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Write what is queued, for at most so many seconds, then close the connections."""
+        self.end(seconds)
+        # What waits for a lock gives up by itself and says so; what hangs in a silent connection does not.
+        if not self.join(1.1 * seconds):
+            logger.error("%d rows or more stay as they were: the database says nothing", 1 + len(self._queue))
+            if self._server:
+                self._server.shut_down()
         self._dispose()
+
+    def end(self, seconds: float) -> None:
+        """Take no more rows, and wait for the database no longer than so many seconds."""
+        self._ends_at = min(self._ends_at, time.monotonic() + seconds)
+        self._jobs.put(None)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the ledger's thread to end; return True if it has, or never began."""
+        if self._thread:
+            self._thread.join(seconds)
+        return not (self._thread and self._thread.is_alive())
 
     def __del__(self) -> None:
         """Close with the engine: nothing is queued then, for the queue holds on to its writer."""
         if self.process == os.getpid():
-            self._thread.shutdown(wait=False)
+            self._jobs.put(None)
             self._dispose()
 
     def _dispose(self) -> None:
@@ -218,8 +279,11 @@ class Writer:
 
     def _drain(self) -> None:
         self._is_called = False  # before the queue is read: who comes after that calls again
-        while batch := [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH_ROWS))]:
-            self._write(batch)
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH_ROWS))]
+            if late := [write for write in batch if write.is_left and not write.is_patient]:
+                finish(late, TimeoutError("the database did not take it in time"))
+            self._write([write for write in batch if not (write.is_dropped or write in late)])
 
     def _write(self, batch: Sequence[PendingWrite]) -> None:
         try:
@@ -228,48 +292,79 @@ class Writer:
             self._failed(batch, error)
         else:
             finish(batch)
+        finally:
+            self._asked_at = NEVER
 
     def _failed(self, batch: Sequence[PendingWrite], error: Exception) -> None:
         """Let a row that cannot be written fail alone, and one that is locked wait behind the others."""
-        if len(batch) > 1 and not is_locked(error) and not _is_disconnect(error):
+        is_the_databases = is_locked(error) or is_disconnect(error) or isinstance(error, TimeoutError)
+        if len(batch) > 1 and not is_the_databases:
             for write in batch:
                 self._write([write])
-        elif _is_row_lock(error) and batch[0].is_patient:
+        elif is_row_lock(error) and self._is_patient(batch[:1]):
+            self._answered_at = time.monotonic()
             self._queue.append(batch[0])
         else:
             finish(batch, error)
 
     def _commit(self, batch: Sequence[PendingWrite]) -> None:
-        for pause in (*RECONNECT_PAUSES_SECONDS, None):
+        pauses = iter(RECONNECT_PAUSES_SECONDS)
+        while wanted := [write for write in batch if not write.is_dropped]:
+            self._asked_at = time.monotonic()
             try:
-                with self._transaction(batch) as connection:
-                    self.run(connection, batch)
-            except DBAPIError as error:
-                if pause is None or not _is_disconnect(error):
+                with self._transaction(wanted) as connection:
+                    self.run(connection, wanted)
+            except (DBAPIError, sqlite3.Error) as error:
+                pause = self._pause_after(error, wanted, pauses)
+                if pause is None:
                     raise
                 time.sleep(pause)
             else:
+                self._answered_at = time.monotonic()
                 return
+
+    def _pause_after(self, error: Exception, batch: Sequence[PendingWrite], pauses: Iterator[float]) -> float | None:
+        """Return the seconds until `batch` is tried again, holding nothing; None when `error` is final."""
+        if is_locked(error):
+            self._answered_at = time.monotonic()
+            # A reader shows itself when the rows are written already, and only their commit is due.
+            return (
+                max(LOCK_PAUSE_SECONDS, 4 * (self._answered_at - self._asked_at)) if self._is_patient(batch) else None
+            )
+        return next(pauses, None) if is_disconnect(error) and time.monotonic() < self._ends_at else None
+
+    def _is_patient(self, batch: Sequence[PendingWrite]) -> bool:
+        return time.monotonic() < self._ends_at and any(write.is_patient for write in batch)
 
     def run(self, connection: Connection, batch: Sequence[PendingWrite]) -> None:
         """Execute the writes of `batch`, those of one kind together."""
-        kinds: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        kinds: dict[tuple[Any, ...], list[PendingWrite]] = {}
         for write in batch:
-            kinds.setdefault(write.changes, []).append(write.row)
-        for changes, rows in kinds.items():
+            schemas = tuple(write.schemas.items()) if write.schemas else ()
+            kinds.setdefault((write.changes, schemas), []).append(write)
+        for (changes, schemas), writes in kinds.items():
+            rows = [write.row for write in writes]
+            options = {"schema_translate_map": dict(schemas)} if schemas else {}
             if changes:
-                self.statements.settle(connection, rows, changes)
+                self.statements.settle(connection, rows, changes, options)
             else:
-                self.statements.insert(connection, rows)
+                self.statements.insert(connection, rows, options)
+            self._answered_at = time.monotonic()
+
+    def check(self, file: DatabaseFile) -> None:
+        """Let go of connections to a file that was replaced; raises FileNotFoundError where it was removed."""
+        if file.path and not os.path.samestat(os.stat(file.path), file.opened):  # noqa: PTH116 - Path takes twice as long
+            file.engine.dispose()
 
     @contextmanager
     def _transaction(self, batch: Sequence[PendingWrite]) -> Generator[Connection]:
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql(LOCK_TIMEOUT)
+        if self._server:
+            with self._server.begin(max(write.timeout for write in batch)) as connection:
                 yield connection
             return
-        with self._sqlites_lock(batch) as connection:
+        self.check(self.file)
+        with self.writing, self.engine.connect() as connection:
+            connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]  # sqlite3's own
             try:
                 yield connection
                 connection.commit()
@@ -277,59 +372,27 @@ class Writer:
                 connection.rollback()
                 raise
 
-    @contextmanager
-    def _sqlites_lock(self, batch: Sequence[PendingWrite]) -> Generator[Connection]:
-        """Hold SQLite's write lock, and `writing` with it; while waiting for it, hold nothing."""
-        while True:
-            with self.writing, self.engine.connect() as connection:
-                try:
-                    connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]  # sqlite3's own
-                except sqlite3.Error as error:
-                    if not is_locked(error) or not any(write.is_patient for write in batch):
-                        raise
-                else:
-                    yield connection
-                    return
-            time.sleep(LOCK_PAUSE_SECONDS)
-
-
-def _impatient(connection: DBAPIConnection, _record: object) -> None:
-    """Let SQLite say at once that another holds its lock: the ledger's thread waits for it without holding anything."""
-    connection.execute("PRAGMA busy_timeout=0")
-
-
-def _derived(engine: Engine) -> Engine:
-    """Return an engine that connects as `engine` does, with a pool of its own and its database's isolation."""
-    options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
-    own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
-    return own.execution_options(**options) if options else own
-
-
-def _is_disconnect(error: Exception) -> bool:
-    if not isinstance(error, DBAPIError) or _is_row_lock(error):
-        return False
-    server_is_away = isinstance(error, InterfaceError | OperationalError) and not isinstance(error.orig, sqlite3.Error)
-    return error.connection_invalidated or server_is_away
-
-
-def _is_row_lock(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
-
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
-    for writer in list(_writers):
-        if writer.process == os.getpid():
-            writer.close()
+    """Write what is queued; a database that is locked, or silent, keeps no process from ending for long."""
+    writers = [writer for writer in _writers if writer.process == os.getpid()]
+    ends_at = time.monotonic() + CLOSE_SECONDS
+    for writer in writers:
+        writer.end(CLOSE_SECONDS)
+    for writer in writers:
+        writer.close(max(0.0, ends_at - time.monotonic()))
 
 
 def writer_for(engine: Engine) -> Writer:
     """Return the writer of `engine` in this process, made on first use and closed with the engine or at exit."""
     writer: Writer | None = getattr(engine, "_llm_ledger_writer", None)
     if writer is None or writer.process != os.getpid():
+        if engine.dialect.is_async:
+            raise ValueError(f"the ledger writes through a sync engine, not through {engine.url.drivername}")
         writer = Writer(engine, Statements(engine.dialect.name), inherited=writer)
         # On the engine itself: a weak mapping would keep it alive, for pool listeners refer to their engine.
         engine._llm_ledger_writer = writer  # type: ignore[attr-defined]  # noqa: SLF001

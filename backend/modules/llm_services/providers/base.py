@@ -25,7 +25,7 @@ from .. import packages
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
-from ..types import LARGEST_INTEGER, LONGEST_MODEL_NAME, LLMMessage, MessageRole, ToolDefinition
+from ..types import LARGEST_INTEGER, LONGEST_MODEL_NAME, LLMMessage, MessageRole, RequestStatus, ToolDefinition
 from ..vendors import VENDORS
 from ..wires import speech
 from ..wires.schemas import response_type
@@ -107,7 +107,7 @@ class LLMProvider(metaclass=ABCMeta):
         if config.cache_enabled:
             packages.require("cachelib", *(("redis",) if config.cache_url else ()))
         self.config = config
-        self._ledger = Ledger(db_session, config.request_timeout)
+        self._ledger = Ledger(db_session, config.request_timeout, config.database_timeout)
 
     @abstractmethod
     def endpoint(self, call: LLMCall) -> Endpoint:
@@ -232,7 +232,7 @@ class LLMProvider(metaclass=ABCMeta):
         try:
             await self._ledger.settle(attempt.entry, **columns.completed(attempt, completion))
         except LLMError as error:
-            _log(attempt.entry, logging.ERROR)
+            _log(attempt.entry, logging.ERROR, "answered, not recorded: ")
             raise LLMError(
                 f"the answer came and was not recorded, it is in .response: {error}",
                 self.provider_type,
@@ -251,10 +251,13 @@ class LLMProvider(metaclass=ABCMeta):
             error.request_id = entry.id if entry.is_open else None
         if not entry.is_open:
             return
+        is_leaving = not isinstance(error, Exception)  # the caller was cancelled
         try:
-            await self._ledger.settle(entry, **columns.failed(attempt, error))
+            await self._ledger.settle(entry, is_leaving=is_leaving, **columns.failed(attempt, error))
         except LLMError as ledger_error:
             logger.error("llm_request %s stays pending: %s", entry.id, ledger_error)  # the caller gets its own error
+            _log(entry, logging.ERROR, "failed, not recorded: ")
+            return
         if self.config.log_requests:
             _log(entry, logging.INFO)
 
@@ -310,8 +313,16 @@ def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
         logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
 
 
-def _log(entry: Entry, level: int) -> None:
-    """Write the one line of an attempt: figures, never a body or a key."""
-    figures = {name: entry.row[name] for name in LOGGED_COLUMNS if entry.row[name] is not None}
+def _log(entry: Entry, level: int, unrecorded: str = "") -> None:
+    """Write the one line of an attempt: figures, never a body or a key; `unrecorded` is what a pending row misses."""
+    row = entry.row | {"status": RequestStatus.PENDING.value} if unrecorded else entry.row
+    figures = {name: row[name] for name in LOGGED_COLUMNS if row[name] is not None}
     line = " ".join(f"{name}={figure}" for name, figure in figures.items())
-    logger.log(level, "llm_request id=%s %s", entry.id, line, extra={"llm_request": {"id": str(entry.id), **figures}})
+    logger.log(
+        level,
+        "llm_request id=%s %s%s",
+        entry.id,
+        unrecorded,
+        line,
+        extra={"llm_request": {"id": str(entry.id), **figures}},
+    )

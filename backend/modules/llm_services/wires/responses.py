@@ -109,9 +109,7 @@ class ResponsesWire(Wire):
         body = mapping(exchange.body)
         output = [mapping(item) for item in items(body.get("output"))]
         calls = [item for item in output if item.get("type") == "function_call"]
-        parts = [
-            mapping(part) for item in output for part in items(item.get("content")) if item.get("type") == "message"
-        ]
+        parts = _parts(output)
         reason, status = text(mapping(body.get("incomplete_details")).get("reason")), text(body.get("status"))
         if status == "incomplete":
             reason = reason or "max_output_tokens"
@@ -153,6 +151,12 @@ class ResponsesWire(Wire):
             return openai_error(exchange)
         message = f"the response is {status} and holds no answer yet; it is not requested again: its id is {own_id}"
         return ParsedError(exchange.status_code or 0, message, error_code=status, retryable=False)
+
+
+def _parts(output: list[Item]) -> list[Item]:
+    """Return the parts of what the model said."""
+    messages = (item for item in output if item.get("type") == "message")
+    return [mapping(part) for message in messages for part in items(message.get("content"))]
 
 
 def _input(messages: list[Item]) -> list[Item]:

@@ -1,0 +1,186 @@
+"""The ledger's own connections: made as the application's are, and given up when they are silent or useless.
+
+A connection can be alive and of no use: a firewall has forgotten it, its server was demoted and only reads, a pooler
+has put another server behind it. Each is left for a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sqlalchemy import Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+    Creator = Callable[[ConnectionPoolEntry], DBAPIConnection]
+
+DATABASE_TIMEOUT_SECONDS: Final = 30.0
+# How long PostgreSQL may wait for one locked row before the rows behind it get their turn, and for a whole statement.
+LIMITS: Final = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '{}ms'"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+# What a connection says that is good for reading, or for another's statements, and not for ours: a demoted primary,
+# and a pooler whose server does not know, or knows already, what psycopg has prepared under a name.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+USELESS_STATES: Final = {"25006", "26000", "42P05"}
+# https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+PSYCOPGS_PREPARE_THRESHOLD: Final = 5
+# A peer that acknowledges nothing for this long is gone, and there is time left to ask another connection.
+PEER_GONE_SECONDS: Final = 10
+# Linux has all of them; where one is missing, the others do.
+KEEPALIVE: Final = {
+    "TCP_KEEPIDLE": PEER_GONE_SECONDS,
+    "TCP_KEEPINTVL": PEER_GONE_SECONDS // 3,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 1000 * PEER_GONE_SECONDS,
+}
+KEEPALIVE_PARAMETERS: Final = ("keepalives", "tcp_user_timeout")
+
+
+def derived(engine: Engine) -> Engine:
+    """Return an engine that connects as `engine` does, with a pool of its own and its database's isolation."""
+    options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
+    own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
+    return own.execution_options(**options) if options else own
+
+
+class ServerConnections:
+    """Connections to a server, for one thread: none keeps it waiting for longer than `timeout` seconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Derive an engine; nothing is connected yet."""
+        self.engine = derived(engine)
+        self.timeout = DATABASE_TIMEOUT_SECONDS
+        self._socket = (-1, -1)  # file descriptor and inode of the latest connection
+        pool = self.engine.pool
+        # The pool has no public name for what connects it.
+        self._creator = cast("Creator", pool._invoke_creator)  # noqa: SLF001
+        pool._creator = cast("Any", self._connect)  # noqa: SLF001
+        given = engine.url.query
+        if "prepare_threshold" not in given:
+            event.listen(pool, "connect", _prepare_nothing)
+        if not any(name.startswith(KEEPALIVE_PARAMETERS) for name in given):
+            event.listen(pool, "connect", _notice_dead_peer)
+
+    @contextmanager
+    def begin(self, timeout: float) -> Generator[Connection]:
+        """Begin a transaction whose statements take at most `timeout` seconds each, and give way to locks at once."""
+        self.timeout = timeout
+        with self.engine.begin() as connection:
+            try:
+                limits = LIMITS.format(max(1, int(1000 * timeout)))
+                # Both at once is no statement to be prepared, and only psycopg can be known not to prepare it.
+                at_once = getattr(connection.connection.dbapi_connection, "prepare_threshold", 0) is None
+                for statement in [limits] if at_once else limits.split("; "):
+                    connection.exec_driver_sql(statement)
+                yield connection
+            except DBAPIError as error:
+                if is_useless(error):
+                    connection.invalidate()
+                raise
+
+    def _connect(self, connection_record: ConnectionPoolEntry) -> DBAPIConnection:
+        """Connect in a thread of its own, since neither drivers nor resolvers can all be told when to give up."""
+        made: Future[DBAPIConnection] = Future()
+        connecting = threading.Thread(
+            target=_connect, args=(self._creator, connection_record, made), name="llm-ledger-connect", daemon=True
+        )
+        try:
+            connecting.start()
+        except RuntimeError:  # the interpreter is ending and starts no thread
+            connection = self._creator(connection_record)
+        else:
+            try:
+                connection = made.result(self.timeout)
+            except TimeoutError:
+                if made.done():
+                    raise
+                made.add_done_callback(_close_unwanted)
+                raise TimeoutError(f"it did not take a connection within {self.timeout:g} s") from None
+        self._socket = _socket_of(connection)
+        return connection
+
+    def shut_down(self) -> None:
+        """End the latest connection, from any thread: who waits for its answer gets a driver's error instead."""
+        descriptor, inode = self._socket
+        with suppress(OSError):
+            copy = os.dup(descriptor)
+            # The number may belong to another file by now.
+            if os.fstat(copy).st_ino != inode:
+                os.close(copy)
+                return
+            with socket.socket(fileno=copy) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def _connect(creator: Creator, record: ConnectionPoolEntry, made: Future[DBAPIConnection]) -> None:
+    try:
+        made.set_result(creator(record))
+    except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+        made.set_exception(error)
+
+
+def _close_unwanted(made: Future[DBAPIConnection]) -> None:
+    if not made.exception():
+        made.result().close()
+
+
+def _socket_of(connection: Any) -> tuple[int, int]:  # noqa: ANN401 - the driver's own
+    """Return file descriptor and inode of a connection's socket, where the driver shows it."""
+    try:
+        descriptor: int = connection.fileno()
+        return descriptor, os.fstat(descriptor).st_ino
+    except (AttributeError, OSError):
+        return -1, -1
+
+
+def _prepare_nothing(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    """Leave no statement in a connection, unless somebody asked for it: a pooler may have it to share.
+
+    psycopg prepares whatever goes to `executemany`, and a pooler in transaction mode sends the next transaction to
+    a server that does not know it: https://www.pgbouncer.org/features.html
+    """
+    if getattr(connection, "prepare_threshold", None) == PSYCOPGS_PREPARE_THRESHOLD:
+        connection.prepare_threshold = None
+
+
+def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    """Let the system notice a peer that is gone: https://www.postgresql.org/docs/current/libpq-connect.html ."""
+    descriptor, _ = _socket_of(connection)
+    if descriptor < 0:
+        return
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        if copy.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        for option, value in KEEPALIVE.items():
+            if hasattr(socket, option):
+                copy.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def is_useless(error: BaseException) -> bool:
+    """Return True if `error` says that its connection is alive and cannot write."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in USELESS_STATES
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Return True if a new connection may do what `error` says that this one could not."""
+    if not isinstance(error, DBAPIError) or is_row_lock(error):
+        return False
+    server_is_away = isinstance(error, InterfaceError | OperationalError) and not isinstance(error.orig, sqlite3.Error)
+    return error.connection_invalidated or server_is_away or is_useless(error)
+
+
+def is_row_lock(error: BaseException) -> bool:
+    """Return True if `error` says that another transaction of PostgreSQL's holds what is to be written."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE

@@ -1,0 +1,87 @@
+"""A SQLite file that is removed, or replaced, below the connections to it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.orm import Session
+
+from modules.llm_services.exceptions import LLMError
+from support.calls import ANSWER, Held, ask, draft, only_row
+from support.databases import ready
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from support.calls import Serve
+    from support.server import Visit
+
+
+def path_of(engine: Engine) -> Path:
+    """Return where the file of an engine is."""
+    return Path(engine.url.database or "")
+
+
+async def test_a_file_that_was_removed_stops_the_call(sqlite_engine: Engine, serve: Serve) -> None:
+    """Removed between two calls: an LLMError that names the file, nothing is sent, and no new file is made."""
+    with Session(sqlite_engine) as session:
+        await ask(session)
+        path_of(sqlite_engine).unlink()
+        async with serve(Held()) as server:
+            with pytest.raises(LLMError, match=r"nothing was sent: .*No such file .*test\.db"):
+                await ask(session)
+    assert [] == server.visits
+    assert not path_of(sqlite_engine).exists()
+
+
+async def test_a_file_that_is_removed_during_the_call_leaves_the_answer_on_the_error(
+    sqlite_engine: Engine, serve: Serve
+) -> None:
+    """Removed while the model thinks: the LLMError carries the answer."""
+
+    def answer(visit: Visit) -> None:
+        path_of(sqlite_engine).unlink()
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        with Session(sqlite_engine) as session, pytest.raises(LLMError, match="No such file") as caught:
+            await ask(session)
+    assert caught.value.response is not None
+    assert "Paris" == caught.value.response.content
+
+
+async def test_a_file_that_is_replaced_takes_the_rows(sqlite_engine: Engine, serve: Serve, tmp_path: Path) -> None:
+    """Replaced by another database while the model thinks: the row is in the file that the name leads to, whole."""
+    other = tmp_path / "other.db"
+    with ready(f"sqlite:///{other}"):
+        pass
+
+    def answer(visit: Visit) -> None:
+        for left in ("-wal", "-shm"):
+            Path(f"{path_of(sqlite_engine)}{left}").unlink(missing_ok=True)
+        shutil.move(other, path_of(sqlite_engine))
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        with Session(sqlite_engine) as session:
+            request_id = await ask(session)
+    row = only_row(sqlite_engine)
+    assert (request_id, "completed", "Paris") == (row.id, row.status, row.response_content)
+
+
+async def test_a_row_does_not_join_a_transaction_in_a_file_that_was_removed(
+    sqlite_engine: Engine, serve: Serve
+) -> None:
+    """The same for a caller that holds the write lock of the removed file, whose row would go with it."""
+    with Session(sqlite_engine) as session:
+        draft(session)
+        await ask(session)
+        path_of(sqlite_engine).unlink()
+        async with serve(Held()) as server:
+            with pytest.raises(LLMError, match="No such file"):
+                await ask(session)
+        session.rollback()
+    assert [] == server.visits

@@ -1,0 +1,170 @@
+"""Sessions that are not plain ones: they route, stand for another, translate schemas, or are asynchronous."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Delete, Engine, Update, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.public import llm_services_provider
+from support.calls import ANSWER, Held, ask, draft, only_row, rows, titles
+from support.databases import apart, close
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.calls import Serve
+    from support.server import Visit
+
+
+class RoutingSession(Session):
+    """A session after SQLAlchemy's recipe: what is written goes to the leader, what is read comes from a follower."""
+
+    def __init__(self, leader: Engine, follower: Engine) -> None:
+        """Take both."""
+        super().__init__()
+        self.leader, self.follower = leader, follower
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, **_: Any) -> Engine:  # noqa: ANN401 - as SQLAlchemy has it
+        """Look at the class that is mapped, and at the statement, as the recipe does."""
+        assert mapper is None or issubclass(mapper.class_, object)
+        return self.leader if self._flushing or isinstance(clause, Update | Delete) else self.follower
+
+
+@pytest.fixture
+def follower(engine: Engine) -> Iterator[Engine]:
+    """Return an engine on the same database whose connections only read."""
+    follower = create_engine(engine.url)
+    only_read = "PRAGMA query_only=ON" if engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
+
+    @event.listens_for(follower, "connect")
+    def _only_read(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute(only_read).close()
+        connection.commit()
+
+    yield follower
+    close(follower)
+
+
+async def test_the_row_goes_where_a_session_writes(engine: Engine, follower: Engine) -> None:
+    """Of a session that routes, the leader takes the row; it is read where the session reads."""
+    with RoutingSession(engine, follower) as session:
+        request_id = await ask(session)
+        request = llm_services_provider(session).get_request(request_id)
+        counted = llm_services_provider(session).get_request_count_by_status("completed")
+    assert request is not None
+    assert ("completed", 1) == (request.status, counted)
+    assert request_id == only_row(engine).id
+
+
+async def test_a_scoped_session_makes_calls(engine: Engine) -> None:
+    """A scoped_session, as Flask-SQLAlchemy's, is as good as the session that it stands for."""
+    scoped = scoped_session(sessionmaker(engine))
+    try:
+        draft(scoped())
+        request_id = await ask(scoped)  # type: ignore[arg-type]  # has a session's methods, and is none
+        request = llm_services_provider(scoped).get_request(request_id)  # type: ignore[arg-type]  # as above
+        assert request is not None
+        assert ("completed", []) == (request.status, titles(engine))
+        scoped.commit()
+    finally:
+        scoped.remove()
+    assert (["draft"], "completed") == (titles(engine), only_row(engine).status)
+
+
+async def test_a_scoped_session_is_that_of_whoever_calls(engine: Engine) -> None:
+    """A provider made in one thread reads in another through that thread's session."""
+    scoped = scoped_session(sessionmaker(engine))
+    llm = llm_services_provider(scoped)  # type: ignore[arg-type]  # has a session's methods, and is none
+    seen: list[bool] = []
+
+    def read() -> None:
+        llm.get_request_count_by_status("completed")
+        seen.append(scoped.registry.has())
+        scoped.remove()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join()
+    assert ([True], False) == (seen, scoped.registry.has())
+
+
+@pytest.fixture
+def tenant(postgres_engine: Engine) -> Iterator[str]:
+    """Make a schema with a table of its own, and return its name."""
+    with apart(postgres_engine.url) as connection:
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS tenant CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA tenant")
+        connection.exec_driver_sql("CREATE TABLE tenant.llm_requests (LIKE llm_requests INCLUDING ALL)")
+    yield "tenant"
+    with apart(postgres_engine.url) as connection:
+        connection.exec_driver_sql("DROP SCHEMA tenant CASCADE")
+
+
+async def test_the_row_goes_to_the_schema_of_the_sessions_connection(postgres_engine: Engine, tenant: str) -> None:
+    """A session whose connection translates schemas has its rows there, and none in the schema that all share."""
+    with Session(postgres_engine) as session:
+        session.connection(execution_options={"schema_translate_map": {None: tenant}})
+        request_id = await ask(session)
+        request = llm_services_provider(session).get_request(request_id)
+    assert request is not None
+    assert ("completed", []) == (request.status, rows(postgres_engine))
+
+
+async def test_a_row_is_settled_in_the_schema_that_it_was_opened_in(
+    postgres_engine: Engine, tenant: str, serve: Serve
+) -> None:
+    """When the session ends its transaction during the call, and its map with it, the row is settled where it is."""
+    with Session(postgres_engine) as session:
+        session.connection(execution_options={"schema_translate_map": {None: tenant}})
+
+        def answer(visit: Visit) -> None:
+            session.rollback()
+            visit.answer(ANSWER)
+
+        async with serve(answer):
+            request_id = await ask(session)
+    translated = postgres_engine.execution_options(schema_translate_map={None: tenant})
+    with Session(translated) as session:
+        status = session.get_one(LLMRequestModel, request_id).status
+    assert ("completed", []) == (status, rows(postgres_engine))
+
+
+async def test_the_row_goes_to_the_schema_of_the_session(postgres_engine: Engine, tenant: str) -> None:
+    """The same for a session that was made to translate, and holds no connection yet."""
+    with Session(postgres_engine, execution_options={"schema_translate_map": {None: tenant}}) as session:
+        request_id = await ask(session)
+        assert "completed" == session.get_one(LLMRequestModel, request_id).status
+    assert [] == rows(postgres_engine)
+
+
+async def test_tenants_do_not_share_a_statement(postgres_engine: Engine, tenant: str) -> None:
+    """Rows of several schemas that are written in one commit go each to its own."""
+    with Session(postgres_engine) as plain, Session(postgres_engine) as other:
+        other.connection(execution_options={"schema_translate_map": {None: tenant}})
+        first, second = await ask(plain), await ask(other)
+        assert second == other.get_one(LLMRequestModel, second).id
+    assert [first] == [row.id for row in rows(postgres_engine)]
+
+
+async def test_an_async_session_is_refused_at_the_door(postgres_engine: Engine) -> None:
+    """An AsyncSession, and what stands for one, is a ValueError that says what is wanted."""
+    engine = create_async_engine(postgres_engine.url.set(drivername="postgresql+psycopg_async"))
+    scoped = async_scoped_session(async_sessionmaker(engine), scopefunc=lambda: 1)
+    for session in (AsyncSession(engine), scoped, engine):
+        with pytest.raises(ValueError, match=r"needs a sync sqlalchemy\.orm\.Session, not (Async|async_)"):
+            llm_services_provider(session)  # type: ignore[arg-type]  # what the test is about
+
+
+async def test_the_sync_side_of_an_async_session_is_refused(postgres_engine: Engine, serve: Serve) -> None:
+    """The Session inside an AsyncSession cannot be written beside: a ValueError, and nothing is sent."""
+    engine = create_async_engine(postgres_engine.url.set(drivername="postgresql+psycopg_async"))
+    async with serve(Held()) as server, AsyncSession(engine) as session:
+        with pytest.raises(ValueError, match=r"sync engine, not through postgresql\+psycopg_async"):
+            await ask(session.sync_session)
+    assert [] == server.visits

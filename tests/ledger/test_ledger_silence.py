@@ -1,0 +1,230 @@
+"""A database that takes a connection and says nothing on it: a call ends, cancelled or not, and so does the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.orm import Session
+
+from ledger.silence import silent_way, waited_for
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.ledger import ledger
+from modules.llm_services.ledger.writer import writer_for
+from support.calls import ANSWER, Held, ask, draft, only_row, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from ledger.silence import SilentWay
+    from support.calls import Serve
+    from support.server import Visit
+
+HERE = Path(__file__).parent
+BACKEND = HERE.parents[1] / "backend"
+SAID_NOTHING = r"nothing was sent: .* it has said nothing for 0\.2 s"
+CANCELLED = ("failed", "CancelledError", "the caller cancelled the call")
+
+
+@pytest.fixture
+def silent(postgres_engine: Engine) -> Iterator[tuple[SilentWay, Engine]]:
+    """Return a way to PostgreSQL that can go silent, and an engine that takes it; the ledger is connected."""
+    with silent_way(postgres_engine.url) as (way, engine):
+        with writer_for(engine).engine.connect():
+            pass
+        yield way, engine
+
+
+async def test_a_silent_database_stops_the_call(
+    silent: tuple[SilentWay, Engine], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent when the pending row is due: an LLMError after DATABASE_TIMEOUT, and nothing is sent."""
+    way, engine = silent
+    monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
+    way.go_silent()
+    async with serve(Held()) as server:
+        with Session(engine) as session, pytest.raises(LLMError, match=SAID_NOTHING) as caught:
+            await ask(session)
+    assert ([], None) == (server.visits, caught.value.request_id)
+
+
+async def test_a_database_that_goes_silent_leaves_the_answer_on_the_error(
+    silent: tuple[SilentWay, Engine],
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres_engine: Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Silent when the answer is there: the LLMError carries it, the log says what the row says, and the row waits."""
+    way, engine = silent
+    monkeypatch.setenv("DATABASE_TIMEOUT", "2")
+
+    def answer(visit: Visit) -> None:
+        way.go_silent()
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        with Session(engine) as session, pytest.raises(LLMError, match="was not recorded") as caught:
+            await ask(session)
+    assert caught.value.response is not None
+    assert ("Paris", 0.25) == (caught.value.response.content, caught.value.response.cost_estimate)
+    assert (caught.value.request_id, "pending") == (only_row(postgres_engine).id, only_row(postgres_engine).status)
+    assert f"llm_request id={caught.value.request_id} answered, not recorded: " in caplog.text
+    assert "status=completed" not in caplog.text
+
+
+async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
+    silent: tuple[SilentWay, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the way is healed after the ledger has given up, the next call is recorded."""
+    way, engine = silent
+    with Session(engine) as session:
+        monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
+        way.go_silent()
+        with pytest.raises(LLMError, match="said nothing"):
+            await ask(session)
+        way.heal()
+        monkeypatch.setenv("DATABASE_TIMEOUT", "60")
+        request_id = await ask(session)
+    row = next(row for row in rows(engine) if row.id == request_id)
+    assert "completed" == row.status
+
+
+async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
+    silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
+) -> None:
+    """Cancelled while its pending row is on its way to a silent database, a call ends; the row is settled behind it."""
+    way, engine = silent
+    way.go_silent()
+    async with serve(Held()) as server:
+        with Session(engine) as session:
+            call = asyncio.create_task(ask(session))
+            await waited_for(way.withheld)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+    assert [] == rows(postgres_engine)
+    way.heal()
+    writer_for(engine).close()
+    row = only_row(postgres_engine)
+    assert CANCELLED == (row.status, row.error_type, row.error_message)
+    assert [] == server.visits
+
+
+async def ask_until_withheld(way: SilentWay, session: Session) -> None:
+    """Ask within a deadline that passes when something that was sent to the database is withheld."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as deadline:
+        withheld = asyncio.create_task(waited_for(way.withheld))
+        withheld.add_done_callback(lambda _: deadline.reschedule(loop.time()))
+        await ask(session)
+
+
+async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
+    silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
+) -> None:
+    """`asyncio.timeout` ends a call whose answer waits for a silent database; the answer is recorded behind it."""
+    way, engine = silent
+
+    def answer(visit: Visit) -> None:
+        way.go_silent()
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        with Session(engine) as session, pytest.raises(TimeoutError):
+            await ask_until_withheld(way, session)
+    assert "pending" == only_row(postgres_engine).status
+    way.heal()
+    writer_for(engine).close()
+    assert ("completed", 0.25) == (only_row(postgres_engine).status, only_row(postgres_engine).cost_estimate)
+
+
+async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
+    sqlite_engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled while another holds the write lock, a call ends before the lock does; its row is settled behind it."""
+    monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
+    async with serve(Held()) as server:
+        with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
+            draft(other)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await ask(session)
+            assert [] == rows(sqlite_engine)
+            other.rollback()
+            writer_for(sqlite_engine).close()
+    row = only_row(sqlite_engine)
+    assert CANCELLED == (row.status, row.error_type, row.error_message)
+    assert [] == server.visits
+
+
+async def test_what_a_cancelled_caller_does_not_hear_is_logged(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A settlement that fails when its caller has left is a line in the log, with the row's id."""
+    monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
+    with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
+        draft(other)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await ask(session)
+        writer = writer_for(sqlite_engine)
+        writer.end(0.0)
+        assert writer.join(60)
+        await asyncio.sleep(0)  # what the ledger's thread has handed to the loop
+        other.rollback()
+    assert "stays as it was: " in caplog.text
+    assert [] == rows(sqlite_engine)
+
+
+def interrupted(script: subprocess.Popen[str]) -> tuple[int, str]:
+    """Send Ctrl-C to a process that says that it waits; return how it ends, and what it says then."""
+    assert script.stdout
+    assert "waiting\n" == script.stdout.readline()
+    script.send_signal(signal.SIGINT)
+    _, errors = script.communicate(timeout=60)
+    return script.returncode, errors
+
+
+def started(folder: Path, url: str, base_url: str) -> subprocess.Popen[str]:
+    """Start a process that makes one call with rows at `url`, and says when that waits for its database."""
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "waiting_call.py")],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_BASE_URL": base_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_ends_a_process_whose_database_is_silent(
+    silent: tuple[SilentWay, Engine], tmp_path: Path, base_url: str
+) -> None:
+    """One Ctrl-C ends a process whose call waits for a database that takes a connection and says nothing."""
+    way, engine = silent
+    way.go_silent()
+    url = engine.url.render_as_string(hide_password=False)
+    status, errors = interrupted(started(tmp_path, url, base_url))
+    assert -signal.SIGINT == status
+    assert "the database says nothing" in errors
+
+
+def test_ctrl_c_ends_a_process_that_waits_for_sqlites_lock(
+    sqlite_engine: Engine, tmp_path: Path, base_url: str
+) -> None:
+    """The same while another process holds the write lock."""
+    with Session(sqlite_engine) as session:
+        draft(session)
+        url = sqlite_engine.url.render_as_string()
+        status, errors = interrupted(started(tmp_path, url, base_url))
+    assert -signal.SIGINT == status
+    assert "stays as it was: database is locked" in errors

@@ -1,0 +1,161 @@
+"""A connection that is alive and cannot write: its server only reads since a failover, or a pooler has changed it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from modules.llm_services.ledger.writer import writer_for
+from support.calls import ANSWER, ask, only_row, rows
+from support.databases import apart, close
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Engine
+
+    from support.calls import Serve
+    from support.outages import Pauses
+    from support.server import Visit
+
+HERE = Path(__file__).parent
+BACKEND = HERE.parents[1] / "backend"
+PROCESSES = 3
+CALLS = 50
+
+
+def demote(engine: Engine) -> None:
+    """Let the ledger's connection be one to a server that has been demoted; a new one leads to its successor."""
+    with writer_for(engine).engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        connection.commit()
+
+
+@pytest.mark.parametrize("pre_ping", [False, True], ids=["", "pre-ping"])
+async def test_a_demoted_primary_is_left_for_its_successor(
+    postgres_engine: Engine, pauses: Pauses, *, pre_ping: bool
+) -> None:
+    """After a failover the next call is recorded, on a new connection."""
+    pauses.over.set()
+    engine = create_engine(postgres_engine.url, pool_pre_ping=pre_ping)
+    with Session(engine) as session:
+        await ask(session)
+        demote(engine)
+        await ask(session)
+    close(engine)
+    assert ["completed", "completed"] == [row.status for row in rows(postgres_engine)]
+
+
+async def test_a_failover_during_the_call_does_not_lose_the_answer(
+    postgres_engine: Engine, serve: Serve, pauses: Pauses
+) -> None:
+    """Demoted while the model thinks: the answer is recorded on a new connection."""
+    pauses.over.set()
+
+    def answer(visit: Visit) -> None:
+        demote(postgres_engine)
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        with Session(postgres_engine) as session:
+            await ask(session)
+    assert "completed" == only_row(postgres_engine).status
+    assert [0.2] == pauses.lengths
+
+
+async def test_the_ledger_leaves_nothing_in_a_connection(postgres_engine: Engine) -> None:
+    """No statement is prepared on a connection that a pooler may share out, however often it is executed."""
+    left: list[int | None] = []
+    own = writer_for(postgres_engine).engine
+    event.listen(own, "commit", lambda connection: left.append(prepared(connection.connection.dbapi_connection)))
+    with Session(postgres_engine) as session:
+        for _ in range(10):
+            await ask(session)
+    assert [0] * 20 == left
+
+
+def prepared(connection: object) -> int:
+    """Count the statements that are prepared on a connection of psycopg's."""
+    return len(connection.execute("SELECT name FROM pg_prepared_statements").fetchall())  # type: ignore[attr-defined]
+
+
+async def test_statements_are_prepared_where_the_url_asks_for_it(postgres_engine: Engine) -> None:
+    """`?prepare_threshold=` in the URL is heeded: who has no pooler may have it."""
+    engine = create_engine(
+        postgres_engine.url.update_query_dict({"prepare_threshold": "0"}), connect_args={"prepare_threshold": 0}
+    )
+    with Session(engine) as session:
+        await ask(session)
+    with writer_for(engine).engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+    close(engine)
+
+
+@pytest.fixture
+def pooler(postgres_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """Run PgBouncer before PostgreSQL, with two connections that transactions share; skip where it is not installed."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if not program:
+        pytest.skip("PgBouncer is not installed")
+    url = postgres_engine.url
+    folder = tmp_path_factory.mktemp("pooler")
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host={url.query['host']} user={url.username}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"listen_port = {port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n"
+    )
+    command = [program, "-q", str(settings)]
+    if os.getuid() == 0:  # PgBouncer refuses to run as root, as PostgreSQL does; who owns that one's files may read
+        owner = Path(str(url.query["host"])).stat().st_uid
+        command[1:1] = ["-u", pwd.getpwuid(owner).pw_name]
+        for path in (folder, *folder.parents[:-2]):
+            path.chmod(0o755)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    pooled = url.set(host="127.0.0.1", port=port, query={})
+    try:
+        _connect_first(pooled)
+        yield pooled
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _connect_first(url: URL) -> None:
+    """Return when the pooler takes connections."""
+    for left in reversed(range(100)):
+        try:
+            with apart(url):
+                return
+        except OperationalError:
+            if not left:
+                raise
+            time.sleep(0.05)
+
+
+def test_a_pooler_loses_no_answer(pooler: URL, postgres_engine: Engine, tmp_path: Path) -> None:
+    """Three processes behind a pooler that shares out two connections: no call fails, and every row is completed."""
+    url = pooler.render_as_string(hide_password=False)
+    environment = os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
+    command = [sys.executable, str(HERE / "many_calls.py")]
+    processes = [
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(PROCESSES)
+    ]
+    ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert [("", 0)] * PROCESSES == ends
+    assert ["completed"] * PROCESSES * CALLS == [row.status for row in rows(postgres_engine)]
