@@ -1,6 +1,6 @@
 """Answers recorded from the live services: the estimate is what genai-prices makes of the same body.
 
-The recordings are no part of this repository: RECORDINGS names their folder, which otherwise is looked for beside it.
+The recordings are no part of this repository: RECORDINGS_FOLDER names their folder, which holds one for each vendor.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from support.billed import billed
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
 
-BESIDE: Final = Path(__file__).resolve().parents[2] / "shared" / "recordings"
-FOLDER: Final = Path(os.environ.get("RECORDINGS") or BESIDE) / "vendors"
-RECORDED: Final = [path for path in sorted(FOLDER.glob("*/*.json")) if not path.name.startswith("error")]
+FOLDER: Final = os.environ.get("RECORDINGS_FOLDER", "")
+FILES: Final = sorted(Path(FOLDER).glob("*/*.json")) if FOLDER else []
+RECORDED: Final = [path for path in FILES if not path.name.startswith("error")]
 VENDOR_OF_FOLDER: Final = {"azure": LLMProviderType.AZURE_OPENAI}
 FLAVORS: Final = {"openai": "responses", "azure": "responses", "bedrock": "anthropic"}
 # What Amazon calls a model of its own; the price is that of the name that is requested.
