@@ -20,12 +20,15 @@ from .vendors import PROVIDER_ALIASES, VENDORS, Variables
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
 
+BYTES_PER_MEGABYTE: Final = 1_000_000
+
 # The first that is set counts.
 VARIABLES: Final[Variables] = {
     "temperature": ("TEMPERATURE",),
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
     "request_timeout": ("REQUEST_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
+    "max_response_mb": ("LLM_MAX_RESPONSE_MB",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -117,6 +120,9 @@ class LLMConfig(BaseModel):
         default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
     )
     max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
+    max_response_mb: float = Field(
+        default=64, gt=0, allow_inf_nan=False, description="megabytes of an answer, inflated, that are read at most"
+    )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="asked where a call names none, Azure too"
@@ -169,6 +175,11 @@ class LLMConfig(BaseModel):
         default=None, description="level of this module's loggers; None: the application's"
     )
     log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
+
+    @property
+    def max_response_bytes(self) -> int:
+        """How much of an answer is read, inflated."""
+        return int(self.max_response_mb * BYTES_PER_MEGABYTE)
 
     @property
     def bedrock_serves_claude(self) -> bool:
