@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from modules.llm_services import pieces
 from modules.llm_services.sanitize import (
     ENCODER,
-    MASK,
     PAYLOAD_ENCODER,
     encode_json,
     encode_large_json,
     redact,
     sanitize_text,
 )
+from modules.llm_services.secret import MASK
 
 KEY: Final = "sk-or-v1-0123456789abcdef"
 JSON: Final = st.recursive(

@@ -8,13 +8,23 @@ vendor that can be called. Values that travel are checked here: keys, URLs, head
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
+from .secret import MASK, Secret, remember
 from .types import LONGEST_MODEL_NAME, LLMProviderType
 from .vendors import PROVIDER_ALIASES, VENDORS, Variables
 
@@ -41,6 +51,7 @@ VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for _field, name in FIELDS))
 DEFAULT_MODELS: Final = {vendor.provider_type: vendor.default_model for vendor in VENDORS.values()}
 
 
+REGION: Final = re.compile("[a-z0-9-]+")
 CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
 
 
@@ -53,7 +64,13 @@ def _header_value(text: str) -> str:
 def _api_key(text: str) -> str:
     if " " in text:
         raise ValueError("must not contain spaces")
-    return _header_value(text)
+    return remember(_header_value(text))
+
+
+def _region(text: str) -> str:
+    if not REGION.fullmatch(text):
+        raise ValueError("must be a region, such as us-west-2: lower-case letters, digits and dashes")
+    return text
 
 
 def _base_url(text: str) -> str:
@@ -63,7 +80,7 @@ def _base_url(text: str) -> str:
         host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(message) from error
-    plain = parts.scheme in {"http", "https"} and host and not (parts.username or parts.query or parts.fragment)
+    plain = parts.scheme in {"http", "https"} and host and not ("@" in parts.netloc or parts.query or parts.fragment)
     if not plain or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(message)
     if parts.scheme == "http" and not _is_loopback(host or ""):
@@ -81,7 +98,9 @@ def _cache_url(text: str) -> str:
         raise ValueError(message) from error
     if parts.scheme not in CACHE_SCHEMES or not named:
         raise ValueError(message)
-    return text
+    if parts.password:
+        remember(unquote(parts.password))
+    return Secret(text)
 
 
 def _is_loopback(host: str) -> bool:
@@ -97,9 +116,12 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-ApiKey = Annotated[str, AfterValidator(_api_key)]
+# A dump in Python holds the Secret, which a new LLMConfig can be made of; one in JSON has a mask in its place.
+Masked = PlainSerializer(lambda _key: MASK, return_type=str, when_used="json-unless-none")
+ApiKey = Annotated[str, AfterValidator(_api_key), Masked]
+AwsRegion = Annotated[str, AfterValidator(_region)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-CacheUrl = Annotated[str, AfterValidator(_cache_url)]
+CacheUrl = Annotated[str, AfterValidator(_cache_url), Masked]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
@@ -152,7 +174,7 @@ class LLMConfig(BaseModel):
     aws_secret_access_key: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: what signs")
     aws_session_token: ApiKey | None = Field(default=None, repr=False, description="beside a key that expires")
     aws_profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
-    aws_region: HeaderValue = Field(default="us-west-2", description="where Bedrock is called")
+    aws_region: AwsRegion = Field(default="us-west-2", description="where Bedrock is called")
     bedrock_model_id: ModelName | None = Field(default=None, description="asked in its place, by its id at Bedrock")
     bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of the region")
     openrouter_api_key: ApiKey | None = Field(
@@ -213,6 +235,9 @@ class LLMConfig(BaseModel):
         return self.provider
 
 
+SECRET_FIELDS: Final = frozenset(name for name, field in LLMConfig.model_fields.items() if not field.repr)
+
+
 def create_llm_config_from_env(
     provider_override: LLMProviderType | str | None = None, model_override: str | None = None
 ) -> LLMConfig:
@@ -221,9 +246,14 @@ def create_llm_config_from_env(
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
     # Most are not set, and asking whether they are is a fifth of the price of getting nothing; every call comes here.
-    given = [(field, name) for field, name in FIELDS if name in os.environ]
-    texts = tuple((field, name, text) for field, name in given if (text := os.environ[name].strip()))
+    given = [(field, name, _value(field, name)) for field, name in FIELDS if name in os.environ]
+    texts = tuple(setting for setting in given if setting[2])
     return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
+
+
+def _value(field: str, variable: str) -> str:
+    """Return a variable's text; a key as a Secret, for tracebacks show local variables."""
+    return Secret(os.environ[variable].strip()) if field in SECRET_FIELDS else os.environ[variable].strip()
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import JSON, DateTime, Float, Integer, String
 
 from . import pieces
+from .secret import MASK, mask
 from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ SECRET: Final = re.compile(
 ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
 # Objects that a model wrote: an answer, and the arguments of a tool call as two of the wires name them.
 WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
-MASK: Final = "[redacted]"
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
 REPLACEMENT: Final = "\ufffd"
@@ -50,18 +50,23 @@ EXCERPT_CHARACTERS: Final = 200
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
     """Return `value` with keys and account ids masked in every string, by what they look like.
 
-    Objects that a model wrote stay as they came.
+    Objects that a model wrote stay as they came. In a text the keys that are configured are masked as well; in a
+    document `sanitize_row` does that, when it is encoded.
     """
+    return _without_shapes(mask(value) if isinstance(value, str) else value)
+
+
+def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
     match value:
         case str():
             return pieces.mapped(partial(SECRET.sub, MASK), value)
         case dict():
             return {
-                key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)
+                key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else _without_shapes(item)
                 for key, item in value.items()
             }
         case list():
-            return [redact(item) for item in value]
+            return [_without_shapes(item) for item in value]
         case _:
             return value
 
@@ -122,11 +127,15 @@ def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONTe
 
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
-    """Return `columns` as the table can hold them."""
+    """Return `columns` as the table can hold them, every key that is configured masked."""
     return {
-        name: value.value if isinstance(value, Sanitized) else sanitizers[name](value)
+        name: value.value if isinstance(value, Sanitized) else _without_keys(sanitizers[name](value))
         for name, value in columns.items()
     }
+
+
+def _without_keys(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return mask(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +150,8 @@ def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) ->
 
     It is done in pieces, for a thread.
     """
-    return {
-        name: Sanitized(encode_large_json(value) if sanitizers[name] is encode_json else sanitizers[name](value))
-        for name, value in columns.items()
-    }
+    large = {name: encode_large_json if given is encode_json else given for name, given in sanitizers.items()}
+    return {name: Sanitized(value) for name, value in sanitize_row(columns, large).items()}
 
 
 def column_sanitizer(column: Column[Any]) -> Sanitizer:

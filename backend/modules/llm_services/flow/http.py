@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,7 @@ from .. import packages, threads
 from ..exceptions import LLMError, LLMTimeoutError
 from ..pieces import PIECE_LENGTH
 from ..sanitize import redact
+from ..secret import hide_headers, mask, mask_record, without_frames
 from ..types import DEEPEST_JSON
 from ..wires.lenient import is_well_formed, well_formed
 from . import network
@@ -39,8 +41,8 @@ NOT_REPEATED: Final = "the request was sent and may have been billed, so it is n
 class Endpoint:
     """Where a provider's requests go, and the headers that authenticate them there.
 
-    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network. `imports`
-    are the modules that it needs.
+    Headers are Secrets, and the keys in them are masked from now on. `sign` returns further headers for a URL and the
+    body sent there; it may read files or ask the network. `imports` are the modules that it needs.
     """
 
     base_url: str
@@ -48,6 +50,10 @@ class Endpoint:
     headers: Mapping[str, str] = field(repr=False)
     sign: Callable[[str, bytes], Mapping[str, str]] | None = field(default=None, repr=False)
     imports: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Hide the headers' values."""
+        object.__setattr__(self, "headers", hide_headers(self.headers))
 
 
 async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
@@ -60,6 +66,8 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
         async with asyncio.timeout(seconds):
             if endpoint.imports:
                 await threads.run(partial(packages.load, *endpoint.imports))
+                for name in endpoint.imports:
+                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs, at DEBUG, what it signs
             await _client(endpoint.base_url)
     except TimeoutError as error:
         message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
@@ -93,22 +101,31 @@ async def post(
                 timeout=httpx.Timeout(timeout, connect=connect_seconds, pool=connect_seconds),
                 extensions={"exchange": exchange, "body": body, "max_bytes": max_bytes},
             )
-            if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
-                exchange.note(response.status_code, response.headers)
-            decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
-            is_large = _size(response.content) >= LARGE_BYTES
-            exchange.body = await threads.run(decode) if is_large else decode()
+            return await _read(response, exchange)
+    except asyncio.CancelledError as error:
+        without_frames(error)
+        raise
     except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
         if isinstance(error, BodyTooLargeError):
             exchange.body = error.beginning
-        raise _failure(error, endpoint.base_url + client.route, timeout, exchange) from error
+        raise _failure(error, endpoint.base_url + client.route, timeout, exchange) from without_frames(error)
+
+
+async def _read(response: httpx.Response, exchange: Exchange) -> bool:
+    """Put a response into `exchange`, decoded, in a thread if it is large; return True if it is."""
+    if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
+        exchange.note(response.status_code, response.headers)
+    exchange.headers = {name: mask(value) for name, value in exchange.headers.items()}
+    decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
+    is_large = _size(response.content) >= LARGE_BYTES
+    exchange.body = await threads.run(decode) if is_large else decode()
     return is_large
 
 
 async def _signature(endpoint: Endpoint, url: str, body: JSONText) -> dict[str, str]:
     if endpoint.sign is None:
         return {}
-    return dict(await threads.run(partial(endpoint.sign, url, body.encode())))
+    return hide_headers(await threads.run(partial(endpoint.sign, url, body.encode())))
 
 
 # What a patched client may raise, beside what the transport knows.
@@ -147,7 +164,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
 
 def _quote(error: Exception) -> str:
     """Quote an error briefly: it may hold bytes of the wire."""
-    quote: str = redact(" ".join(str(error).split())[:MAX_QUOTE_CHARACTERS])
+    quote: str = redact(" ".join(str(error).split()))[:MAX_QUOTE_CHARACTERS]
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
 
