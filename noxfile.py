@@ -56,6 +56,14 @@ def models(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the project installs, with all extras; needs PyPI."""
+    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
+    install(session, "audit", "-e", f".[{extras}]")
+    session.run("pip-audit", "--local", "--skip-editable", "--desc", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documents into build/site, strictly: a link that leads nowhere is a failure."""
     install(session, "docs")

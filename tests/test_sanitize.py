@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
-from modules.llm_services.sanitize import MASK, redact, redact_body
+from modules.llm_services.sanitize import redact, redact_body
+from modules.llm_services.secret import MASK
 from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
 from support.server import Visit, serving

@@ -1,10 +1,17 @@
-"""The test to paste: the call as a consumer makes it, and how it ended."""
+"""The test to paste: the call as a consumer makes it, and how it ended.
+
+A developer runs it: what a row holds is a literal in it, a model's name and a schema's title too, and nowhere code.
+"""
 
 from __future__ import annotations
 
 import pprint
+import re
+from keyword import iskeyword
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final
+
+from modules import llm_services
 
 from .call_from_rows import IMAGE, SPEECH, STRUCTURED, TEXT, TOOLS
 from .replay import variables_of
@@ -19,6 +26,9 @@ LINE_WIDTH: Final = 100
 MAX_TEXT_LENGTH: Final = 400  # characters of a text that is compared
 ERROR_FIELDS: Final = ("status_code", "error_code", "retryable", "retry_after")
 CLASSES: Final = {"messages": "LLMMessage", "tools": "ToolDefinition"}
+# What the test imports by names that a schema's title may be, too.
+IMPORTED: Final = {*CLASSES.values(), *llm_services.__all__, "TYPE_CHECKING", "Session"}
+PLAIN: Final = re.compile(r"[\w ./:@~,-]*", re.ASCII)
 TEMPLATE: Final = '''\
 """Request {request} of {asked}, replayed; prompts and answers are {prompts}."""
 
@@ -33,7 +43,7 @@ if TYPE_CHECKING:
 {model}
 
 async def test_request_{short}(session: Session, pytestconfig: pytest.Config) -> None:
-    """{fact}"""
+    {fact}
     with replaying(pytestconfig.rootpath / {path!r}{variables}):
         llm = llm_services_provider(session)
 {calls}
@@ -47,17 +57,18 @@ def generate_test(exported: Export, path: str, model_name: str | None = None) ->
     `model_name` is the application's model of the answer, as `package.module:Class`.
     """
     call, error = exported.calls[-1], exported.replay.error
+    model_class = model_name.partition(":")[2] if model_name else None
     calls = [
         f"        await {_call(earlier)}  # the turn before: the service remembers its answer"
         for earlier in exported.calls[:-1]
     ]
     if error:
         calls.append(f"        with pytest.raises({type(error).__name__}) as caught:")
-        calls.append(indent(f"        await {_call(call)}", "    "))
+        calls.append(indent(f"        await {_call(call, model_class)}", "    "))
         checks = _error_checks(error)
     else:
         names, result_checks = RESULTS[call.method]
-        calls.append(f"        {names} = await {_call(call)}")
+        calls.append(f"        {names} = await {_call(call, model_class)}")
         checks = result_checks(exported.replay.result)
     request_id = exported.origin["requests"][-1]
     return TEMPLATE.format(
@@ -67,7 +78,7 @@ def generate_test(exported: Export, path: str, model_name: str | None = None) ->
         imports=_imports(exported, model_name),
         model="" if model_name else _model(call),
         short=request_id.partition("-")[0],
-        fact=_fact(call, error),
+        fact=_docstring(_fact(call, error)),
         path=path,
         variables="".join(f", {name}={value!r}" for name, value in variables_of(exported.calls).items()),
         calls="\n".join(calls),
@@ -96,7 +107,21 @@ def _model(call: RecordedCall) -> str:
     if not call.response_model:
         return ""
     comment = "# The application's own model does as well, as long as this is its schema."
-    return f"\n{comment}\n{call.response_model.__name__} = response_model(\n    {_literal(call.schema, 4)}\n)\n"
+    return f"\n{comment}\n{_model_name(call)} = response_model(\n    {_literal(call.schema, 4)}\n)\n"
+
+
+def _model_name(call: RecordedCall) -> str:
+    """Return what the test calls the model of the answer: the title of its schema, where that is a name."""
+    name = call.response_model.__name__ if call.response_model else ""
+    return name if _is_name(name) and name[0].isupper() and name not in IMPORTED else "Answer"
+
+
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.isidentifier() and not iskeyword(text)
+
+
+def _docstring(text: str) -> str:
+    return f'"""{text}"""' if PLAIN.fullmatch(text) else repr(text)
 
 
 def _fact(call: RecordedCall, error: Exception | None) -> str:
@@ -105,19 +130,25 @@ def _fact(call: RecordedCall, error: Exception | None) -> str:
     return f"{model} {f'raises {type(error).__name__}' if error else 'answers'}{attempts}."
 
 
-def _call(call: RecordedCall) -> str:
-    arguments = [f"{name}={_argument(name, value)}" for name, value in call.arguments.items()]
+def _call(call: RecordedCall, model_name: str | None = None) -> str:
+    arguments = _keywords({name: _argument(name, value) for name, value in call.arguments.items()})
     if call.response_model:
-        arguments.append(f"response_model={call.response_model.__name__}")
+        arguments.append(f"response_model={model_name or _model_name(call)}")
     lines = "".join(f"\n            {argument}," for argument in arguments)
     return f"llm.{call.method}({lines}\n        )"
+
+
+def _keywords(values: dict[str, str]) -> list[str]:
+    """Return arguments as they are passed, given their values as Python; what is no name goes as a key of a dict."""
+    return [f"{name}={value}" if _is_name(name) else f"**{{{name!r}: {value}}}" for name, value in values.items()]
 
 
 def _argument(name: str, value: Any) -> str:  # noqa: ANN401 - JSON
     if name not in CLASSES:
         return _literal(value, 12)
-    fields = (", ".join(f"{field}={_literal(item, 16)}" for field, item in entry.items()) for entry in value)
-    return "[" + "".join(f"\n                {CLASSES[name]}({given})," for given in fields) + "\n            ]"
+    entries = ({field: _literal(item, 16) for field, item in entry.items()} for entry in value)
+    made = (f"{CLASSES[name]}({', '.join(_keywords(entry))})" for entry in entries)
+    return "[" + "".join(f"\n                {entry}," for entry in made) + "\n            ]"
 
 
 def _literal(value: Any, columns: int) -> str:  # noqa: ANN401 - JSON

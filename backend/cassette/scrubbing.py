@@ -8,7 +8,8 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from modules.llm_services.sanitize import ACCOUNT_FIELDS, MASK, SECRET
+from modules.llm_services.sanitize import ACCOUNT_FIELDS, SECRET
+from modules.llm_services.secret import MASK, mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,7 +79,7 @@ def scrub(value: object) -> Any:  # noqa: ANN401 - JSON in, JSON of the same sha
             numbers[kind] += 1
             placeholders[found] = f"{kind}-scrubbed-{numbers[kind]}"
     longest_first = dict(sorted(placeholders.items(), key=lambda pair: -len(pair[0])))
-    return map_json(value, partial(_scrub_text, placeholders=longest_first), partial(SECRET.sub, MASK))
+    return map_json(value, partial(_scrub_text, placeholders=longest_first), _without_secrets)
 
 
 def with_equal_placeholders(value: object) -> Any:  # noqa: ANN401 - as above
@@ -138,4 +139,9 @@ def _scrub_text(text: str, placeholders: Mapping[str, str]) -> str:
             return placeholder
         if len(found) >= MIN_ID_LENGTH_IN_TEXT:
             text = text.replace(found, placeholder)
-    return SECRET.sub(MASK, text)
+    return _without_secrets(text)
+
+
+def _without_secrets(text: str) -> str:
+    """Mask what looks like a key, and the keys that this process has been given."""
+    return SECRET.sub(MASK, mask(text))

@@ -32,7 +32,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, parser, run, usage
+from command_line import WRONG_USAGE, parser, run, usage, visible
 from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.markup import escape
@@ -74,7 +74,7 @@ def main() -> int:
             llm = llm_services_provider()
             return asyncio.run(_ask(llm, console, arguments))
         except (ValueError, RuntimeError) as error:
-            console.print(f"[red]{escape(str(error))}[/]")
+            console.print(f"[red]{escape(visible(str(error)))}[/]")
             return WRONG_USAGE
 
 
@@ -108,10 +108,12 @@ async def _ask(llm: LLMServicesProvider, console: Console, arguments: argparse.N
         else:
             response, request_id = await llm.generate_response(messages, model=arguments.model)
             text = response.content
-        console.print(Panel(escape(text), title="answer", title_align="left", border_style="green"))
+        console.print(Panel(escape(visible(text)), title="answer", title_align="left", border_style="green"))
     except LLMError as error:
         request_id = error.request_id
-        console.print(Panel(escape(str(error)), title=type(error).__name__, title_align="left", border_style="red"))
+        console.print(
+            Panel(escape(visible(str(error))), title=type(error).__name__, title_align="left", border_style="red")
+        )
     request = llm.get_request(request_id) if request_id else None
     if request is None:
         return 1
@@ -141,7 +143,7 @@ def _row(request: LLMRequest) -> Table:
     table.add_column(overflow="fold")
     for name, value in cells.items():
         if value:
-            table.add_row(name, escape(str(value)))
+            table.add_row(name, escape(visible(str(value))))
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,8 @@ WRONG_USAGE = 2
 NO_DATABASE = 3
 # A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
 INTERRUPTED = 130
+# What a terminal does not show but does: control characters, and those that turn the direction of writing.
+INSTRUCTION = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 NOBODY_READS = 141
 
 
@@ -50,8 +53,13 @@ def usage() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         raise SystemExit(WRONG_USAGE) from None
+
+
+def visible(text: str) -> str:
+    """Return a text for a terminal: control characters but newline and tab are shown, not sent."""
+    return INSTRUCTION.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Steps:

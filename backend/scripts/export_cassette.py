@@ -29,7 +29,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, parser, run, usage
+from command_line import WRONG_USAGE, parser, run, usage, visible
 from pydantic import BaseModel
 
 from cassette.call_from_rows import attempts_of, previous_turn
@@ -37,6 +37,7 @@ from cassette.export import Export, RequestDiffersError, export
 from cassette.generated_test import generate_test
 from cassette.response_from_row import NotExportableError
 from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.public import llm_services_admin_provider
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def main() -> int:
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
+        create_llm_config_from_env()  # the keys that it reads are masked from then on
     with infrastructure.get_database_session().session as session:
         request = llm_services_admin_provider(session).get_request(arguments.request_id)
         if request is None:
@@ -104,7 +106,7 @@ def _model(name: str) -> type[BaseModel]:
 
 
 def _complain(message: str, exit_code: int) -> int:
-    print(message, file=sys.stderr)
+    print(visible(message), file=sys.stderr)
     return exit_code
 
 

@@ -41,11 +41,11 @@ class ImportsByThread(MetaPathFinder):
             http = sys.modules["modules.llm_services.flow.http"]
             http.post = self._noting(http.post)  # type: ignore[attr-defined]
 
-    def _noting(self, post: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def noting(*arguments: Any) -> None:
+    def _noting(self, post: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[bool]]:
+        async def noting(*arguments: Any) -> bool:
             before = set(sys.modules)
             try:
-                await post(*arguments)
+                return await post(*arguments)
             finally:
                 self.imported |= set(sys.modules) - before
 

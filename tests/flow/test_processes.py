@@ -157,7 +157,7 @@ async def test_a_busy_executor_starves_no_call(session: Session, server: Server)
     endpoint = Endpoint(base_url, "/chat/completions", {}, sign=lambda _url, body: {"x-length": str(len(body))})
     exchange = Exchange()
     await prepare(endpoint, 5)
-    await post(endpoint, {"a": 1}, encode_payload({"a": 1}), 5, exchange)
+    await post(endpoint, {"a": 1}, encode_payload({"a": 1}), 5, exchange, 1000)
     assert COMPLETION == exchange.body
     assert "x-length: 7" in server.visits[1].head.lower()
 

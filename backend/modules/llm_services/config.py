@@ -12,14 +12,25 @@ import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
+from .secret import MASK, Secret, remember
 from .types import LONGEST_MODEL_NAME, LLMProviderType
 from .vendors import GEMINI_PATH, OPENAI_IMAGE_MODEL, VENDORS, Variables, provider_named
 
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
+
+BYTES_PER_MEGABYTE: Final = 1_000_000
 
 # The first that is set counts.
 VARIABLES: Final[Variables] = {
@@ -30,6 +41,7 @@ VARIABLES: Final[Variables] = {
     "extra_models": ("LLM_MODELS",),
     "update_prices": ("LLM_UPDATE_PRICES",),
     "database_timeout": ("DATABASE_TIMEOUT",),
+    "max_response_mb": ("LLM_MAX_RESPONSE_MB",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
@@ -56,7 +68,13 @@ def _header_value(text: str) -> str:
 def _api_key(text: str) -> str:
     if " " in text:
         raise ValueError("must not contain spaces")
-    return _header_value(text)
+    return remember(_header_value(text))
+
+
+def _region(text: str) -> str:
+    if not REGION.fullmatch(text):
+        raise ValueError("must be a region, such as us-west-2: lower-case letters, digits and dashes")
+    return text
 
 
 def _base_url(text: str) -> str:
@@ -66,7 +84,7 @@ def _base_url(text: str) -> str:
         host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(message) from error
-    plain = parts.scheme in {"http", "https"} and host and not (parts.username or parts.query or parts.fragment)
+    plain = parts.scheme in {"http", "https"} and host and not ("@" in parts.netloc or parts.query or parts.fragment)
     if not plain or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(message)
     if parts.scheme == "http" and not _is_loopback(host or ""):
@@ -84,19 +102,15 @@ def _cache_url(text: str) -> str:
         raise ValueError(message) from error
     if parts.scheme not in CACHE_SCHEMES or not named:
         raise ValueError(message)
-    return text
+    if parts.password:
+        remember(unquote(parts.password))
+    return Secret(text)
 
 
 def _without(path: str) -> BeforeValidator:
     """Leave out the path that a pasted address ends with and that the provider adds; a regular expression."""
     pasted = re.compile(rf"(?:{path})/*\s*$")
     return BeforeValidator(lambda value: pasted.sub("", value) if isinstance(value, str) else value)
-
-
-def _region(text: str) -> str:
-    if not REGION.fullmatch(text):
-        raise ValueError("must be an AWS region, such as eu-central-1")
-    return text
 
 
 def _extra_models(value: object) -> object:
@@ -128,9 +142,11 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-ApiKey = Annotated[str, AfterValidator(_api_key)]
+# A dump in Python holds the Secret, which a new LLMConfig can be made of; one in JSON has a mask in its place.
+Masked = PlainSerializer(lambda _key: MASK, return_type=str, when_used="json-unless-none")
+ApiKey = Annotated[str, AfterValidator(_api_key), Masked]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-CacheUrl = Annotated[str, AfterValidator(_cache_url)]
+CacheUrl = Annotated[str, AfterValidator(_cache_url), Masked]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 OpenAIUrl = Annotated[BaseUrl, _without("/(?:responses|chat/completions|images/generations|audio/speech)")]
 # https://<resource>.openai.azure.com/openai/v1, and the portal's target URI: .../openai/deployments/<name>/...
@@ -175,6 +191,9 @@ class LLMConfig(BaseModel):
         gt=0,
         allow_inf_nan=False,
         description="seconds after which a database that says nothing is given up",
+    )
+    max_response_mb: float = Field(
+        default=64, gt=0, allow_inf_nan=False, description="megabytes of an answer, inflated, that are read at most"
     )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(
@@ -234,6 +253,11 @@ class LLMConfig(BaseModel):
     log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
 
     @property
+    def max_response_bytes(self) -> int:
+        """How much of an answer is read, inflated."""
+        return int(self.max_response_mb * BYTES_PER_MEGABYTE)
+
+    @property
     def bedrock_serves_claude(self) -> bool:
         """Whether Claude's models are called at Bedrock."""
         return self.claude_provider == "bedrock"
@@ -265,6 +289,9 @@ class LLMConfig(BaseModel):
         return self.provider
 
 
+SECRET_FIELDS: Final = frozenset(name for name, field in LLMConfig.model_fields.items() if not field.repr)
+
+
 def create_llm_config_from_env(
     provider_override: LLMProviderType | str | None = None, model_override: str | None = None
 ) -> LLMConfig:
@@ -273,9 +300,14 @@ def create_llm_config_from_env(
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
     # Most are not set, and asking whether they are is a fifth of the price of getting nothing; every call comes here.
-    given = [(field, name) for field, name in FIELDS if name in os.environ]
-    texts = tuple((field, name, text) for field, name in given if (text := os.environ[name].strip()))
+    given = [(field, name, _value(field, name)) for field, name in FIELDS if name in os.environ]
+    texts = tuple(setting for setting in given if setting[2])
     return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
+
+
+def _value(field: str, variable: str) -> str:
+    """Return a variable's text; a key as a Secret, for tracebacks show local variables."""
+    return Secret(os.environ[variable].strip()) if field in SECRET_FIELDS else os.environ[variable].strip()
 
 
 @lru_cache(maxsize=64)

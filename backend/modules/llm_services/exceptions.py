@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .secret import mask
+
 if TYPE_CHECKING:
     from typing import TypedDict, Unpack
     from uuid import UUID
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
 
 
 class LLMError(Exception):
-    """A call failed; the attributes say where, whether trying again can help, and which row tells the story."""
+    """A call failed; the attributes say where, whether trying again can help, and which row tells the story.
+
+    Keys are masked in its message.
+    """
 
     def __init__(  # noqa: PLR0913 - each is a fact that a caller may branch on
         self,
@@ -52,6 +57,7 @@ class LLMError(Exception):
         response: LLMResponse | None = None,
     ) -> None:
         """Keep the facts: `retry_after` in seconds, `request_id` the row, `response` the answer that was paid for."""
+        message = mask(message)
         super().__init__(message)
         self.message = message
         self.provider = provider

@@ -10,11 +10,16 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import JSON, DateTime, Float, Integer, String
 
+from . import pieces
+from .secret import MASK, mask
 from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
 
 if TYPE_CHECKING:
@@ -34,7 +39,6 @@ SECRET: Final = re.compile(
 ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
 # Objects that a model wrote: an answer, and the arguments of a tool call as two of the wires name them.
 WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
-MASK: Final = "[redacted]"
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
 REPLACEMENT: Final = "\ufffd"
@@ -46,18 +50,23 @@ EXCERPT_CHARACTERS: Final = 200
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
     """Return `value` with keys and account ids masked in every string, by what they look like.
 
-    Objects that a model wrote stay as they came.
+    Objects that a model wrote stay as they came. In a text the keys that are configured are masked as well; in a
+    document `sanitize_row` does that, when it is encoded.
     """
+    return _without_shapes(mask(value) if isinstance(value, str) else value)
+
+
+def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
     match value:
         case str():
-            return SECRET.sub(MASK, value)
+            return pieces.mapped(partial(SECRET.sub, MASK), value)
         case dict():
             return {
-                key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else redact(item)
+                key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else _without_shapes(item)
                 for key, item in value.items()
             }
         case list():
-            return [redact(item) for item in value]
+            return [_without_shapes(item) for item in value]
         case _:
             return value
 
@@ -88,8 +97,9 @@ def _without_account(value: Any) -> Any:  # noqa: ANN401 - as above
 
 def excerpt(body: object) -> str:
     """Return the beginning of a body, on one line and redacted."""
-    content = body if isinstance(body, str) else json.dumps(body)
-    beginning: str = redact(" ".join(content.split())[:EXCERPT_CHARACTERS])
+    pieces = [body] if isinstance(body, str) else json.JSONEncoder().iterencode(body)
+    content = "".join(islice(pieces, EXCERPT_CHARACTERS)).lstrip()[: 2 * EXCERPT_CHARACTERS]
+    beginning: str = redact(" ".join(content.split()))[:EXCERPT_CHARACTERS]
     return beginning or "an empty body"
 
 
@@ -99,12 +109,16 @@ class JSONText(str):
     __slots__ = ()
 
 
-def encode_payload(payload: dict[str, Any]) -> JSONText:
-    """Return the JSON to send: compact UTF-8, a lone surrogate as U+FFFD; raises ValueError for what is no JSON."""
+def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONText:
+    """Return the JSON to send: compact UTF-8, a lone surrogate as U+FFFD; raises ValueError for what is no JSON.
+
+    What is large is encoded in pieces, for a thread.
+    """
+    encode = partial(pieces.encoded, PAYLOAD_ENCODER) if is_large else PAYLOAD_ENCODER.encode
     try:
-        text = PAYLOAD_ENCODER.encode(payload)
-        if not text.isascii() and UNSTORABLE.search(text):
-            text = PAYLOAD_ENCODER.encode(_sanitize_json(payload, 0))
+        text = encode(payload)
+        if not text.isascii() and any(map(UNSTORABLE.search, pieces.of_text(text))):
+            text = encode(_sanitize_json(payload, 0))
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(
             f"the call cannot be sent as JSON; something in its messages or options is none: {error}"
@@ -113,8 +127,31 @@ def encode_payload(payload: dict[str, Any]) -> JSONText:
 
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
-    """Return `columns` as the table can hold them."""
-    return {name: sanitizers[name](value) for name, value in columns.items()}
+    """Return `columns` as the table can hold them, every key that is configured masked."""
+    return {
+        name: value.value if isinstance(value, Sanitized) else _without_keys(sanitizers[name](value))
+        for name, value in columns.items()
+    }
+
+
+def _without_keys(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return mask(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Sanitized:
+    """A column's value that has been sanitized already; no text, for copying one that is large takes its time."""
+
+    value: Any
+
+
+def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
+    """Return `columns`, which may be large, as the table can hold them, for `sanitize_row` to take as they are.
+
+    It is done in pieces, for a thread.
+    """
+    large = {name: encode_large_json if given is encode_json else given for name, given in sanitizers.items()}
+    return {name: Sanitized(value) for name, value in sanitize_row(columns, large).items()}
 
 
 def column_sanitizer(column: Column[Any]) -> Sanitizer:
@@ -160,20 +197,32 @@ def _sanitize_float(value: Any) -> Any:  # noqa: ANN401 - a column's value
 
 def sanitize_text(text: str) -> str:
     """Return a plain string without NUL and lone surrogates."""
-    return UNSTORABLE.sub(REPLACEMENT, str(text))
+    text = str(text)
+    if text.isascii() and "\x00" not in text:
+        return text
+    return pieces.mapped(partial(UNSTORABLE.sub, REPLACEMENT), text)
 
 
 def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller or a vendor sent
     """Return `value` encoded as JSON that every database takes; None for None, which is NULL."""
+    return _encoded(value, ENCODER.encode)
+
+
+def encode_large_json(value: Any) -> str | None:  # noqa: ANN401 - as above
+    """Return what `encode_json` returns, made in pieces: for a thread."""
+    return _encoded(value, partial(pieces.encoded, ENCODER))
+
+
+def _encoded(value: Any, encode: Callable[[Any], str]) -> str | None:  # noqa: ANN401 - as above
     if value is None:
         return None
-    if isinstance(value, JSONText):
-        return str(value) if not SUSPICIOUS.search(value) else json.dumps(_sanitize_json(json.loads(value), 0))
     try:
-        text = ENCODER.encode(value)
+        text = str(value) if isinstance(value, JSONText) else encode(value)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps(_sanitize_json(value, 0))
-    return json.dumps(_sanitize_json(value, 0)) if SUSPICIOUS.search(text) else text
+        return encode(_sanitize_json(value, 0))
+    if "\\u" not in text or not any(map(SUSPICIOUS.search, pieces.of_text(text))):
+        return text
+    return encode(_sanitize_json(json.loads(value) if isinstance(value, JSONText) else value, 0))
 
 
 def _sanitize_json(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session, scoped_session
 
-from . import pricing, threads
+from . import arguments, pricing, threads
 from .config import create_llm_config_from_env
 from .exceptions import LLMError
 from .providers.factory import create_llm_provider, import_base
@@ -56,6 +56,8 @@ class LLMRequestReader:
 
     def get_request(self, request_id: UUID | str) -> LLMRequest | None:
         """Return one request, None where there is none of this id."""
+        if not isinstance(request_id, UUID | str):
+            return None
         try:
             key = UUID(str(request_id))
         except ValueError:
@@ -67,14 +69,14 @@ class LLMRequestReader:
     def get_recent_requests(self, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
         """Return requests newest first, in a stable order; without request_payload and response_raw."""
         with self._requests() as requests:
-            return _values(requests.recent(_row_number(limit), _row_number(offset)))
+            return _values(requests.recent(_row_number("limit", limit), _row_number("offset", offset)))
 
     def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
         """Return a user's requests, newest first, without request_payload and response_raw."""
         if not _is_user_id(user_id):
             return []
         with self._requests() as requests:
-            return _values(requests.by_user(user_id, _row_number(limit), _row_number(offset)))
+            return _values(requests.by_user(user_id, _row_number("limit", limit), _row_number("offset", offset)))
 
     def count_all_requests(self) -> int:
         """Count requests."""
@@ -98,12 +100,12 @@ class LLMRequestReader:
     def count_requests_since(self, moment: datetime) -> int:
         """Count requests made at or after `moment`."""
         with self._requests() as requests:
-            return requests.count_since(moment)
+            return requests.count_since(arguments.moment("moment", moment))
 
     def sum_request_costs_since(self, moment: datetime) -> float:
         """Return the known cost, in USD, of requests made at or after `moment`; 0.0 when there are none."""
         with self._requests() as requests:
-            return requests.cost_since(moment)
+            return requests.cost_since(arguments.moment("moment", moment))
 
     @contextmanager
     def _requests(self) -> Generator[LLMRequestRepo]:
@@ -182,6 +184,7 @@ class LLMService(LLMRequestReader):
             provider = self._ensure_provider(LLMProviderType.OPENAI)
         except RuntimeError as error:
             raise LLMError(f"images are made by OpenAI: {error}", provider=LLMProviderType.OPENAI) from error
+        arguments.of_type("quality", quality, str, type(None))
         options |= {"size": size, "quality": None if quality == STANDARD else quality, "style": style}
         return await provider.generate_image(prompt, user_id, **options)
 
@@ -214,7 +217,8 @@ class LLMService(LLMRequestReader):
         0.0, with the reason in the log, for a model that has no price, or that nothing serves. The first call reads
         the price table: a quarter of a second.
         """
-        config = create_llm_config_from_env()
+        config, messages = create_llm_config_from_env(), arguments.messages(messages)
+        arguments.of_type("model", model, str, type(None))
         try:
             vendor, model = (route(model, config), model) if model else (config.validate_config(), config.model or "")
         except ValueError as error:
@@ -235,6 +239,7 @@ class LLMService(LLMRequestReader):
         Raises ValueError for a model that nothing serves, RuntimeError, naming the variables to set, when its
         provider is not configured.
         """
+        arguments.of_type("model", model, str, type(None))
         return self._ensure_provider(route(model, create_llm_config_from_env()) if model else None)
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
@@ -265,9 +270,9 @@ def _is_status(status: object) -> bool:
     return isinstance(status, str) and sanitize_text(status) == status
 
 
-def _row_number(number: int) -> int:
+def _row_number(name: str, number: int) -> int:
     """Return a limit or an offset as a number that databases count rows with."""
-    return min(max(number, 0), MAX_ROW_NUMBER)
+    return min(max(arguments.of_type(name, number, int), 0), MAX_ROW_NUMBER)
 
 
 def _values(rows: Iterable[LLMRequestModel]) -> list[LLMRequest]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from ..exceptions import LLMError
     from ..ledger.ledger import Entry
     from ..sanitize import JSONText
     from ..types import AudioResponse, ImageResponse, LLMResponse, ToolCall
@@ -45,6 +46,8 @@ class Attempt:
     `payload` is what the wire rendered, `body` the same as it is sent. `number` is 1 for the first attempt; later
     ones name the row of the first in `first_id`, and know what the earlier ones `spent` and for how many seconds they
     `waited`. `cached_request_id` is the row whose answer the response cache gave: such an attempt is not sent.
+    What came back `is_large` where nothing that grows with it may be done on the event loop; `prepared` are then the
+    columns of the row's end, made in a thread, with the error that they tell of.
     """
 
     vendor: Vendor
@@ -60,9 +63,11 @@ class Attempt:
     spent: tuple[Usage, ...] = ()
     exchange: Exchange = field(default_factory=Exchange)
     cached_request_id: UUID | None = None
+    is_large: bool = False
     started: float = 0.0
     entry: Entry = field(init=False)
     parsed: ParsedObject | None = field(init=False, default=None)
+    prepared: tuple[LLMError | None, dict[str, Any]] | None = field(init=False, default=None)
     _is_read: bool = field(init=False, default=False)
 
     @cached_property
@@ -93,11 +98,11 @@ class Attempt:
         if self._is_read:
             return self.parsed
         call = self.call
-        if call.tools or call.options.extra_body:
+        if self.is_large or call.tools or call.options.extra_body:
             # The arguments of a tool call may have to be mended. Set from here, for until Python 3.12 a cached_property
             # holds a lock that all attempts share, and so would the thread.
             self.answer = await _in_thread(self._parse_answer)
-        is_quick = call.response_model is None or structured.is_quick(self.answer)
+        is_quick = not self.is_large and (call.response_model is None or structured.is_quick(self.answer))
         self.parsed = self.parse() if is_quick else await _in_thread(self.parse)
         self._is_read = True
         return self.parsed

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import threads
 from ..exceptions import LLMError
-from ..sanitize import redact, redact_body
+from ..ledger.ledger import SANITIZERS
+from ..sanitize import redact, redact_body, sanitize_early
 from ..types import AudioResponse, CostSource, ImageResponse, LLMResponse, RequestStatus
 from ..wires.lenient import exact_sum
 from ..wires.wire import Kind
 from .attempt import Completion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..types import LLMMessage, Usage
     from ..wires.wire import Answer, LLMCall
     from .attempt import Attempt
@@ -67,6 +72,8 @@ def _without_data(value: Any) -> Any:  # noqa: ANN401 - a part's content
 
 def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
     """Return the columns of an answered attempt; a cost that nobody reported is 0.0, marked unpriced."""
+    if attempt.prepared and attempt.prepared[0] is None:
+        return attempt.prepared[1]
     source = _cost_source(attempt.answer.usage) or CostSource.UNPRICED
     return {
         **_figures(attempt.answer),
@@ -87,6 +94,8 @@ def _cost_source(usage: Usage) -> CostSource | None:
 
 def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
     """Return the columns of a failed attempt; tokens and cost where they were billed, else NULL: unknown."""
+    if attempt.prepared and attempt.prepared[0] is error:
+        return attempt.prepared[1]
     answer, http_status = attempt.answer, attempt.exchange.status_code
     details = {name: getattr(error, name, None) for name in ("error_code", "retry_after", "retryable")}
     own_status = getattr(error, "status_code", None)
@@ -151,6 +160,25 @@ def total_tokens(usage: Usage) -> int | None:
 async def completion(attempt: Attempt) -> Completion:
     """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing.
 
+    Where the answer is large, its columns are made here too, for that takes a thread.
+    """
+    try:
+        completion = await _completion(attempt)
+    except LLMError as error:
+        await _prepare(attempt, error, partial(failed, attempt, error))
+        raise
+    await _prepare(attempt, None, partial(completed, attempt, completion))
+    return completion
+
+
+async def _prepare(attempt: Attempt, error: LLMError | None, columns: Callable[[], dict[str, Any]]) -> None:
+    if attempt.is_large:
+        attempt.prepared = error, await threads.run(lambda: sanitize_early(columns(), SANITIZERS))
+
+
+async def _completion(attempt: Attempt) -> Completion:
+    """Return what the caller gets of an attempt, or raise why it gets nothing.
+
     The error carries what there is of an answer all the same, for it has been paid: its text, and the tool calls that
     can be read.
     """
@@ -162,7 +190,12 @@ async def completion(attempt: Attempt) -> Completion:
             error.response = _response(attempt.answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
             error.response.response_output = _output(attempt.answer, None, None)
         raise
-    answer = attempt.answer
+    finish = partial(_finished, attempt, parsed)
+    return await threads.run(finish) if attempt.is_large else finish()
+
+
+def _finished(attempt: Attempt, parsed: ParsedObject | None) -> Completion:
+    answer, call = attempt.answer, attempt.call
     response = _response(answer, attempt.vendor.provider_type, call.model, attempt.elapsed_ms)
     media = None
     if answer.media and call.kind is not Kind.TEXT:

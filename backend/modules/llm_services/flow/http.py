@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,9 +14,13 @@ import httpx
 
 from .. import packages, threads
 from ..exceptions import LLMError, LLMTimeoutError
+from ..pieces import PIECE_LENGTH
 from ..sanitize import redact
+from ..secret import hide_headers, mask, mask_record, without_frames
+from ..types import DEEPEST_JSON
 from ..wires.lenient import is_well_formed, well_formed
 from . import network
+from .bodies import BodyTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -25,7 +30,9 @@ if TYPE_CHECKING:
     from .transport import Client
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
+LARGE_BYTES: Final = 250_000  # of a body: decoding this much takes about a millisecond, and is done in a thread
 MAX_QUOTE_CHARACTERS: Final = 200
+LONGEST_ODDITY_BYTES: Final = 300  # of what `is_well_formed` looks for: the digits of a number
 
 NOT_REPEATED: Final = "the request was sent and may have been billed, so it is not repeated"
 
@@ -34,8 +41,8 @@ NOT_REPEATED: Final = "the request was sent and may have been billed, so it is n
 class Endpoint:
     """Where a provider's requests go, and the headers that authenticate them there.
 
-    `sign` returns further headers for a URL and the body sent there; it may read files or ask the network. `imports`
-    are the modules that it needs.
+    Headers are Secrets, and the keys in them are masked from now on. `sign` returns further headers for a URL and the
+    body sent there; it may read files or ask the network. `imports` are the modules that it needs.
     """
 
     base_url: str
@@ -43,6 +50,10 @@ class Endpoint:
     headers: Mapping[str, str] = field(repr=False)
     sign: Callable[[str, bytes], Mapping[str, str]] | None = field(default=None, repr=False)
     imports: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Hide the headers' values."""
+        object.__setattr__(self, "headers", hide_headers(self.headers))
 
 
 async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
@@ -55,6 +66,8 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
         async with asyncio.timeout(seconds):
             if endpoint.imports:
                 await threads.run(partial(packages.load, *endpoint.imports))
+                for name in endpoint.imports:
+                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs, at DEBUG, what it signs
             await _client(endpoint.base_url)
     except TimeoutError as error:
         message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
@@ -67,11 +80,12 @@ async def post(
     body: JSONText,
     timeout: float,  # noqa: ASYNC109 - the deadline is this function's subject
     exchange: Exchange,
-) -> None:
-    """Send `body`, which is `payload` encoded, and put what comes back into `exchange`.
+    max_bytes: int,
+) -> bool:
+    """Send `body`, which is `payload` encoded, and put what comes back into `exchange`; return True if it is large.
 
-    `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in.
-    Raises LLMTimeoutError when it passes, LLMError when the connection fails.
+    `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in; `max_bytes` is the limit
+    of a body, inflated. Raises LLMTimeoutError beyond the one, LLMError beyond the other or when the connection fails.
     """
     client = await _client(endpoint.base_url)
     url = endpoint.base_url + endpoint.path
@@ -85,19 +99,33 @@ async def post(
                 json=payload,
                 headers=headers,
                 timeout=httpx.Timeout(timeout, connect=connect_seconds, pool=connect_seconds),
-                extensions={"exchange": exchange, "body": body},
+                extensions={"exchange": exchange, "body": body, "max_bytes": max_bytes},
             )
+            return await _read(response, exchange)
+    except asyncio.CancelledError as error:
+        without_frames(error)
+        raise
     except (httpx.RequestError, httpx.InvalidURL, TimeoutError) as error:
-        raise _failure(error, endpoint.base_url + client.route, timeout, exchange) from error
+        if isinstance(error, BodyTooLargeError):
+            exchange.body = error.beginning
+        raise _failure(error, endpoint.base_url + client.route, timeout, exchange) from without_frames(error)
+
+
+async def _read(response: httpx.Response, exchange: Exchange) -> bool:
+    """Put a response into `exchange`, decoded, in a thread if it is large; return True if it is."""
     if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
-    exchange.body = _decoded(response, exchange.headers.get("content-type", ""))
+    exchange.headers = {name: mask(value) for name, value in exchange.headers.items()}
+    decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
+    is_large = _size(response.content) >= LARGE_BYTES
+    exchange.body = await threads.run(decode) if is_large else decode()
+    return is_large
 
 
 async def _signature(endpoint: Endpoint, url: str, body: JSONText) -> dict[str, str]:
     if endpoint.sign is None:
         return {}
-    return dict(await threads.run(partial(endpoint.sign, url, body.encode())))
+    return hide_headers(await threads.run(partial(endpoint.sign, url, body.encode())))
 
 
 # What a patched client may raise, beside what the transport knows.
@@ -123,6 +151,9 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
         case TimeoutError() | httpx.TimeoutException():
             message = f"no answer from {address} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
             return LLMTimeoutError(message, status_code=exchange.status_code)
+        case BodyTooLargeError():
+            message = f"the answer of {address} is larger than LLM_MAX_RESPONSE_MB allows; {NOT_REPEATED}"
+            return LLMError(message, status_code=exchange.status_code)
         case httpx.DecodingError():
             message = f"the answer of {address} is not encoded as it says ({_quote(error)}); {NOT_REPEATED}"
             return LLMError(message, status_code=exchange.status_code)
@@ -133,7 +164,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
 
 def _quote(error: Exception) -> str:
     """Quote an error briefly: it may hold bytes of the wire."""
-    quote: str = redact(" ".join(str(error).split())[:MAX_QUOTE_CHARACTERS])
+    quote: str = redact(" ".join(str(error).split()))[:MAX_QUOTE_CHARACTERS]
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
 
@@ -142,7 +173,7 @@ def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - what
         return base64.b64encode(response.content).decode()
     try:
         value = response.json()
-        return value if is_well_formed(response.content) else well_formed(value)
+        return value if _is_well_formed(response.content) else well_formed(value)
     except (ValueError, RecursionError):
         return _text(response.content, kind)
 
@@ -155,6 +186,21 @@ def _text(content: bytes, kind: str) -> str:
     text = content.decode("utf-8", "replace")
     is_binary = "octet-stream" in kind.lower() and ("\0" in text or "\ufffd" in text)
     return base64.b64encode(content).decode() if is_binary else text
+
+
+def _size(content: object) -> int:
+    """Return the bytes of a body; a patched `post` may have none."""
+    return len(content) if isinstance(content, bytes) else 0
+
+
+def _is_well_formed(content: object) -> bool:
+    """Return what `is_well_formed` does of a body, which may be large: it is looked at in pieces that overlap."""
+    if not isinstance(content, bytes) or len(content) <= PIECE_LENGTH:
+        return is_well_formed(content)
+    if content.count(b"{") + content.count(b"[") > DEEPEST_JSON:
+        return False
+    starts = range(0, len(content), PIECE_LENGTH)
+    return all(is_well_formed(content[start : start + PIECE_LENGTH + LONGEST_ODDITY_BYTES]) for start in starts)
 
 
 async def _note(response: httpx.Response) -> None:

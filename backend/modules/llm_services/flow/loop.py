@@ -9,28 +9,25 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import pricing, threads
 from ..exceptions import LLMError
-from ..ledger.ledger import new_entry
-from ..sanitize import encode_payload
+from ..ledger.ledger import SANITIZERS, new_entry
+from ..sanitize import encode_payload, sanitize_early
 from ..wires.conversation import ToolCallMemory
 from ..wires.wire import Exchange, Kind
 from . import columns, http, response_cache, structured, telemetry
 from .attempt import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..config import LLMConfig
+    from ..ledger.ledger import Entry
     from ..providers.base import LLMProvider
     from ..sanitize import JSONText
     from ..types import LLMMessage
     from ..wires.wire import LLMCall, Wire
     from .attempt import Completion
-
-Result = TypeVar("Result")
 
 BACKOFF_SECONDS: Final = 0.5
 WAIT_BUDGET_SECONDS: Final = 60.0
@@ -73,7 +70,7 @@ def _may_be_cached(call: LLMCall, config: LLMConfig) -> bool:
 
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
-    attempt.entry = await _off_the_loop(attempt, lambda: new_entry(**columns.pending(attempt)))
+    attempt.entry = await _pending_entry(attempt)
     # An application that has not imported OpenTelemetry cannot have set it up.
     is_traced = "opentelemetry" in sys.modules and not attempt.cached_request_id
     with telemetry.span_of(attempt) if is_traced else nullcontext():
@@ -84,7 +81,10 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                 timeout = attempt.call.options.timeout or provider.config.request_timeout
                 await http.prepare(attempt.endpoint, timeout)
                 attempt.started = time.perf_counter()
-                await http.post(attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange)
+                max_bytes = provider.config.max_response_bytes
+                attempt.is_large = await http.post(
+                    attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
+                )
             completion = await columns.completion(attempt)
         except BaseException as error:
             await provider._update_llm_request_error(attempt, error)
@@ -95,9 +95,11 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     return completion
 
 
-async def _off_the_loop(attempt: Attempt, work: Callable[[], Result]) -> Result:
-    """Return what `work` makes of an attempt, in a thread if the attempt is large."""
-    return work() if len(attempt.body) < LARGE_CHARACTERS else await threads.run(work)
+async def _pending_entry(attempt: Attempt) -> Entry:
+    """Return the pending row of an attempt, made in a thread if what it sends is large."""
+    if len(attempt.body) < LARGE_CHARACTERS:
+        return new_entry(**columns.pending(attempt))
+    return await threads.run(lambda: new_entry(**sanitize_early(columns.pending(attempt), SANITIZERS)))
 
 
 async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
@@ -112,7 +114,7 @@ async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
     """Encode a payload once, for the wire and the row alike; what is large off the loop."""
     if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
         return encode_payload(payload)
-    return await threads.run(partial(encode_payload, payload))
+    return await threads.run(partial(encode_payload, payload, is_large=True))
 
 
 def _size(message: LLMMessage) -> int:

@@ -22,7 +22,8 @@ import httpx
 
 from .. import packages
 from ..exceptions import LLMError
-from ..sanitize import MASK, redact
+from ..sanitize import redact
+from ..secret import MASK, Secret
 
 if TYPE_CHECKING:
     import ssl
@@ -90,27 +91,36 @@ def proxy_for(base_url: str) -> Proxy | None:
     would go to the proxy in the clear.
     """
     url = urlsplit(base_url)
-    settings = getproxies()  # the environment, in lower case before upper; elsewhere than on Linux the system's too
+    # Of the environment, in lower case before upper; elsewhere than on Linux of the system too.
+    settings = {scheme: Secret(value) for scheme, value in getproxies().items()}
     if url.scheme != "https" or _is_loopback(url.hostname or "") or _is_exempt(url, settings.get("no", "")):
         return None
     scheme = next((scheme for scheme in ("https", "all") if settings.get(scheme)), None)
     return _proxy(scheme, settings[scheme]) if scheme else None
 
 
-def _proxy(scheme: str, value: str) -> Proxy:
+def _proxy(scheme: str, value: Secret) -> Proxy:
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
     variable = next((name for name in names if os.environ.get(name)), "the system's proxy")
+    proxy = _parsed(variable, value)
+    if proxy is None:
+        raise _unusable(variable, value, "is not the URL of a proxy")
+    if proxy.socks_version and not packages.is_installed("aiohttp_socks"):
+        need = packages.REQUIREMENTS["aiohttp_socks"]
+        raise _unusable(variable, value, f"is a SOCKS proxy, which needs the package aiohttp-socks: pip install {need}")
+    return proxy
+
+
+def _parsed(variable: str, value: str) -> Proxy | None:
+    """Return the proxy of an address, None for what is none; no error leaves it, for its variables hold a password."""
     address = value.strip() if "://" in value else f"http://{value.strip()}"
     try:
         url = urlsplit(address)
         port, host = url.port, httpx.URL(scheme="http", host=url.hostname or "").host
-    except (ValueError, httpx.InvalidURL) as error:
-        raise _unusable(variable, value, "is not the URL of a proxy") from error
+    except (ValueError, httpx.InvalidURL):
+        return None
     if not HOST.fullmatch(host) or url.scheme not in DEFAULT_PORTS | SOCKS_VERSIONS:
-        raise _unusable(variable, value, "is not the URL of a proxy")
-    if url.scheme in SOCKS_VERSIONS and not packages.is_installed("aiohttp_socks"):
-        need = packages.REQUIREMENTS["aiohttp_socks"]
-        raise _unusable(variable, value, f"is a SOCKS proxy, which needs the package aiohttp-socks: pip install {need}")
+        return None
     return Proxy(
         variable,
         url.scheme,

@@ -43,7 +43,7 @@ class CacheSlot:
         try:
             cached = CachedExchange.model_validate(entry)
             exchange = Exchange(cached.status_code, cached.headers, cached.body)
-            answered = replace(attempt, exchange=exchange, cached_request_id=cached.request_id)
+            answered = replace(attempt, exchange=exchange, cached_request_id=cached.request_id, is_large=True)
             await answered.read()
         except (ValidationError, LLMError):
             return None

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from ..secret import mask
 from ..wires.lenient import text
 from ..wires.wire import Kind
 
@@ -124,13 +125,13 @@ def _response_attributes(row: Mapping[str, Any], answer: Answer) -> dict[str, An
 
 
 def _content(call: LLMCall, answer: Answer) -> dict[str, str]:
-    """Return the messages of a call and of its answer, as attributes."""
+    """Return the messages of a call and of its answer, as attributes; keys are masked."""
     parts = [_text_part(answer.content)] if answer.content else []
     parts += [{"type": "tool_call", **tool_call.model_dump()} for tool_call in answer.tool_calls]
     reply = {"role": "assistant", "parts": parts, "finish_reason": answer.finish_reason or "unknown"}
     return {
-        "gen_ai.input.messages": json.dumps([_message(message) for message in call.messages], default=str),
-        "gen_ai.output.messages": json.dumps([reply] if parts else []),
+        "gen_ai.input.messages": mask(json.dumps([_message(message) for message in call.messages], default=str)),
+        "gen_ai.output.messages": mask(json.dumps([reply] if parts else [])),
     }
 
 

@@ -6,6 +6,8 @@ httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the r
 
 from __future__ import annotations
 
+import asyncio
+import select
 import socket
 from contextvars import ContextVar
 from functools import cache, partial
@@ -14,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from httpx_aiohttp import AiohttpTransport
 
 from .. import threads
+from . import bodies
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from ..wires.wire import Exchange
     from .network import Proxy
@@ -98,6 +102,28 @@ class Resolver(AbstractResolver):
         """Hold nothing."""
 
 
+class Connection(ResponseHandler):
+    """A connection that is not used again once bytes came that nobody had asked for.
+
+    aiohttp pairs requests and responses by their order alone: a response too many would answer the next request.
+    """
+
+    def is_connected(self) -> bool:
+        """Return True if an idle connection can be used: it is open, and nothing has come on it."""
+        return super().is_connected() and not self.should_close and not self._is_readable()
+
+    def _is_readable(self) -> bool:
+        """Return True if something, be it the end, has come that the event loop has not read yet."""
+        connection = self.transport.get_extra_info("socket") if self.transport else None
+        if connection is None:
+            return False
+        if not hasattr(select, "poll"):  # Windows
+            return bool(select.select([connection], [], [], 0)[0])
+        poll = select.poll()  # unlike select, it takes descriptors beyond 1,024
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+
 class Transport(AiohttpTransport):
     """aiohttp's connections for httpx: as many as are needed, and no cookies."""
 
@@ -111,8 +137,11 @@ class Transport(AiohttpTransport):
         connections = aiohttp.TraceConfig()
         connections.on_connection_create_end.append(_note_connection)
         connections.on_connection_reuseconn.append(_note_connection)
+        connector = self._connector()
+        make: Callable[[], ResponseHandler] = partial(Connection, loop=asyncio.get_running_loop())
+        connector._factory = make  # type: ignore[assignment]  # noqa: SLF001 - aiohttp has no other way
         return aiohttp.ClientSession(
-            connector=self._connector(),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
@@ -199,7 +228,7 @@ class Client(httpx.AsyncClient):
         super().__init__(transport=Transport(certificates, proxy), trust_env=False, **options)
         self.route = f" through the proxy {proxy}" if proxy else ""
         self._cookies = _NoCookies()
-        self._own_headers = dict(self.headers)
+        self._own_headers = {**self.headers, "accept-encoding": bodies.accepted_encodings()}
 
     async def request(self, method: str, url: httpx.URL | str, **parts: Any) -> httpx.Response:
         """Send the JSON text in `extensions` with `headers` within `timeout`; hooks run before the body is read.
@@ -208,7 +237,7 @@ class Client(httpx.AsyncClient):
         """
         extensions = dict(parts["extensions"])
         body: str = extensions.pop("body")
-        data = body.encode()
+        data = body.encode() if len(body) <= CHUNK_BYTES else await threads.run(body.encode)
         # aiohttp warns of large bodies in one piece, which keep the loop while they are copied.
         length = {"content-length": str(len(data))}
         request = httpx.Request(
@@ -222,8 +251,11 @@ class Client(httpx.AsyncClient):
         try:
             for hook in self.event_hooks["response"]:
                 await hook(response)
-            await response.aread()
+            pieces = await bodies.read(
+                response.aiter_raw(), response.headers.get("content-encoding", ""), extensions["max_bytes"]
+            )
         except BaseException:
             await response.aclose()
             raise
+        response._content = b"".join(pieces)  # noqa: SLF001 - where httpx keeps what it has read
         return response

@@ -13,15 +13,12 @@ A vendor adds where its requests go and which wires it speaks. The smallest one,
 
 from __future__ import annotations
 
-import json
 import logging
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import ValidationError
-
-from .. import packages
+from .. import arguments, packages
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
@@ -48,12 +45,12 @@ if TYPE_CHECKING:
         LLMProviderType,
         LLMResponse,
         ToolCall,
+        ToolDefinition,
         WebSearchResponse,
     )
     from ..wires.wire import Options, Wire
 
 Model = TypeVar("Model")
-Input = TypeVar("Input", LLMMessage, ToolDefinition)
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +121,7 @@ class LLMProvider(metaclass=ABCMeta):
     ) -> tuple[LLMResponse, UUID]:
         """Return the answer's text and figures, and the id of its row."""
         completion = await self._complete(
-            LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options)
+            LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options)
         )
         return completion.response, completion.request_id
 
@@ -142,8 +139,8 @@ class LLMProvider(metaclass=ABCMeta):
 
         Raises TypeError, before anything is sent, for what no answer can be validated as.
         """
-        response_type(response_model)
-        call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, response_model)
+        _check_response_model(response_model)
+        call = LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options, response_model)
         completion = await self._complete(call)
         parsed = cast("ParsedObject", completion.parsed)
         return cast("Model", parsed.value), completion.request_id, columns.usage_summary(completion)
@@ -159,7 +156,7 @@ class LLMProvider(metaclass=ABCMeta):
         **options: Any,
     ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
         """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
-        call = LLMCall(messages, model or "", temperature, max_output_tokens, user_id, options, tools=tools)
+        call = LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options, tools=tools)
         completion = await self._complete(call)
         return completion.response, list(completion.tool_calls) or None, completion.request_id
 
@@ -169,7 +166,9 @@ class LLMProvider(metaclass=ABCMeta):
         """Return an image, and the id of its row; NotImplementedError unless the provider makes images."""
         if Kind.IMAGE not in self.wires:
             raise NotImplementedError(f"image generation through {self.provider_type} is not implemented")
-        options["quality"] = options.get("quality") or self.config.image_quality
+        arguments.of_type("prompt", prompt, str)
+        quality = arguments.of_type("quality", options.get("quality"), str, type(None))
+        options["quality"] = quality or self.config.image_quality
         completion = await self._complete(_prompt_call(Kind.IMAGE, prompt, model, user_id, options))
         return cast("ImageResponse", completion.media), completion.request_id
 
@@ -179,6 +178,8 @@ class LLMProvider(metaclass=ABCMeta):
         """Return speech, and the id of its row; NotImplementedError unless the provider speaks."""
         if Kind.SPEECH not in self.wires:
             raise NotImplementedError(f"audio generation through {self.provider_type} is not implemented")
+        arguments.of_type("text", text, str)
+        arguments.of_type("voice", voice, str)
         options["voice"] = speech.voice(voice, self.wires[Kind.SPEECH].voices)
         completion = await self._complete(_prompt_call(Kind.SPEECH, text, model, user_id, options))
         return cast("AudioResponse", completion.media), completion.request_id
@@ -203,7 +204,7 @@ class LLMProvider(metaclass=ABCMeta):
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
         model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
         if not call.messages:
-            raise ValueError("messages is empty: give at least one LLMMessage, or a prompt that says something")
+            raise ValueError("messages is empty: give at least one LLMMessage, or a prompt or text that says something")
         if not 0 <= temperature <= MAX_TEMPERATURE:
             raise ValueError(f"temperature must be between 0 and {MAX_TEMPERATURE}, not {temperature}")
         if tokens is not None and tokens <= 0:
@@ -262,48 +263,34 @@ class LLMProvider(metaclass=ABCMeta):
             _log(entry, logging.INFO)
 
 
+def _named(model: str | None) -> str:
+    return arguments.of_type("model", model, str, type(None)) or ""
+
+
+def _check_response_model(response_model: object) -> None:
+    try:
+        response_type(response_model)
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # a class of the caller's, or what is none, may raise anything
+        raise TypeError(f"response_model is no type that an answer can be: {type(error).__name__}") from error
+
+
 def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None, options: dict[str, Any]) -> LLMCall:
     given = {name: value for name, value in options.items() if value is not None}
     messages = [LLMMessage(role=MessageRole.USER, content=prompt)] if prompt.strip() else []
-    return LLMCall(messages, model or "", user_id=user_id, params=given, kind=kind)
+    return LLMCall(messages, _named(model), user_id=user_id, params=given, kind=kind)
 
 
 def _checked(call: LLMCall) -> LLMCall:
     """Return `call` with messages and tools that were given as dicts; raises TypeError, naming the argument, else."""
-    if not isinstance(call.messages, list | tuple):
-        raise TypeError(f"messages must be a list of LLMMessage, not {type(call.messages).__name__}")
-    if not isinstance(call.tools, list | tuple):
-        raise TypeError(f"tools must be a list of ToolDefinition, not {type(call.tools).__name__}")
     for name, kinds in ARGUMENT_TYPES.items():
-        value = getattr(call, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-            raise TypeError(
-                f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, not {type(value).__name__}"
-            )
+        value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
             raise ValueError(f"{name} must be at most {LARGEST_INTEGER}: the table holds no larger one")
     for name, value in call.params.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise ValueError(f"option {name}: it cannot be sent as JSON: {error}") from error
-    messages = [_made(f"messages[{index}]", LLMMessage, value) for index, value in enumerate(call.messages)]
-    tools = [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(call.tools)]
-    return replace(call, messages=messages, tools=tools)
-
-
-def _made(name: str, kind: type[Input], value: object) -> Input:
-    """Return a message or a tool as it is, or made of a dict."""
-    if isinstance(value, kind):
-        return value
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be a {kind.__name__} or a dict, not {type(value).__name__}")
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        raise ValueError(f"{name}: {error}") from error
-    except RecursionError as error:
-        raise ValueError(f"{name} contains itself") from error
+        arguments.check_json(f"option {name}", value)
+    return replace(call, messages=arguments.messages(call.messages), tools=arguments.tools(call.tools))
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:

@@ -44,6 +44,7 @@ DAILY_LIMIT: Final = re.compile(r"limit_rpd(?![a-z])|per[-_ ]day(?![a-z])|(?<![a
 SECONDS_PER_DAY: Final = 86_400
 # A key's own limit, by its source or by where the message sends its owner: https://openrouter.ai/docs/api-reference/limits
 KEY_LIMIT: Final = re.compile(r"openrouter_key_limit|settings/keys|\bkey limit\b|\bkey's [a-z ]*limit\b", re.IGNORECASE)
+MAX_SEARCHED_CHARACTERS: Final = 10_000  # of an error's text, which a proxy may have filled with anything
 RAISE_KEY_LIMIT: Final = "raise the limit of the API key at https://openrouter.ai/settings/keys"
 AFFORDABLE_TOKENS: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only afford ([0-9]{1,12})")
 # Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
@@ -299,7 +300,8 @@ def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[
     """Return True if OpenRouter's own text names a limit; what a provider behind it says is about its pool."""
     named = (error.get("message"), error.get("code"), metadata.get("limit_source"), metadata.get("remedy_hint"))
     own_limit = OWN_LIMIT.search(text(metadata.get("raw")) or "")
-    return any(limit.search(name) for name in (*map(text, named), own_limit and own_limit[0]) if name)
+    names = filter(None, (*map(text, named), own_limit and own_limit[0]))
+    return any(limit.search(name, 0, MAX_SEARCHED_CHARACTERS) for name in names)
 
 
 def _upstream_message(metadata: dict[str, Any]) -> str | None:

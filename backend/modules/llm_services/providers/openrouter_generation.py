@@ -15,6 +15,7 @@ from ..config import OPENROUTER_BASE_URL
 from ..exceptions import LLMError
 from ..flow import network
 from ..sanitize import redact
+from ..secret import hide_headers, without_frames
 from ..types import Usage
 from ..wires.lenient import count, mapping
 from .openrouter import charged_usd
@@ -36,7 +37,7 @@ class GenerationStatistics:
         self._url = f"{config.openrouter_base_url or OPENROUTER_BASE_URL}/generation"
         proxy = network.proxy_for(self._url)
         self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {config.openrouter_api_key}"},
+            headers=hide_headers({"Authorization": f"Bearer {config.openrouter_api_key}"}),
             timeout=config.request_timeout,
             verify=network.certificates(),
             proxy=proxy.for_httpx() if proxy else None,
@@ -61,7 +62,7 @@ class GenerationStatistics:
             try:
                 response = self._client.get(self._url, params={"id": generation_id})
             except httpx.HTTPError as error:
-                raise LLMError(f"no answer from {self._url}: {type(error).__name__}") from error
+                raise LLMError(f"no answer from {self._url}: {type(error).__name__}") from without_frames(error)
             if response.status_code != HTTPStatus.NOT_FOUND or pause is None:
                 break
             time.sleep(pause)

@@ -1,0 +1,87 @@
+"""What callers pass, looked at before it is used: a value of the wrong type is a TypeError that names its argument."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from .types import LLMMessage, ToolDefinition
+
+Argument = TypeVar("Argument")
+Input = TypeVar("Input", LLMMessage, ToolDefinition)
+
+# Fields of a message that hold JSON; its content, which may be large, is encoded once, when it is sent.
+JSON_FIELDS: Final = ("function_call", "tool_calls", "reasoning_details", "cache_control")
+
+
+def of_type(name: str, value: Argument, *kinds: type) -> Argument:
+    """Return an argument of one of these types; raises TypeError, naming it, for any other. No bool is an int."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{name} must be {' or '.join(map(_name, kinds))}, not {type(value).__name__}")
+    return value
+
+
+def _name(kind: type) -> str:
+    return "None" if kind is type(None) else kind.__name__
+
+
+def moment(name: str, value: datetime) -> datetime:
+    """Return a moment; raises TypeError, naming the argument, for what is none."""
+    return of_type(name, value, datetime)
+
+
+def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a caller passes
+    """Raise ValueError, naming the argument, for what cannot be sent as JSON."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{name}: it cannot be sent as JSON: {error}") from error
+
+
+def messages(values: Any) -> list[LLMMessage]:  # noqa: ANN401 - as above
+    """Return messages, those that are dicts made into one; raises TypeError or ValueError, naming the one, else."""
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"messages must be a list of LLMMessage, not {type(values).__name__}")
+    return [_message(f"messages[{index}]", value) for index, value in enumerate(values)]
+
+
+def tools(values: Any) -> list[ToolDefinition]:  # noqa: ANN401 - as above
+    """Return tools, as `messages` does messages."""
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"tools must be a list of ToolDefinition, not {type(values).__name__}")
+    return [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(values)]
+
+
+def _message(name: str, value: object) -> LLMMessage:
+    message = _made(name, LLMMessage, value)
+    if not _is_sound(message):  # it was made without checks, or changed since
+        message = _made(name, LLMMessage, dict(message))
+    for field in JSON_FIELDS:
+        if getattr(message, field) is not None:
+            check_json(f"{name}.{field}", getattr(message, field))
+    return message
+
+
+def _is_sound(message: LLMMessage) -> bool:
+    role: object = message.role
+    content: object = message.content
+    is_content = content is None or isinstance(content, str | list)
+    is_known = all(isinstance(part, dict) for part in content) if isinstance(content, list) else is_content
+    return isinstance(role, str) and is_known
+
+
+def _made(name: str, kind: type[Input], value: object) -> Input:
+    """Return a message or a tool as it is, or made of a dict."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a {kind.__name__} or a dict, not {type(value).__name__}")
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{name} contains itself") from error

@@ -1,0 +1,110 @@
+"""Bodies of responses: read and inflated up to a limit, which is counted in inflated bytes.
+
+What a server sends decides neither how much memory is used nor for how long the event loop is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterator, Sequence
+
+# A kilobyte of gzip inflates to a megabyte, one of Brotli or Zstandard to a gigabyte: output comes in pieces.
+PIECE_BYTES: Final = 2**16
+BEGINNING_BYTES: Final = 10_000
+ZLIB_METHOD: Final = 8  # the low half of a zlib header; what begins with another is deflate without one
+
+
+class BodyTooLargeError(httpx.DecodingError):
+    """A body goes on beyond the limit; `beginning` is how it begins, as text."""
+
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__("the body is too large")
+        self.beginning = beginning.decode("utf-8", "replace")
+
+
+def accepted_encodings() -> str:
+    """Return the encodings that `read` inflates, as a request names them: Brotli and Zstandard where installed."""
+    from aiohttp import compression_utils  # noqa: PLC0415 - importing aiohttp has an effect, as http.py says
+
+    extras = {"br": compression_utils.HAS_BROTLI, "zstd": compression_utils.HAS_ZSTD}
+    return ", ".join(["gzip", "deflate", *(name for name, is_installed in extras.items() if is_installed)])
+
+
+async def read(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> list[bytes]:
+    """Return a body inflated, in pieces; an encoding that nobody knows is left as it is.
+
+    Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that is not encoded as it says.
+    """
+    encodings = [name.strip().lower() for name in content_encoding.split(",")]
+    decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        for piece in _inflated(chunk, decoders):
+            pieces.append(piece)
+            size += len(piece)
+            if size > max_bytes:
+                raise BodyTooLargeError(b"".join(_beginning(pieces)))
+            if decoders:
+                await asyncio.sleep(0)  # other calls go on, and the deadline holds
+    return pieces
+
+
+def _beginning(pieces: list[bytes]) -> Iterator[bytes]:
+    missing = BEGINNING_BYTES
+    for piece in pieces:
+        yield piece[:missing]
+        missing -= len(piece)
+        if missing <= 0:
+            return
+
+
+def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:
+    if not decoders:
+        yield chunk
+        return
+    for piece in decoders[0].decode(chunk):
+        yield from _inflated(piece, decoders[1:])
+
+
+class _Decoder:
+    """A content encoding; aiohttp's decompressors are those that stop at a length."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._decompressor: Any = None
+
+    def decode(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk inflates to."""
+        if not chunk:
+            return
+        try:
+            if self._decompressor is None:
+                self._decompressor = _decompressor(self._encoding, chunk)
+            while True:
+                piece = self._decompressor.decompress_sync(chunk, PIECE_BYTES)
+                if piece:
+                    yield piece
+                if not self._decompressor.data_available:
+                    return
+                chunk = b""
+        except Exception as error:
+            raise httpx.DecodingError(f"{self._encoding}: {error}") from error
+
+
+def _decompressor(encoding: str, chunk: bytes) -> Any:  # noqa: ANN401 - one of three classes of aiohttp's
+    from aiohttp import compression_utils  # noqa: PLC0415 - as above
+
+    match encoding:
+        case "br":
+            return compression_utils.BrotliDecompressor()
+        case "zstd":
+            return compression_utils.ZSTDDecompressor()
+        case _:
+            is_bare = encoding == "deflate" and chunk[0] & 0xF != ZLIB_METHOD
+            return compression_utils.ZLibDecompressor(encoding, suppress_deflate_header=is_bare)

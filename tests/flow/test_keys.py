@@ -1,0 +1,239 @@
+"""A configured key is shown nowhere: not by what an upstream echoes, not by what holds it."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import logging
+import pickle
+import socket
+import traceback
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import text
+
+from flow.paid import MESSAGES, MODEL, completion, provider
+from modules.llm_services.config import LLMConfig, create_llm_config_from_env
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.flow import network
+from modules.llm_services.flow.http import Endpoint, post, prepare
+from modules.llm_services.providers.factory import create_llm_provider
+from modules.llm_services.sanitize import encode_payload
+from modules.llm_services.secret import MASK, Secret, mask, remember
+from modules.llm_services.types import LLMProviderType
+from modules.llm_services.wires.wire import Exchange
+from support.server import Visit, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+TOKEN: Final = "FwoGZXIvYXdzEBYaDH7+bN/qK3x=" * 12
+GATEWAY: Final = "corp.gateway~77/Zx9+Q"
+KEYS: Final = {"Azure's": HEX, "a session token": TOKEN, "a gateway's": GATEWAY}
+
+ECHOES: Final[dict[str, Callable[[str], str]]] = {
+    "whole": lambda key: key,
+    "in a word": lambda key: f"<key={key}>",
+    "in a URL": lambda key: quote(key, safe=""),
+    "in base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "in base64, behind a name": lambda key: base64.b64encode(f"me:{key}".encode()).decode(),
+    "in base64 of a URL": lambda key: base64.urlsafe_b64encode(f"u:{key}".encode()).decode(),
+    "its beginning": lambda key: key[: len(key) * 3 // 4],
+    "its end": lambda key: key[-len(key) * 3 // 4 :],
+    "both ends": lambda key: f"{key[:6]}...{key[-4:]}",
+    "both ends of stars": lambda key: f"{key[:5]}**********{key[-4:]}",
+}
+
+
+def leaks(shown: str, key: str) -> list[str]:
+    """Return the parts of a key, eight characters long, that a text holds, the key being in any encoding."""
+    forms = [key, quote(key, safe=""), *(base64.b64encode(b" " * n + key.encode()).decode()[4:-4] for n in range(3))]
+    return [part for form in forms for i in range(len(form) - 7) if (part := form[i : i + 8]) in shown]
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.parametrize("status", [401, 200])
+async def test_a_key_that_comes_back_is_masked(
+    session: Session, caplog: pytest.LogCaptureFixture, key: str, echo: Callable[[str], str], status: int
+) -> None:
+    """An upstream that quotes the key, in an error or an answer, leaves it neither in the exception nor in the row."""
+    caplog.set_level(logging.DEBUG)
+    said = f"no access with {echo(key)}, sorry"
+    error = {"error": {"message": said, "code": status, "metadata": {"raw": said}}}
+    body = completion(said, reasoning=said) if status == 200 else error
+    async with serving(lambda visit: visit.answer(body, status)) as server:
+        called = provider(session, server.base_url, max_retries=0)
+        called.config = LLMConfig(**{**called.config.model_dump(), "openrouter_api_key": key})
+        with nullcontext() if status == 200 else pytest.raises(LLMError) as caught:
+            await called.generate_response(MESSAGES, model=MODEL)
+    shown = "".join(traceback.format_exception(caught.value)) if caught else MASK
+    assert MASK in shown
+    stored = str(session.execute(text("SELECT * FROM llm_requests")).all())
+    assert MASK in stored
+    assert "no access with" in stored
+    assert [] == leaks(shown + stored + caplog.text, key)
+    assert echo(key) not in shown + stored + caplog.text
+
+
+async def test_a_key_in_a_prompt_is_masked_in_the_row(session: Session) -> None:
+    """Who sends the key to a model sends it; the row does not keep it. The caller's answer is as it came."""
+    key = "sk-or-v1-paid"
+    async with serving(lambda visit: visit.answer(completion(f"It is {key}."))) as server:
+        messages = [{"role": "user", "content": f"My key is {key}."}]
+        response, _id = await provider(session, server.base_url).generate_response(messages, model=MODEL)  # type: ignore[arg-type]
+    assert f"It is {key}." == response.content
+    assert key in str(server.visits[0].payload)
+    assert key not in str(session.execute(text("SELECT * FROM llm_requests")).all())
+
+
+@pytest.mark.parametrize("placeholder", ["none", "EMPTY", "ollama", "lm-studio", "sk-x"])
+def test_a_placeholder_is_not_masked(placeholder: str) -> None:
+    """What stands for a key where none is needed may be in any text."""
+    remember(placeholder)
+    assert f"this is {placeholder}" == mask(f"this is {placeholder}")
+
+
+@pytest.mark.parametrize("prose", ["wait...then", "sk-or-v1-...", "a***b", "0f1e", "corp.gateway", "and so on…"])
+def test_what_is_no_key_is_not_masked(prose: str) -> None:
+    """What keys of a kind share, and dots in a sentence, stay."""
+    for key in (*KEYS.values(), "sk-or-v1-" + "0a9b" * 16):
+        remember(key)
+    assert prose == mask(prose)
+
+
+@pytest.fixture
+def config() -> LLMConfig:
+    """Return a configuration with every key set."""
+    fields: dict[str, Any] = {name: f"{HEX}.{name}" for name in LLMConfig.model_fields if "key" in name}
+    return LLMConfig(**fields, aws_session_token=TOKEN, cache_url="redis://:pass4711word@127.0.0.1/0")
+
+
+def test_a_configuration_shows_no_key(config: LLMConfig) -> None:
+    """Neither its repr, its variables, its dumps nor its pickle hold one; a configuration can be made of its dump."""
+    dumps = [repr(config), str(vars(config)), str(config.model_dump()), config.model_dump_json(), str(dict(config))]
+    dumps += [str(config.model_dump(mode="json")), pickle.dumps(config).decode("latin-1"), repr(copy.copy(config))]
+    for shown in dumps:
+        assert not any(secret in shown for secret in (HEX, TOKEN, "pass4711word"))
+    assert config == LLMConfig(**config.model_dump()) == copy.deepcopy(config)
+    assert pickle.loads(pickle.dumps(config)).openai_api_key is None  # noqa: S301 - our own
+
+
+def test_a_key_is_a_string(config: LLMConfig) -> None:
+    """Consumers compare it, and send it, like any other string."""
+    assert f"{HEX}.openai_api_key" == config.openai_api_key == f"{config.openai_api_key}"
+    assert isinstance(config.openai_api_key, str)
+
+
+def locals_of(error: BaseException) -> str:
+    """Return a traceback as error trackers make it, with the local variables of each frame, but for this file's."""
+    frame = error.__traceback__
+    while frame and frame.tb_frame.f_code.co_filename == __file__:
+        frame = frame.tb_next
+    error.__traceback__ = frame
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True, compact=True).format())
+
+
+@pytest.mark.parametrize("kind", list(LLMProviderType))
+async def test_a_traceback_shows_no_key(session: Session, config: LLMConfig, kind: LLMProviderType) -> None:
+    """A refused connection, whose traceback is shown with local variables, shows none."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        urls = {name: address for name in LLMConfig.model_fields if name.endswith(("_base_url", "_endpoint"))}
+        settings = {**config.model_dump(), **urls, "cache_url": None, "provider": kind, "max_retries": 0}
+        called = create_llm_provider(LLMConfig(**settings), session)
+        with pytest.raises(LLMError, match="nothing was sent") as caught:
+            await called.generate_response(MESSAGES)
+    shown = locals_of(caught.value)
+    assert HEX not in shown
+    assert TOKEN not in shown
+
+
+async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
+    """Nor does one that breaks after the request was sent, or a call that is cancelled then."""
+    async with serving(lambda _visit: None) as server:
+        called = provider(session, server.base_url)
+        called.config = called.config.model_copy(update={"openrouter_api_key": remember(HEX)})
+        with pytest.raises(LLMError, match="may have been billed") as caught:
+            await called.generate_response(MESSAGES, model=MODEL)
+    assert HEX not in locals_of(caught.value)
+
+
+def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a variable that cannot be read, beside keys that can."""
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "OPENROUTER_API_KEY"):
+        monkeypatch.setenv(name, f"{HEX}.{name}")
+    monkeypatch.setenv("TEMPERATURE", "abc")
+    with pytest.raises(ValueError, match="TEMPERATURE") as caught:
+        create_llm_config_from_env()
+    shown = locals_of(caught.value)
+    assert "texts = " in shown
+    assert HEX not in shown
+
+
+@pytest.mark.parametrize(
+    "value", ["http://me:pass4711word@[proxy", "socks9://me:pass4711word@proxy", "http://me:pass4711word@a b"]
+)
+def test_a_proxy_that_is_none_shows_no_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Nor does the address of a proxy that cannot be read."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    with pytest.raises(LLMError, match="HTTPS_PROXY") as caught:
+        network.proxy_for("https://example.org")
+    assert "pass4711word" not in locals_of(caught.value)
+
+
+async def test_what_signs_logs_no_token(session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    """botocore, which logs at DEBUG what it signs, logs the session token masked; the server gets it whole."""
+    caplog.set_level(logging.DEBUG)
+    keys = {"aws_access_key_id": "AKIA0123456789ABCDEF", "aws_secret_access_key": HEX, "aws_session_token": TOKEN}
+    async with serving(lambda visit: visit.answer({}, 400)) as server:
+        settings: dict[str, Any] = {**keys, "bedrock_base_url": server.base_url.removesuffix("/api/v1")}
+        called = create_llm_provider(LLMConfig(provider=LLMProviderType.BEDROCK, **settings), session)
+        with pytest.raises(LLMError):
+            await called.generate_response(MESSAGES)
+    assert "x-amz-security-token:" in caplog.text.lower()
+    assert TOKEN in server.visits[0].head
+    assert TOKEN not in caplog.text
+    assert HEX not in caplog.text
+
+
+async def test_headers_are_secrets_wherever_they_come_from() -> None:
+    """The key in an endpoint's headers is masked although no configuration names it, and arrives as it is."""
+    key = "of-nobody-0815-4711"
+
+    def answer(visit: Visit) -> None:
+        visit.answer({"echo": key})
+
+    async with serving(answer) as server:
+        endpoint = Endpoint(
+            server.base_url, "/x", {"Authorization": f"Bearer {key}"}, sign=lambda *_: {"x-api-key": HEX}
+        )
+        await prepare(endpoint, 5)
+        await post(endpoint, {}, encode_payload({}), 5, Exchange(), 1000)
+    assert key not in repr(endpoint.headers)
+    assert f"Bearer {key}" in server.visits[0].head
+    assert f"say {MASK}" == mask(f"say {key}")
+    assert isinstance(endpoint.headers["Authorization"], Secret)
+
+
+@pytest.mark.parametrize("url", ["https://:PW@example.org/api", "https://me@example.org", "https://@example.org"])
+def test_an_address_holds_no_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A base URL with a user or a password is refused, by the name of its variable."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+    with pytest.raises(ValueError, match="OPENROUTER_BASE_URL"):
+        create_llm_config_from_env()
+
+
+@pytest.mark.parametrize("region", ["evil.com/x?", "us-west-2.evil", "EU-west-1", "us west", "a@b", "a#"])
+def test_a_region_is_a_region(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    """AWS_REGION chooses no host."""
+    monkeypatch.setenv("AWS_REGION", region)
+    with pytest.raises(ValueError, match="AWS_REGION: must be a region"):
+        create_llm_config_from_env()
