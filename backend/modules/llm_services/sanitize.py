@@ -59,7 +59,7 @@ def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape
 def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
     match value:
         case str():
-            return pieces.mapped(partial(SECRET.sub, MASK), value)
+            return _replaced(SECRET, MASK, value)
         case dict():
             return {
                 key: item if key in WRITTEN_BY_A_MODEL and isinstance(item, dict) else _without_shapes(item)
@@ -200,7 +200,14 @@ def sanitize_text(text: str) -> str:
     text = str(text)
     if text.isascii() and "\x00" not in text:
         return text
-    return pieces.mapped(partial(UNSTORABLE.sub, REPLACEMENT), text)
+    return _replaced(UNSTORABLE, REPLACEMENT, text)
+
+
+def _replaced(pattern: re.Pattern[str], replacement: str, text: str) -> str:
+    """Return a text with every match replaced; a large text is worked on in pieces."""
+    if len(text) <= pieces.PIECE_LENGTH:
+        return pattern.sub(replacement, text)
+    return pieces.mapped(partial(pattern.sub, replacement), text)
 
 
 def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller or a vendor sent
