@@ -54,13 +54,16 @@ async def create_unit(session: Session, topic: str, user_id: int, model: str | N
 
 
 async def illustrate(session: Session, unit: Unit, user_id: int) -> ImageResponse:
-    """Add a picture: its bytes, from where the answer says."""
+    """Add a picture: its bytes, out of the answer or from where it says."""
     llm: LLMServicesProvider = llm_services_provider(session=session)
     image, unit.image_request_id = await llm.generate_image(
         prompt=f"A picture for {unit.title}", user_id=user_id, size="1024x1024", quality="standard", style="natural"
     )
-    async with httpx.AsyncClient() as client:
-        unit.image = (await client.get(image.image_url)).raise_for_status().content
+    if image.image_url.startswith("data:"):
+        unit.image = image.image_bytes()
+    else:
+        async with httpx.AsyncClient() as client:
+            unit.image = (await client.get(image.image_url)).raise_for_status().content
     session.commit()
     return image
 
