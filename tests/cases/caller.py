@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -137,7 +138,9 @@ class Caller:
             value = await call(llm_services_provider(self.session))
         except LLMError as error:
             caught = error
-        rows = await asyncio.to_thread(self.rows)  # large ones, where a test watches the event loop
+        # In a thread, for they may be large; in one of its own, for a test may keep the default executor busy.
+        with ThreadPoolExecutor(1) as thread:
+            rows = await asyncio.get_running_loop().run_in_executor(thread, self.rows)
         outcome = Outcome(value, caught, rows[written:], self.server.requests[sent:])
         outcome.check_row()
         return outcome

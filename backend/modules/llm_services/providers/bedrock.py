@@ -6,12 +6,12 @@ description of the service and its signer, and not against the live API.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
+from .. import threads
 from ..config import REGION
 from ..exceptions import LLMAuthenticationError
 from ..flow.http import Endpoint
@@ -119,7 +119,7 @@ class BedrockProvider(LLMProvider):
 
     async def _complete(self, call: LLMCall) -> Completion:
         """Read the region beside the loop, for it may be in a file, before the call asks for it."""
-        await asyncio.to_thread(region_of, self.config)
+        await threads.run(partial(region_of, self.config))
         return await super()._complete(call)
 
     def endpoint(self, call: LLMCall) -> Endpoint:
