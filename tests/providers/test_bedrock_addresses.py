@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from providers.conftest import At
 
 only_bedrock = pytest.mark.parametrize("at", [LLMProviderType.BEDROCK], indirect=True)
-ARN = "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc123def456"
+ARN = "arn:aws:bedrock:us-west-2:444455556666:application-inference-profile/abc123def456"
 
 
 @pytest.fixture(autouse=True)
