@@ -1,6 +1,6 @@
 """The vendors' published types, as judges of what is sent and of what the stand-in answers.
 
-From the packages openai (3.x), anthropic (0.x, the last that speak version 2023-06-01), google-genai (3.x) and botocore
+From the packages openai (3.x), anthropic (0.x, and 2.x in `nox -s claude-types`), google-genai (3.x) and botocore
 (1.4x): a key that they do not know, a value of another type and a missing field are problems. They are used here
 only, never in the path of a request.
 """
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -24,15 +25,20 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
+# anthropic 1.0 removed them from its types, since models from claude-opus-4-7 on refuse them. Older models take them
+# still, and the stand-in refuses them for the others.
+REMOVED_FROM_ANTHROPIC = frozenset() if version("anthropic").startswith("0.") else {"temperature", "top_p", "top_k"}
 CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # arbitrary: a file stands where base64 may stand
 
 
 def problems_of_request(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
     """Return what is wrong with a request that was rendered; nothing is good."""
+    if provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
+        body = {name: value for name, value in body.items() if name not in REMOVED_FROM_ANTHROPIC}
     if provider is LLMProviderType.BEDROCK:
-        version = body.get("anthropic_version")
-        body = {name: value for name, value in body.items() if name != "anthropic_version"} | {"model": "claude"}
-        return [*_problems(_anthropic_request(), body), *([] if version == "bedrock-2023-05-31" else ["version"])]
+        is_known = body.pop("anthropic_version", None) == "bedrock-2023-05-31"
+        body["model"] = "claude"
+        return [*_problems(_anthropic_request(), body), *([] if is_known else ["anthropic_version"])]
     return _problems(_REQUESTS[provider](api_variant), body)
 
 

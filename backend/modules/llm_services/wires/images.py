@@ -1,4 +1,7 @@
-"""Images (https://platform.openai.com/docs/api-reference/images/create)."""
+"""Images (https://platform.openai.com/docs/api-reference/images/create).
+
+Requests are held against the types of OpenAI's own package, and so are the stand-in's answers; no recording is at hand.
+"""
 
 from __future__ import annotations
 

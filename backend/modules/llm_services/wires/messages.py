@@ -1,7 +1,7 @@
 """Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock speaks too.
 
-Requests are held against the types of Anthropic's own package, answers against exchanges that others recorded live
-(`tests/wires/test_recorded_exchanges.py`).
+Requests are held against the types of Anthropic's own package, of 0.x and of 2.x (`nox -s claude-types`), answers
+against exchanges that others recorded live (`tests/wires/test_recorded_exchanges.py`).
 """
 
 from __future__ import annotations

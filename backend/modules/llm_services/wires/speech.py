@@ -1,4 +1,7 @@
-"""Speech, and voices by their callers' names (https://platform.openai.com/docs/api-reference/audio/createSpeech)."""
+"""Speech, and voices by their callers' names (https://platform.openai.com/docs/api-reference/audio/createSpeech).
+
+Requests are held against the types of OpenAI's own package. An answer is sound, and no recording is at hand.
+"""
 
 from __future__ import annotations
 
