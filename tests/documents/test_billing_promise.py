@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = [ROOT / "README.md", ROOT / "docs" / "errors.md"]
-UNANSWERED: Final = "A request that was sent and not answered is never repeated: it may have been billed."
+UNANSWERED: Final = "A request whose outcome is unknown is never repeated: it may have been billed."
 FAILED: Final = (
-    "An answer that came and failed is repeated, though it may have been billed, where the next one may be better: "
-    "an error that may pass, a `200` with nothing in it and, once, an object of the wrong shape."
+    "A request that was answered with a failure may be repeated, although it may have been billed: after a transient "
+    "error, after a `200` without an answer and, once, after an object that does not validate."
 )
-NOTHING: Final = "`MAX_RETRIES=0` repeats nothing."
+NOTHING: Final = "`MAX_RETRIES=0` turns retries off."
 NOT_ANSWERED: Final = [*broken("breaks"), *broken("is cut"), *broken("is silent")]
 MAY_PASS: Final = [
     Case(said("par", error={"code": 502, "message": "words"})),

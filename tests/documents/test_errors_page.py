@@ -93,31 +93,31 @@ NO_OBJECTS: Final = [said(None), said('{"name": "Ghe', "length"), said("I can't.
 NO_ANSWERS: Final = ["", "\n         \n", "<html>", '{"id": "gen', {}, {"choices": None}, {"choices": []}, []]
 CUT_CALL: Final = {"message": {"tool_calls": [{"id": "call_1", "function": {"name": "look", "arguments": "{"}}]}}
 CASES: Final[dict[str, list[Case]]] = {
-    "`401` of the provider behind OpenRouter: its key, not yours": coded(401, metadata={"provider_name": "Some Cloud"}),
-    "`402` because calls in flight hold the budget": coded(402, metadata={"reason": "in_flight_budget_exhausted"}),
-    "`402` of a limit that the key itself has": coded(402, metadata={"limit_source": "openrouter_key_limit"}),
+    "`401` from the provider behind OpenRouter, for its own key": coded(401, metadata={"provider_name": "Some Cloud"}),
+    "`402` because requests in flight hold the credit": coded(402, metadata={"reason": "in_flight_budget_exhausted"}),
+    "`402` because the key has reached its own limit": coded(402, metadata={"limit_source": "openrouter_key_limit"}),
     "`429` with a wait of more than a minute": [Case(error(429), 429, 429, wait="61")],
-    "`429` of a daily cap": coded(429, metadata={"limit_source": "openrouter_free_tier_daily"}),
-    "an error that names no code": [Case(error(None)), Case(error("invalid_prompt")), Case({"error": "words"})],
-    "an error whose name says that it may pass": [Case(error("server_error")), Case(error("provider_overloaded"))],
-    "an error, and text before it": [
+    "`429` because of a daily cap": coded(429, metadata={"limit_source": "openrouter_free_tier_daily"}),
+    "an error without a code": [Case(error(None)), Case(error("invalid_prompt")), Case({"error": "words"})],
+    "an error whose name says that it is transient": [Case(error("server_error")), Case(error("provider_overloaded"))],
+    "an error after part of the text": [
         Case(said("partial", "error", error={"code": 502, "message": "words"}), status=502),
         Case(said("partial") | error(503), status=503),
     ],
     "`finish_reason` `error` without a code": [Case(said("partial", "error"))],
-    "a `200` that holds no answer: blank, HTML, cut JSON, no `choices`": [Case(body) for body in NO_ANSWERS],
+    "a `200` without an answer: blank, HTML, truncated JSON, no `choices`": [Case(body) for body in NO_ANSWERS],
     "a redirect": [Case("", 302, 302), Case("", 307, 307)],
-    "text that is empty, cut or filtered": [Case(body) for body in NO_OBJECTS],
-    "the same where you asked for an object": [Case(body, status=None, structured=True) for body in NO_OBJECTS],
-    "an object of the wrong shape": [Case(said('{"title": "Ghent"}'), status=None, structured=True)],
-    "a tool call whose arguments are no JSON object": [Case(said("", "tool_calls", **CUT_CALL))],
-    "nobody listens": broken("nobody listens"),
-    "a proxy that does not lead there": broken("proxy leads nowhere"),
-    "a variable of the network that leads nowhere": broken("setting leads nowhere"),
-    "the connection broke before the answer was whole": [*broken("breaks"), *broken("is cut", 200)],
-    "nothing, for `REQUEST_TIMEOUT` seconds": broken("is silent"),
-    "an answer, and the database did not take it": broken("table goes meanwhile", body=said("hello")),
-    "nothing was asked: the database did not take the row": broken("no table"),
+    "text that is empty, truncated or filtered": [Case(body) for body in NO_OBJECTS],
+    "the same in a structured call": [Case(body, status=None, structured=True) for body in NO_OBJECTS],
+    "a structured answer that does not validate": [Case(said('{"title": "Ghent"}'), status=None, structured=True)],
+    "a tool call whose arguments are not a JSON object": [Case(said("", "tool_calls", **CUT_CALL))],
+    "no server at the address": broken("nobody listens"),
+    "a proxy that cannot be reached": broken("proxy leads nowhere"),
+    "a wrong value in a proxy or certificate variable": broken("setting leads nowhere"),
+    "the connection broke after the request was sent": [*broken("breaks"), *broken("is cut", 200)],
+    "no answer within `REQUEST_TIMEOUT` seconds": broken("is silent"),
+    "an answer that the database could not take": broken("table goes meanwhile", body=said("hello")),
+    "a database that could not take the row beforehand": broken("no table"),
     "you cancelled the call": broken("is cancelled"),
 }
 
@@ -239,7 +239,7 @@ async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, mon
 def caught(raised: BaseException | None) -> str:
     """Say what came out as the line would: a class, and where it carries the answer, that."""
     if raised is None:
-        return "nothing: it is the answer"
+        return "nothing: the text is returned"
     name = f"`{'asyncio.' * isinstance(raised, asyncio.CancelledError)}{type(raised).__name__}`"
     if isinstance(raised, LLMError) and raised.response is not None:
         return f"{name}, the answer in `.response`"
