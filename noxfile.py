@@ -80,13 +80,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
-    """Look at each page of the documents in Chromium, narrow and wide; needs a Chromium on PATH."""
+    """Look at each page of the documents, and at a report, in Chromium, narrow and wide; needs a Chromium on PATH."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         session.error("no Chromium on PATH: install one (Debian and Ubuntu: apt-get install chromium)")
-    install(session, "browser", "-e", ".[cli,postgres]")
+    install(session, "browser", "-e", ".[cli,postgres,report]")
     build_site(session)
-    session.run("pytest", "tests/documents/browse_site.py", *session.posargs, env={"CHROMIUM": chromium})
+    files = ("tests/documents/browse_site.py", "tests/reporting/browse_report.py")
+    session.run("pytest", *files, *session.posargs, env={"CHROMIUM": chromium})
 
 
 @nox.session(default=False)

@@ -8,12 +8,16 @@ import re
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
 
 WRONG_USAGE = 2
 NO_DATABASE = 3
@@ -55,6 +59,28 @@ def usage() -> Iterator[None]:
     except ValueError as error:
         sys.stderr.write(f"{visible(str(error))}\n")
         raise SystemExit(WRONG_USAGE) from None
+
+
+def check_database(engine: Engine) -> None:
+    """Raise ValueError for a database that is not there: SQLite would make an empty one in its place.
+
+    Raises SQLAlchemyError where it cannot be reached.
+    """
+    from sqlalchemy import inspect  # noqa: PLC0415 - most scripts have not connected yet, and may never
+
+    question = "is this the right DATABASE_URL?"
+    if engine.dialect.name == "sqlite" and (path := _sqlite_file(engine.url.database or "")) and not path.exists():
+        raise ValueError(f"there is no SQLite file {path}: {question}")
+    if not inspect(engine).has_table("llm_requests"):
+        raise ValueError(f"there is no table llm_requests in {engine.url.render_as_string()}: {question}")
+
+
+def _sqlite_file(database: str) -> Path | None:
+    """Return the file of a SQLite database, None for one in memory; it may be a URI (https://sqlite.org/uri.html)."""
+    name = database.partition("?")[0]
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:").removeprefix("//"))
+    return None if name in {"", ":memory:"} or "mode=memory" in database else Path(name)
 
 
 def visible(text: str) -> str:

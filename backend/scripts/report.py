@@ -33,8 +33,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, Steps, parser, run
-from sqlalchemy import Engine, inspect
+from command_line import WRONG_USAGE, Steps, check_database, parser, run
 from sqlalchemy.exc import SQLAlchemyError
 
 from modules.infrastructure.public import infrastructure_provider
@@ -46,6 +45,8 @@ from modules.llm_services.types import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Engine
 
     from modules.llm_services.reporting.dialects import Part
 
@@ -72,13 +73,12 @@ def main() -> int:
 
 
 def _engine() -> Engine:
-    """Return the database; raise ValueError if it does not have the table."""
+    """Return the database; raise ValueError if it, or its table, is not there."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     with infrastructure.get_database_session().session as session:
         engine = session.get_bind().engine
-    if not inspect(engine).has_table("llm_requests"):
-        raise ValueError(f"there is no table llm_requests in {_name(engine)}: is this the right DATABASE_URL?")
+    check_database(engine)
     return engine
 
 

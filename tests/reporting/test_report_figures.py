@@ -98,6 +98,13 @@ def test_by_served_provider(found: Report) -> None:
     ] == list(named(found.providers).items())
 
 
+def test_a_vendor_is_told_apart_by_what_was_called(engine: Engine) -> None:
+    """A vendor that OpenRouter routed to is not the one that was called directly, even by the same name."""
+    write(engine, row(response_raw=raw(upstream_provider="openai")), row(provider="openai", cost_estimate=0.2))
+    keys = [group.key for group in report(engine).providers.shown]
+    assert [("openai", "openai"), ("openai", "openrouter")] == keys
+
+
 def test_by_user(found: Report) -> None:
     """A call without a user is nobody's, and counted."""
     assert [

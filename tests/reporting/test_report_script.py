@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from modules.llm_services.config import VARIABLE_NAMES
-from reporting.reported_rows import ONE, row, write
+from reporting.reported_rows import ONE, SECOND, noon, row, write
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
+LONG_NAME = "openrouter/anthropic/claude-sonnet-4.5:beta"
 MARCH = "--since=2026-03-01", "--until=2026-03-02"
 
 
@@ -52,16 +54,68 @@ def test_it_prints_tables(engine: Engine, tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-@pytest.mark.parametrize("columns", [60, 80, 140])
-def test_no_figure_is_cut(sqlite_engine: Engine, tmp_path: Path, columns: int) -> None:
-    """A narrow terminal has fewer columns, and says so; what it has is whole, and a name goes on below."""
-    write(sqlite_engine, *(row(cost_estimate=123456.7891, user_id=user) for user in range(3)))
-    lines = run(of(sqlite_engine), tmp_path, *MARCH, columns=columns).stdout.splitlines()
+@pytest.fixture
+def twelve_users(sqlite_engine: Engine) -> Engine:
+    """Return a table of twelve users, with long names of models, and one vendor that is reached in two ways."""
+    openrouter = {"cost_source": "reported", "upstream_provider": "OpenAI"}
+    users = range(100_001, 100_013)
+    write(
+        sqlite_engine,
+        *(row(model=LONG_NAME, user_id=user, cost_estimate=1234.5678, response_raw=openrouter) for user in users),
+        row(model="gpt-5-mini", provider="openai", response_raw={"cost_source": "estimated"}, created_at=noon(SECOND)),
+        row(
+            status="failed", error_type="LLMRateLimitError", response_raw={"status_code": 429, "error_code": "a_limit"}
+        ),
+    )
+    return sqlite_engine
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_no_date_name_or_figure_is_broken(twelve_users: Engine, tmp_path: Path, columns: int) -> None:
+    """A narrow terminal has fewer columns; the days, users, names and dollars in it are whole, and on one line."""
+    printed = run(of(twelve_users), tmp_path, *MARCH, columns=columns).stdout
+    lines = printed.splitlines()
     assert columns >= max(map(len, lines))
-    figures = [line.split() for line in lines if line.strip().startswith("total")]
-    assert figures
-    assert {"370,370.3673"} == {each[1] for each in figures if "." in each[1]}
-    assert (columns < 140) == any("A wider terminal shows more columns" in line for line in lines)
+    first_cells = [line.split()[0] for line in lines if line.strip()]
+    assert {"2026-03-01", "2026-03-02", LONG_NAME, *map(str, range(100_001, 100_013))} <= set(first_cells)
+    totals = [line.split() for line in lines if line.strip().startswith("total")]
+    assert {"14,815.0136"} == {cell for cells in totals for cell in cells if cell.startswith("14,")}
+    assert "…" not in printed
+
+
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [
+        (60, ["share, cached, output, input, calls, p95, p50, failed, attempts, unknown"]),
+        (100, ["share, cached, output, input, calls, p95"]),
+        (160, []),
+    ],
+)
+def test_the_columns_that_are_left_out_are_named(
+    twelve_users: Engine, tmp_path: Path, columns: int, left_out: list[str]
+) -> None:
+    """Below a table that had to do without columns is which, and at how many columns of the terminal."""
+    printed = run(of(twelve_users), tmp_path, *MARCH, columns=columns).stdout
+    models = " ".join(printed.partition("By model")[2].partition("By served provider")[0].split())
+    assert [f"Left out at {columns} columns: {names}." for names in left_out] == re.findall("Left out.*", models)
+
+
+def test_a_name_without_room_is_shortened_in_the_middle(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Where a name is wider than the terminal, its beginning and its end stay, and the report says so."""
+    write(sqlite_engine, row(model=f"openrouter/vendor/{'a' * 60}-v1"), row(model=f"openrouter/vendor/{'a' * 60}-v2"))
+    printed = run(of(sqlite_engine), tmp_path, *MARCH, columns=60).stdout
+    assert 60 >= max(map(len, printed.splitlines()))
+    names = [line.split()[0] for line in printed.splitlines() if "…" in line]
+    assert [("openrouter/vendor/", "-v1"), ("openrouter/vendor/", "-v2")] == [(name[:18], name[-3:]) for name in names]
+    assert "Names are shortened." in printed
+
+
+def test_a_vendor_that_is_reached_in_two_ways_has_two_rows(twelve_users: Engine, tmp_path: Path) -> None:
+    """OpenAI behind OpenRouter and OpenAI itself are told apart by what was called."""
+    printed = run(of(twelve_users), tmp_path, *MARCH).stdout
+    cells = [line.split()[:2] for line in printed.splitlines()]
+    assert ["OpenAI", "openrouter"] in cells
+    assert ["openai", "openai"] in cells
 
 
 def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
@@ -112,16 +166,19 @@ def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], m
     ("url", "message"),
     [
         ("postgresql+psycopg://nobody:secret@127.0.0.1:1/none", "connection"),
-        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+        ("sqlite:////nowhere/at/all.db", "there is no SQLite file /nowhere/at/all.db: is this the right DATABASE_URL?"),
+        ("sqlite:///not-yet.db", "there is no SQLite file not-yet.db"),
+        ("sqlite:///file:not-yet.db?uri=true", "there is no SQLite file not-yet.db"),
         ("nonsense", "DATABASE_URL"),
     ],
 )
 def test_a_database_that_is_not_there(tmp_path: Path, url: str, message: str) -> None:
-    """A database that cannot be reached ends with 2 and one line, without the password."""
+    """A database that cannot be reached ends with 2 and one line, without the password; no file is made for it."""
     done = run(url, tmp_path)
     assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert message in done.stderr
     assert "secret" not in done.stderr
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:

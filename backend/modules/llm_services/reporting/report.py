@@ -104,7 +104,7 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
         made_at=made_at,
         days=_by_name(totals.by(lambda row: (str(row.day),))),
         models=_by_cost(totals.by(lambda row: (row.model,)), top),
-        providers=_by_cost(totals.by(lambda row: (row.served_by,)), top),
+        providers=_by_cost(totals.by(lambda row: (row.served_by, row.provider)), top),
         users=_by_cost(totals.users, top),
         cost_sources=_by_name(cost_sources),
         causes=_by_cost(causes, top),

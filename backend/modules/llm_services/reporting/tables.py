@@ -36,6 +36,10 @@ MODELS_NOTE: Final = (
     "that came from a prompt cache. p50, p95: the time that half, and 95 in 100, of the completed attempts did not "
     "exceed."
 )
+SERVED: Final = ("served by", "called through")
+PROVIDERS_NOTE: Final = (
+    "served by: the vendor that OpenRouter routed to, as OpenRouter names it, else the provider that was called."
+)
 CAUSES_NOTE: Final = (
     "What an attempt cost that failed: known where the provider billed it and said so, else unknown, never zero."
 )
@@ -55,13 +59,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A table, whose first columns are names and whose others are numbers, and what has to be known to read it."""
+    """A table of names and then numbers, and what has to be known to read it; names `in_prose` are sentences."""
 
     title: str
     names: tuple[str, ...]
     numbers: tuple[str, ...]
     rows: tuple[Row, ...]
     note: str = ""
+    in_prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def view(report: Report, database: str) -> View:
         headlines=tuple(_headlines(report)),
         sections=(
             _models(report),
-            _section("By served provider", ("provider",), report.providers, has_bars=True),
+            replace(_section("By served provider", SERVED, report.providers, has_bars=True), note=PROVIDERS_NOTE),
             _section("By user", ("user",), report.users, has_bars=True),
             replace(causes, note=CAUSES_NOTE),
             _explained("Where the costs come from", report.cost_sources, COST_SOURCES),
@@ -180,7 +185,7 @@ def _part(cost: Decimal, total: Decimal) -> float | None:
 def _explained(title: str, groups: Mapping[str, Figures], texts: Mapping[str, str]) -> Section:
     """Lay out groups that a text explains, in the order of the texts."""
     rows = (Row((text, *_cells(groups[name], groups[name], COSTS))) for name, text in texts.items() if name in groups)
-    return Section(title, ("",), tuple(COSTS), tuple(rows))
+    return Section(title, ("",), tuple(COSTS), tuple(rows), in_prose=True)
 
 
 def usd(cost: Decimal) -> str:

@@ -1,0 +1,74 @@
+"""The page of a report in a real browser, narrow and dark; `nox -s browser` runs this file, pytest does not."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from documents.browse_site import FLAGS
+from modules.llm_services.reporting.page import page
+from reporting.reported_rows import FIRST, noon, report, row, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+PHONE: Final = 390
+# The regions that scroll, by their names: whether they do, and whether they say so.
+REGIONS: Final = """() => Object.fromEntries([...document.querySelectorAll("[role=region]")].map(region => [
+    region.ariaLabel,
+    [region.scrollWidth > region.clientWidth, region.querySelector(".hint").getBoundingClientRect().height > 0],
+]))"""
+LAST_BARS: Final = """() => [...document.querySelectorAll("svg svg")].map(chart =>
+    [...chart.querySelectorAll(".bar")].at(-1).getBoundingClientRect().right)"""
+GROUND: Final = "() => getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
+
+
+@pytest.fixture
+def path(sqlite_engine: Engine, tmp_path: Path) -> Path:
+    """Write a page."""
+    write(sqlite_engine, *(row(created_at=noon(FIRST) + timedelta(days=days)) for days in range(2)))
+    file = tmp_path / "report.html"
+    file.write_text(page(report(sqlite_engine), "sqlite:///test.db"), encoding="utf-8")
+    return file
+
+
+def opened(path: Path, width: int, **context: Any) -> Iterator[Page]:
+    """Open the page in a window of a width."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
+        with browser.new_context(viewport={"width": width, "height": 900}, **context) as fresh:
+            opened = fresh.new_page()
+            opened.goto(path.as_uri())
+            yield opened
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [PHONE, 1440])
+def test_what_scrolls_says_so(path: Path, width: int) -> None:
+    """Each table and chart that is wider than its place says that it scrolls, and no other does; the page fits."""
+    for shown in opened(path, width):
+        regions = shown.evaluate(REGIONS)
+        assert regions
+        assert [] == [name for name, (scrolls, says_so) in regions.items() if scrolls != says_so]
+        assert (width == PHONE) == any(scrolls for scrolls, _ in regions.values())
+        assert width == shown.evaluate("document.documentElement.scrollWidth")
+
+
+def test_the_last_day_is_in_view(path: Path) -> None:
+    """On a phone, a chart begins at its end."""
+    for shown in opened(path, PHONE):
+        assert [True, True] == [0 < right <= PHONE for right in shown.evaluate(LAST_BARS)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_follows_the_scheme(path: Path, scheme: str) -> None:
+    """The page is dark where its reader is."""
+    for shown in opened(path, PHONE, color_scheme=scheme):
+        assert (scheme == "dark") == (sum(shown.evaluate(GROUND)) < 3 * 128)
