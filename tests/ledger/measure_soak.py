@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""What a process holds after minutes of calls of every kind: memory, descriptors, tasks, threads; no part of the tests.
+
+    PYTHONPATH=backend/scripts:tests python tests/ledger/measure_soak.py
+    PYTHONPATH=backend/scripts:tests python tests/ledger/measure_soak.py --minutes 1 --callers 8
+
+Callers go through every scenario of the stand-in, answers, errors and broken connections, again and again: as text, as
+an object and with tools, each call with a session and a service of its own, and one in ten is cancelled while it is in
+flight. SQLite takes the first half of the time, PostgreSQL the second. A line is printed every tenth of a half, once
+nothing is in flight. Then the rows are counted: each call has left one at least, and none is pending.
+
+variables:
+    TMPDIR  where the databases are made
+No key is read: what is asked is answered on this machine.
+
+exit codes:
+    0  measured: tasks and threads are as many as after the first tenth, descriptors too but for one a caller, since
+       connections to the stand-in are kept for a while
+    1  a row is missing or pending, or there are more of them
+    2  the command line is wrong
+    130  interrupted
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from itertools import count, cycle
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from command_line import parser, run
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
+from stand_in import running
+from stand_in.scenarios import SCENARIOS
+from support import databases
+from support.measuring import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+TENTHS: Final = 10
+TIMEOUT_SECONDS: Final = 0.5
+CANCELLED_SHARE: Final = 0.1
+MESSAGES: Final = [LLMMessage(role="user", content="What is the capital of France?")]
+TOOLS: Final = [ToolDefinition(name="look_up", description="Look a word up.", parameters={"type": "object"})]
+ENVIRONMENT: Final = {"OPENROUTER_API_KEY": "sk-or-soak", "MAX_RETRIES": "1", "LOG_REQUESTS": "false"}
+
+
+class City(BaseModel):
+    """What the structured calls ask for."""
+
+    name: str
+    population: int
+
+
+class Held(NamedTuple):
+    """What the process holds."""
+
+    megabytes: int
+    descriptors: int
+    tasks: int
+    threads: int
+
+
+def held() -> Held:
+    """Return what this process holds now, garbage collected."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return Held(megabytes, len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), threading.active_count())  # noqa: PTH208
+
+
+async def call(engine: Engine, scenario: str, kind: int, leave_after: float | None) -> None:
+    """Make one call as a consumer does; it is cancelled after `leave_after` seconds."""
+    given: dict[str, Any] = {"model": f"openrouter/stand-in/{scenario}", "timeout": TIMEOUT_SECONDS}
+    with Session(engine) as session:
+        llm = llm_services_provider(session)
+        calls = (
+            lambda: llm.generate_response(MESSAGES, **given),
+            lambda: llm.generate_structured_response(MESSAGES, City, **given),
+            lambda: llm.generate_response_with_tools(MESSAGES, TOOLS, **given),
+        )
+        with suppress(LLMError, TimeoutError):
+            async with asyncio.timeout(leave_after):
+                await calls[kind]()
+
+
+async def caller(engine: Engine, work: Iterator[tuple[int, str]], ends_at: float, random: Random) -> int:
+    """Make calls until the time is over; return how many."""
+    made = 0
+    while time.monotonic() < ends_at:
+        number, scenario = next(work)
+        leaves = random.random() < CANCELLED_SHARE
+        await call(engine, scenario, number % 3, random.uniform(0, 0.02) if leaves else None)
+        made += not leaves
+    return made
+
+
+async def soak(engine: Engine, seconds: float, callers: int) -> tuple[int, list[Held]]:
+    """Return how many calls were made and not cancelled, and what was held after each tenth of the time."""
+    work = zip(count(), cycle(SCENARIOS))
+    random, made, seen = Random(1), 0, []  # noqa: S311 - no secret
+    for tenth in range(TENTHS):
+        ends_at = time.monotonic() + seconds / TENTHS
+        made += sum(await asyncio.gather(*(caller(engine, work, ends_at, random) for _ in range(callers))))
+        seen.append(held())
+        say(f"    {tenth + 1:2d}/{TENTHS}  {made:7,} calls  " + "  ".join(map("{} {}".format, seen[-1], Held._fields)))
+    return made, seen
+
+
+def measure(engine: Engine, seconds: float, callers: int) -> bool:
+    """Soak one database and print what was seen; return True if nothing was lost, and nothing but memory has grown."""
+    say(f"{engine.dialect.name}: {callers} callers, {len(SCENARIOS)} scenarios, {seconds:.0f} s")
+    made, seen = asyncio.run(soak(engine, seconds, callers))
+    with Session(engine) as session:
+        by_status = select(LLMRequestModel.status, func.count()).group_by(LLMRequestModel.status)
+        statuses = {row.status: row[1] for row in session.execute(by_status)}
+    say(f"    {made:,} calls not cancelled, rows by status: {statuses}")
+    first, last = seen[0], seen[-1]
+    allowed = first.descriptors + callers
+    has_grown = last.tasks > first.tasks or last.threads > first.threads or last.descriptors > allowed
+    return not has_grown and "pending" not in statuses and sum(statuses.values()) >= made
+
+
+def main() -> int:
+    """Soak both databases; return 0 when both are well."""
+    options = parser(__doc__)
+    options.add_argument("--minutes", type=float, default=10.0, help="how long in all (%(default)s)")
+    options.add_argument("--callers", type=int, default=32, help="calls in flight (%(default)s)")
+    arguments = options.parse_args()
+    logging.getLogger("modules").setLevel(logging.CRITICAL)
+    half = arguments.minutes * 30
+    with tempfile.TemporaryDirectory() as folder, running() as base_url:
+        os.environ |= ENVIRONMENT | {"OPENROUTER_BASE_URL": base_url}
+        with databases.ready(f"sqlite:///{Path(folder) / 'soak.db'}") as engine:
+            is_well = measure(engine, half, arguments.callers)
+        with databases.postgres_server() as url, databases.ready(url) as engine:
+            is_well = measure(engine, half, arguments.callers) and is_well
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
