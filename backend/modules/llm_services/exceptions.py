@@ -1,11 +1,11 @@
-"""Everything that a call can raise once its arguments are accepted.
+"""The exceptions that a call raises once its arguments have been accepted.
 
-LLMError                    any failure; also connections, bodies that are no answer, the database
+LLMError                    any failure: a broken connection, a body that is not an answer, the database
 +-- LLMAuthenticationError  the key is missing or refused
-+-- LLMRateLimitError       too many requests; `retry_after` says when to come back
-+-- LLMTimeoutError         no answer in time, ours or the server's
-+-- LLMValidationError      a request the model refuses, or a structured answer that does not fit
-+-- LLMProviderError        the service or the provider behind it failed, or will not serve this account
++-- LLMRateLimitError       too many requests; `retry_after` says how long to wait
++-- LLMTimeoutError         no answer in time, by our clock or the server's
++-- LLMValidationError      the model refused the request, or a structured answer does not validate
++-- LLMProviderError        the provider, or the one behind it, failed or does not serve this account
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .types import LLMResponse
 
     class _Facts(TypedDict, total=False):
-        """What an error with a second argument of its own passes on to LLMError."""
+        """The keyword arguments that a subclass with a second argument of its own passes on to LLMError."""
 
         provider: str | None
         model: str | None
@@ -38,10 +38,26 @@ if TYPE_CHECKING:
 
 
 class LLMError(Exception):
-    """A call failed; the attributes say where, whether trying again can help, and which row tells the story.
+    """A call failed. The message says what happened, who can fix it and what to do next; keys are masked in it."""
 
-    Keys are masked in its message.
-    """
+    message: str
+    """The same text as `str(error)`."""
+    provider: str | None
+    """The provider that was called."""
+    model: str | None
+    """The model, as the call named it."""
+    status_code: int | None
+    """The numeric code of the error in the body, otherwise the HTTP status; None if no response arrived."""
+    error_code: str | None
+    """The provider's name for the error."""
+    retry_after: float | None
+    """Seconds to wait before the next try, if the server says so."""
+    retryable: bool
+    """Whether the same call may succeed later."""
+    request_id: UUID | None
+    """The id of the row of the last attempt; None if there is no row."""
+    response: LLMResponse | None
+    """The answer, if one arrived and was paid for."""
 
     def __init__(  # noqa: PLR0913 - each is a fact that a caller may branch on
         self,
@@ -56,7 +72,7 @@ class LLMError(Exception):
         request_id: UUID | None = None,
         response: LLMResponse | None = None,
     ) -> None:
-        """Keep the facts: `retry_after` in seconds, `request_id` the row, `response` the answer that was paid for."""
+        """Mask keys in the message, and keep the facts."""
         message = mask(message)
         super().__init__(message)
         self.message = message
@@ -75,24 +91,27 @@ class LLMAuthenticationError(LLMError):
 
 
 class LLMRateLimitError(LLMError):
-    """The service is limiting requests."""
+    """The provider limits the number of requests; `retry_after` says how long to wait, in seconds."""
 
     def __init__(self, message: str, retry_after: float | None = None, **facts: Unpack[_LimitFacts]) -> None:
-        """Take `retry_after`, in seconds, second."""
+        """Take `retry_after`, in seconds, as the second argument."""
         super().__init__(message, retry_after=retry_after, **facts)
 
 
 class LLMTimeoutError(LLMError):
-    """No answer came in time."""
+    """No answer came in time, by our clock or the server's."""
 
 
 class LLMValidationError(LLMError):
-    """The request is one that the model refuses, or its structured answer does not fit the model asked for."""
+    """The model refused the request, or the structured answer is truncated, refused or does not validate.
+
+    In the second case `response` has the answer.
+    """
 
 
 class LLMProviderError(LLMError):
-    """The service, or the provider behind it, failed or refused for reasons of its own."""
+    """The provider, or the one behind it, failed or does not serve this account; `error_code` is its reason."""
 
     def __init__(self, message: str, error_code: str | None = None, **facts: Unpack[_ProviderFacts]) -> None:
-        """Take `error_code`, the service's own name for the failure, second."""
+        """Take `error_code`, the provider's name for the error, as the second argument."""
         super().__init__(message, error_code=error_code, **facts)

@@ -1,4 +1,4 @@
-"""Every value that crosses a boundary of this module, defined once."""
+"""The values that callers give and get, and those that the parts of this module share."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from pydantic import (
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; one without a zone, as SQLite hands them out, is taken to be UTC.
+    """Return `moment` in UTC; without a time zone, as SQLite returns it, it is taken to be in UTC.
 
-    So is one at an end of time whose date in UTC is in no calendar.
+    So is a moment at the first or last day of the calendar that cannot be converted.
     """
     if moment.tzinfo:
         with suppress(OverflowError):
@@ -36,12 +36,12 @@ Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
 LONGEST_MODEL_NAME: Final = 100  # characters: the width of the column
-DEEPEST_JSON: Final = 100  # levels that are read and stored as they are; a wire that needs more is no wire we know
+DEEPEST_JSON: Final = 100  # levels that are read and stored unchanged; no known API nests deeper
 LARGEST_INTEGER: Final = 2**31 - 1  # what an integer column holds
 
 
 class LLMProviderType(StrEnum):
-    """The services that a model name can be routed to."""
+    """The providers that a model name can be routed to."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
@@ -52,7 +52,7 @@ class LLMProviderType(StrEnum):
 
 
 class MessageRole(StrEnum):
-    """Who speaks in a message; compares equal to the plain string."""
+    """The role of a message; equal to the plain string."""
 
     SYSTEM = "system"
     DEVELOPER = "developer"
@@ -62,7 +62,7 @@ class MessageRole(StrEnum):
     FUNCTION = "function"
 
 
-# A message may be made with the plain string; what it holds is the member, which compares equal to it.
+# A message accepts the plain string and stores the member, which is equal to it.
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -72,7 +72,7 @@ else:
 
 
 class RequestStatus(StrEnum):
-    """Where a request row stands: sent or about to be, answered, or failed."""
+    """The status of a row: sent or about to be sent, answered, or failed."""
 
     PENDING = "pending"
     COMPLETED = "completed"
@@ -80,9 +80,10 @@ class RequestStatus(StrEnum):
 
 
 class CostSource(StrEnum):
-    """Where the cost of a row comes from: the answer, the provider's books later on, a price table, or nowhere.
+    """The source of a row's cost.
 
-    What the response cache answered cost nothing.
+    The answer reported it, the provider's books did later (reconciled), a price table gave it (estimated), nothing did
+    (unpriced), or our response cache answered, which costs nothing (cached).
     """
 
     REPORTED = "reported"
@@ -93,72 +94,86 @@ class CostSource(StrEnum):
 
 
 class Value(BaseModel):
-    """A value of this module; its validator is built when the first one is made, so that importing stays cheap."""
+    """The base of the values; a validator is built at its first use, so that the import stays cheap."""
 
     model_config = ConfigDict(defer_build=True)
 
 
 class Input(Value):
-    """A value that callers make: a field that it does not have is a ValueError, and not dropped."""
+    """The base of the values that callers make; an unknown field is a ValueError."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class LLMMessage(Input):
-    """One turn of a conversation; `content` is text, or a list of text, image, file and audio parts.
-
-    `tool_calls` are the calls of an assistant's turn, as Chat Completions has them or as dumped ToolCalls;
-    `reasoning_details` what the vendor gave with them, unchanged. `cache_control` marks the end of the message as a
-    cache breakpoint, on wires that know it.
-    """
+    """One message of a conversation."""
 
     role: Role
+    """"system", "developer", "user", "assistant", "tool" or "function"; stored as a `MessageRole`."""
     content: StrictStr | list[dict[str, Any]] | None = None
+    """Text, or a list of parts: text, images, files, audio."""
     name: str | None = None
+    """The tool's name in a message of role "tool"; otherwise the name of who speaks."""
     function_call: dict[str, Any] | None = None
+    """The function call of an older assistant's message; `tool_calls` replaced it."""
     tool_calls: list[dict[str, Any]] | None = None
+    """The tool calls of an assistant's message, in the form of Chat Completions or as dumped `ToolCall`s."""
     tool_call_id: str | None = None
+    """The id of the tool call that a message of role "tool" answers; found by `name` if it is None."""
     reasoning_details: list[dict[str, Any]] | None = None
+    """`LLMResponse.reasoning_details` of the same assistant's message, unchanged."""
     cache_control: dict[str, Any] | None = None
+    """A prompt-cache breakpoint at the end of the message, such as `{"type": "ephemeral"}`, where the API has them."""
 
 
 class ToolDefinition(Input):
-    """A function the model may ask for; `parameters` is the JSON Schema of its arguments.
-
-    `strict` asks the vendor to hold the model to the schema; `cache_control` marks a cache breakpoint. Both go to
-    wires that know them.
-    """
+    """A function that the model may request."""
 
     name: str
+    """The function's name."""
     description: str
+    """What the function does; the model reads it."""
     parameters: dict[str, Any]
+    """The JSON Schema of the arguments."""
     strict: bool | None = None
+    """Whether the provider has to enforce the schema, where the API has that option."""
     cache_control: dict[str, Any] | None = None
+    """A prompt-cache breakpoint after this tool, where the API has them."""
 
     @model_serializer(mode="wrap")
     def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Dump what was given: who dumps a tool may send it as it is."""
+        """Dump only what was given, so that a dumped tool can be sent."""
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
 class ToolCall(Value):
-    """A function the model asked for, with its arguments decoded."""
+    """A request of the model to call a function."""
 
     id: str
+    """The id of this request; the result may name it as `tool_call_id`."""
     name: str
+    """The function's name."""
     arguments: dict[str, Any]
+    """The arguments, decoded from JSON."""
 
 
 class ImageResponse(Value):
-    """A generated image, by its http(s) or `data:` URL; cost in USD."""
+    """A generated image."""
 
     image_url: str
+    """An http(s) URL, or the image itself as a `data:` URL."""
     revised_prompt: str | None = None
+    """The prompt as the model rewrote it."""
     size: str | None = None
+    """Width and height in pixels, such as "1024x1024"."""
     cost_estimate: float | None = None
+    """USD."""
 
     def image_bytes(self) -> bytes:
-        """Return the image of a `data:` URL, decoded; raises ValueError for an http URL, which has to be fetched."""
+        """Return the image of a `data:` URL, decoded.
+
+        Raises `ValueError` for an http(s) URL, from which the image has to be downloaded.
+        """
         header, comma, data = self.image_url.partition(",")
         if not (comma and header.startswith("data:")):
             raise ValueError("image_url is no data: URL: download the image from it")
@@ -166,63 +181,86 @@ class ImageResponse(Value):
 
 
 class AudioResponse(Value):
-    """Generated speech; cost in USD, duration in seconds."""
+    """Generated speech."""
 
     audio_base64: str
+    """The audio file in base64; `audio_bytes()` decodes it."""
     mime_type: str
+    """The format of the file, such as "audio/mpeg"."""
     voice: str | None = None
+    """The voice that was used."""
     model: str | None = None
+    """The model that was used."""
     cost_estimate: float | None = None
+    """USD."""
     duration_seconds: float | None = None
+    """The length of the speech, where it is known."""
 
     def audio_bytes(self) -> bytes:
-        """Return the audio, decoded."""
+        """Return the audio file, decoded."""
         return base64.b64decode(self.audio_base64)
 
 
 class LLMResponse(Value):
-    """What a model answered: text, token counts, cost in USD and time in milliseconds.
-
-    `cached` says that cached input tokens, a response-cache hit or our own cache took part.
-    `input_tokens` includes `cached_input_tokens` and `cache_creation_tokens`. `reasoning` is the model's reasoning as
-    text, `reasoning_details` what its vendor wants back unchanged in the next turn; `images` are URLs, `data:`
-    included; `annotations` are citations as they came. `response_output` is the answer's structured part: the object,
-    the tool calls, or what was made.
-    """
+    """The answer of a model. A field is None or empty where the provider sends nothing for it."""
 
     content: str
+    """The text; empty if there is none."""
     provider: str
+    """The provider that was called, such as "openrouter"."""
     model: str
+    """The model, as the call named it."""
     tokens_used: int | None = None
+    """Input and output tokens together."""
     input_tokens: int | None = None
+    """Tokens of the prompt, those read from a cache and written to it included."""
     output_tokens: int | None = None
+    """Tokens of the answer, reasoning included."""
     cost_estimate: float | None = None
+    """USD; what the provider reports, otherwise an estimate from list prices."""
     response_time_ms: int | None = None
+    """Milliseconds from sending the request to reading the answer."""
     cached: bool = False
+    """Whether the provider read part of the prompt from its cache, or a response cache answered."""
     provider_response_id: str | None = None
+    """The provider's id of the answer."""
     system_fingerprint: str | None = None
+    """The provider's name for the build that answered."""
     response_output: Any = None
+    """The structured part of the answer: the object, or the tool calls."""
     response_created_at: datetime | None = None
+    """When the provider says that it created the answer."""
     finish_reason: str | None = None
+    """How the answer ended: "stop", "length" (truncated), "tool_calls", "content_filter" (refused), ..."""
     cached_input_tokens: int | None = None
+    """Tokens of the prompt that were read from the provider's cache."""
     cache_creation_tokens: int | None = None
+    """Tokens of the prompt that were written to the provider's cache."""
     reasoning: str | None = None
+    """The model's reasoning, as text."""
     reasoning_details: list[dict[str, Any]] | None = None
+    """The reasoning in the provider's form; send it back unchanged in the assistant's message."""
     refusal: str | None = None
+    """The model's explanation if it refused to answer."""
     images: list[str] = []
+    """URLs of images in the answer, `data:` URLs included."""
     audio: AudioResponse | None = None
+    """Audio in the answer."""
     annotations: list[dict[str, Any]] = []
+    """Citations and parsed files, in the provider's form."""
 
 
 class WebSearchResponse(Value):
-    """Results of a web search, as the provider gave them."""
+    """The results of a web search."""
 
     search_results: list[dict[str, Any]] = []
+    """The results, in the provider's form."""
     cost_estimate: float | None = None
+    """USD."""
 
 
 class LLMRequest(Value):
-    """One row of `llm_requests`, column by column; cost in USD, time in milliseconds."""
+    """One row of `llm_requests`; the fields are the columns. Costs are in USD, times in milliseconds."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -258,11 +296,11 @@ class LLMRequest(Value):
 
 @dataclass(frozen=True)
 class Usage:
-    """What a call used and cost, None where the wire does not say; cost in USD, all in.
+    """What a call used and cost; None where the provider does not say. The cost is in USD and includes everything.
 
-    `rates` are what the answer names in place of the list price (a service tier, a speed, ...), `pieces` what is billed
-    by the piece beside the tokens, or in their place; both by the names of the price table where it has any.
-    `price_table` is the table, and its version, that an estimated cost comes from.
+    `rates` are conditions that change the price, such as a service tier. `pieces` counts what is billed by the piece,
+    such as searches. Both use the price table's names where it has them. `price_table` is the table, and its version,
+    that an estimated cost comes from.
     """
 
     input_tokens: int | None = None
