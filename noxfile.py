@@ -52,7 +52,7 @@ def record(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what a call costs beside other clients, and write docs/benchmarks.md; needs PyPI."""
-    install(session, "bench", "-e", ".[cli,postgres]")
+    install(session, "test", "-e", ".[cli,postgres]")
     session.run("python", "tests/benchmarks/run.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 

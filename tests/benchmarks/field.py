@@ -2,63 +2,134 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
-IN_FLIGHT: Final = (1, 64, 256, 1000)
-SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
+ROOT: Final = Path(__file__).resolve().parents[2]
+IN_FLIGHT: Final = (1, 64, 256)
+MANY_IN_FLIGHT: Final = 1000
 USUAL_SIZE: Final = 120
+LARGE_SIZE: Final = 1_000_000
 SLOW_SECONDS: Final = 0.2
 MILLION: Final = 1_000_000
+PER_CALL_WAY: Final = "per call"
 
 
 @dataclass(frozen=True)
 class Round:
-    """So many calls in flight, each with a question of so many characters, to a server that takes so many seconds."""
+    """A number of calls in flight in each of so many processes, and what is special about the round.
+
+    `size` is the length of the question in characters. The server answers at once, or after SLOW_SECONDS. A round
+    that `watches_lag` also measures how late the event loop wakes a task.
+    """
 
     in_flight: int
     size: int = USUAL_SIZE
-    delay: float = 0.0
+    is_slow: bool = False
+    processes: int = 1
+    watches_lag: bool = False
 
     @property
     def key(self) -> str:
         """Return the round's name in the results."""
-        return f"{self.in_flight} in flight, {self.size} characters, {self.delay:g} s"
+        special = {
+            f"{self.size:,} characters": self.size != USUAL_SIZE,
+            "slow server": self.is_slow,
+            f"{self.processes} processes": self.processes > 1,
+            "lag": self.watches_lag,
+        }
+        return ", ".join([f"{self.in_flight} in flight", *(name for name, holds in special.items() if holds)])
+
+
+AT_ONCE: Final = tuple(Round(in_flight) for in_flight in IN_FLIGHT)
+# An SDK that takes 10 ms a call and more would take minutes at 256 in flight.
+FEW: Final = (Round(1), Round(64))
+LARGE: Final = Round(64, LARGE_SIZE)
+TWO_PROCESSES: Final = Round(64, processes=2)
+# A saturated loop is always late; at 16 in flight and a slow server it has time to spare.
+LAG: Final = (Round(1, watches_lag=True), Round(16, is_slow=True, watches_lag=True))
+SLOW: Final = (Round(1, is_slow=True), Round(MANY_IN_FLIGHT, is_slow=True))
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A file of `contestants`, what its environment needs, and the rounds that it plays."""
+    """A file of `contestants`, what its environment needs, and the rounds that it plays.
+
+    Ours has a `source` in the place of `needs`: the root of a checkout of this project. `is_extra`: a quick run leaves
+    it out.
+    """
 
     name: str
     file: str
     needs: tuple[str, ...]
     rounds: tuple[Round, ...]
-    imports: str
     environment: dict[str, str] = field(default_factory=dict)
+    source: Path | None = None
+    is_extra: bool = False
 
+    @property
+    def counts_starts(self) -> bool:
+        """Whether the time until its first call is measured: not of what no application does."""
+        return not self.is_extra and self.environment.get("BENCH_WAY", PER_CALL_WAY) == PER_CALL_WAY
 
-EVERY: Final = tuple(Round(in_flight, delay=delay) for in_flight in IN_FLIGHT for delay in (0.0, SLOW_SECONDS))
-AT_ONCE: Final = tuple(Round(in_flight) for in_flight in IN_FLIGHT)
-# An SDK that takes milliseconds a call would take minutes a round at a thousand.
-FEW: Final = (Round(1), Round(64))
-LARGE: Final = tuple(Round(64, size) for size in SIZES)
-OURS: Final = (".[postgres]",)
-IMPORT_OURS: Final = "import modules.llm_services.public"
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Return what pip installs into the contestant's environment."""
+        if self.source is None:
+            return self.needs
+        project = tomllib.loads((self.source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return (*project["dependencies"], *project["optional-dependencies"]["postgres"])
+
 
 # Or it asks the network for its price table when it is imported.
 LOCAL_PRICES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+POSTGRES: Final = {"DATABASE_URL": "postgresql"}
 
-CONTESTANTS: Final = (
-    Contestant("ours, on SQLite", "ours", OURS, (*EVERY, *LARGE), IMPORT_OURS),
-    Contestant("ours, on PostgreSQL", "ours", OURS, AT_ONCE, IMPORT_OURS, {"DATABASE_URL": "postgresql"}),
-    Contestant("ours, a million rows on SQLite", "ours", OURS, FEW, IMPORT_OURS, {"BENCH_ROWS": str(MILLION)}),
-    Contestant("ours, not recorded", "ours", OURS, AT_ONCE, IMPORT_OURS, {"BENCH_UNRECORDED": "1"}),
-    Contestant("httpx", "httpx_bare", ("httpx", "pydantic", "sqlalchemy"), (*EVERY, *LARGE), "import httpx"),
-    Contestant("httpx2", "httpx2_bare", ("httpx2",), EVERY, "import httpx2"),
-    Contestant("openai", "openai_sdk", ("openai",), FEW, "import openai"),
-    Contestant("litellm", "litellm_sdk", ("litellm",), FEW, "import litellm", LOCAL_PRICES),
-    Contestant("pydantic-ai", "pydantic_ai_agent", ("pydantic-ai-slim[openai]",), FEW, "import pydantic_ai"),
-    Contestant("langchain-openrouter", "langchain_sdk", ("langchain-openrouter",), FEW, "import langchain_openrouter"),
-    Contestant("openrouter", "openrouter_sdk", ("openrouter",), FEW, "import openrouter"),
+HTTP_ALONE: Final = "our HTTP alone"
+UNRECORDED: Final = "ours without the ledger's rows"
+SHARED: Final = "ours, one service object, SQLite"
+SHARED_POSTGRES: Final = "ours, one service object, PostgreSQL"
+PER_CALL: Final = "ours, a service object per call, SQLite"
+PER_CALL_POSTGRES: Final = "ours, a service object per call, PostgreSQL"
+MILLION_ROWS: Final = "ours, on a million rows of SQLite"
+THOUSAND: Final = "ours, a thousand calls in flight"
+BEFORE: Final = "before: "
+
+
+def _ours(
+    name: str, way: str, rounds: tuple[Round, ...], environment: dict[str, str] | None = None, *, is_extra: bool = False
+) -> Contestant:
+    return Contestant(name, "ours", (), rounds, {"BENCH_WAY": way} | (environment or {}), ROOT, is_extra)
+
+
+OURS: Final = (
+    _ours(PER_CALL, PER_CALL_WAY, (*AT_ONCE, LARGE, TWO_PROCESSES, *LAG)),
+    _ours(PER_CALL_POSTGRES, PER_CALL_WAY, (*AT_ONCE, TWO_PROCESSES, *LAG), POSTGRES),
+    _ours(SHARED, "shared", AT_ONCE),
+    _ours(SHARED_POSTGRES, "shared", AT_ONCE, POSTGRES),
+    _ours(UNRECORDED, "unrecorded", AT_ONCE),
+    _ours(HTTP_ALONE, "http", (*AT_ONCE, *LAG)),
+    _ours(MILLION_ROWS, PER_CALL_WAY, (Round(64),), {"BENCH_ROWS": str(MILLION)}, is_extra=True),
+    _ours(THOUSAND, PER_CALL_WAY, (*SLOW, Round(MANY_IN_FLIGHT)), is_extra=True),
 )
+OTHERS: Final = (
+    Contestant("aiohttp", "aiohttp_bare", ("aiohttp",), AT_ONCE),
+    Contestant("httpx", "httpx_bare", ("httpx",), (*AT_ONCE, LARGE)),
+    Contestant("httpx2", "httpx2_bare", ("httpx2",), AT_ONCE),
+    Contestant("openai SDK", "openai_sdk", ("openai",), AT_ONCE),
+    Contestant("LiteLLM", "litellm_sdk", ("litellm",), FEW, LOCAL_PRICES),
+    Contestant("pydantic-ai", "pydantic_ai_agent", ("pydantic-ai-slim[openai]",), FEW),
+    Contestant("OpenRouter SDK", "openrouter_sdk", ("openrouter",), FEW),
+)
+
+
+def at_revision(source: Path) -> list[Contestant]:
+    """Return our contestants as they are in another checkout, to be played beside today's."""
+    return [replace(each, name=BEFORE + each.name, source=source) for each in OURS if not each.is_extra]
+
+
+def quick(contestant: Contestant) -> Contestant:
+    """Return a contestant with the rounds of a quick run: those that watch the lag are left out."""
+    return replace(contestant, rounds=tuple(order for order in contestant.rounds if not order.watches_lag))

@@ -4,50 +4,87 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.field import SLOW_SECONDS, Round
+from benchmarks.field import (
+    BEFORE,
+    HTTP_ALONE,
+    IN_FLIGHT,
+    LARGE,
+    MANY_IN_FLIGHT,
+    MILLION_ROWS,
+    PER_CALL,
+    PER_CALL_POSTGRES,
+    SHARED,
+    SLOW,
+    THOUSAND,
+    TWO_PROCESSES,
+    UNRECORDED,
+    Round,
+)
 
-OURS: Final = "ours, on SQLite"
-POSTGRES: Final = "ours, on PostgreSQL"
-FULL: Final = "ours, a million rows on SQLite"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Results = dict[str, Any]
+
+CPU: Final = "cpu_ms"
+# The layers of a call, from the inside: what the contestant of a layer takes beyond the one before it.
+LAYERS: Final = (
+    ("HTTP alone", HTTP_ALONE),
+    ("the module's own code", UNRECORDED),
+    ("the ledger's two rows", SHARED),
+    ("a session and a service object", PER_CALL),
+)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is aimed at: a figure that is at most, or at least, so much; `measured` is None where it was not."""
+    """A figure that is to be at most, or at least, so much; `measured` is None where it was not measured.
 
-    words: str
+    `reason` says of what the figure is made, for the case that it is missed.
+    """
+
+    name: str
     limit: float
     measured: float | None
-    at_least: bool = False
+    reason: str
+    is_at_least: bool = False
 
     @property
     def verdict(self) -> str:
-        """Say whether the target is met."""
+        """Return whether the target is met."""
         if self.measured is None:
             return "not measured"
-        is_met = self.measured >= self.limit if self.at_least else self.measured <= self.limit
+        is_met = self.measured >= self.limit if self.is_at_least else self.measured <= self.limit
         return "met" if is_met else "missed"
 
 
-def figure(results: Results, name: str, order: Round, what: str = "cpu_ms") -> float | None:
+def figure(results: Results, name: str, order: Round, what: str = CPU) -> float | None:
     """Return the median of what a contestant's rounds took; None when it played none."""
+    return _of_rounds(results, name, order, what, median)
+
+
+def _of_rounds(
+    results: Results, name: str, order: Round, what: str, reduced: Callable[[list[float]], float]
+) -> float | None:
     played = results["rounds"].get(name, {}).get(order.key, [])
-    return median(each[what] for each in played) if played else None
+    found = [each[what] for each in played if what in each]
+    return reduced(found) if found else None
 
 
-def least(results: Results, name: str, order: Round, what: str) -> float | None:
-    """Return the smallest of what a contestant's rounds took; None when it played none."""
-    played = results["rounds"].get(name, {}).get(order.key, [])
-    return min((each[what] for each in played), default=None)
+def spread(results: Results, name: str, order: Round) -> tuple[float, float] | None:
+    """Return the least and the greatest CPU of a call in ms; None where it was not played twice."""
+    played = [each[CPU] for each in results["rounds"].get(name, {}).get(order.key, [])]
+    return (min(played), max(played)) if len(played) > 1 else None
 
 
-def spread(results: Results, name: str, order: Round) -> str:
-    """Return the median CPU in ms, with the lowest and the highest; a dash for a round that was not played."""
-    played = [each["cpu_ms"] for each in results["rounds"].get(name, {}).get(order.key, [])]
-    return f"{median(played):.2f} ({min(played):.2f} to {max(played):.2f})" if played else "-"
+def ready(results: Results, name: str, what: str | None = None) -> float | None:
+    """Return the median seconds of a contestant's import, or its first call; by default of both together."""
+    starts = results["starts"].get(name, [])
+    return (
+        median(each[what] if what else each["import_s"] + each["first_call_s"] for each in starts) if starts else None
+    )
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
@@ -55,74 +92,117 @@ def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
+def layer(results: Results, index: int, order: Round) -> float | None:
+    """Return the ms of CPU that a layer adds to a call."""
+    this = figure(results, LAYERS[index][1], order)
+    below = figure(results, LAYERS[index - 1][1], order) if index else 0.0
+    return None if this is None or below is None else this - below
+
+
+def memory_kb(results: Results) -> float | None:
+    """Return the KB that a call in flight holds, of the first repetition: a process gives back little of its peak."""
+    one, many = (_of_rounds(results, THOUSAND, order, "peak_kb", min) for order in SLOW)
+    return None if one is None or many is None else (many - one) / MANY_IN_FLIGHT
+
+
 def targets(results: Results) -> list[Target]:
     """Return every target in order."""
-    return [*_against_httpx(results), *_against_others(results), *_of_our_own(results), *_at_import(results)]
+    return [*_of_a_call(results), *_of_the_databases(results), *_of_a_process(results), *_at_scale(results)]
 
 
-def _against(results: Results, order: Round, other: str, name: str = OURS) -> float | None:
-    return ratio(figure(results, name, order), figure(results, other, order))
-
-
-def _against_httpx(results: Results) -> list[Target]:
-    limits = {"httpx": {1: 1.2, 64: 0.3, 256: 0.25, 1000: 0.15}, "httpx2": {64: 1.0, 256: 1.0, 1000: 1.0}}
-    servers = {0.0: "", SLOW_SECONDS: f", a server that takes {SLOW_SECONDS:g} s"}
+def _of_a_call(results: Results) -> list[Target]:
+    alone = ((HTTP_ALONE, 1, 3.0), ("httpx", 1, 1.75), ("openai SDK", 1, 0.5))
+    together = ((HTTP_ALONE, 64, 1.6), ("httpx", 64, 0.35), ("httpx2", 64, 1.0))
     return [
         Target(
-            f"x the CPU of {other}, {calls:,} in flight{words}",
+            f"CPU of a call, x that of {other}, {calls} in flight",
             limit,
-            _against(results, Round(calls, delay=delay), other),
+            ratio(figure(results, PER_CALL, Round(calls)), figure(results, other, Round(calls))),
+            _layers(results, Round(calls)),
         )
-        for other, at in limits.items()
-        for delay, words in servers.items()
-        for calls, limit in at.items()
+        for other, calls, limit in (*alone, *together)
+    ] + [
+        Target(
+            "CPU of a call with a question of 1 MB, x that of httpx, 64 in flight",
+            1.5,
+            ratio(figure(results, PER_CALL, LARGE), figure(results, "httpx", LARGE)),
+            _threads(results, PER_CALL, LARGE),
+        )
     ]
 
 
-def _against_others(results: Results) -> list[Target]:
-    others = (("litellm", 4.0), ("pydantic-ai", 8.0), ("openrouter", 25.0))
-    twice = [(name, calls, least) for name, least in others for calls in (1, 64)]
-    wanted = [("openai", 1, 1.5), ("openai", 64, 2.5), *twice]
+def _layers(results: Results, order: Round) -> str:
+    found = [(name, layer(results, index, order)) for index, (name, _) in enumerate(LAYERS)]
+    return "; ".join(f"{name} {'not measured' if ms is None else f'{ms:.2f} ms'}" for name, ms in found)
+
+
+def _threads(results: Results, name: str, order: Round) -> str:
+    threads = (("the event loop's thread", "loop_ms"), ("the ledger's", "ledger_ms"), ("all others", "others_ms"))
+    found = [(thread, figure(results, name, order, what)) for thread, what in threads]
+    return "; ".join(f"{thread} {'not measured' if ms is None else f'{ms:.2f} ms'}" for thread, ms in found)
+
+
+def _of_the_databases(results: Results) -> list[Target]:
     return [
         Target(
-            f"x our CPU is what {name} takes, {calls} in flight",
-            limit,
-            ratio(figure(results, name, Round(calls)), figure(results, OURS, Round(calls))),
-            at_least=True,
+            f"CPU of a call on PostgreSQL, x that on SQLite, {calls} in flight",
+            1.2,
+            ratio(figure(results, PER_CALL_POSTGRES, Round(calls)), figure(results, PER_CALL, Round(calls))),
+            f"on PostgreSQL {_threads(results, PER_CALL_POSTGRES, Round(calls))}; "
+            f"on SQLite {_threads(results, PER_CALL, Round(calls))}",
         )
-        for name, calls, limit in wanted
+        for calls in IN_FLIGHT
     ]
 
 
-def _of_our_own(results: Results) -> list[Target]:
-    at = {calls: figure(results, OURS, Round(calls)) for calls in (64, 1000)}
-    # A peak stays: only the first repetition's round of one call came before that of a thousand.
-    slow = [least(results, OURS, Round(calls, delay=SLOW_SECONDS), "peak_kb") for calls in (1, 1000)]
-    memory = (slow[1] - slow[0]) / 1000 if slow[0] is not None and slow[1] is not None else None
-    per_second = figure(results, POSTGRES, Round(256), "per_second")
+def _of_a_process(results: Results) -> list[Target]:
+    doubled = [
+        Target(
+            f"calls a second of two processes, x those of one, on {database}",
+            2.0,
+            ratio(*(figure(results, name, order, "per_second") for order in (TWO_PROCESSES, Round(64)))),
+            f"the machine's cores, which the server {and_others}shares, were "
+            f"{_whole(figure(results, name, TWO_PROCESSES, 'busy_percent'))} % busy with two processes, "
+            f"and {_whole(figure(results, name, Round(64), 'busy_percent'))} % with one",
+            is_at_least=True,
+        )
+        for database, name, and_others in (
+            ("SQLite", PER_CALL, ""),
+            ("PostgreSQL", PER_CALL_POSTGRES, "and PostgreSQL "),
+        )
+    ]
+    seconds = [ready(results, PER_CALL, what) for what in ("import_s", "first_call_s")]
+    return [
+        *doubled,
+        Target(
+            "seconds for import and first call, x those of the commit before",
+            0.7,
+            ratio(ready(results, PER_CALL), ready(results, BEFORE + PER_CALL)),
+            "import {}, first call {}".format(
+                *("not measured" if each is None else f"{each:.2f} s" for each in seconds)
+            ),
+        ),
+    ]
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _at_scale(results: Results) -> list[Target]:
+    usual = figure(results, PER_CALL, Round(64))
     return [
         Target(
-            "x our CPU on SQLite is what PostgreSQL takes, 64 in flight",
+            f"CPU of a call, {MANY_IN_FLIGHT:,} in flight, x that at 64",
             1.3,
-            _against(results, Round(64), OURS, POSTGRES),
+            ratio(figure(results, THOUSAND, Round(MANY_IN_FLIGHT)), usual),
+            _threads(results, THOUSAND, Round(MANY_IN_FLIGHT)),
         ),
-        Target("calls recorded a second on PostgreSQL, 256 in flight", 3000, per_second, at_least=True),
-        Target("x the CPU at 64 in flight is that at 1,000", 1.3, ratio(at[1000], at[64])),
         Target(
-            "x the CPU on an empty table is that on a million rows, 64 in flight",
+            "CPU of a call on a million rows, x that on a new table, 64 in flight",
             1.1,
-            _against(results, Round(64), OURS, FULL),
+            ratio(figure(results, MILLION_ROWS, Round(64)), usual),
+            _threads(results, MILLION_ROWS, Round(64)),
         ),
-        Target("KB of memory for each call in flight", 50, memory),
-        Target("microseconds for llm_services_provider(session)", 100, results.get("provider_us")),
-    ]
-
-
-def _at_import(results: Results) -> list[Target]:
-    imports = results.get("imports", {})
-    ours = imports.get("ours")
-    alone = imports.get("httpx, pydantic and SQLAlchemy")
-    return [
-        Target("x importing httpx, pydantic and SQLAlchemy is importing ours", 1.3, ratio(ours, alone)),
-        Target("x importing LiteLLM is importing ours", 0.1, ratio(ours, imports.get("litellm"))),
+        Target("KB of memory for a call in flight", 50, memory_kb(results), "what the tasks and rows of a call hold"),
     ]

@@ -1,4 +1,5 @@
-"""docs/benchmarks.md and its plot, made from what was measured."""
+#!/usr/bin/env python3
+"""Write docs/benchmarks.md and its plot from docs/benchmarks.json, which `nox -s bench` keeps."""
 
 from __future__ import annotations
 
@@ -7,53 +8,224 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.field import CONTESTANTS, IN_FLIGHT, SIZES, Round
-from benchmarks.figures import OURS, Results, figure, spread, targets
+if __name__ == "__main__":  # run as a script, as nox does run.py, it finds what lies beside it
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.field import (
+    BEFORE,
+    HTTP_ALONE,
+    IN_FLIGHT,
+    LAG,
+    LARGE,
+    OTHERS,
+    OURS,
+    PER_CALL,
+    PER_CALL_POSTGRES,
+    ROOT,
+    SLOW_SECONDS,
+    TWO_PROCESSES,
+    Round,
+)
+from benchmarks.figures import LAYERS, Results, figure, layer, ratio, ready, spread, targets
+from benchmarks.plot import plot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-# Above this line the page is written by hand, below it by `nox -s bench`.
-MARK: Final = "<!-- measured -->"
+DOCS: Final = ROOT / "docs"
+RESULTS: Final = DOCS / "benchmarks.json"
+EVERYBODY: Final = (*(each.name for each in OTHERS), *(each.name for each in OURS if not each.is_extra))
+MISSING: Final = "-"
 
 
-def write(results: Results, path: Path | None) -> None:
-    """Print the page's measured part; with a path, keep the results there and write page and plot."""
-    body = measured(results)
-    sys.stdout.write(body)
-    if path is None:
-        return
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    by_hand = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-    PAGE.write_text(f"{by_hand}{MARK}\n{body}", encoding="utf-8")
-    plot(results, path.with_suffix(".svg"))
+def keep(results: Results) -> None:
+    """Keep the results, and write the page and the plot."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write(results)
 
 
-def measured(results: Results) -> str:
-    """Return the page below the mark."""
-    machine = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    names = [each.name for each in CONTESTANTS if each.name in results["rounds"]]
-    parts = [
-        (
-            f"\nMeasured on {machine['date']} on {machine['cores']} cores of {machine['cpu']}, "
-            f"Python {machine['python']}, {versions}.\n"
+def write(results: Results) -> None:
+    """Write the page and the plot."""
+    RESULTS.with_suffix(".md").write_text(page(results), encoding="utf-8")
+    RESULTS.with_suffix(".svg").write_text(plot(results), encoding="utf-8")
+
+
+def in_terminal(results: Results) -> str:
+    """Return the page's tables, and what was left out."""
+    return "".join([*_tables(results), _conditions(results), _targets(results)])
+
+
+def page(results: Results) -> str:
+    """Return the page."""
+    return "".join([_first_screen(results), *_tables(results), _conditions(results), _targets(results)])
+
+
+def _first_screen(results: Results) -> str:
+    def ms(name: str) -> str:
+        return " and ".join(_ms(figure(results, name, order)) for order in (Round(1), Round(64)))
+
+    sqlite, postgres = (
+        _number(figure(results, name, Round(64), "per_second")) for name in (PER_CALL, PER_CALL_POSTGRES)
+    )
+    partial = "These are the figures of a short run: see [what it left out](#how-it-is-measured).\n\n"
+    return (
+        "# What a call costs\n\n"
+        f"A call through this module takes {ms(PER_CALL)} ms of CPU, when it is alone and when 64 are in flight, its "
+        f"price and its two committed rows included; on PostgreSQL it takes {ms(PER_CALL_POSTGRES)} ms. Of the clients "
+        f"that record nothing, bare httpx takes {ms('httpx')} ms, and the openai SDK {ms('openai SDK')} ms. "
+        f"One process carries {sqlite} calls a second on SQLite and {postgres} on PostgreSQL, and has its first answer "
+        f"{_number(ready(results, PER_CALL), 1)} s after it begins to import.\n\n"
+        + (partial if results["extent"]["left_out"] else "")
+        + "![CPU of a call with 1 and with 64 in flight, for this module and other clients](benchmarks.svg)\n"
+    )
+
+
+def _tables(results: Results) -> list[str]:
+    names = [name for name in EVERYBODY if name in results["rounds"]]
+    return [
+        _where_cpu_goes(results),
+        "\n## Beside other clients\n\nCPU of a call in ms: the median, and the range of the repetitions. ",
+        "Ready is the time of import and first call.\n\n",
+        _table(
+            ("", *(f"{calls} in flight" for calls in IN_FLIGHT), "ready, s"),
+            (
+                (name, *(_range(results, name, Round(calls)) for calls in IN_FLIGHT), _number(ready(results, name), 2))
+                for name in names
+            ),
         ),
-        "\n![CPU of a call by calls in flight](benchmarks.svg)\n",
-        "\n## Targets\n\n" + _table(("target", "limit", "measured", ""), _targets(results)),
-        "\n## CPU of a call, in ms\n\nMedian, lowest and highest of the repetitions.\n\n",
-        _table(("", *(f"{n:,} in flight" for n in IN_FLIGHT)), _rows(results, names, [Round(n) for n in IN_FLIGHT])),
-        "\n## Calls a second, and p99 of a call in ms\n\n",
-        _table(("", *(f"{n:,} in flight" for n in IN_FLIGHT)), _paces(results, names)),
-        "\n## CPU of a call by the size of the question, in ms, 64 in flight\n\n",
-        _table(("", *(f"{n:,} B" for n in SIZES)), _rows(results, [OURS, "httpx"], [Round(64, n) for n in SIZES])),
-        "\n## Import, in ms\n\n",
-        _table(("", "ms"), [(name, f"{1000 * each:.0f}") for name, each in results["imports"].items()]),
+        "\n## Calls a second\n\nIn one process, with the 99th percentile of a call's time.\n\n",
+        _table(
+            ("", *(f"{calls} in flight" for calls in IN_FLIGHT)),
+            ((name, *(_pace(results, name, Round(calls)) for calls in IN_FLIGHT)) for name in names),
+        ),
+        _two_processes(results),
+        _large(results),
+        _lag(results),
+        _before(results),
     ]
-    if results["missing"]:
-        parts += ["\n## Not measured\n\n", _table(("", "why"), list(results["missing"].items()))]
-    return "".join(parts)
+
+
+def _where_cpu_goes(results: Results) -> str:
+    orders = [Round(calls) for calls in IN_FLIGHT]
+    rows = [
+        (("+ " if index else "") + name, *(_ms(layer(results, index, order)) for order in orders))
+        for index, (name, _) in enumerate(LAYERS)
+    ]
+    total = ("a call, all in", *(_ms(figure(results, PER_CALL, order)) for order in orders))
+    threads = [
+        (database, thread, *(_ms(figure(results, name, order, what)) for order in orders))
+        for database, name in (("SQLite", PER_CALL), ("PostgreSQL", PER_CALL_POSTGRES))
+        for thread, what in (("the event loop's", "loop_ms"), ("the ledger's", "ledger_ms"), ("others", "others_ms"))
+    ]
+    head = [f"{calls} in flight" for calls in IN_FLIGHT]
+    return (
+        "\n## Where the CPU of a call goes\n\n"
+        "In ms, on SQLite: what each part takes beyond the parts above it.\n\n"
+        + _table(("", *head), [*rows, total])
+        + "\nThe same call, by thread:\n\n"
+        + _table(("database", "thread", *head), threads)
+    )
+
+
+def _two_processes(results: Results) -> str:
+    rows = [
+        (
+            database,
+            _number(figure(results, name, Round(64), "per_second")),
+            _number(figure(results, name, TWO_PROCESSES, "per_second")),
+            *(_ms(figure(results, name, order)) for order in (Round(64), TWO_PROCESSES)),
+        )
+        for database, name in (("SQLite", PER_CALL), ("PostgreSQL", PER_CALL_POSTGRES))
+    ]
+    head = ("", "one process, calls a second", "two processes", "one process, CPU of a call in ms", "two processes")
+    return "\n## Two processes\n\nOn one database, 64 calls in flight in each.\n\n" + _table(head, rows)
+
+
+def _large(results: Results) -> str:
+    rows = [
+        (name, *(_ms(figure(results, name, LARGE, what)) for what in ("cpu_ms", "loop_ms", "ledger_ms", "others_ms")))
+        for name in ("httpx", PER_CALL)
+    ]
+    head = ("", "CPU of a call, ms", "the event loop's thread", "the ledger's", "others")
+    return "\n## A question of 1 MB\n\n64 calls in flight.\n\n" + _table(head, rows)
+
+
+def _lag(results: Results) -> str:
+    names = [*(BEFORE + name for name in (PER_CALL, PER_CALL_POSTGRES)), HTTP_ALONE, PER_CALL, PER_CALL_POSTGRES]
+    rows = [
+        (
+            name,
+            *(_number(figure(results, name, order, what), 1) for order in LAG for what in ("lag_p99_ms", "lag_max_ms")),
+        )
+        for name in names
+        if figure(results, name, LAG[0], "lag_p99_ms") is not None
+    ]
+    if not rows:
+        return ""
+    slow = f"16 in flight, a server that takes {SLOW_SECONDS:g} s"
+    head = ("", "1 in flight, p99", "longest", f"{slow}, p99", "longest")
+    return "\n## How late the event loop wakes a task\n\nIn ms, of a task that sleeps 5 ms.\n\n" + _table(head, rows)
+
+
+def _before(results: Results) -> str:
+    rows = []
+    for name in (each.name for each in OURS):
+        found = [
+            (figure(results, BEFORE + name, Round(calls)), figure(results, name, Round(calls))) for calls in IN_FLIGHT
+        ]
+        if any(before is not None for before, _ in found):
+            starts = ready(results, BEFORE + name), ready(results, name)
+            rows.append((name, *(_change(*each) for each in found), _change(*starts)))
+    if not rows:
+        return ""
+    return (
+        "\n## Before and after\n\n"
+        f"Commit {results['extent']['before']} beside this one, in the same run: "
+        "CPU of a call in ms, and seconds until the first call is answered.\n\n"
+        + _table(("", *(f"{calls} in flight" for calls in IN_FLIGHT), "ready, s"), rows)
+    )
+
+
+def _change(before: float | None, after: float | None) -> str:
+    factor = ratio(after, before)
+    return MISSING if factor is None else f"{before:.2f} to {after:.2f} (x {factor:.2f})"
+
+
+def _conditions(results: Results) -> str:
+    machine, extent = results["machine"], results["extent"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    packages = ", ".join(f"{name} {version}" for name, version in results["packages"].items())
+    left_out = [*extent["left_out"], *(f"{name}: {reason}" for name, reason in results["missing"].items())]
+    listed = "".join(f"- {each}\n" for each in left_out)
+    return (
+        "\n## How it is measured\n\n"
+        "Every contestant has a process and a virtual environment of its own, and is used as its documentation shows: "
+        "one client, shared by all calls. The rounds of all contestants alternate, so that what else the machine does "
+        "falls on all of them. The server is another process, which answers at once with one completion. What counts "
+        "is the CPU of the contestant's process, all threads; the CPU of the server and of PostgreSQL (which runs here "
+        "without fsync) does not.\n\n"
+        f"Measured on {machine['date']} at commit {machine['commit']}, "
+        f"on {machine['cores']} cores of {machine['cpu']}, with Python {machine['python']}, {versions}. "
+        f"The others: {packages}. "
+        f"{extent['repetitions']} repetition(s) of rounds of {extent['round_seconds']:g} s, in {extent['minutes']:g} "
+        "minutes.\n" + (f"\nLeft out:\n\n{listed}" if listed else "")
+    )
+
+
+def _targets(results: Results) -> str:
+    found = targets(results)
+    rows = [
+        (
+            each.name,
+            f"at {'least' if each.is_at_least else 'most'} {each.limit:g}",
+            MISSING if each.measured is None else f"{each.measured:.2f}",
+            each.verdict,
+        )
+        for each in found
+    ]
+    missed = [f"- *{each.name}*: {each.reason}.\n" for each in found if each.verdict == "missed"]
+    why = "\n## What is missed\n\n" + "".join(missed) if missed else ""
+    return "\n## Targets\n\n" + _table(("", "target", "measured", ""), rows) + why
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -61,41 +233,24 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _targets(results: Results) -> list[tuple[str, str, str, str]]:
-    return [
-        (
-            each.words,
-            f"{'at least' if each.at_least else 'at most'} {each.limit:g}",
-            "-" if each.measured is None else f"{each.measured:,.3g}",
-            each.verdict,
-        )
-        for each in targets(results)
-    ]
+def _number(value: float | None, digits: int = 0) -> str:
+    return MISSING if value is None else f"{value:,.{digits}f}"
 
 
-def _rows(results: Results, names: list[str], rounds: list[Round]) -> list[list[str]]:
-    return [[name, *(spread(results, name, order) for order in rounds)] for name in names]
+def _ms(value: float | None) -> str:
+    return _number(value, 2)
 
 
-def _paces(results: Results, names: list[str]) -> list[list[str]]:
-    return [[name, *(_pace(results, name, Round(calls)) for calls in IN_FLIGHT)] for name in names]
+def _range(results: Results, name: str, order: Round) -> str:
+    least_most = spread(results, name, order)
+    between = f" ({least_most[0]:.2f} to {least_most[1]:.2f})" if least_most else ""
+    return _ms(figure(results, name, order)) + between
 
 
 def _pace(results: Results, name: str, order: Round) -> str:
     pace, slowest = figure(results, name, order, "per_second"), figure(results, name, order, "p99_ms")
-    return "-" if pace is None else f"{pace:,.0f}, {slowest:,.0f} ms"
+    return MISSING if pace is None or slowest is None else f"{pace:,.0f}, {slowest:,.0f} ms"
 
 
-def plot(results: Results, path: Path) -> None:
-    """Draw CPU per call over calls in flight, both logarithmic."""
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - only the benchmark's environment has it
-
-    figure_, axes = plt.subplots(figsize=(8, 5))
-    for name in results["rounds"]:
-        points = [(n, cpu) for n in IN_FLIGHT if (cpu := figure(results, name, Round(n))) is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), marker="o", label=name, linewidth=3 if name == OURS else 1)
-    axes.set(xscale="log", yscale="log", xlabel="calls in flight", ylabel="CPU of a call, ms")
-    axes.legend(fontsize="small")
-    axes.grid(visible=True, which="both", alpha=0.2)
-    figure_.savefig(path)
+if __name__ == "__main__":
+    write(json.loads(RESULTS.read_text(encoding="utf-8")))

@@ -1,4 +1,7 @@
-"""The other side of the benchmark: answers every request with one completion, as cheaply as asyncio can."""
+"""The other side of the benchmark: answers every request with one completion, as cheaply as asyncio can.
+
+A request for the model `author/slow` is answered after so many seconds as the command line says.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,12 @@ BODY: Final = json.dumps(
 HEAD: Final = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-generation-id: gen-1760000000-benchmark\r\n"
 ANSWER: Final = f"{HEAD}content-length: {len(BODY)}\r\n\r\n".encode() + BODY
 END_OF_HEAD: Final = b"\r\n\r\n"
+SLOW_MODEL: Final = b"author/slow"
+MODEL_WITHIN_BYTES: Final = 4096  # of a body: what is beyond is the question
 
 
 class Answering(asyncio.Protocol):
-    """One connection: each request that is complete is answered after `delay` seconds."""
+    """One connection: each request that is complete is answered, at once or after a while."""
 
     def __init__(self, delay: float) -> None:
         """Expect a request."""
@@ -61,8 +66,9 @@ class Answering(asyncio.Protocol):
             size = end + len(END_OF_HEAD) + int(length)
             if len(self._received) < size:
                 return
+            is_slow = self._received.find(SLOW_MODEL, end, end + MODEL_WITHIN_BYTES) >= 0
             del self._received[:size]
-            if self._delay:
+            if is_slow:
                 asyncio.get_running_loop().call_later(self._delay, self._answer)
             else:
                 self._answer()

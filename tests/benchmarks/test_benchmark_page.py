@@ -2,77 +2,164 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
 
-from benchmarks.field import CONTESTANTS, SLOW_SECONDS, Round
-from benchmarks.figures import OURS, Results, Target, figure, spread, targets
-from benchmarks.page import measured
+from benchmarks.field import (
+    BEFORE,
+    HTTP_ALONE,
+    OTHERS,
+    OURS,
+    PER_CALL,
+    PER_CALL_POSTGRES,
+    ROOT,
+    SHARED,
+    SLOW,
+    THOUSAND,
+    TWO_PROCESSES,
+    UNRECORDED,
+    Round,
+    at_revision,
+)
+from benchmarks.figures import Results, Target, figure, memory_kb, spread, targets
+from benchmarks.page import page
+from benchmarks.plot import plot
 
 
-def played(*cpu_ms: float) -> list[dict[str, float]]:
+def played(*cpu_ms: float, **more: float) -> list[dict[str, float]]:
     """Return repetitions of a round."""
-    return [{"cpu_ms": each, "per_second": 1000 / each, "p99_ms": 2.0, "peak_kb": 1000.0} for each in cpu_ms]
+    usual = {"loop_ms": 0.1, "ledger_ms": 0.2, "others_ms": 0.3, "p99_ms": 2.0, "busy_percent": 99.0}
+    return [usual | {"cpu_ms": each, "per_second": 1000 / each, "peak_kb": 1000.0} | more for each in cpu_ms]
 
 
 @pytest.fixture
 def results() -> Results:
-    """Return a run of two contestants."""
+    """Return a run of some contestants."""
+    one, many, two = Round(1).key, Round(64).key, TWO_PROCESSES.key
     return {
         "machine": {
             "cpu": "a processor",
             "cores": 2,
             "python": "3.11",
             "versions": {"httpx": "0.28"},
+            "commit": "0123abc",
             "date": "2026-01-02",
         },
+        "extent": {"repetitions": 3, "round_seconds": 2.0, "left_out": [], "before": "4567def", "minutes": 9.5},
+        "packages": {"httpx": "0.28"},
         "rounds": {
-            OURS: {Round(1).key: played(1.0, 3.0, 2.0), Round(64).key: played(0.5)},
-            "httpx": {Round(1).key: played(1.0), Round(64).key: played(2.0)},
+            HTTP_ALONE: {one: played(1.0)},
+            UNRECORDED: {one: played(1.5)},
+            SHARED: {one: played(3.0)},
+            PER_CALL: {one: played(4.0, 9.0, 3.5), many: played(2.0), two: played(2.0, per_second=750.0)},
+            PER_CALL_POSTGRES: {one: played(4.4)},
+            BEFORE + PER_CALL: {one: played(8.0)},
+            "httpx": {one: played(2.0), many: played(8.0)},
         },
-        "missing": {"litellm": "could not be installed: pip ended with 1"},
-        "imports": {"ours": 0.3, "httpx, pydantic and SQLAlchemy": 0.2},
-        "provider_us": 0.6,
+        "starts": {
+            PER_CALL: [{"import_s": 0.5, "first_call_s": 0.25}],
+            BEFORE + PER_CALL: [{"import_s": 0.5, "first_call_s": 1.0}],
+        },
+        "missing": {"LiteLLM": "could not be installed: pip ended with 1"},
     }
 
 
+def target(results: Results, name: str) -> Target:
+    """Return a target by its name."""
+    return {each.name: each for each in targets(results)}[name]
+
+
 def test_a_figure_is_the_median_of_its_repetitions(results: Results) -> None:
-    """Three repetitions give the one in the middle, with the lowest and the highest; none gives None."""
-    assert (2.0, "2.00 (1.00 to 3.00)") == (figure(results, OURS, Round(1)), spread(results, OURS, Round(1)))
-    assert (None, "-") == (figure(results, OURS, Round(256)), spread(results, OURS, Round(256)))
+    """Three repetitions give the one in the middle, and a range; none give None."""
+    assert 4.0 == figure(results, PER_CALL, Round(1))
+    assert (3.5, 9.0) == spread(results, PER_CALL, Round(1))
+    assert figure(results, PER_CALL, Round(256)) is None
+    assert spread(results, "httpx", Round(1)) is None
 
 
-def test_a_target_is_a_ratio_of_medians(results: Results) -> None:
-    """Ours over httpx at 1 and at 64 in flight, met or missed; what was not played is not measured."""
-    first, second, third, *_ = targets(results)
-    assert (2.0, "missed") == (first.measured, first.verdict)
-    assert (0.25, "met") == (second.measured, second.verdict)
-    assert (None, "not measured") == (third.measured, third.verdict)
+@pytest.mark.parametrize(
+    ("name", "measured", "verdict"),
+    [
+        ("CPU of a call, x that of our HTTP alone, 1 in flight", 4.0, "missed"),
+        ("CPU of a call, x that of httpx, 64 in flight", 0.25, "met"),
+        ("CPU of a call, x that of httpx2, 64 in flight", None, "not measured"),
+        ("CPU of a call on PostgreSQL, x that on SQLite, 1 in flight", 1.1, "met"),
+        ("calls a second of two processes, x those of one, on SQLite", 1.5, "missed"),
+        ("seconds for import and first call, x those of the commit before", 0.5, "met"),
+    ],
+)
+def test_a_target_is_a_ratio_within_one_run(results: Results, name: str, measured: float | None, verdict: str) -> None:
+    """What is missing is not measured; the rest is met or missed."""
+    found = target(results, name)
+    assert (measured, verdict) == (found.measured, found.verdict)
 
 
 def test_memory_is_that_of_the_first_repetition(results: Results) -> None:
     """A process gives back little of what it held, so the smallest peak of a round is the one that tells."""
-    slow = {calls: Round(calls, delay=SLOW_SECONDS).key for calls in (1, 1000)}
-    peaks = {slow[1]: (90_000.0, 130_000.0), slow[1000]: (120_000.0, 131_000.0)}
-    results["rounds"][OURS] |= {
-        key: [{"cpu_ms": 1.0, "peak_kb": each} for each in found] for key, found in peaks.items()
+    peaks = ((90_000.0, 130_000.0), (120_000.0, 131_000.0))
+    results["rounds"][THOUSAND] = {
+        order.key: [each for peak in found for each in played(1.0, peak_kb=peak)]
+        for order, found in zip(SLOW, peaks, strict=True)
     }
-    assert [30.0] == [each.measured for each in targets(results) if each.words.startswith("KB of memory")]
+    assert 30.0 == memory_kb(results)
 
 
-def test_some_targets_are_lower_limits() -> None:
-    """A target of at least so much is met from there on."""
-    assert ["missed", "met"] == [Target("calls a second", 3000, each, at_least=True).verdict for each in (2999, 3000)]
+def test_a_layer_is_what_a_contestant_takes_beyond_the_one_below(results: Results) -> None:
+    """HTTP alone, the module's own code, the rows and the service object add up to a call."""
+    text = page(results)
+    layers = ("HTTP alone | 1.00", "+ the module's own code | 0.50", "+ the ledger's two rows | 1.50")
+    for line in (*layers, "+ a session and a service object | 1.00", "a call, all in | 4.00"):
+        assert f"| {line} |" in text
 
 
-def test_the_page_has_every_target_and_every_figure(results: Results) -> None:
-    """A line for each target, the medians, the import times, and who could not be measured."""
-    page = measured(results)
-    assert len(targets(results)) == sum(page.count(f"| {verdict} |") for verdict in ("met", "missed", "not measured"))
-    assert "| httpx | 1.00 (1.00 to 1.00) | 2.00 (2.00 to 2.00) | - | - |" in page
-    assert "| ours | 300 |" in page
-    assert "| litellm | could not be installed: pip ended with 1 |" in page
+def test_the_page_begins_with_three_sentences_and_the_plot(results: Results) -> None:
+    """What a reader wants to know stands above every table, in figures of the run."""
+    first_screen, plot_, _ = page(results).partition("![")
+    assert plot_
+    assert "|" not in first_screen
+    assert "takes 4.00 and 2.00 ms of CPU" in first_screen
+    assert "500 calls a second on SQLite" in first_screen
+
+
+def test_the_page_ends_with_what_is_missed_and_why(results: Results) -> None:
+    """Each missed target is named once more after all tables, with what its figure is made of."""
+    last = page(results).rpartition("## What is missed")[2]
+    missed = [each for each in targets(results) if each.verdict == "missed"]
+    assert missed
+    assert [f"- *{each.name}*: {each.reason}." for each in missed] == last.strip().split("\n")
+    assert "the ledger's two rows 1.50 ms" in last
+
+
+def test_the_page_has_every_target_and_what_was_left_out(results: Results) -> None:
+    """A line for each target, who could not be measured, and, of a short run, what it did not do."""
+    results["extent"]["left_out"] = ["a table of a million rows"]
+    text = page(results)
+    assert len(targets(results)) == sum(text.count(f"| {verdict} |") for verdict in ("met", "missed", "not measured"))
+    assert "- LiteLLM: could not be installed: pip ended with 1\n" in text
+    assert "- a table of a million rows\n" in text
+    assert "the figures of a short run" in text.partition("![")[0]
+
+
+def test_the_page_compares_with_another_commit(results: Results) -> None:
+    """What was played of another commit stands beside today's; without it there is no such table."""
+    assert "| 8.00 to 4.00 (x 0.50) | - | - | 1.50 to 0.75 (x 0.50) |" in page(results)
+    del results["rounds"][BEFORE + PER_CALL]
+    assert "Before and after" not in page(results)
+
+
+def test_the_plot_shows_who_played_both_rounds(results: Results) -> None:
+    """A line for each, ours first, and the values as text; the picture is well-formed."""
+    picture = ET.fromstring(plot(results))  # noqa: S314 - our own
+    texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert ["this module, on SQLite", "httpx"] == [
+        each for each in texts if each in ("this module, on SQLite", "httpx")
+    ]
+    assert {"4.0", "2.0", "8.0"} <= set(texts)
+    assert "this module, on PostgreSQL" not in texts
 
 
 def test_contestants_have_names_of_their_own() -> None:
-    """Results are kept by name."""
-    assert len(CONTESTANTS) == len({each.name for each in CONTESTANTS})
+    """Results are kept by name, those of another commit too."""
+    everybody = (*OURS, *OTHERS, *at_revision(ROOT))
+    assert len(everybody) == len({each.name for each in everybody})
