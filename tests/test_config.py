@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from modules.llm_services.config import (
@@ -44,6 +46,22 @@ def test_a_key_chooses_openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
         config.model,
         config.openrouter_api_key,
     )
+
+
+def test_a_change_of_the_environment_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set, changed, removed or set back between two calls is what the next configuration holds."""
+    seen = [create_llm_config_from_env().temperature]
+    for value in ("0.1", "0.2", "0.1"):
+        monkeypatch.setenv("TEMPERATURE", value)
+        seen.append(create_llm_config_from_env().temperature)
+    monkeypatch.delenv("TEMPERATURE")
+    assert [0.7, 0.1, 0.2, 0.1, 0.7] == [*seen, create_llm_config_from_env().temperature]
+
+
+def test_a_dict_in_the_place_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that put a dict of their own in the place of `os.environ` get what it holds."""
+    monkeypatch.setattr(os, "environ", {"OPENROUTER_API_KEY": KEY})
+    assert KEY == create_llm_config_from_env().openrouter_api_key
 
 
 @pytest.mark.parametrize("name", VARIABLE_NAMES)

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
-from modules.llm_services.sanitize import redact, redact_body
-from modules.llm_services.secret import MASK
+from modules.llm_services.sanitize import encode_redacted_json, redact, without_account
+from modules.llm_services.secret import MASK, mask, mask_all, remember
 from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
 from support.server import Visit, serving
@@ -23,6 +23,16 @@ from support.server import Visit, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
+SECRETS = (
+    "sk-or-v1-0123456789abcdef",
+    "sk-ant-api03-abcdefgh",
+    "sk-proj-abcdefgh",
+    "AIzaSyA1234567890abcdefghij",
+    "AKIAIOSFODNN7EXAMPLE",
+    "Bearer abcdefgh12345678",
+    "user_2abcdefghijklmnop1",
+    "org-a1b2c3d4e5f6g7",
+)
 KEY = "sk-or-v1-this-is-the-secret-0123456789"
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 
@@ -60,22 +70,28 @@ async def test_the_key_is_in_no_log_no_error_and_no_row(
     assert KEY.encode() not in (tmp_path / "rows.db").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "sk-or-v1-0123456789abcdef",
-        "sk-ant-api03-abcdefgh",
-        "sk-proj-abcdefgh",
-        "AIzaSyA1234567890abcdefghij",
-        "AKIAIOSFODNN7EXAMPLE",
-        "Bearer abcdefgh12345678",
-        "user_2abcdefghijklmnop1",
-        "org-a1b2c3d4e5f6g7",
-    ],
-)
+@pytest.mark.parametrize("secret", SECRETS)
 def test_keys_and_account_ids_are_masked(secret: str) -> None:
     """Keys of every vendor and ids of accounts are masked inside any string of any depth."""
     assert {"error": [f"({MASK}) seen"]} == redact({"error": [f"({secret}) seen"]})
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\t", '"', "\\", "\u2028", "ä ", "/"])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_is_encoded_is_masked_before(secret: str, before: str) -> None:
+    """A secret is seen in encoded JSON, whatever the character before it is encoded as."""
+    said = {"error": [{"message": f"{before}{secret.replace(' ', before or ' ')}"}]}
+    encoded = encode_redacted_json(said)
+    assert encoded
+    assert redact(said) == json.loads(encoded)
+
+
+def test_texts_are_masked_together_as_they_are_one_by_one() -> None:
+    """A key in one of several texts is masked there, also at its end, and in none of the others."""
+    key = remember("7Hk2Lm9Xw4Tb1VrZq8Ny")
+    texts = {"a": f"begins {key}", "b": key[len(key) // 2 :], "c": f"{key[:8]}...", "d": key[-6:], "e": ""}
+    assert {name: mask(text) for name, text in texts.items()} == mask_all(texts)
+    assert f"begins {MASK}" == mask_all(texts)["a"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +112,7 @@ def test_a_models_own_words_are_not_masked() -> None:
         "parts": [{"args": said}],
         "user_id": "user_x",
     }
-    assert body | {"user_id": MASK} == redact_body(body)
+    assert body | {"user_id": MASK} == redact(without_account(body))
 
 
 def test_an_account_is_masked_by_its_place() -> None:
@@ -105,5 +121,5 @@ def test_an_account_is_masked_by_its_place() -> None:
     error = {"message": "no", "metadata": {"organization": "acme", "org_id": "o-1"}}
     body = {"error": error, "user_id": "u", "echo": data}
     masked = {"message": "no", "metadata": {"organization": MASK, "org_id": MASK}}
-    assert {"error": masked, "user_id": MASK, "echo": data} == redact_body(body)
+    assert {"error": masked, "user_id": MASK, "echo": data} == redact(without_account(body))
     assert data == redact(data)

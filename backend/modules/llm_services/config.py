@@ -51,6 +51,7 @@ VARIABLES: Final[Variables] = {
 }
 FIELDS: Final = tuple((field, name) for field, names in VARIABLES.items() for name in names)
 VARIABLE_NAMES: Final = ("LLM_PROVIDER", *(name for _field, name in FIELDS))
+ENCODED_NAMES: Final = tuple(map(os.environ.encodekey, VARIABLE_NAMES))
 DEFAULT_MODELS: Final = {vendor.provider_type: vendor.default_model for vendor in VENDORS.values()}
 
 PREFIXES: Final = tuple(vendor.prefix for vendor in VENDORS.values() if vendor.prefix)
@@ -299,27 +300,45 @@ def create_llm_config_from_env(
 
     Raises ValueError, naming the variable and never its value, for a malformed one.
     """
-    # Most are not set, and asking whether they are is a fifth of the price of getting nothing; every call comes here.
-    given = [(field, name, _value(field, name)) for field, name in FIELDS if name in os.environ]
-    texts = tuple(setting for setting in given if setting[2])
-    return _config(texts, provider_override or os.environ.get("LLM_PROVIDER", "").strip(), model_override)
+    return _config(_environment(), provider_override, model_override)
 
 
-def _value(field: str, variable: str) -> str:
-    """Return a variable's text; a key as a Secret, for tracebacks show local variables."""
-    return Secret(os.environ[variable].strip()) if field in SECRET_FIELDS else os.environ[variable].strip()
+class _Environment(tuple[bytes | str | None, ...]):
+    """The values of VARIABLE_NAMES, as they are kept; it shows none, for tracebacks show local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
+def _environment() -> _Environment:
+    """Return what the environment holds now: every call compares it with what the calls before it have read.
+
+    `os.environ` itself encodes each name anew, which takes thirty times as long.
+    """
+    data = getattr(os.environ, "_data", None)
+    if data is None:  # a dict, which somebody has put in its place
+        return _Environment(map(os.environ.get, VARIABLE_NAMES))
+    return _Environment(map(data.get, ENCODED_NAMES))
 
 
 @lru_cache(maxsize=64)
-def _config(texts: tuple[tuple[str, str, str], ...], hint: str, model_override: str | None) -> LLMConfig:
-    """Make a configuration of (field, variable, text); the same one for the same texts, for every call reads it."""
-    values: dict[str, Any] = {field: text for field, _variable, text in reversed(texts)}
+def _config(
+    environment: _Environment, provider_override: LLMProviderType | str | None, model_override: str | None
+) -> LLMConfig:
+    """Make the configuration of an environment, once."""
+    hint, *texts = (None if value is None else Secret(os.fsdecode(value).strip()) for value in environment)
+    given = [(field, name, text) for (field, name), text in zip(FIELDS, texts, strict=True) if text]
+    values: dict[str, Any] = {
+        field: text if field in SECRET_FIELDS else str(text) for field, _name, text in reversed(given)
+    }
     values.setdefault("openrouter_base_url", OPENROUTER_BASE_URL)
     try:
         config = LLMConfig.model_validate(values)
     except ValidationError as error:
-        raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(texts)})) from None
-    provider = _default_provider(hint, config)
+        raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(given)})) from None
+    provider = _default_provider(provider_override or hint or "", config)
     model = model_override or (config.default_model(provider) if provider else None)
     return config.model_copy(update={"provider": provider, "model": model})
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import JSON, DateTime, Float, Integer, String
 
 from . import pieces
-from .secret import MASK, mask
+from .secret import MASK, mask, mask_all
 from .types import DEEPEST_JSON, LARGEST_INTEGER, in_utc
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ SECRET: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# Each match of it holds one of these: a text without any need not be searched.
+SECRET_MARKS: Final = (
+    *("sk-", "AIza", "AKIA", "ASIA", "Bearer"),
+    *(f"{kind}{dash}" for kind in ("user", "org", "acct", "proj", "key", "req") for dash in "-_"),
+)
+# What comes of others, or of the options of a call; the messages of a call are the caller's own.
+REDACTED_COLUMNS: Final = frozenset({"additional_params", "response_raw"})
 ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
 # Objects that a model wrote: an answer, and the arguments of a tool call as two of the wires name them.
 WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
@@ -51,7 +58,7 @@ def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape
     """Return `value` with keys and account ids masked in every string, by what they look like.
 
     Objects that a model wrote stay as they came. In a text the keys that are configured are masked as well; in a
-    document `sanitize_row` does that, when it is encoded.
+    document `sanitize_row` does that, once it is encoded.
     """
     return _without_shapes(mask(value) if isinstance(value, str) else value)
 
@@ -71,26 +78,26 @@ def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
             return value
 
 
-def redact_body(body: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a response body with secrets masked, and the account that an error names, by the field's place.
+def without_account(body: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a response body with the account that an error names masked, by the field's place.
 
-    An account stands beside an error, or inside it; anywhere else a field called `user_id` is somebody's data.
+    An account is named beside an error, or inside it; anywhere else a field called `user_id` is somebody's data.
     """
     if not isinstance(body, dict):
-        return redact(body)
+        return body
     masked = {key: MASK if key in ACCOUNT_FIELDS and isinstance(item, str) else item for key, item in body.items()}
     error = masked.get("error")
-    return redact({**masked, "error": _without_account(error)} if isinstance(error, dict) else masked)
+    return {**masked, "error": _without_accounts(error)} if isinstance(error, dict) else masked
 
 
-def _without_account(value: Any) -> Any:  # noqa: ANN401 - as above
+def _without_accounts(value: Any) -> Any:  # noqa: ANN401 - as above
     match value:
         case dict():
             return {
-                key: MASK if key in ACCOUNT_FIELDS and item else _without_account(item) for key, item in value.items()
+                key: MASK if key in ACCOUNT_FIELDS and item else _without_accounts(item) for key, item in value.items()
             }
         case list():
-            return [_without_account(item) for item in value]
+            return [_without_accounts(item) for item in value]
         case _:
             return value
 
@@ -128,14 +135,13 @@ def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONTe
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
     """Return `columns` as the table can hold them, every key that is configured masked."""
-    return {
-        name: value.value if isinstance(value, Sanitized) else _without_keys(sanitizers[name](value))
-        for name, value in columns.items()
-    }
+    row = {name: _sanitized(value, sanitizers[name]) for name, value in columns.items()}
+    texts = mask_all({name: value for name, value in row.items() if isinstance(value, str)})
+    return {name: value.value if isinstance(value, Sanitized) else value for name, value in (row | texts).items()}
 
 
-def _without_keys(value: Any) -> Any:  # noqa: ANN401 - a column's value
-    return mask(value) if isinstance(value, str) else value
+def _sanitized(value: Any, sanitizer: Sanitizer) -> Any:  # noqa: ANN401 - a column's value
+    return value if value is None or isinstance(value, Sanitized) else sanitizer(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +156,23 @@ def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) ->
 
     It is done in pieces, for a thread.
     """
-    large = {name: encode_large_json if given is encode_json else given for name, given in sanitizers.items()}
+    in_pieces: dict[Sanitizer, Sanitizer] = {
+        encode_json: encode_large_json,
+        encode_redacted_json: encode_large_redacted_json,
+    }
+    large = {name: in_pieces.get(given, given) for name, given in sanitizers.items()}
     return {name: Sanitized(value) for name, value in sanitize_row(columns, large).items()}
 
 
 def column_sanitizer(column: Column[Any]) -> Sanitizer:
     """Return what makes a value one that `column` can hold.
 
-    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC, JSON is encoded;
-    a number that the column cannot hold becomes None.
+    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC, JSON is encoded,
+    and redacted where it is others'; a number that the column cannot hold becomes None.
     """
     match column.type:
+        case JSON() if column.name in REDACTED_COLUMNS:
+            return encode_redacted_json
         case JSON():
             return encode_json
         case DateTime():
@@ -218,6 +230,23 @@ def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller o
 def encode_large_json(value: Any) -> str | None:  # noqa: ANN401 - as above
     """Return what `encode_json` returns, made in pieces: for a thread."""
     return _encoded(value, partial(pieces.encoded, ENCODER))
+
+
+def encode_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
+    """Return what `encode_json` returns of a value that is redacted; it is walked only where something may match."""
+    text = encode_json(value)
+    return encode_json(_without_shapes(value)) if _may_match(text) else text
+
+
+def encode_large_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
+    """Return what `encode_redacted_json` returns, made in pieces: for a thread."""
+    text = encode_large_json(value)
+    return encode_large_json(_without_shapes(value)) if _may_match(text) else text
+
+
+def _may_match(text: str | None) -> bool:
+    """Return True if a string in encoded JSON may match SECRET, none of whose marks JSON encodes in another way."""
+    return text is not None and any(mark in text for mark in SECRET_MARKS)
 
 
 def _encoded(value: Any, encode: Callable[[Any], str]) -> str | None:  # noqa: ANN401 - as above

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import threads
 from ..exceptions import LLMError
 from ..ledger.ledger import SANITIZERS
-from ..sanitize import redact, redact_body, sanitize_early
+from ..sanitize import redact, sanitize_early, without_account
 from ..types import AudioResponse, CostSource, ImageResponse, LLMResponse, RequestStatus
 from ..wires.lenient import exact_sum
 from ..wires.wire import Kind
@@ -33,9 +33,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
     """Return what is known before anything is sent."""
     call = attempt.call
     messages = [_message(message) for message in call.messages]
-    params: dict[str, Any] = redact(call.params)
-    if attempt.first_id:
-        params = {**params, "first_attempt": str(attempt.first_id)}
+    first = {"first_attempt": str(attempt.first_id)} if attempt.first_id else {}
     return {
         "provider": attempt.vendor.provider_type,
         "api_variant": attempt.wire.api_variant,
@@ -44,7 +42,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
         "temperature": call.temperature,
         "max_output_tokens": call.max_output_tokens,
         "messages": messages,
-        "additional_params": params or None,
+        "additional_params": {**call.params, **first} or None,
         "request_payload": attempt.body,
         "retry_attempt": attempt.number,
     }
@@ -133,11 +131,11 @@ def _figures(answer: Answer) -> dict[str, Any]:
 
 
 def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
-    """Return the body as it came, but for secrets, and beside it what is known about it."""
+    """Return the body as it came, and beside it what is known about it."""
     exchange, answer = attempt.exchange, attempt.answer
     known = {
         "status_code": exchange.status_code,
-        "location": redact(exchange.headers.get("location")),
+        "location": exchange.headers.get("location"),
         "finish_reason": answer.finish_reason,
         "cached_input_tokens": answer.usage.cached_input_tokens,
         "cache_creation_tokens": answer.usage.cache_creation_tokens,
@@ -147,7 +145,7 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
         **details,
     }
     envelope = {name: value for name, value in known.items() if value is not None}
-    return {"body": redact_body(exchange.body), **envelope}
+    return {"body": without_account(exchange.body), **envelope}
 
 
 def total_tokens(usage: Usage) -> int | None:

@@ -16,7 +16,7 @@ from .. import packages, threads
 from ..exceptions import LLMError, LLMTimeoutError
 from ..pieces import PIECE_LENGTH
 from ..sanitize import redact
-from ..secret import hide_headers, mask, mask_record, without_frames
+from ..secret import hide_headers, mask_all, mask_record, without_frames
 from ..types import DEEPEST_JSON
 from ..wires.lenient import is_well_formed, well_formed
 from . import network
@@ -115,7 +115,7 @@ async def _read(response: httpx.Response, exchange: Exchange) -> bool:
     """Put a response into `exchange`, decoded, in a thread if it is large; return True if it is."""
     if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
-    exchange.headers = {name: mask(value) for name, value in exchange.headers.items()}
+    exchange.headers = mask_all(exchange.headers)
     decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
     is_large = _size(response.content) >= LARGE_BYTES
     exchange.body = await threads.run(decode) if is_large else decode()
