@@ -1,51 +1,154 @@
-"""The tables of docs/providers.md, written from vendors.py: python tests/documents/models_table.py.
+"""The tables of docs/providers.md, written from the code: python tests/documents/models_table.py.
 
-Each default with the day on which it ends, and every name that is routed.
+What each model takes, by abilities.py; the default models, and every name that is routed, with the day on which it
+ends, by vendors.py and model_names.py.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from model_ends import all_defaults, end_of, names_by_end
 
+from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
+from modules.llm_services.wires import abilities
+from modules.llm_services.wires.abilities import Sampling, Thinking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modules.llm_services.wires.abilities import ClaudeAbilities, GeminiAbilities, OpenAIAbilities
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
-BEGIN: Final = "<!-- the tables are written by tests/documents/models_table.py -->\n"
-END: Final = "<!-- end of the tables -->\n"
+TABLE: Final = re.compile(r"(?<=<!-- table: )(\w+)( -->\n).*?(?=<!-- end of the table -->)", re.DOTALL)
+SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$|-\d{2}-\d{4}$|-1106$|-0125$|-0613$")
+NO_TEXT: Final = re.compile(r"tts|image|dall-e|audio|banana")
+# What the rows call the names that no table knows, and one of each.
+UNKNOWN: Final = {
+    LLMProviderType.OPENAI: {"any newer name": "gpt-99", "a deployment with a name of its own": "my-deployment"},
+    LLMProviderType.ANTHROPIC: {"any newer name": "claude-opus-99"},
+    LLMProviderType.GEMINI: {"any newer name": "gemini-99-pro"},
+}
+SAMPLING: Final = {Sampling.DEFAULT: "yes", Sampling.GIVEN: "only if you give it", Sampling.NEVER: "no"}
 
 
-def tables() -> str:
-    """Return the defaults, and the names by vendor and by the day on which they end."""
-    defaults = [
-        f"| {default.vendor}, {default.kind} | `{default.model}` | {default.end or 'not announced'} "
-        f"| {' or '.join(f'`{name}`' for name in default.variables) or 'a model in the call'} |"
+def updated(page: str) -> str:
+    """Return a page whose tables are those of the code; it has a place for each of them."""
+    assert [found[0] for found in TABLE.findall(page)] == list(TABLES)
+    return TABLE.sub(lambda found: f"{found[1]}{found[2]}\n{TABLES[found[1]]()}\n", page)
+
+
+def _openai() -> str:
+    def row(takes: OpenAIAbilities) -> list[str]:
+        sampling = "only with the effort `none`" if "none" in takes.efforts else SAMPLING[takes.sampling]
+        return [
+            sampling,
+            _codes(takes.efforts),
+            "yes" if takes.takes_verbosity else "no",
+            f"`{takes.structured_output}`" if takes.structured_output else "in the prompt",
+        ]
+
+    head = ["model", "`temperature`, `top_p`", "`reasoning` efforts", "`verbosity`", "structured answer"]
+    return _by_abilities(LLMProviderType.OPENAI, head, lambda model: row(abilities.openai(model)))
+
+
+def _anthropic() -> str:
+    def row(takes: ClaudeAbilities) -> list[str]:
+        thinking = {
+            Thinking.EFFORT: f"adaptive: {_codes(takes.efforts)}",
+            Thinking.BUDGET: "a budget of tokens",
+            Thinking.NONE: "no",
+        }
+        return [
+            SAMPLING[takes.sampling],
+            thinking[takes.thinking],
+            "`output_config.format`" if takes.takes_schema else "a forced tool",
+            "yes" if takes.takes_prefill else "no",
+            f"{takes.max_tokens:,}",
+        ]
+
+    head = [
+        "model",
+        "`temperature`, `top_p`, `top_k`",
+        "`reasoning`",
+        "structured answer",
+        "may continue an assistant's message",
+        "most output tokens",
+    ]
+    return _by_abilities(LLMProviderType.ANTHROPIC, head, lambda model: row(abilities.claude(model)))
+
+
+def _gemini() -> str:
+    def row(takes: GeminiAbilities) -> list[str]:
+        thinking = {
+            Thinking.EFFORT: f"`thinkingLevel`: {_codes(takes.levels)}",
+            Thinking.BUDGET: f"`thinkingBudget`, from {takes.min_budget} tokens",
+            Thinking.NONE: "no",
+        }
+        return [SAMPLING[takes.sampling], thinking[takes.thinking]]
+
+    head = ["model", "`temperature`, `top_p`, `top_k`", "`reasoning`"]
+    return _by_abilities(LLMProviderType.GEMINI, head, lambda model: row(abilities.gemini(model)))
+
+
+def _by_abilities(vendor: LLMProviderType, head: list[str], takes: Callable[[str], list[str]]) -> str:
+    """Return a vendor's models for text, those that take the same in one row; a dated snapshot is as its model."""
+    models = VENDORS[vendor].models
+    shown = [
+        name for name in models if not NO_TEXT.search(name) and SNAPSHOT.sub("", name) not in models.keys() - {name}
+    ]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, sample in [*zip(shown, shown, strict=True), *UNKNOWN[vendor].items()]:
+        groups.setdefault(tuple(takes(sample)), []).append(name)
+    return _table(head, [[_models(names), *cells] for cells, names in groups.items()])
+
+
+def _defaults() -> str:
+    rows = [
+        [
+            f"{default.vendor}, {default.kind}",
+            f"`{default.model}`",
+            str(default.end or "not announced"),
+            " or ".join(f"`{name}`" for name in default.variables) or "`model=` in the call",
+        ]
         for default in all_defaults()
     ]
-    names = [
-        f"| {vendor.name} | {end or 'not announced'} | {', '.join(f'`{name}`' for name in ended)} |"
+    return _table(["default of", "model", "ends", "how to change it"], rows)
+
+
+def _names() -> str:
+    rows = [
+        [vendor.name, str(end or "not announced"), _codes(ended)]
         for vendor in VENDORS.values()
         for end in names_by_end()
         if (ended := [name for name in vendor.models if end_of(name) == end])
     ]
-    return "\n".join(
-        [
-            "| default | model | ends | another by |\n|---|---|---|---|",
-            *defaults,
-            "\n| vendor | ends | names |\n|---|---|---|",
-            *names,
-            "",
-        ]
-    )
+    return _table(["provider", "ends", "names"], rows)
 
 
-def updated(page: str) -> str:
-    """Return a page whose tables are those of the code."""
-    before, rest = page.split(BEGIN)
-    return before + BEGIN + "\n" + tables() + "\n" + END + rest.split(END)[1]
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines).replace("| --- ", "|---").replace("--- |", "---|")
 
+
+def _models(names: list[str]) -> str:
+    return ", ".join(name if " " in name else f"`{name}`" for name in names)
+
+
+def _codes(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "gemini": _gemini,
+    "defaults": _defaults,
+    "names": _names,
+}
 
 if __name__ == "__main__":
     PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
