@@ -20,11 +20,13 @@ and those of the other providers, for their models: backend/modules/llm_services
 exit codes:
     0  an answer
     1  the call failed; its row says why
-    2  it cannot be asked: the command line, a variable or the model's name is wrong
+    2  it cannot be asked: the command line, a variable or the model's name is wrong, or a package is not installed
     130  interrupted; the row says so
 """
 
 from __future__ import annotations
+
+from command_line import WRONG_USAGE, parser, run, usage, visible
 
 import asyncio
 import os
@@ -32,7 +34,6 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, parser, run, usage, visible
 from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.markup import escape

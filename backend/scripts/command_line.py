@@ -1,4 +1,9 @@
-"""What every script shares: its docstring is its help, it ends without a traceback, it shows its progress."""
+"""What every script shares: its docstring is its help, it ends without a traceback, it shows its progress.
+
+A script imports this before anything else. From then on Ctrl-C, a package that is missing, a closed pipe, a database
+that is down and a file that cannot be written end it with one line on standard error, or none, and an exit code. That
+includes its imports: this file imports nothing but the standard library.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +12,27 @@ import os
 import re
 import sys
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote
-
-from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     from sqlalchemy import Engine
 
-WRONG_USAGE = 2
-NO_DATABASE = 3
+WRONG_USAGE: Final = 2
+NO_DATABASE: Final = 3
 # A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+NOBODY_READS: Final = 141
 # What a terminal does not show but does: control characters, and those that turn the direction of writing.
-INSTRUCTION = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-NOBODY_READS = 141
+INSTRUCTION: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# The packages on the index that have another name than what is imported.
+PACKAGES: Final = {"dotenv": "python-dotenv", "vcr": "vcrpy", "yaml": "PyYAML"}
+OUR_FOLDERS: Final = ("cassette", "modules", "stand_in")
 
 
 def parser(docstring: str | None) -> argparse.ArgumentParser:
@@ -33,31 +40,104 @@ def parser(docstring: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def number(unit: str, largest: float) -> Callable[[str], float]:
+    """Return the type of an argument that is a number of `unit`, from 0 to `largest`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value <= largest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from 0 to {largest:g}")
+        return value
+
+    return read
+
+
+def day(text: str) -> date:
+    """Read an argument that is a day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day: write it as 2026-12-31") from error
+
+
 def run(main: Callable[[], int]) -> int:
-    """Run a script and return its exit code, also when Ctrl-C, a closed pipe (`| head`) or its database ends it."""
+    """Run a script and return its exit code."""
     try:
         try:
             return main()
         finally:
             sys.stdout.flush()
-    except KeyboardInterrupt:
+    except BaseException as error:
+        exit_code = _ending(error)
+        if exit_code is None:
+            raise
+        return exit_code
+
+
+def _ending(error: BaseException) -> int | None:
+    """Write the line of an error that is nobody's mistake in the code; return its exit code, None for any other."""
+    if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    closed_pipe = error.__context__ if isinstance(error, SystemExit) else error  # rich exits when a pipe is closed
+    if isinstance(closed_pipe, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it is flushed once more at the end
         return NOBODY_READS
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        sys.stderr.write(f"the database: {' '.join(str(cause).split())}\n")
-        return NO_DATABASE
+    exit_code, message = WRONG_USAGE, str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
+        message = _how_to_install(error.name)
+    elif _is_of_the_database(error):
+        exit_code, message = NO_DATABASE, f"the database: {getattr(error, 'orig', None) or error}"
+    elif not isinstance(error, OSError):
+        return None
+    _complain(message)
+    return exit_code
+
+
+def _how_to_install(name: str) -> str:
+    if name in OUR_FOLDERS:
+        return f"the folder `{name}` of this project is missing beside the folder of the scripts: copy it too"
+    package = PACKAGES.get(name, name.replace("_", "-"))
+    return (
+        f"the package {package} is not installed for {sys.executable}: install it with "
+        f"`{sys.executable} -m pip install {package}`, or run this with the Python that has it"
+    )
+
+
+def _is_of_the_database(error: BaseException) -> bool:
+    """Return True for an error of SQLAlchemy's, which is imported if there is one."""
+    exceptions = sys.modules.get("sqlalchemy.exc")
+    return exceptions is not None and isinstance(error, exceptions.SQLAlchemyError)
+
+
+def _complain(message: str) -> None:
+    """Write one line to standard error, which names the script."""
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: {visible(' '.join(message.split()))}\n")
+
+
+def _end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """End a script that fails outside of `run`, so while it imports."""
+    exit_code = _ending(error)
+    if exit_code is None:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        os._exit(exit_code)
+
+
+sys.excepthook = _end
+# The scripts stand beside `modules`, here and in an application that has copied both.
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """End the script with exit code 2 on a ValueError of the configuration, whose message is written to stderr."""
+    """End the script with exit code 2, and the error's message as its line, where the configuration is wrong."""
     try:
         yield
-    except ValueError as error:
-        sys.stderr.write(f"{visible(str(error))}\n")
+    except (ValueError, RuntimeError) as error:  # RuntimeError: a provider that is not configured, a package
+        _complain(str(error))
         raise SystemExit(WRONG_USAGE) from None
 
 

@@ -17,19 +17,21 @@ variables, of the environment or of .env:
 exit codes:
     0  written: the test to paste is on standard output
     1  refused: the reason is on standard error
-    2  the command line or a variable is wrong, there is no such row, or the file is there
+    2  the command line or a variable is wrong, there is no such row, the file is there or cannot be written, or a
+       package is not installed
     3  the database cannot be reached, or read
     130  interrupted
 """
 
 from __future__ import annotations
 
+from command_line import WRONG_USAGE, check_database, parser, run, usage, visible
+
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, parser, run, usage, visible
 from pydantic import BaseModel
 
 from cassette.call_from_rows import attempts_of, previous_turn
@@ -60,6 +62,8 @@ def main() -> int:
         infrastructure.initialize()
         create_llm_config_from_env()  # the keys that it reads are masked from then on
     with infrastructure.get_database_session().session as session:
+        with usage():
+            check_database(session.get_bind().engine)
         request = llm_services_admin_provider(session).get_request(arguments.request_id)
         if request is None:
             return _complain(f"there is no row {arguments.request_id} in this database", WRONG_USAGE)

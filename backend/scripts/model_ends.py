@@ -14,18 +14,18 @@ variables, of the environment or of .env:
 exit codes:
     0  every default is served for longer
     1  a default ends, or has ended
-    2  the command line is wrong
+    2  the command line is wrong, or a package is not installed
     130  interrupted
 """
 
 from __future__ import annotations
 
+from command_line import day, number, parser, run
+
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
-
-from command_line import parser, run
 
 from modules.llm_services.config import VARIABLES, LLMConfig
 from modules.llm_services.types import LLMProviderType
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import argparse
 
 DAYS = 60
+MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,12 @@ def names_by_end() -> dict[date | None, list[str]]:
 
 def _arguments() -> argparse.Namespace:
     options = parser(__doc__)
-    options.add_argument("--days", type=int, default=DAYS, help=f"how far to look ({DAYS})")
-    options.add_argument("--today", type=date.fromisoformat, default=datetime.now(UTC).date(), help="YYYY-MM-DD")
+    options.add_argument(
+        "--days", type=number("days", MOST_DAYS), default=DAYS, metavar="N", help=f"how far to look ({DAYS})"
+    )
+    options.add_argument(
+        "--today", type=day, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD", help="as if it were that day"
+    )
     return options.parse_args()
 
 

@@ -25,12 +25,13 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run, usage
+
 import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from command_line import parser, run, usage
 from rich.progress import track
 
 from modules.infrastructure.public import infrastructure_provider

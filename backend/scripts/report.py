@@ -24,6 +24,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import WRONG_USAGE, Steps, check_database, parser, run
+
 import argparse
 import json
 import os
@@ -33,7 +35,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import WRONG_USAGE, Steps, check_database, parser, run
 from sqlalchemy.exc import SQLAlchemyError
 
 from modules.infrastructure.public import infrastructure_provider

@@ -16,22 +16,27 @@ variables, of the environment or of .env:
 
 exit codes:
     0  done: the ids are on standard output, how many on standard error
-    2  the command line or a variable is wrong
+    2  the command line or a variable is wrong, or a package is not installed
     3  the database cannot be reached, or read
     130  interrupted; nothing was settled
 """
 
 from __future__ import annotations
 
-import argparse
+from command_line import check_database, number, parser, run, usage
+
 import sys
 from datetime import timedelta
-
-from command_line import parser, run, usage
+from typing import TYPE_CHECKING
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.ledger.maintenance import longest_attempt, settle_abandoned
+
+if TYPE_CHECKING:
+    import argparse
+
+MOST_MINUTES = 60 * 24 * 36_500
 
 
 def main() -> int:
@@ -43,6 +48,8 @@ def main() -> int:
         longest = longest_attempt(create_llm_config_from_env().request_timeout)
     seconds = longest if arguments.minutes is None else 60 * arguments.minutes
     with infrastructure.get_session_context() as session:
+        with usage():
+            check_database(session.get_bind().engine)
         abandoned = settle_abandoned(session, timedelta(seconds=seconds))
         if arguments.dry_run:
             session.rollback()
@@ -53,17 +60,13 @@ def main() -> int:
     return 0
 
 
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0 <= minutes < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number of minutes")
-    return minutes
-
-
 def _arguments() -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument(
-        "--minutes", type=_minutes, help="how long a row may be pending; default: the longest an attempt takes"
+        "--minutes",
+        type=number("minutes", MOST_MINUTES),
+        metavar="N",
+        help="how long a row may be pending; default: the longest an attempt takes",
     )
     options.add_argument("--dry-run", action="store_true", help="change nothing")
     return options.parse_args()

@@ -1,10 +1,10 @@
 """Run a suite of tests under pytest, for run_unit.py and run_integration.py."""
 
+import command_line
+
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-
-import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = """
@@ -40,7 +40,7 @@ def run(folder: str, files: str, docstring: str | None) -> int:
         f"--rootdir={ROOT}",
         f"--override-ini=python_files={files}",
     ]
-    return pytest.main([*options, str(ROOT / folder), *sys.argv[1:]])
+    return command_line.run(lambda: pytest.main([*options, str(ROOT / folder), *sys.argv[1:]]))
 
 
 def _print_help(docstring: str | None) -> int:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
-
-from . import listing
-from .server import ListenError, serve
 
 HIGHEST_PORT = 65_535
 DESCRIPTION = """\
@@ -40,7 +36,7 @@ variables:
 
 exit codes:
     0  interrupted, terminated, or nothing more to print
-    1  the address cannot be listened on
+    1  the address cannot be listened on, or h11 is not installed
     2  the command line is wrong
 
 In a test of your own, use the pytest fixture `llm_stand_in` instead:
@@ -51,11 +47,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted, or print what can be asked for; return the exit code."""
     try:
         return _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:  # before it serves
+        return 0
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"stand_in: {error}: {sys.executable} -m pip install {error.name}\n")
+        return 1
     finally:
         _print("")  # the help may be what nobody reads on
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Not at the top: main() ends without a traceback if these are interrupted, or if h11 is not installed.
+    import asyncio  # noqa: PLC0415
+
+    from . import listing  # noqa: PLC0415
+    from .server import ListenError, serve  # noqa: PLC0415
+
     if options.list or options.markdown:
         _print(listing.markdown() if options.markdown else listing.text(sources=True))
         return 0

@@ -23,6 +23,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import Steps, parser, run
+
 import subprocess
 import sys
 import tempfile
@@ -31,8 +33,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from command_line import Steps, parser, run
 
 from benchmarks.field import OTHERS, OURS, ROOT, Contestant, at_revision, quick
 from benchmarks.machine import commit, machine

@@ -18,6 +18,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run
+
 import asyncio
 import os
 import sys
@@ -27,7 +29,6 @@ from functools import partial
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
-from command_line import parser, run
 from sqlalchemy.orm import Session
 
 import stand_in

@@ -23,6 +23,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run
+
 import asyncio
 import multiprocessing
 import os
@@ -35,7 +37,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
-from command_line import parser, run
 from sqlalchemy.orm import Session
 
 from support import databases

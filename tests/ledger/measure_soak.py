@@ -23,6 +23,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run
+
 import asyncio
 import gc
 import logging
@@ -37,7 +39,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from command_line import parser, run
 from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session

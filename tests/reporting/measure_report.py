@@ -19,6 +19,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run
+
 import os
 import resource
 import sys
@@ -27,8 +29,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from command_line import parser, run
 
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.values import Scope

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
+import command_line
+from command_line import Steps
+
 import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import command_line
 import pytest
-from command_line import Steps
 
+from scripts.programs import ROOT, SCRIPTS, command, environment, run
 from stand_in.vendors import OPENROUTER, VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from stand_in.pytest_plugin import LLMStandIn
 
-ROOT = Path(__file__).resolve().parents[2]
-SHEBANG = b"#!/usr/bin/env python3\n"
-# What a person runs says so in its first line; the other programs are started by these, or by tests.
-FILES = sorted(
-    path.relative_to(ROOT)
-    for folder in ("backend", "tests")
-    for path in (ROOT / folder).rglob("*.py")
-    if path.read_bytes().startswith(SHEBANG)
-)
-SCRIPTS = {path.as_posix(): [str(ROOT / path)] for path in FILES} | {"python -m stand_in": ["-m", "stand_in"]}
 READ = re.compile(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"")
 WHERE_ROWS_ARE = {
     "backend/scripts/ask.py": ["Why?"],
@@ -51,24 +41,6 @@ VARIABLES = {
     "tests/cassettes/recording/record.py": {"OPENROUTER_API_KEY", "GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY"},
     "python -m stand_in": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"},
 }
-
-
-def command(script: str, *arguments: str) -> list[str]:
-    """Return the command that a person gives."""
-    return [sys.executable, *SCRIPTS[script], *arguments]
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """Return an environment without a key."""
-    path = os.pathsep.join(str(ROOT / folder) for folder in ("backend", "backend/scripts", "tests"))
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
-
-
-def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

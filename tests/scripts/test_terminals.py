@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from command_line import visible
+
 import re
 import sys
 from typing import TYPE_CHECKING, Final
 
 import ask
 import pytest
-from command_line import visible
 from hypothesis import given
 from hypothesis import strategies as st
 

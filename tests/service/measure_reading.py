@@ -19,6 +19,8 @@ exit codes:
 
 from __future__ import annotations
 
+from command_line import parser, run
+
 import sys
 import tempfile
 import time
@@ -27,7 +29,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from command_line import parser, run
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 

@@ -7,6 +7,8 @@ snapshots come from the replay. A recording that does not prove what its test as
 
 from __future__ import annotations
 
+from command_line import Steps, parser, run
+
 import asyncio
 import os
 import re
@@ -21,7 +23,6 @@ from unittest import mock
 
 import httpx
 import vcr
-from command_line import Steps, parser, run
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 

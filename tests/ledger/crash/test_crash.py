@@ -9,6 +9,8 @@ A failure names its CRASH_SEED, which draws the same instants again, as far as a
 
 from __future__ import annotations
 
+from command_line import Steps
+
 import os
 import random
 import secrets
@@ -16,7 +18,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
-from command_line import Steps
 from sqlalchemy import text
 
 from ledger.crash.comparison import complaints, rows

@@ -181,6 +181,7 @@ def callers_connection(session: Session, bind: Engine | Connection) -> Connectio
 
 def translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:
     """Return the schemas that the session's connection, or the session, has in the place of others."""
-    options = caller.get_execution_options() if caller is not None else session.execution_options
+    own = getattr(session, "execution_options", {})  # the sessions of SQLAlchemy 2.0 have none
+    options = caller.get_execution_options() if caller is not None else own
     schemas: Mapping[str | None, str | None] | None = options.get("schema_translate_map")
     return schemas

@@ -1,0 +1,68 @@
+"""The programs that a person runs, and how the tests run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+SHEBANG = b"#!/usr/bin/env python3\n"
+# What a person runs says so in its first line; the other programs are started by these, or by tests.
+FILES = sorted(
+    path.relative_to(ROOT)
+    for folder in ("backend", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if path.read_bytes().startswith(SHEBANG)
+)
+STAND_IN = "python -m stand_in"
+SCRIPTS = {path.as_posix(): [str(ROOT / path)] for path in FILES} | {STAND_IN: ["-m", "stand_in"]}
+# Imported by Python before the program. It interrupts the program while that imports a module: the one that
+# INTERRUPT_AT names, or the n-th after the import of command_line. It hides the package that HIDDEN names.
+SITE_CUSTOMIZE = """
+import os, signal, sys
+
+at, hidden = os.environ.get("INTERRUPT_AT", ""), os.environ.get("HIDDEN")
+left = [int(at) if at.isdecimal() else 0]
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        left[0] -= sys.excepthook is not sys.__excepthook__
+        if name == at or at.isdecimal() and not left[0]:
+            os.kill(os.getpid(), signal.SIGINT)
+        if name == hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    """Return the command that a person gives."""
+    return [sys.executable, *SCRIPTS[script], *arguments]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return an environment without a key."""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("backend", "backend/scripts", "tests"))
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
+
+
+def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def run_customized(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with SITE_CUSTOMIZE."""
+    (folder / "sitecustomize.py").write_text(SITE_CUSTOMIZE)
+    path = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
+    return run(arguments, folder, **{**variables, "PYTHONPATH": path})

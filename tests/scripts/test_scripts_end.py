@@ -1,0 +1,158 @@
+"""Whatever ends a script early, it ends in one line that says what to do, or in none, and with the documented code."""
+
+from __future__ import annotations
+
+from command_line import INTERRUPTED, NO_DATABASE, NOBODY_READS, WRONG_USAGE
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_customized
+from stand_in.vendors import OPENROUTER, VENDORS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stand_in.pytest_plugin import LLMStandIn
+
+OWN = [script for script in SCRIPTS if script != STAND_IN]
+ASK, EXPORT = "backend/scripts/ask.py", "backend/scripts/export_cassette.py"
+SETTLE, MODEL_ENDS = "backend/scripts/settle_abandoned.py", "backend/scripts/model_ends.py"
+REPORT, RECONCILE = "backend/scripts/report.py", "backend/scripts/reconcile_costs.py"
+ID = "00000000-0000-4000-8000-00000000000a"
+
+
+@pytest.mark.parametrize("script", OWN)
+@pytest.mark.parametrize("at", ["1", "10"], ids=["first", "tenth"])
+def test_an_interrupt_during_the_imports_ends_in_silence(script: str, at: str, tmp_path: Path) -> None:
+    """Ctrl-C while a script imports its packages exits with 130 and prints nothing."""
+    done = run_customized(command(script), tmp_path, INTERRUPT_AT=at)
+    assert (INTERRUPTED, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("at", ["asyncio", "h11"])
+def test_an_interrupt_before_the_stand_in_serves_ends_in_silence(at: str, tmp_path: Path) -> None:
+    """Ctrl-C while the stand-in starts is the documented exit code 0, and prints nothing."""
+    done = run_customized(command(STAND_IN), tmp_path, INTERRUPT_AT=at)
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("script", "module", "package"),
+    [
+        (ASK, "rich", "rich"),
+        (ASK, "pydantic", "pydantic"),
+        (EXPORT, "vcr", "vcrpy"),
+        (EXPORT, "yaml", "PyYAML"),
+        (EXPORT, "json_schema_to_pydantic", "json-schema-to-pydantic"),
+        (SETTLE, "sqlalchemy", "sqlalchemy"),
+        (SETTLE, "dotenv", "python-dotenv"),
+        (MODEL_ENDS, "pydantic", "pydantic"),
+        (RECONCILE, "rich", "rich"),
+        (REPORT, "sqlalchemy", "sqlalchemy"),
+        (STAND_IN, "h11", "h11"),
+    ],
+)
+def test_a_missing_package_is_a_line_with_the_command(script: str, module: str, package: str, tmp_path: Path) -> None:
+    """A package that is not installed is one line: its name on the index, this Python, and pip's command."""
+    arguments = {ASK: ["Why?"], EXPORT: [ID], REPORT: ["--help"]}.get(script, [])
+    done = run_customized(command(script, *arguments), tmp_path, HIDDEN=module)
+    (line,) = done.stderr.splitlines()
+    assert f"{sys.executable} -m pip install {package}" in line
+    assert (1 if script == STAND_IN else WRONG_USAGE) == done.returncode
+
+
+def test_a_folder_that_was_not_copied_is_named(tmp_path: Path) -> None:
+    """In an application without the folder that a script needs, the line names the folder."""
+    done = run_customized(command(EXPORT, ID), tmp_path, HIDDEN="cassette")
+    (line,) = done.stderr.splitlines()
+    assert "the folder `cassette` of this project is missing" in line
+    assert WRONG_USAGE == done.returncode
+
+
+@pytest.mark.parametrize("script", [EXPORT, SETTLE, MODEL_ENDS])
+def test_a_script_finds_the_modules_beside_it(script: str, tmp_path: Path) -> None:
+    """A script runs from any folder and without PYTHONPATH, where only the packages are installed."""
+    done = subprocess.run(
+        command(script, "--help"), cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, check=False
+    )
+    assert (0, b"") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "value"),
+    [
+        *((SETTLE, "--minutes", value) for value in ("abc", "-1", "nan", "inf", "", "1e300")),
+        *((MODEL_ENDS, "--days", value) for value in ("abc", "-1", "nan", "1e9")),
+        *((MODEL_ENDS, "--today", value) for value in ("soon", "2026-13-01", "26-1-1", "")),
+    ],
+)
+def test_a_wrong_value_is_explained(script: str, option: str, value: str, tmp_path: Path) -> None:
+    """A value that cannot be taken is shown beside the option, with what is expected, and not by a function's name."""
+    done = run(command(script, f"{option}={value}"), tmp_path)
+    line = done.stderr.splitlines()[-1]
+    assert WRONG_USAGE == done.returncode
+    assert f"argument {option}: {value!r} is not a " in line
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"), [(SETTLE, []), (RECONCILE, []), (EXPORT, [ID])], ids=lambda value: str(value)[-20:]
+)
+@pytest.mark.parametrize("content", [b"no database at all, " * 99, b""], ids=["another file", "a folder"])
+def test_what_is_no_database_is_a_line(script: str, arguments: list[str], content: bytes, tmp_path: Path) -> None:
+    """A file that SQLite cannot read, and a folder, are one line and exit code 3."""
+    file = tmp_path / "rows.db"
+    if content:
+        file.write_bytes(content)
+    else:
+        file.mkdir()
+    key = {"OPENROUTER_API_KEY": "sk-or-scripts", "OPENROUTER_BASE_URL": "http://127.0.0.1:9"}
+    done = run(command(script, *arguments), tmp_path, DATABASE_URL=f"sqlite:///{file}", **key)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{script.rpartition('/')[2]}: the database: ")
+    assert NO_DATABASE == done.returncode
+
+
+@pytest.mark.parametrize(("script", "arguments"), [(SETTLE, []), (REPORT, []), (EXPORT, [ID])])
+def test_a_database_that_is_not_there_is_not_made(script: str, arguments: list[str], tmp_path: Path) -> None:
+    """A misspelt path is one line that names it, exit code 2, and no file: an empty table would answer wrongly."""
+    done = run(command(script, *arguments), tmp_path, DATABASE_URL="sqlite:///misspelt.db")
+    (line,) = done.stderr.splitlines()
+    assert "there is no SQLite file misspelt.db: is this the right DATABASE_URL?" in line
+    assert (WRONG_USAGE, False) == (done.returncode, (tmp_path / "misspelt.db").exists())
+
+
+def test_a_file_that_cannot_be_written_is_a_line(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
+    """Where the cassette cannot be written, the line names the path."""
+    variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
+    assert 0 == run(command(ASK, "Why?", "--model", "openrouter/author/model"), tmp_path, **variables).returncode
+    (tmp_path / "out").write_text("a file, not a folder")
+    code = (
+        "import sqlite3; print(sqlite3.connect('llm_services.db').execute('SELECT id FROM llm_requests').fetchone()[0])"
+    )
+    request_id = run([sys.executable, "-c", code], tmp_path).stdout.strip()
+    done = run(command(EXPORT, request_id, "--out", str(tmp_path / "out")), tmp_path, **variables)
+    (line,) = done.stderr.splitlines()
+    assert str(tmp_path / "out") in line
+    assert WRONG_USAGE == done.returncode
+
+
+def test_an_answer_that_nobody_reads_is_no_failure(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
+    """Behind `| head`, also what rich prints ends with 141 and in silence."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
+    done = subprocess.run(
+        command(ASK, "Why?"),
+        env=environment(**variables),
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (NOBODY_READS, b"") == (done.returncode, done.stderr)
