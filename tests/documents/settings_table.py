@@ -32,7 +32,7 @@ GROUPS: Final = {
     "image|audio": ("Images and speech", None),
     "cache": ("Response cache", None),
     "log": ("Log", None),
-    "": ("Every call", None),
+    "": ("All calls", None),
 }
 
 
@@ -44,7 +44,9 @@ def tables() -> str:
     titles = {provider: title for title, provider in GROUPS.values()}
     order = ", ".join(titles[provider] for provider in VENDORS)
     sections = [_section(*GROUPS[prefix], fields[prefix]) for prefix in fields]
-    return "\n".join([f"Unset, it is the first that can be called, in the order {order}.\n", *sections])
+    return "\n".join(
+        [f"Without it, the default provider is the first one that is configured, in the order {order}.\n", *sections]
+    )
 
 
 def _section(title: str, provider: LLMProviderType | None, fields: list[str]) -> str:

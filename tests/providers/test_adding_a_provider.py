@@ -71,13 +71,13 @@ def apply(folder: Path, kind: str, block: str) -> None:
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Add the vendor that speaks Chat Completions."""
-    return copy_with("A vendor that speaks a known wire", tmp_path_factory.mktemp("acme"))
+    return copy_with("A provider with a known API", tmp_path_factory.mktemp("acme"))
 
 
 @pytest.fixture(scope="module")
 def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Add the vendor that has a wire of its own."""
-    return copy_with("A vendor with a wire of its own", tmp_path_factory.mktemp("parrot"))
+    return copy_with("A provider with its own API", tmp_path_factory.mktemp("parrot"))
 
 
 async def call(backend: Path, base_url: str, **params: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Configuration: one value, and the one function that reads it from the environment.
+"""The configuration, and the one function that reads it from the environment.
 
-Each field of `LLMConfig` says what it means. `VARIABLES` says which environment variables it is read from, a vendor's
-own by its row in `vendors.py`; blank means unset. LLM_PROVIDER names the default provider; unset, it is the first
-vendor that can be called. Values that travel are checked here: keys, URLs, header values.
+Each field of `LLMConfig` has a description. `VARIABLES` has the environment variables of each field; those of a vendor
+are in its row in `vendors.py`. A blank variable counts as unset. LLM_PROVIDER names the default provider; without it,
+the first configured vendor is the default. Keys, URLs and header values are checked here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
 
 BYTES_PER_MEGABYTE: Final = 1_000_000
 
-# The first that is set counts.
+# The first variable that is set is used.
 VARIABLES: Final[Variables] = {
     "temperature": ("TEMPERATURE",),
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
@@ -109,7 +109,7 @@ def _cache_url(text: str) -> str:
 
 
 def _without(path: str) -> BeforeValidator:
-    """Leave out the path that a pasted address ends with and that the provider adds; a regular expression."""
+    """Remove a path that the provider adds itself from the end of an address; `path` is a regular expression."""
     pasted = re.compile(rf"(?:{path})/*\s*$")
     return BeforeValidator(lambda value: pasted.sub("", value) if isinstance(value, str) else value)
 
@@ -143,7 +143,7 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-# A dump in Python holds the Secret, which a new LLMConfig can be made of; one in JSON has a mask in its place.
+# A dump to Python has the Secret, from which a new LLMConfig can be made; a dump to JSON has a mask.
 Masked = PlainSerializer(lambda _key: MASK, return_type=str, when_used="json-unless-none")
 ApiKey = Annotated[str, AfterValidator(_api_key), Masked]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -163,118 +163,136 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], B
 
 
 class LLMConfig(BaseModel):
-    """What the providers need to know; holds keys, and shows none of them in its repr or its errors."""
+    """The settings of all providers. Its repr and its errors show no key."""
 
     model_config = ConfigDict(
         frozen=True, hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True, defer_build=True
     )
 
-    provider: LLMProviderType | None = Field(default=None, description="the default provider, None when none has a key")
+    provider: LLMProviderType | None = Field(default=None, description="the default provider; None if none has a key")
     model: str | None = Field(default=None, description="the default model of `provider`")
     temperature: float = Field(default=0.7, ge=0, le=2, description="sampling temperature")
-    max_output_tokens: int | None = Field(default=None, gt=0, description="cap on an answer; None: none is sent")
-    request_timeout: float = Field(
-        default=180, gt=0, allow_inf_nan=False, description="seconds for one attempt, in all"
+    max_output_tokens: int | None = Field(
+        default=None, gt=0, description="largest number of tokens in an answer; None: no limit is sent"
     )
-    max_retries: int = Field(default=3, ge=0, description="attempts beyond the first")
+    request_timeout: float = Field(
+        default=180, gt=0, allow_inf_nan=False, description="seconds that one attempt may take in total"
+    )
+    max_retries: int = Field(default=3, ge=0, description="further attempts after a transient failure; 0: none")
     extra_models: ExtraModels = Field(
         default={},
         description=(
-            "models, and deployments at Azure, that this release does not know: "
-            "`gpt-7=openai, my-deployment=azure_openai`"
+            "further models, and deployments at Azure, with their provider: `gpt-7=openai, my-deployment=azure_openai`"
         ),
     )
     update_prices: bool = Field(
-        default=False, description="whether genai-prices fetches its price table every hour, in the background"
+        default=False, description="whether the price table is fetched every hour, in the background"
     )
     database_timeout: float = Field(
         default=30,
         gt=0,
         allow_inf_nan=False,
-        description="seconds after which a database that says nothing is given up",
+        description="seconds to wait for a database that does not respond",
     )
     max_response_mb: float = Field(
-        default=64, gt=0, allow_inf_nan=False, description="megabytes of an answer, inflated, that are read at most"
+        default=64,
+        gt=0,
+        allow_inf_nan=False,
+        description="largest response that is read, in megabytes after decompression",
     )
     openai_api_key: ApiKey | None = Field(default=None, repr=False, description="OpenAI's key")
     openai_model: ModelName = Field(
-        default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="asked where a call names none, Azure too"
+        default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="the default model of OpenAI and Azure OpenAI"
     )
-    openai_base_url: OpenAIUrl = Field(default="https://api.openai.com/v1", description="where OpenAI's wire is spoken")
+    openai_base_url: OpenAIUrl = Field(default="https://api.openai.com/v1", description="the address of OpenAI's API")
     azure_openai_api_key: ApiKey | None = Field(default=None, repr=False, description="Azure's key")
-    azure_openai_endpoint: AzureUrl | None = Field(default=None, description="https://<resource>.openai.azure.com")
+    azure_openai_endpoint: AzureUrl | None = Field(
+        default=None, description="the address of your resource: https://<resource>.openai.azure.com"
+    )
     gemini_api_key: ApiKey | None = Field(default=None, repr=False, description="Google's key")
     gemini_model: GeminiModelName = Field(
-        default=DEFAULT_MODELS[LLMProviderType.GEMINI], description="asked where a call names none"
+        default=DEFAULT_MODELS[LLMProviderType.GEMINI], description="the default model of Gemini"
     )
     gemini_base_url: GeminiUrl = Field(
-        default="https://generativelanguage.googleapis.com/v1beta", description="where Gemini's wire is spoken"
+        default="https://generativelanguage.googleapis.com/v1beta", description="the address of Gemini's API"
     )
     gemini_tts_model: GeminiModelName = Field(
-        default=VENDORS[LLMProviderType.GEMINI].speech_model or "", description="the model that speaks"
+        default=VENDORS[LLMProviderType.GEMINI].speech_model or "", description="the default model for speech"
     )
     anthropic_api_key: ApiKey | None = Field(default=None, repr=False, description="Anthropic's key")
     anthropic_model: ModelName = Field(
-        default=DEFAULT_MODELS[LLMProviderType.ANTHROPIC], description="asked where a call names none, Bedrock too"
+        default=DEFAULT_MODELS[LLMProviderType.ANTHROPIC], description="the default model of Anthropic and Bedrock"
     )
     anthropic_base_url: AnthropicUrl = Field(
-        default="https://api.anthropic.com", description="where Anthropic's wire is spoken"
+        default="https://api.anthropic.com", description="the address of Anthropic's API"
     )
     claude_provider: Literal["anthropic", "bedrock"] = Field(
-        default="anthropic", description="who serves Claude models"
+        default="anthropic", description="the provider of Claude models"
     )
-    aws_access_key_id: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: its name")
-    aws_secret_access_key: ApiKey | None = Field(default=None, repr=False, description="Amazon's key: what signs")
-    aws_session_token: ApiKey | None = Field(default=None, repr=False, description="beside a key that expires")
-    aws_profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
+    aws_access_key_id: ApiKey | None = Field(default=None, repr=False, description="the id of the AWS key")
+    aws_secret_access_key: ApiKey | None = Field(default=None, repr=False, description="the secret of the AWS key")
+    aws_session_token: ApiKey | None = Field(
+        default=None, repr=False, description="the session token of a temporary AWS key"
+    )
+    aws_profile: str | None = Field(default=None, description="a profile in the AWS configuration files")
     aws_region: Region | None = Field(
-        default=None, description="where Bedrock is called; None: the profile's region, else us-west-2"
+        default=None, description="the region of Bedrock; None: the profile's region, otherwise us-west-2"
     )
-    bedrock_model_id: ModelName | None = Field(default=None, description="asked in its place, by its id at Bedrock")
-    bedrock_base_url: BaseUrl | None = Field(default=None, description="None: bedrock-runtime of the region")
+    bedrock_model_id: ModelName | None = Field(
+        default=None, description="the default model of Bedrock, by its id or ARN there"
+    )
+    bedrock_base_url: BaseUrl | None = Field(
+        default=None, description="the address of bedrock-runtime; None: that of the region"
+    )
     openrouter_api_key: ApiKey | None = Field(
         default=None, repr=False, description="OpenRouter's key (https://openrouter.ai/settings/keys)"
     )
-    openrouter_base_url: OpenRouterUrl | None = Field(default=None, description="where OpenRouter's wire is spoken")
-    openrouter_app_url: HeaderValue | None = Field(default=None, description="sent as HTTP-Referer")
-    openrouter_app_title: HeaderValue | None = Field(default=None, description="sent as X-Title")
-    image_model: ModelName = Field(default=OPENAI_IMAGE_MODEL, description="the model of OpenAI that makes images")
-    image_quality: str = Field(default="standard", description="of images, where a call leaves it at standard")
-    audio_model: ModelName | None = Field(default=None, description="the model of OpenAI that speaks; None: tts-1")
-    cache_enabled: bool = Field(default=False, description="whether the response cache answers unless a call says no")
-    cache_dir: str = Field(default=".llm_cache", description="directory of the response cache")
+    openrouter_base_url: OpenRouterUrl | None = Field(default=None, description="the address of OpenRouter's API")
+    openrouter_app_url: HeaderValue | None = Field(
+        default=None, description="your application's URL, sent as HTTP-Referer"
+    )
+    openrouter_app_title: HeaderValue | None = Field(default=None, description="its name, sent as X-Title")
+    image_model: ModelName = Field(default=OPENAI_IMAGE_MODEL, description="the model for images, of OpenAI")
+    image_quality: str = Field(
+        default="standard", description="the quality of images for calls with the quality standard"
+    )
+    audio_model: ModelName | None = Field(
+        default=None, description="the default model for speech of OpenAI and Azure OpenAI; None: tts-1"
+    )
+    cache_enabled: bool = Field(default=False, description="whether calls use the response cache by default")
+    cache_dir: str = Field(default=".llm_cache", description="the directory of the response cache")
     cache_url: CacheUrl | None = Field(
         default=None,
         repr=False,
-        description="Redis or Valkey in place of the directory: `redis://`, `rediss://`, `unix://`, ...",
+        description="a Redis or Valkey server instead of the directory: `redis://`, `rediss://`, `unix://`, ...",
     )
     log_level: LogLevel | None = Field(
-        default=None, description="level of this module's loggers; None: the application's"
+        default=None, description="the level of this module's loggers; None: the application's"
     )
-    log_requests: bool = Field(default=True, description="whether each attempt is a line in the log")
+    log_requests: bool = Field(default=True, description="whether each attempt writes a line to the log")
 
     @property
     def max_response_bytes(self) -> int:
-        """How much of an answer is read, inflated."""
+        """The largest response that is read, in bytes after decompression."""
         return int(self.max_response_mb * BYTES_PER_MEGABYTE)
 
     @property
     def bedrock_serves_claude(self) -> bool:
-        """Whether Claude's models are called at Bedrock."""
+        """Whether Bedrock is the provider of Claude models."""
         return self.claude_provider == "bedrock"
 
     def is_configured(self, provider: LLMProviderType) -> bool:
-        """Return whether `provider` has what it needs to be called."""
+        """Return True if the settings that `provider` needs are there."""
         ways = VENDORS[provider].credentials
         return any(all(getattr(self, field) for field in fields) for fields in ways)
 
     def default_model(self, provider: LLMProviderType) -> str:
-        """Return the model that `provider` is asked for where a call names none."""
+        """Return the default model of `provider`."""
         vendor = VENDORS[provider]
         return self._first_set(vendor.model_fields) or vendor.default_model
 
     def speech_model(self, provider: LLMProviderType) -> str | None:
-        """Return the model that speaks for `provider`, None where none does."""
+        """Return the default model for speech of `provider`, None if it has none."""
         vendor = VENDORS[provider]
         return self._first_set(vendor.speech_model_fields) or vendor.speech_model
 
@@ -282,7 +300,7 @@ class LLMConfig(BaseModel):
         return next((value for field in fields if (value := getattr(self, field))), None)
 
     def validate_config(self) -> LLMProviderType:
-        """Return the default provider; raises ValueError, naming the variables to set, when it cannot be called."""
+        """Return the default provider; raise ValueError, naming the variables to set, if there is none."""
         if self.provider is None:
             raise ValueError("no LLM provider is configured: set OPENROUTER_API_KEY, or another provider's key")
         if not self.is_configured(self.provider):
@@ -296,9 +314,9 @@ SECRET_FIELDS: Final = frozenset(name for name, field in LLMConfig.model_fields.
 def create_llm_config_from_env(
     provider_override: LLMProviderType | str | None = None, model_override: str | None = None
 ) -> LLMConfig:
-    """Read the environment, blank meaning unset.
+    """Return the configuration that the environment gives; a blank variable counts as unset.
 
-    Raises ValueError, naming the variable and never its value, for a malformed one.
+    Raises ValueError for a malformed value; the message names the variable and never shows the value.
     """
     return _config(_environment(), provider_override, model_override)
 

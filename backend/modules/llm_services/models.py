@@ -53,61 +53,61 @@ class LLMRequestModel(Base):
 
     __tablename__ = "llm_requests"
 
-    # The request id handed to callers.
+    # The request id that calls return.
     id: Mapped[uuid.UUID] = mapped_column(PostgresUUID(as_uuid=True), primary_key=True, default=new_request_id)
-    # The application's user, if the caller named one.
+    # The application's id of the user.
     user_id: Mapped[int | None] = mapped_column(Integer, index=True)
-    # The wire spoken: chat_completions, responses, messages, generate_content, images, speech.
+    # The API: chat_completions, responses, messages, generate_content, images, speech.
     api_variant: Mapped[str] = mapped_column(String(50), default="responses", index=True)
-    # The LLMProviderType that took the call.
+    # The provider that was called, a value of LLMProviderType.
     provider: Mapped[str] = mapped_column(String(50), index=True)
-    # The requested name, prefix included; the model that served it is in response_raw.
+    # The model as the call named it, prefix included; response_raw has the one that served it.
     model: Mapped[str] = mapped_column(String(LONGEST_MODEL_NAME), index=True)
-    # The provider's id of the answer: for OpenRouter the generation id.
+    # The provider's id of the answer; for OpenRouter the generation id.
     provider_response_id: Mapped[str | None] = mapped_column(String(100), index=True)
-    # The provider's name for its build, where it gives one.
+    # The provider's name for the build that answered.
     system_fingerprint: Mapped[str | None] = mapped_column(String(100))
-    # The configured or requested value; request_payload says whether it was sent.
+    # The value of the call or the configuration; request_payload shows whether it was sent.
     temperature: Mapped[float] = mapped_column(Float)
-    # The cap on the answer; NULL: none.
+    # The limit on the answer's tokens.
     max_output_tokens: Mapped[int | None] = mapped_column(Integer)
-    # The caller's messages: a list of objects with role and content.
+    # The messages of the call: a list of objects with role and content.
     messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    # The caller's options, and the first attempt's id on later attempts.
+    # The options of the call; on later attempts also the id of the first one.
     additional_params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # The JSON that was sent.
+    # The JSON body of the request.
     request_payload: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # The answer's text, or what came of it before a failure.
+    # The text of the answer, or the part of it that arrived before a failure.
     response_content: Mapped[str | None] = mapped_column(Text)
-    # The envelope: body as it came, and what is known about it (status_code, generation_id, cost_source, ...).
+    # The body of the response as it came, and facts about it (status_code, generation_id, cost_source, ...).
     response_raw: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # The answer's structured part: the JSON that was validated, or the tool calls.
+    # The structured part of the answer: the JSON that was validated, or the tool calls.
     response_output: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
-    # Input and output together, as reported.
+    # Input and output tokens together, as reported.
     tokens_used: Mapped[int | None] = mapped_column(Integer)
-    # Prompt tokens, cached ones included.
+    # Tokens of the prompt, cached ones included.
     input_tokens: Mapped[int | None] = mapped_column(Integer)
-    # Completion tokens, reasoning included.
+    # Tokens of the answer, reasoning included.
     output_tokens: Mapped[int | None] = mapped_column(Integer)
-    # USD, all in; NULL on a failed row: unknown.
+    # What the attempt cost in USD; NULL on a failed row means unknown.
     cost_estimate: Mapped[float | None] = mapped_column(Float)
-    # When the provider says it made the answer.
+    # When the provider says that it created the answer.
     response_created_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    # pending, completed, failed.
+    # pending, completed or failed.
     status: Mapped[str] = mapped_column(String(50), default=RequestStatus.PENDING.value, index=True)
-    # From sending to parsed, on our clock.
+    # Milliseconds from sending the request to parsing the answer.
     execution_time_ms: Mapped[int | None] = mapped_column(Integer)
-    # The message of the failure, as raised.
+    # The message of the exception.
     error_message: Mapped[str | None] = mapped_column(Text)
-    # The class name of the exception.
+    # The class of the exception.
     error_type: Mapped[str | None] = mapped_column(String(100))
-    # 1 for the first attempt of a call.
+    # The number of the attempt; 1 is the first.
     retry_attempt: Mapped[int] = mapped_column(Integer, default=1)
-    # Cached input tokens, a response-cache hit, or our own cache.
+    # Whether input tokens were read from a cache, or a response cache answered.
     cached: Mapped[bool] = mapped_column(Boolean, default=False, index=True)
-    # Our clock when the attempt began, with microseconds.
+    # When the attempt began, by our clock, with microseconds.
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    # The last write.
+    # When the row was last written.
     updated_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now(), onupdate=func.now()
     )
