@@ -13,6 +13,9 @@ MANY_IN_FLIGHT: Final = 1000
 USUAL_SIZE: Final = 120
 LARGE_SIZE: Final = 1_000_000
 SLOW_SECONDS: Final = 0.2
+MODEL: Final = "author/model"
+SLOW_MODEL: Final = "author/slow"
+STREAM_PIECES: Final = 200
 MILLION: Final = 1_000_000
 PER_CALL_WAY: Final = "per call"
 
@@ -42,6 +45,11 @@ class Round:
         }
         return ", ".join([f"{self.in_flight} in flight", *(name for name, holds in special.items() if holds)])
 
+    @property
+    def model(self) -> str:
+        """Return the model that has the server answer so."""
+        return SLOW_MODEL if self.is_slow else MODEL
+
 
 AT_ONCE: Final = tuple(Round(in_flight) for in_flight in IN_FLIGHT)
 # An SDK that takes 10 ms a call and more would take minutes at 256 in flight.
@@ -50,6 +58,7 @@ LARGE: Final = Round(64, LARGE_SIZE)
 TWO_PROCESSES: Final = Round(64, processes=2)
 # A saturated loop is always late; at 16 in flight and a slow server it has time to spare.
 LAG: Final = (Round(1, watches_lag=True), Round(16, is_slow=True, watches_lag=True))
+STREAMS: Final = (Round(1), Round(16))
 SLOW: Final = (Round(1, is_slow=True), Round(MANY_IN_FLIGHT, is_slow=True))
 
 
@@ -72,7 +81,8 @@ class Contestant:
     @property
     def counts_starts(self) -> bool:
         """Whether the time until its first call is measured: not of what no application does."""
-        return not self.is_extra and self.environment.get("BENCH_WAY", PER_CALL_WAY) == PER_CALL_WAY
+        is_usual = self.environment.get("BENCH_WAY", PER_CALL_WAY) == PER_CALL_WAY
+        return is_usual and Round(64) in self.rounds and not self.is_extra
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -95,6 +105,8 @@ PER_CALL: Final = "ours, a service object per call, SQLite"
 PER_CALL_POSTGRES: Final = "ours, a service object per call, PostgreSQL"
 MILLION_ROWS: Final = "ours, on a million rows of SQLite"
 THOUSAND: Final = "ours, a thousand calls in flight"
+STREAMED: Final = "ours, on_text"
+LINES: Final = "httpx, lines of a stream"
 BEFORE: Final = "before: "
 
 
@@ -112,11 +124,13 @@ OURS: Final = (
     _ours(UNRECORDED, "unrecorded", AT_ONCE),
     _ours(HTTP_ALONE, "http", (*AT_ONCE, *LAG)),
     _ours(MILLION_ROWS, PER_CALL_WAY, (Round(64),), {"BENCH_ROWS": str(MILLION)}, is_extra=True),
+    _ours(STREAMED, "streamed", STREAMS),
     _ours(THOUSAND, PER_CALL_WAY, (*SLOW, Round(MANY_IN_FLIGHT)), is_extra=True),
 )
 OTHERS: Final = (
     Contestant("aiohttp", "aiohttp_bare", ("aiohttp",), AT_ONCE),
     Contestant("httpx", "httpx_bare", ("httpx",), (*AT_ONCE, LARGE)),
+    Contestant(LINES, "httpx_lines", ("httpx",), STREAMS),
     Contestant("httpx2", "httpx2_bare", ("httpx2",), AT_ONCE),
     Contestant("openai SDK", "openai_sdk", ("openai",), AT_ONCE),
     Contestant("LiteLLM", "litellm_sdk", ("litellm",), FEW, LOCAL_PRICES),
@@ -127,7 +141,8 @@ OTHERS: Final = (
 
 def at_revision(source: Path) -> list[Contestant]:
     """Return our contestants as they are in another checkout, to be played beside today's."""
-    return [replace(each, name=BEFORE + each.name, source=source) for each in OURS if not each.is_extra]
+    compared = [each for each in OURS if not each.is_extra and each.name != STREAMED]
+    return [replace(each, name=BEFORE + each.name, source=source) for each in compared]
 
 
 def quick(contestant: Contestant) -> Contestant:

@@ -92,6 +92,13 @@ def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
+def short(value: float | None) -> str:
+    """Return a figure with two digits that say something, a dash for None."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
+
+
 def layer(results: Results, index: int, order: Round) -> float | None:
     """Return the ms of CPU that a layer adds to a call."""
     this = figure(results, LAYERS[index][1], order)
@@ -132,14 +139,14 @@ def _of_a_call(results: Results) -> list[Target]:
 
 
 def _layers(results: Results, order: Round) -> str:
-    found = [(name, layer(results, index, order)) for index, (name, _) in enumerate(LAYERS)]
-    return "; ".join(f"{name} {'not measured' if ms is None else f'{ms:.2f} ms'}" for name, ms in found)
+    parts = [f"{name} {short(layer(results, index, order))}" for index, (name, _) in enumerate(LAYERS)]
+    return f"of {short(figure(results, PER_CALL, order))} ms, {', '.join(parts)}"
 
 
 def _threads(results: Results, name: str, order: Round) -> str:
-    threads = (("the event loop's thread", "loop_ms"), ("the ledger's", "ledger_ms"), ("all others", "others_ms"))
-    found = [(thread, figure(results, name, order, what)) for thread, what in threads]
-    return "; ".join(f"{thread} {'not measured' if ms is None else f'{ms:.2f} ms'}" for thread, ms in found)
+    threads = (("the event loop's thread", "loop_ms"), ("the ledger's", "ledger_ms"), ("others", "others_ms"))
+    parts = [f"{thread} {short(figure(results, name, order, what))}" for thread, what in threads]
+    return f"of {short(figure(results, name, order))} ms, {', '.join(parts)}"
 
 
 def _of_the_databases(results: Results) -> list[Target]:
@@ -148,8 +155,8 @@ def _of_the_databases(results: Results) -> list[Target]:
             f"CPU of a call on PostgreSQL, x that on SQLite, {calls} in flight",
             1.2,
             ratio(figure(results, PER_CALL_POSTGRES, Round(calls)), figure(results, PER_CALL, Round(calls))),
-            f"on PostgreSQL {_threads(results, PER_CALL_POSTGRES, Round(calls))}; "
-            f"on SQLite {_threads(results, PER_CALL, Round(calls))}",
+            f"on PostgreSQL, {_threads(results, PER_CALL_POSTGRES, Round(calls))}; "
+            f"on SQLite, {_threads(results, PER_CALL, Round(calls))}",
         )
         for calls in IN_FLIGHT
     ]
@@ -161,32 +168,26 @@ def _of_a_process(results: Results) -> list[Target]:
             f"calls a second of two processes, x those of one, on {database}",
             2.0,
             ratio(*(figure(results, name, order, "per_second") for order in (TWO_PROCESSES, Round(64)))),
-            f"the machine's cores, which the server {and_others}shares, were "
-            f"{_whole(figure(results, name, TWO_PROCESSES, 'busy_percent'))} % busy with two processes, "
-            f"and {_whole(figure(results, name, Round(64), 'busy_percent'))} % with one",
+            f"{who} on the same cores, which one process keeps "
+            f"{short(figure(results, name, Round(64), 'busy_percent'))} % busy, and two "
+            f"{short(figure(results, name, TWO_PROCESSES, 'busy_percent'))} %",
             is_at_least=True,
         )
-        for database, name, and_others in (
-            ("SQLite", PER_CALL, ""),
-            ("PostgreSQL", PER_CALL_POSTGRES, "and PostgreSQL "),
+        for database, name, who in (
+            ("SQLite", PER_CALL, "the server runs"),
+            ("PostgreSQL", PER_CALL_POSTGRES, "the server and PostgreSQL run"),
         )
     ]
-    seconds = [ready(results, PER_CALL, what) for what in ("import_s", "first_call_s")]
+    seconds = (short(ready(results, PER_CALL, what)) for what in ("import_s", "first_call_s"))
     return [
         *doubled,
         Target(
             "seconds for import and first call, x those of the commit before",
             0.7,
             ratio(ready(results, PER_CALL), ready(results, BEFORE + PER_CALL)),
-            "import {}, first call {}".format(
-                *("not measured" if each is None else f"{each:.2f} s" for each in seconds)
-            ),
+            "the import takes {} s, the first call {} s".format(*seconds),
         ),
     ]
-
-
-def _whole(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
 
 
 def _at_scale(results: Results) -> list[Target]:

@@ -13,7 +13,7 @@ from benchmarks.field import ROOT
 
 
 def machine() -> dict[str, object]:
-    """Return the machine, the versions, the commit and the date."""
+    """Return the machine, what else it is doing, the versions, the commit and the date."""
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     return {
         "cpu": names[0] if names else platform.processor(),
@@ -21,6 +21,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("httpx", "aiohttp", "SQLAlchemy", "pydantic", "psycopg")},
         "commit": commit(),
+        "load": round(os.getloadavg()[0], 1),
         "date": datetime.now(UTC).date().isoformat(),
     }
 

@@ -17,16 +17,20 @@ from benchmarks.field import (
     IN_FLIGHT,
     LAG,
     LARGE,
+    LINES,
     OTHERS,
     OURS,
     PER_CALL,
     PER_CALL_POSTGRES,
     ROOT,
     SLOW_SECONDS,
+    STREAM_PIECES,
+    STREAMED,
+    STREAMS,
     TWO_PROCESSES,
     Round,
 )
-from benchmarks.figures import LAYERS, Results, figure, layer, ratio, ready, spread, targets
+from benchmarks.figures import LAYERS, Results, figure, layer, ratio, ready, short, spread, targets
 from benchmarks.plot import plot
 
 if TYPE_CHECKING:
@@ -61,27 +65,26 @@ def page(results: Results) -> str:
 
 
 def _first_screen(results: Results) -> str:
-    def ms(name: str) -> str:
-        return " and ".join(_ms(figure(results, name, order)) for order in (Round(1), Round(64)))
+    def ms(name: str, calls: int) -> str:
+        return short(figure(results, name, Round(calls)))
 
-    sqlite, postgres = (
-        _number(figure(results, name, Round(64), "per_second")) for name in (PER_CALL, PER_CALL_POSTGRES)
-    )
+    a_second = [_number(figure(results, name, Round(64), "per_second")) for name in (PER_CALL, PER_CALL_POSTGRES)]
     partial = "These are the figures of a short run: see [what it left out](#how-it-is-measured).\n\n"
     return (
         "# What a call costs\n\n"
-        f"A call through this module takes {ms(PER_CALL)} ms of CPU, when it is alone and when 64 are in flight, its "
-        f"price and its two committed rows included; on PostgreSQL it takes {ms(PER_CALL_POSTGRES)} ms. Of the clients "
-        f"that record nothing, bare httpx takes {ms('httpx')} ms, and the openai SDK {ms('openai SDK')} ms. "
-        f"One process carries {sqlite} calls a second on SQLite and {postgres} on PostgreSQL, and has its first answer "
-        f"{_number(ready(results, PER_CALL), 1)} s after it begins to import.\n\n"
+        f"A call through this module takes {ms(PER_CALL, 1)} ms of CPU alone and {ms(PER_CALL, 64)} ms with 64 in "
+        f"flight, its price and its two committed rows included (SQLite; {ms(PER_CALL_POSTGRES, 1)} and "
+        f"{ms(PER_CALL_POSTGRES, 64)} ms on PostgreSQL). Of the clients that record nothing, bare httpx takes "
+        f"{ms('httpx', 1)} and {ms('httpx', 64)} ms, and the openai SDK {ms('openai SDK', 1)} and "
+        f"{ms('openai SDK', 64)} ms. One process carries {a_second[0]} calls a second on SQLite and {a_second[1]} on "
+        f"PostgreSQL, and has its first answer {short(ready(results, PER_CALL))} s after it begins to import.\n\n"
         + (partial if results["extent"]["left_out"] else "")
         + "![CPU of a call with 1 and with 64 in flight, for this module and other clients](benchmarks.svg)\n"
     )
 
 
 def _tables(results: Results) -> list[str]:
-    names = [name for name in EVERYBODY if name in results["rounds"]]
+    names = [name for name in EVERYBODY if figure(results, name, Round(64)) is not None]
     return [
         _where_cpu_goes(results),
         "\n## Beside other clients\n\nCPU of a call in ms: the median, and the range of the repetitions. ",
@@ -100,6 +103,7 @@ def _tables(results: Results) -> list[str]:
         ),
         _two_processes(results),
         _large(results),
+        _streams(results),
         _lag(results),
         _before(results),
     ]
@@ -148,6 +152,27 @@ def _large(results: Results) -> str:
     ]
     head = ("", "CPU of a call, ms", "the event loop's thread", "the ledger's", "others")
     return "\n## A question of 1 MB\n\n64 calls in flight.\n\n" + _table(head, rows)
+
+
+def _streams(results: Results) -> str:
+    rows = [
+        (name, *(_number(_piece_us(results, name, order)) for order in STREAMS))
+        for name in (LINES, STREAMED)
+        if name in results["rounds"]
+    ]
+    if not rows:
+        return ""
+    return (
+        "\n## A streamed answer\n\n"
+        f"CPU of a piece in µs: that of the whole call, divided by the {STREAM_PIECES} pieces of its answer, which "
+        "come 2 ms apart. httpx decodes each line, and assembles nothing.\n\n"
+        + _table(("", *(f"{order.in_flight} in flight" for order in STREAMS)), rows)
+    )
+
+
+def _piece_us(results: Results, name: str, order: Round) -> float | None:
+    ms = figure(results, name, order)
+    return None if ms is None else 1000 * ms / STREAM_PIECES
 
 
 def _lag(results: Results) -> str:
@@ -207,8 +232,9 @@ def _conditions(results: Results) -> str:
         f"Measured on {machine['date']} at commit {machine['commit']}, "
         f"on {machine['cores']} cores of {machine['cpu']}, with Python {machine['python']}, {versions}. "
         f"The others: {packages}. "
-        f"{extent['repetitions']} repetition(s) of rounds of {extent['round_seconds']:g} s, in {extent['minutes']:g} "
-        "minutes.\n" + (f"\nLeft out:\n\n{listed}" if listed else "")
+        f"Each round lasts {extent['round_seconds']:g} s, and is played {extent['repetitions']} x; the whole took "
+        f"{extent['minutes']:g} minutes, on a machine whose load was {machine['load']:g} before.\n"
+        + (f"\nLeft out:\n\n{listed}" if listed else "")
     )
 
 
@@ -223,8 +249,12 @@ def _targets(results: Results) -> str:
         )
         for each in found
     ]
-    missed = [f"- *{each.name}*: {each.reason}.\n" for each in found if each.verdict == "missed"]
-    why = "\n## What is missed\n\n" + "".join(missed) if missed else ""
+    missed: dict[str, list[str]] = {}
+    for each in found:
+        if each.verdict == "missed":
+            missed.setdefault(each.reason, []).append(each.name)
+    listed = "".join(f"- *{'*, *'.join(names)}*: {reason}.\n" for reason, names in missed.items())
+    why = f"\n## What is missed, and why\n\n{listed}" if missed else ""
     return "\n## Targets\n\n" + _table(("", "target", "measured", ""), rows) + why
 
 
@@ -234,7 +264,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _number(value: float | None, digits: int = 0) -> str:
-    return MISSING if value is None else f"{value:,.{digits}f}"
+    return MISSING if value is None else f"{value:z,.{digits}f}"
 
 
 def _ms(value: float | None) -> str:

@@ -13,7 +13,7 @@ from statistics import mean
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.field import ROOT, SLOW_SECONDS, USUAL_SIZE, Contestant, Round
+from benchmarks.field import MODEL, ROOT, SLOW_MODEL, SLOW_SECONDS, STREAM_PIECES, USUAL_SIZE, Contestant, Round
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Process:
 
     def __init__(self, contestant: Contestant, python: Path, environment: dict[str, str]) -> None:
         """Start it; raises RuntimeError when it does not come to its first call."""
-        command = [str(python), str(HERE / "worker.py"), contestant.file, str(USUAL_SIZE)]
+        command = [str(python), str(HERE / "worker.py"), contestant.file, MODEL, str(USUAL_SIZE)]
         self._process = subprocess.Popen(
             command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -45,7 +45,7 @@ class Process:
         line = {
             "in_flight": order.in_flight,
             "size": order.size,
-            "is_slow": order.is_slow,
+            "model": order.model,
             "watches_lag": order.watches_lag,
             "seconds": seconds,
         }
@@ -106,12 +106,12 @@ class Player:
         together = {name: (sum if name in SUMMED else mean)(each[name] for each in found) for name in sorted(names)}
         self.rounds.setdefault(order.key, []).append(together)
 
-    def version(self) -> str:
-        """Return the version of the contestant's package."""
+    def version(self) -> tuple[str, str]:
+        """Return the name of the contestant's package, and its version."""
         name = self.contestant.needs[0].partition("[")[0]
         program = f"from importlib.metadata import version; print(version({name!r}))"
         command = [str(self._python), "-c", program]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        return name, subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def end(self) -> None:
         """End its processes."""
@@ -149,7 +149,8 @@ def variables(contestant: Contestant, base_url: str, folder: Path, postgres: URL
 @contextmanager
 def server() -> Iterator[str]:
     """Run the server that answers, and yield its base URL."""
-    command = [sys.executable, str(HERE / "server.py"), str(SLOW_SECONDS)]
+    given = (SLOW_MODEL, str(SLOW_SECONDS), str(STREAM_PIECES))
+    command = [sys.executable, str(HERE / "server.py"), *given]
     process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdout

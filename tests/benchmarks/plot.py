@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from benchmarks.field import OTHERS, PER_CALL, PER_CALL_POSTGRES, Round
-from benchmarks.figures import figure
+from benchmarks.figures import figure, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,9 @@ TICKS_MS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 20
 
 # In pixels, of a picture that a telephone shows without shrinking it.
 WIDTH: Final = 380
-LEFT, RIGHT = 44, WIDTH - 44  # where the scale begins and ends
+LEFT, RIGHT = 56, WIDTH - 48  # where the scale begins and ends
 TOP: Final = 76
-ROW_HEIGHT: Final = 44
+ROW_HEIGHT: Final = 48
 NAMES_HEIGHT: Final = 18  # of what the marks of the first row mean
 NARROWEST_NAME: Final = 96
 
@@ -37,6 +37,7 @@ STYLE: Final = """
     .alone { fill: #0072b2; }
     .together { fill: #b35900; }
     text { font: 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
+    text { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
     .quiet { fill: #57606a; font-size: 13px; }
     .strong { font-weight: 600; }
     @media (prefers-color-scheme: dark) {
@@ -45,7 +46,7 @@ STYLE: Final = """
       .span { stroke: #656c76; }
       .alone { fill: #56b4e9; }
       .together { fill: #f0a030; }
-      text { fill: #f0f6fc; }
+      text { fill: #f0f6fc; stroke: #131416; }
       .quiet { fill: #9fa8b3; }
     }
 """
@@ -72,7 +73,7 @@ def plot(results: Results) -> str:
     scale = Scale([value for _, *values in clients for value in values] or [1.0])
     bottom = TOP + NAMES_HEIGHT + ROW_HEIGHT * len(clients)
     height = bottom + 36
-    text = "; ".join(f"{name}: {_short(alone)} and {_short(together)} ms" for name, alone, together in clients)
+    text = "; ".join(f"{name}: {short(alone)} and {short(together)} ms" for name, alone, together in clients)
     size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title text">',
@@ -80,7 +81,7 @@ def plot(results: Results) -> str:
         f'<desc id="text">{escape(text)}</desc>',
         f"<style>{STYLE}</style>",
         f'<rect class="ground" x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
-        '<text class="strong" x="14" y="28">CPU of a call, in ms</text>',
+        '<text class="strong" x="14" y="28">CPU of a call, in ms, on a logarithmic scale</text>',
         '<text class="quiet" x="14" y="48">This module records each call, the others nothing</text>',
         *_grid(scale, bottom),
         *(line for row, client in enumerate(clients) for line in _row(scale, row, client)),
@@ -91,12 +92,11 @@ def plot(results: Results) -> str:
 
 def _clients(results: Results) -> Iterator[Client]:
     """Yield ours, then the others, the cheapest first."""
-    found = []
-    for name in (*OURS, *(each.name for each in OTHERS)):
-        alone, together = figure(results, name, ALONE), figure(results, name, TOGETHER)
-        if alone is not None and together is not None:
-            found.append((OURS.get(name, name), alone, together))
-    yield from sorted(found, key=lambda client: (client[0] not in OURS.values(), client[1] * client[2]))
+    names = [*OURS, *sorted(each.name for each in OTHERS)]
+    found = [(name, figure(results, name, ALONE), figure(results, name, TOGETHER)) for name in names]
+    both = [(name, alone, together) for name, alone, together in found if alone is not None and together is not None]
+    yield from ((OURS[name], alone, together) for name, alone, together in both if name in OURS)
+    yield from sorted((each for each in both if each[0] not in OURS), key=lambda client: client[1] * client[2])
 
 
 def _grid(scale: Scale, bottom: int) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _row(scale: Scale, row: int, client: Client) -> Iterator[str]:
     y = TOP + ROW_HEIGHT * row + (NAMES_HEIGHT if row else 0)
     emphasis = ' class="strong"' if name in OURS.values() else ""
     yield f'<text{emphasis} x="14" y="{y}">{escape(name)}</text>'
-    y += 18 if row else 18 + NAMES_HEIGHT
+    y += 17 if row else 17 + NAMES_HEIGHT
     marks = [(scale.x(alone), "alone", alone), (scale.x(together), "together", together)]
     (left, left_kind, left_value), (right, right_kind, right_value) = sorted(marks)
     if not row:
@@ -124,10 +124,5 @@ def _row(scale: Scale, row: int, client: Client) -> Iterator[str]:
     yield f'<circle class="alone" cx="{scale.x(alone):.1f}" cy="{y}" r="5"/>'
     x = scale.x(together)
     yield f'<path class="together" d="M{x:.1f} {y - 6.5}l6.5 6.5-6.5 6.5-6.5-6.5z"/>'
-    yield f'<text class="{left_kind}" x="{left - 10:.1f}" y="{y + 5}" text-anchor="end">{_short(left_value)}</text>'
-    yield f'<text class="{right_kind}" x="{right + 10:.1f}" y="{y + 5}">{_short(right_value)}</text>'
-
-
-def _short(value: float) -> str:
-    """Return a value with two digits that say something."""
-    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    yield f'<text class="{left_kind}" x="{left - 10:.1f}" y="{y + 5}" text-anchor="end">{short(left_value)}</text>'
+    yield f'<text class="{right_kind}" x="{right + 10:.1f}" y="{y + 5}">{short(right_value)}</text>'

@@ -127,7 +127,7 @@ def measure(contestants: list[Contestant], extent: Extent, folder: Path, stack: 
     return {
         "rounds": {each.contestant.name: each.rounds for each in running},
         "starts": {each.contestant.name: each.starts[1:] for each in running if each in counted},
-        "packages": {each.contestant.name: each.version() for each in running if each.contestant.needs},
+        "packages": dict(each.version() for each in running if each.contestant.needs),
         "missing": match.missing,
     }
 
@@ -149,11 +149,12 @@ def main() -> int:
     options.add_argument("--keep", action="store_true", help="write the page also of a run that is not complete")
     arguments = options.parse_args()
     extent, started = QUICK if arguments.quick else FULL, time.monotonic()
+    where = machine()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         before = stack.enter_context(checkout(arguments.against, folder)) if arguments.against else None
         results = measure(contestants_of(arguments, before), extent, folder, stack)
-    results["machine"] = machine()
+    results["machine"] = where
     results["extent"] = {
         "repetitions": extent.repetitions,
         "round_seconds": extent.seconds,

@@ -4,6 +4,7 @@ http        the module's own HTTP, which sends what a call sent
 unrecorded  one service object for all calls, the ledger's two writes left out, in this process only
 shared      one service object for all calls
 per call    a session and a service object for each call, as an application's requests make them
+streamed    the same, with its text handed out as it arrives
 """
 
 import os
@@ -37,12 +38,16 @@ def _database() -> Database:
     return database
 
 
-def _per_call(messages: list[LLMMessage], model: str) -> Call:
+def _per_call(messages: list[LLMMessage], model: str, **options: Any) -> Call:
     async def call() -> object:
         with _database().session() as session:
-            return await llm_services_provider(session).generate_response(messages, model=model)
+            return await llm_services_provider(session).generate_response(messages, model=model, **options)
 
     return call
+
+
+def _streamed(messages: list[LLMMessage], model: str) -> Call:
+    return _per_call(messages, model, on_text=str)
 
 
 def _shared(messages: list[LLMMessage], model: str) -> Call:
@@ -91,7 +96,13 @@ def _http(messages: list[LLMMessage], model: str) -> Call:
     return call
 
 
-WAYS: Final = {"http": _http, "unrecorded": _unrecorded, "shared": _shared, "per call": _per_call}
+WAYS: Final = {
+    "http": _http,
+    "unrecorded": _unrecorded,
+    "shared": _shared,
+    "per call": _per_call,
+    "streamed": _streamed,
+}
 
 
 def caller(model: str, question: str) -> Call:
