@@ -43,6 +43,9 @@ VARIABLES: Final[Variables] = {
     "database_timeout": ("DATABASE_TIMEOUT",),
     "max_response_mb": ("LLM_MAX_RESPONSE_MB",),
     **{field: names for vendor in VENDORS.values() for field, names in vendor.variables.items()},
+    "limit_usd_day": ("LLM_LIMIT_USD_DAY",),
+    "limit_usd_month": ("LLM_LIMIT_USD_MONTH",),
+    "limit_usd_day_per_user": ("LLM_LIMIT_USD_DAY_PER_USER",),
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
     "cache_url": ("LLM_CACHE_URL",),
@@ -159,6 +162,7 @@ ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
 GeminiModelName = Annotated[ModelName, AfterValidator(lambda name: name.removeprefix(GEMINI_PATH))]
 Region = Annotated[str, AfterValidator(_region)]
 ExtraModels = Annotated[dict[ModelName, LLMProviderType], BeforeValidator(_extra_models)]
+SpendLimit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 
 
@@ -258,6 +262,11 @@ class LLMConfig(BaseModel):
     )
     audio_model: ModelName | None = Field(
         default=None, description="the default model for speech of OpenAI and Azure OpenAI; None: tts-1"
+    )
+    limit_usd_day: SpendLimit | None = Field(default=None, description="USD a day (UTC); None: no limit")
+    limit_usd_month: SpendLimit | None = Field(default=None, description="USD a month (UTC); None: no limit")
+    limit_usd_day_per_user: SpendLimit | None = Field(
+        default=None, description="USD a day (UTC) of each `user_id`; None: no limit"
     )
     cache_enabled: bool = Field(default=False, description="whether calls use the response cache by default")
     cache_dir: str = Field(default=".llm_cache", description="the directory of the response cache")

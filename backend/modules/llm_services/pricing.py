@@ -229,13 +229,22 @@ def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str
     A token is taken to be four characters, a message four tokens more, an image or a file a thousand; the answer as
     long as the question, or as `cap` tokens where that is less.
     """
-    name = model.partition(PRESET)[0]
+    prompt, completion = expected_tokens(messages, cap)
+    return price_of_tokens(prompt, completion, vendor, model) or 0.0
+
+
+def expected_tokens(messages: Sequence[LLMMessage], cap: int | None) -> tuple[int, int]:
+    """Return the tokens of a question and of its answer, as `expected` takes them to be."""
+    prompt = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
+    return prompt, prompt if cap is None else min(prompt, cap)
+
+
+def price_of_tokens(prompt: int, completion: int, vendor: LLMProviderType, model: str) -> float | None:
+    """Return the list price in USD of so many tokens of a model, by the name that callers give it; None: no price."""
+    name = model.strip().removeprefix(VENDORS[vendor].prefix or "").removeprefix(GEMINI_PATH).partition(PRESET)[0]
     if name.endswith(FREE):
         return 0.0
-    prompt_tokens = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
-    completion_tokens = prompt_tokens if cap is None else min(prompt_tokens, cap)
-    spent = Spent({"input_tokens": prompt_tokens, "output_tokens": completion_tokens})
-    return _price(spent, _listings(vendor, name)) or 0.0
+    return _price(Spent({"input_tokens": prompt, "output_tokens": completion}), _listings(vendor, name))
 
 
 def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -> float | None:

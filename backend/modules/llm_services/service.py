@@ -19,7 +19,7 @@ from .providers.factory import create_llm_provider, import_base
 from .repo import LLMRequestRepo, undisturbed
 from .sanitize import sanitize_text
 from .types import LARGEST_INTEGER, LLMMessage, LLMProviderType, LLMRequest
-from .vendors import GEMINI_PATH, MODEL_PROVIDER_MAP, VENDORS, route
+from .vendors import MODEL_PROVIDER_MAP, route
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -224,9 +224,7 @@ class LLMService(LLMRequestReader):
         except ValueError as error:
             logger.info("no price for %r: %s", model, error)
             return 0.0
-        prefix = VENDORS[vendor].prefix or ""
-        name = model.strip().removeprefix(prefix).removeprefix(GEMINI_PATH)
-        return pricing.expected(messages, vendor, name, config.max_output_tokens)
+        return pricing.expected(messages, vendor, model, config.max_output_tokens)
 
     async def _provider_of(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`, as `_select_provider` does, once it is imported."""

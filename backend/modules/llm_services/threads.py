@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
 Result = TypeVar("Result")
 
@@ -21,6 +22,11 @@ async def run(work: Callable[[], Result]) -> Result:
     """Return what `work` returns, or raise what it raises; a caller that is cancelled does not wait for its end."""
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(_executor(os.getpid()), context.run, work)
+
+
+def begin(work: Callable[[], Result]) -> Future[Result]:
+    """Begin `work`, whose result callers in several event loops may wait for."""
+    return _executor(os.getpid()).submit(work)
 
 
 @cache

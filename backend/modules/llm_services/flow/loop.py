@@ -21,6 +21,8 @@ from . import columns, http, response_cache, structured, telemetry
 from .attempt import Attempt
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from ..config import LLMConfig
     from ..ledger.ledger import Entry
     from ..providers.base import LLMProvider
@@ -71,28 +73,36 @@ def _may_be_cached(call: LLMCall, config: LLMConfig) -> bool:
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
     attempt.entry = await _pending_entry(attempt)
+    is_sent = not attempt.cached_request_id
     # An application that has not imported OpenTelemetry cannot have set it up.
-    is_traced = "opentelemetry" in sys.modules and not attempt.cached_request_id
-    with telemetry.span_of(attempt) if is_traced else nullcontext():
-        attempt.started = time.perf_counter()
-        try:
-            await provider._create_llm_request(attempt)
-            if not attempt.cached_request_id:
-                timeout = attempt.call.options.timeout or provider.config.request_timeout
-                await http.prepare(attempt.endpoint, timeout)
-                attempt.started = time.perf_counter()
-                max_bytes = provider.config.max_response_bytes
-                attempt.is_large = await http.post(
-                    attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
-                )
-            completion = await columns.completion(attempt)
-        except BaseException as error:
-            await provider._update_llm_request_error(attempt, error)
-            raise
-        await provider._update_llm_request_success(attempt, completion)
+    is_traced = "opentelemetry" in sys.modules and is_sent
+    async with _reserved(provider, attempt) if provider.has_spend_limits and is_sent else nullcontext():
+        with telemetry.span_of(attempt) if is_traced else nullcontext():
+            attempt.started = time.perf_counter()
+            try:
+                await provider._create_llm_request(attempt)
+                if is_sent:
+                    timeout = attempt.call.options.timeout or provider.config.request_timeout
+                    await http.prepare(attempt.endpoint, timeout)
+                    attempt.started = time.perf_counter()
+                    max_bytes = provider.config.max_response_bytes
+                    attempt.is_large = await http.post(
+                        attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
+                    )
+                completion = await columns.completion(attempt)
+            except BaseException as error:
+                await provider._update_llm_request_error(attempt, error)
+                raise
+            await provider._update_llm_request_success(attempt, completion)
     if attempt.answer.tool_turn:
         TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
     return completion
+
+
+def _reserved(provider: LLMProvider, attempt: Attempt) -> AbstractAsyncContextManager[None]:
+    from . import spend_limits  # noqa: PLC0415 - a call without limits does without it
+
+    return spend_limits.reserved(provider.config, provider._ledger, attempt)
 
 
 async def _pending_entry(attempt: Attempt) -> Entry:

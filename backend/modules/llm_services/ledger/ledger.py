@@ -82,7 +82,12 @@ class Ledger:
         A database that says nothing for `database_timeout` seconds is given up.
         """
         self._session = session
-        self._patience, self._timeout = lock_timeout(request_timeout), database_timeout
+        self._patience, self.timeout = lock_timeout(request_timeout), database_timeout
+
+    @property
+    def session(self) -> Session:
+        """The caller's session: this thread's, or this request's, where it is scoped."""
+        return self._session() if isinstance(self._session, scoped_session) else self._session
 
     async def open(self, entry: Entry) -> None:
         """Write a pending row; raises LLMError when the database does not take it.
@@ -100,8 +105,8 @@ class Ledger:
         await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
 
     async def _write(self, entry: Entry, changes: tuple[str, ...], *, is_leaving: bool = False) -> None:
-        session = self._session() if isinstance(self._session, scoped_session) else self._session
-        write = PendingWrite(entry.row, changes, self._patience, self._timeout)
+        session = self.session
+        write = PendingWrite(entry.row, changes, self._patience, self.timeout)
         try:
             bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
             caller = callers_connection(session, bind)

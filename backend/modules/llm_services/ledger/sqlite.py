@@ -61,7 +61,7 @@ def impatient(connection: DBAPIConnection, _record: object) -> None:
 def write_in_caller_transaction(caller: Connection | None, engine: Engine, writer: Writer, write: PendingWrite) -> bool:
     """Write in the transaction of `caller`, the connection it holds, where nothing else is possible; True if done."""
     if writer.is_shared:
-        _write_shared(_shared_connection(writer, engine), writer, write)
+        _write_shared(shared_connection(writer, engine), writer, write)
         return True
     if caller is None or not driver(caller).in_transaction:
         return False
@@ -79,7 +79,7 @@ def write_in_caller_transaction(caller: Connection | None, engine: Engine, write
     return True
 
 
-def _shared_connection(writer: Writer, engine: Engine) -> Connection:
+def shared_connection(writer: Writer, engine: Engine) -> Connection:
     """Return this thread's connection of `engine`'s pool, which is kept: giving it back would roll it back."""
     if getattr(writer.shared, "pool", None) is not engine.pool:
         writer.shared.pool, writer.shared.connection = engine.pool, engine.connect()

@@ -100,7 +100,9 @@ class LLMProvider(metaclass=ABCMeta):
             raise LLMAuthenticationError(
                 f"{vendor.name} has no API key: set {vendor.key_variable} ({vendor.keys_page})", self.provider_type
             )
-        packages.require(*packages.HTTP, *self.required_modules, *(() if vendor.reports_cost else ("genai_prices",)))
+        self.has_spend_limits = any((config.limit_usd_day, config.limit_usd_month, config.limit_usd_day_per_user))
+        needs_prices = self.has_spend_limits or not vendor.reports_cost
+        packages.require(*packages.HTTP, *self.required_modules, *(("genai_prices",) if needs_prices else ()))
         if config.cache_enabled:
             packages.require("cachelib", *(("redis",) if config.cache_url else ()))
         self.config = config
