@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SITE: Final = Path(__file__).resolve().parents[2] / "build" / "site"
 PAGES: Final = [path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html"))]
+WITH_TABLES: Final = [name for name in PAGES if "table-wrapper" in (SITE / name).read_text(encoding="utf-8")]
 WIDTHS: Final = (390, 1440)
 READABLE: Final = 4.5  # contrast of text, https://www.w3.org/TR/WCAG22/#contrast-minimum
 FLAGS: Final = [
@@ -37,6 +38,13 @@ TOO_WIDE: Final = """() => {
     const wide = [...document.querySelectorAll("article, article *")].filter(beyond).map(each => each.outerHTML);
     return document.documentElement.scrollWidth > innerWidth ? ["the page", ...wide] : wide;
 }"""
+# For each table: whether it is wider than its box, whether a hint says so, whether the keyboard can scroll it.
+TABLES: Final = """() => [...document.querySelectorAll(".table-wrapper")].map(box => [
+    box.scrollWidth > box.clientWidth,
+    getComputedStyle(box, "::before").content.startsWith('"Scroll sideways'),
+    box.tabIndex === 0,
+])"""
+TWO_FRAMES: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # The luminance of a picture's commonest colour, and the contrast to it of the colour that stands out most.
 CONTRAST: Final = """async png => {
     const image = new Image();
@@ -126,6 +134,15 @@ def test_a_page(browser: Browser, site: str, name: str, width: int) -> None:
         links = set(visit.page.evaluate("[...document.links].map(link => link.href.split('#')[0])"))
         inside = sorted(link for link in links if link.startswith(site))
         assert [] == [link for link in inside if not visit.page.request.get(link).ok]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", WITH_TABLES)
+def test_a_table_says_that_it_scrolls(browser: Browser, site: str, name: str, width: int) -> None:
+    """A table that is wider than its box says so and is reached by the keyboard; no other table does."""
+    for visit in visiting(browser, f"{site}/{name}", width):
+        visit.page.evaluate(TWO_FRAMES)  # observers of sizes run after the first layout
+        assert [] == [table for table in visit.page.evaluate(TABLES) if len(set(table)) > 1]
 
 
 def test_the_search_finds_a_word(browser: Browser, site: str) -> None:

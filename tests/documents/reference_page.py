@@ -87,11 +87,11 @@ def _docstring(node: Definition) -> str:
 def _fields(node: ast.ClassDef) -> str:
     """Return a table of the fields that have a docstring below them."""
     lines = [
-        f"| `{ast.unparse(field.target)}` | {_type(node, field)} | {_meaning(below)} |\n"
+        f"| `{ast.unparse(field.target)}` | {_meaning(below)} | {_type(node, field)} |\n"
         for field, below in pairwise(node.body)
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
     ]
-    return "| field | type | meaning |\n|---|---|---|\n" + "".join(lines) + "\n" if lines else ""
+    return "| field | meaning | type |\n|---|---|---|\n" + "".join(lines) + "\n" if lines else ""
 
 
 def _type(node: ast.ClassDef, field: ast.AnnAssign) -> str:

@@ -255,7 +255,7 @@ class LLMConfig(BaseModel):
     openrouter_app_url: HeaderValue | None = Field(
         default=None, description="your application's URL, sent as HTTP-Referer"
     )
-    openrouter_app_title: HeaderValue | None = Field(default=None, description="its name, sent as X-Title")
+    openrouter_app_title: HeaderValue | None = Field(default=None, description="your app's name, sent as X-Title")
     image_model: ModelName = Field(default=OPENAI_IMAGE_MODEL, description="the model for images, of OpenAI")
     image_quality: str = Field(
         default="standard", description="the quality of images for calls with the quality standard"

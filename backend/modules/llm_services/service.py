@@ -1,4 +1,4 @@
-"""The service: calls go to the provider of their model, rows come back as values and go no further than here."""
+"""The service behind the public interface: it picks the provider of a call, and returns rows as values."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ STANDARD: Final = "standard"
 
 
 class LLMRequestReader:
-    """Reads of the table, request by request and in sum; a request here is a row, so an attempt."""
+    """Reads of the table. Each attempt of a call is a row, so numbers and lists are of attempts."""
 
     def __init__(self, sessions: Sessions) -> None:
-        """Read through what `sessions` opens; a caller's own is neither committed nor rolled back."""
+        """Read with the sessions that `sessions` opens; they are neither committed nor rolled back."""
         self._sessions = sessions
 
     def get_request(self, request_id: UUID | str) -> LLMRequest | None:
-        """Return one request, None where there is none of this id."""
+        """Return the row with this id, None if there is none."""
         if not isinstance(request_id, UUID | str):
             return None
         try:
@@ -67,43 +67,43 @@ class LLMRequestReader:
             return None if row is None else _value(row)
 
     def get_recent_requests(self, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return requests newest first, in a stable order; without request_payload and response_raw."""
+        """Return rows newest first, in a stable order, without `request_payload` and `response_raw`."""
         with self._requests() as requests:
             return _values(requests.recent(_row_number("limit", limit), _row_number("offset", offset)))
 
     def get_user_requests(self, user_id: int, limit: int = 50, offset: int = 0) -> list[LLMRequest]:
-        """Return a user's requests, newest first, without request_payload and response_raw."""
+        """Return a user's rows, newest first, without `request_payload` and `response_raw`."""
         if not _is_user_id(user_id):
             return []
         with self._requests() as requests:
             return _values(requests.by_user(user_id, _row_number("limit", limit), _row_number("offset", offset)))
 
     def count_all_requests(self) -> int:
-        """Count requests."""
+        """Return the number of rows."""
         with self._requests() as requests:
             return requests.count()
 
     def get_request_count_by_user(self, user_id: int) -> int:
-        """Count a user's requests; 0 for an id that no user can have."""
+        """Return the number of a user's rows; 0 for an id that no user can have."""
         if not _is_user_id(user_id):
             return 0
         with self._requests() as requests:
             return requests.count_by_user(user_id)
 
     def get_request_count_by_status(self, status: str) -> int:
-        """Count requests that are pending, completed or failed; 0 for a status that no row can have."""
+        """Return the number of rows with this status; 0 for a status that no row can have."""
         if not _is_status(status):
             return 0
         with self._requests() as requests:
             return requests.count_by_status(status)
 
     def count_requests_since(self, moment: datetime) -> int:
-        """Count requests made at or after `moment`."""
+        """Return the number of rows created at or after `moment`."""
         with self._requests() as requests:
             return requests.count_since(arguments.moment("moment", moment))
 
     def sum_request_costs_since(self, moment: datetime) -> float:
-        """Return the known cost, in USD, of requests made at or after `moment`; 0.0 when there are none."""
+        """Return the sum of the known costs, in USD, of rows created at or after `moment`; 0.0 if there are none."""
         with self._requests() as requests:
             return requests.cost_since(arguments.moment("moment", moment))
 
@@ -114,10 +114,10 @@ class LLMRequestReader:
 
 
 class LLMService(LLMRequestReader):
-    """Calls go to the provider of their model, reads to the table."""
+    """Calls to the provider of a model, and reads of the table."""
 
     def __init__(self, session: Session, sessions: Sessions | None = None) -> None:
-        """Record calls beside `session`, and read through it, or through what `sessions` opens."""
+        """Write rows to the database of `session`; read with it, or with the sessions that `sessions` opens."""
         super().__init__(sessions or (lambda: nullcontext(_current(session))))
         self._session = session
         self._providers: dict[LLMProviderType | None, LLMProvider] = {}
@@ -131,7 +131,7 @@ class LLMService(LLMRequestReader):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[LLMResponse, UUID]:
-        """Return the answer's text and figures, and the id of its row."""
+        """Return the model's answer and the id of its row."""
         return await (await self._provider_of(model)).generate_response(
             messages, user_id, model, temperature, max_output_tokens, **options
         )
@@ -146,7 +146,7 @@ class LLMService(LLMRequestReader):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[Model, UUID, dict[str, Any]]:
-        """Return the answer as a `response_model`, the id of its row, and its usage and cost."""
+        """Return an instance of `response_model`, the id of its row, and the usage."""
         return await (await self._provider_of(model)).generate_structured_response(
             messages, response_model, user_id, model, temperature, max_output_tokens, **options
         )
@@ -161,7 +161,7 @@ class LLMService(LLMRequestReader):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
-        """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
+        """Return the answer, the tool calls that the model requests (None if there are none), and the id of the row."""
         return await (await self._provider_of(model)).generate_response_with_tools(
             messages, tools, user_id, model, temperature, max_output_tokens, **options
         )
@@ -175,9 +175,9 @@ class LLMService(LLMRequestReader):
         style: str | None = None,
         **options: Any,
     ) -> tuple[ImageResponse, UUID]:
-        """Return an image made by OpenAI; LLMError when OpenAI is not available.
+        """Return an image from OpenAI and the id of its row; raise LLMError if OpenAI is not configured.
 
-        "standard" is the configured quality (IMAGE_QUALITY), which is "standard" where nobody says otherwise.
+        The quality "standard" means the configured one (IMAGE_QUALITY).
         """
         await _import_providers()
         try:
@@ -198,7 +198,7 @@ class LLMService(LLMRequestReader):
         speed: float | None = None,
         **options: Any,
     ) -> tuple[AudioResponse, UUID]:
-        """Return speech; NotImplementedError from a provider that does not speak."""
+        """Return speech and the id of its row; raise NotImplementedError if the provider has no speech."""
         provider = await self._provider_of(model)
         return await provider.generate_audio(
             text, voice, user_id, model=model, audio_format=audio_format, speed=speed, **options
@@ -207,15 +207,15 @@ class LLMService(LLMRequestReader):
     async def search_web(
         self, queries: list[str], user_id: int | None = None, max_results: int = 10, **options: Any
     ) -> tuple[WebSearchResponse, UUID]:
-        """Return what the default provider finds; NotImplementedError where it does not search."""
+        """Search the web with the default provider; raise NotImplementedError if it has no search."""
         provider = await self._provider_of(None)
         return await provider.search_recent_news(queries, user_id, max_results, **options)
 
     def estimate_cost(self, messages: list[LLMMessage], model: str | None = None) -> float:
-        """Return what a call may cost in USD, by the list price and a rough count of its tokens.
+        """Return the approximate cost of a call in USD, by the list price and a rough count of its tokens.
 
-        0.0, with the reason in the log, for a model that has no price, or that nothing serves. The first call reads
-        the price table: a quarter of a second.
+        The result is 0.0, with the reason in the log, for a model without a price or a provider. The first call loads
+        the price table, which takes a quarter of a second.
         """
         config, messages = create_llm_config_from_env(), arguments.messages(messages)
         arguments.of_type("model", model, str, type(None))
@@ -227,21 +227,21 @@ class LLMService(LLMRequestReader):
         return pricing.expected(messages, vendor, model, config.max_output_tokens)
 
     async def _provider_of(self, model: str | None) -> LLMProvider:
-        """Return the provider of `model`, as `_select_provider` does, once it is imported."""
+        """Import what the providers need, then return the provider of `model`."""
         await _import_providers()
         return self._select_provider(model)
 
     def _select_provider(self, model: str | None) -> LLMProvider:
-        """Return the provider of `model`, the default one for None.
+        """Return the provider of `model`; None means the default provider.
 
-        Raises ValueError for a model that nothing serves, RuntimeError, naming the variables to set, when its
+        Raises ValueError for a model that no provider serves, and RuntimeError, naming the variables to set, if its
         provider is not configured.
         """
         arguments.of_type("model", model, str, type(None))
         return self._ensure_provider(route(model, create_llm_config_from_env()) if model else None)
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
-        """Return the provider of a type, None for the default one; the environment is read when it is first needed."""
+        """Return the provider of this type; None means the default. The environment is read at the first use."""
         provider = self._providers.get(provider_type)
         if provider is None:
             config = create_llm_config_from_env(provider_type)
@@ -250,13 +250,13 @@ class LLMService(LLMRequestReader):
 
 
 async def _import_providers() -> None:
-    """Have a thread import what all providers share: once, and not on the event loop."""
+    """Import the code that all providers share, once, in a thread: not on the event loop."""
     if not import_base.cache_info().currsize:
         await threads.run(import_base)
 
 
 def _current(session: Session | scoped_session[Session]) -> Session:
-    """Return the session itself, where a proxy hands out one for each thread or request."""
+    """Return the current session of a scoped_session, and any other session unchanged."""
     return session() if isinstance(session, scoped_session) else session
 
 
@@ -269,7 +269,7 @@ def _is_status(status: object) -> bool:
 
 
 def _row_number(name: str, number: int) -> int:
-    """Return a limit or an offset as a number that databases count rows with."""
+    """Return a limit or an offset within the range that databases accept."""
     return min(max(arguments.of_type(name, number, int), 0), MAX_ROW_NUMBER)
 
 
@@ -278,7 +278,7 @@ def _values(rows: Iterable[LLMRequestModel]) -> list[LLMRequest]:
 
 
 def _value(row: LLMRequestModel) -> LLMRequest:
-    """Return what is loaded of a row as a value; an invalid one as it is, for it must not take the others with it."""
+    """Return the loaded columns of a row as a value; an invalid row is not validated, so that its list is not lost."""
     loaded = LLMRequest.model_fields.keys() - inspect(row).unloaded
     columns = {name: getattr(row, name) for name in loaded}
     try:

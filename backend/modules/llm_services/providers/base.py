@@ -1,6 +1,6 @@
-"""What every vendor's class has: the calls that consumers make, on the shared flow, and the helpers that write rows.
+"""The base class of the providers: the calls, and the three helpers that write rows.
 
-A vendor adds where its requests go and which wires it speaks. The smallest one, which speaks Chat Completions:
+A provider adds the address of its requests and the wires that it speaks. The smallest one, for Chat Completions:
 
     class ChatProvider(LLMProvider):
         provider_type = LLMProviderType.OPENAI  # whose row in vendors.py is read
@@ -86,14 +86,14 @@ class LLMProvider(metaclass=ABCMeta):
 
     provider_type: ClassVar[LLMProviderType]
     wires: ClassVar[Mapping[Kind, Wire]]
-    # Modules of packages that only this vendor's calls need.
+    # Modules from packages that only this vendor needs.
     required_modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own.
 
-        Raises LLMAuthenticationError when `config` has no key for this vendor, RuntimeError, naming it, for a package
-        that its calls need and that is not installed.
+        Raises LLMAuthenticationError if `config` has no key for this vendor, and RuntimeError, naming the package, if
+        a package that its calls need is not installed.
         """
         self.vendor = vendor = VENDORS[self.provider_type]
         if not config.is_configured(self.provider_type):
@@ -110,7 +110,7 @@ class LLMProvider(metaclass=ABCMeta):
 
     @abstractmethod
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return where a call's request goes, key included."""
+        """Return the address of a call's request, with the headers that hold the key."""
 
     async def generate_response(
         self,
@@ -121,7 +121,7 @@ class LLMProvider(metaclass=ABCMeta):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[LLMResponse, UUID]:
-        """Return the answer's text and figures, and the id of its row."""
+        """Return the model's answer and the id of its row."""
         completion = await self._complete(
             LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options)
         )
@@ -137,9 +137,9 @@ class LLMProvider(metaclass=ABCMeta):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[Model, UUID, dict[str, Any]]:
-        """Return the answer as a `response_model`, the id of its row, and its usage and cost.
+        """Return an instance of `response_model`, the id of its row, and the usage.
 
-        Raises TypeError, before anything is sent, for what no answer can be validated as.
+        Raises TypeError, before anything is sent, if `response_model` is not a type that pydantic can validate.
         """
         _check_response_model(response_model)
         call = LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options, response_model)
@@ -157,7 +157,7 @@ class LLMProvider(metaclass=ABCMeta):
         max_output_tokens: int | None = None,
         **options: Any,
     ) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
-        """Return the answer, the tool calls it asks for (None when it asks for none), and the id of its row."""
+        """Return the answer, the tool calls that the model requests (None if there are none), and the id of the row."""
         call = LLMCall(messages, _named(model), temperature, max_output_tokens, user_id, options, tools=tools)
         completion = await self._complete(call)
         return completion.response, list(completion.tool_calls) or None, completion.request_id
@@ -165,7 +165,7 @@ class LLMProvider(metaclass=ABCMeta):
     async def generate_image(
         self, prompt: str, user_id: int | None = None, model: str | None = None, **options: Any
     ) -> tuple[ImageResponse, UUID]:
-        """Return an image, and the id of its row; NotImplementedError unless the provider makes images."""
+        """Return an image and the id of its row; raise NotImplementedError if the provider has no images."""
         if Kind.IMAGE not in self.wires:
             raise NotImplementedError(f"image generation through {self.provider_type} is not implemented")
         arguments.of_type("prompt", prompt, str)
@@ -177,7 +177,7 @@ class LLMProvider(metaclass=ABCMeta):
     async def generate_audio(
         self, text: str, voice: str, user_id: int | None = None, model: str | None = None, **options: Any
     ) -> tuple[AudioResponse, UUID]:
-        """Return speech, and the id of its row; NotImplementedError unless the provider speaks."""
+        """Return speech and the id of its row; raise NotImplementedError if the provider has no speech."""
         if Kind.SPEECH not in self.wires:
             raise NotImplementedError(f"audio generation through {self.provider_type} is not implemented")
         arguments.of_type("text", text, str)
@@ -189,18 +189,18 @@ class LLMProvider(metaclass=ABCMeta):
     async def search_recent_news(
         self, queries: list[str], user_id: int | None = None, max_results: int = 10, **options: Any
     ) -> tuple[WebSearchResponse, UUID]:
-        """Raise NotImplementedError unless the provider searches."""
+        """Search the web; raise NotImplementedError if the provider has no search."""
         raise NotImplementedError(f"web search through {self.provider_type} is not implemented")
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Fill in what the caller left open, read the options, and let the flow answer the call."""
+        """Fill in the defaults, read the options, and run the call."""
         call = self._filled_in(_checked(call))
         wire = self.wires[call.kind]
         _log_unknown(call.params, wire.options)
         return await loop.complete(self, replace(call, options=wire.options.read(call.params)))
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
-        """Return `call` with the configured defaults; raises ValueError, naming the argument, for an impossible one."""
+        """Return `call` with the configured defaults; raise ValueError, naming the argument, for an invalid one."""
         config = self.config
         temperature = config.temperature if call.temperature is None else call.temperature
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
@@ -224,14 +224,14 @@ class LLMProvider(metaclass=ABCMeta):
         )
 
     async def _create_llm_request(self, attempt: Attempt) -> None:
-        """Write the pending row; without it nothing is sent."""
+        """Write the pending row; if that fails, nothing is sent."""
         try:
             await self._ledger.open(attempt.entry)
         except LLMError as error:
             raise LLMError(f"nothing was sent: {error}") from error
 
     async def _update_llm_request_success(self, attempt: Attempt, completion: Completion) -> None:
-        """Settle the row before the caller gets the answer; an answer that cannot be recorded rides on the error."""
+        """Complete the row; if that fails, raise an LLMError that carries the answer."""
         try:
             await self._ledger.settle(attempt.entry, **columns.completed(attempt, completion))
         except LLMError as error:
@@ -247,7 +247,7 @@ class LLMProvider(metaclass=ABCMeta):
             _log(attempt.entry, logging.INFO)
 
     async def _update_llm_request_error(self, attempt: Attempt, error: BaseException) -> None:
-        """Settle the row of a failed attempt, with what was billed; `error` then names it."""
+        """Settle the row of a failed attempt, with its bill, and put the id of the row on `error`."""
         entry = attempt.entry
         if isinstance(error, LLMError):
             error.provider, error.model = self.provider_type, attempt.call.model
@@ -285,7 +285,7 @@ def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None
 
 
 def _checked(call: LLMCall) -> LLMCall:
-    """Return `call` with messages and tools that were given as dicts; raises TypeError, naming the argument, else."""
+    """Return `call` with dicts made messages and tools; raise TypeError, naming the argument, for other types."""
     for name, kinds in ARGUMENT_TYPES.items():
         value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
@@ -296,14 +296,14 @@ def _checked(call: LLMCall) -> LLMCall:
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
-    """Log, once per process and name, the options that are recorded and not sent."""
+    """Log the options that are recorded and not sent, each name once per process."""
     for name in set(params) - known.model_fields.keys() - _logged_options:
         _logged_options.add(name)
         logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
 
 
 def _log(entry: Entry, level: int, unrecorded: str = "") -> None:
-    """Write the one line of an attempt: figures, never a body or a key; `unrecorded` is what a pending row misses."""
+    """Write the log line of an attempt, without bodies and keys; `unrecorded` says why the row is still pending."""
     row = entry.row | {"status": RequestStatus.PENDING.value} if unrecorded else entry.row
     figures = {name: row[name] for name in LOGGED_COLUMNS if row[name] is not None}
     line = " ".join(f"{name}={figure}" for name, figure in figures.items())
