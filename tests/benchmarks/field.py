@@ -142,7 +142,15 @@ OTHERS: Final = (
 def at_revision(source: Path) -> list[Contestant]:
     """Return our contestants as they are in another checkout, to be played beside today's."""
     compared = [each for each in OURS if not each.is_extra and each.name != STREAMED]
-    return [replace(each, name=BEFORE + each.name, source=source) for each in compared]
+    return [
+        replace(
+            each,
+            name=BEFORE + each.name,
+            source=source,
+            rounds=tuple(order for order in each.rounds if order.processes == 1),
+        )
+        for each in compared
+    ]
 
 
 def quick(contestant: Contestant) -> Contestant:

@@ -73,7 +73,7 @@ def _first_screen(results: Results) -> str:
     return (
         "# What a call costs\n\n"
         f"A call through this module takes {ms(PER_CALL, 1)} ms of CPU alone and {ms(PER_CALL, 64)} ms with 64 in "
-        f"flight, its price and its two committed rows included (SQLite; {ms(PER_CALL_POSTGRES, 1)} and "
+        f"flight, its price and its row, committed twice, included (SQLite; {ms(PER_CALL_POSTGRES, 1)} and "
         f"{ms(PER_CALL_POSTGRES, 64)} ms on PostgreSQL). Of the clients that record nothing, bare httpx takes "
         f"{ms('httpx', 1)} and {ms('httpx', 64)} ms, and the openai SDK {ms('openai SDK', 1)} and "
         f"{ms('openai SDK', 64)} ms. One process carries {a_second[0]} calls a second on SQLite and {a_second[1]} on "
@@ -148,7 +148,8 @@ def _two_processes(results: Results) -> str:
 def _large(results: Results) -> str:
     rows = [
         (name, *(_ms(figure(results, name, LARGE, what)) for what in ("cpu_ms", "loop_ms", "ledger_ms", "others_ms")))
-        for name in ("httpx", PER_CALL)
+        for name in ("httpx", PER_CALL, BEFORE + PER_CALL)
+        if name in results["rounds"]
     ]
     head = ("", "CPU of a call, ms", "the event loop's thread", "the ledger's", "others")
     return "\n## A question of 1 MB\n\n64 calls in flight.\n\n" + _table(head, rows)
@@ -232,7 +233,7 @@ def _conditions(results: Results) -> str:
         f"Measured on {machine['date']} at commit {machine['commit']}, "
         f"on {machine['cores']} cores of {machine['cpu']}, with Python {machine['python']}, {versions}. "
         f"The others: {packages}. "
-        f"Each round lasts {extent['round_seconds']:g} s, and is played {extent['repetitions']} x; the whole took "
+        f"Each round lasts {extent['round_seconds']:g} s, and is played {results['repetitions']} x; the whole took "
         f"{extent['minutes']:g} minutes, on a machine whose load was {machine['load']:g} before.\n"
         + (f"\nLeft out:\n\n{listed}" if listed else "")
     )

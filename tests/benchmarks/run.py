@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Play the contestants against each other, side by side, and write docs/benchmarks.md from what was measured.
 
-    nox -s bench                        everything, in at most a quarter of an hour
+    nox -s bench                        everything, in some ten minutes; at most a quarter of an hour
     nox -s bench -- --against 1234abc   ours of another commit beside ours of today, for all that is before and after
     nox -s bench -- --quick             one repetition of short rounds, in about two minutes; writes no page
     nox -s bench -- --quick --only      ours alone, or beside those that are named: --only httpx "openai SDK"
@@ -31,6 +31,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
     from benchmarks.figures import Results
 
+    Turn = tuple[str, Player, Callable[[Player], None]]  # its label, who takes it, and what it is
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -56,7 +59,8 @@ class Extent:
     left_out: tuple[str, ...] = ()
 
 
-FULL: Final = Extent(repetitions=3, seconds=2.0)
+LONGEST_MINUTES: Final = 14.0  # of the repetitions
+FULL: Final = Extent(repetitions=3, seconds=1.5)
 QUICK_LEAVES_OUT: Final = (
     "repetitions: each figure is one round of 0.5 s",
     "a thousand calls in flight, and the memory that they take",
@@ -85,7 +89,7 @@ class Match:
                     self.missing[each.name] = f"could not be installed: pip ended with {error.returncode}"
                 steps.end(self.missing.get(each.name, ""))
 
-    def take(self, what: str, turns: list[tuple[str, Player, Callable[[Player], None]]]) -> None:
+    def take(self, what: str, turns: list[Turn]) -> None:
         """Take one turn after the other; who fails has no further one."""
         with Steps(what, len(turns)) as steps:
             for label, player, turn in turns:
@@ -99,6 +103,16 @@ class Match:
                         player.end()
                 steps.end(self.missing.get(name, ""))
 
+    def repeat(self, turns: list[Turn], times: int) -> int:
+        """Take all turns so many times, or once and as often as the time allows; return how often."""
+        started = time.monotonic()
+        for done in range(1, times + 1):
+            self.take(f"repetition {done} of {times}", turns)
+            minutes = (time.monotonic() - started) / 60
+            if minutes * (done + 1) / done > LONGEST_MINUTES:
+                return done
+        return times
+
 
 def measure(contestants: list[Contestant], extent: Extent, folder: Path, stack: ExitStack) -> Results:
     """Play everything, and return the results."""
@@ -108,23 +122,21 @@ def measure(contestants: list[Contestant], extent: Extent, folder: Path, stack: 
     match.enter(contestants, lambda each: variables(each, base_url, folder, postgres))
     for player in match.players:
         stack.callback(player.end)
-    counted = [each for each in match.players if each.contestant.counts_starts]
     # The first start reads from the disk, compiles and makes tables; it is not counted.
     match.take("starts", [("first start", player, Player.start) for player in match.players])
-    again: list[tuple[str, Player, Callable[[Player], None]]] = [
-        ("start", player, Player.start_alone) for player in counted
-    ]
-    match.take("starts", again * extent.repetitions)
+    counted = [each for each in match.players if each.contestant.counts_starts]
     rounds = dict.fromkeys(order for player in match.players for order in player.contestant.rounds)
-    turns: list[tuple[str, Player, Callable[[Player], None]]] = [
-        (order.key, player, lambda player, order=order: player.play(order, extent.seconds))  # type: ignore[misc]
+    turns: list[Turn] = [("start", player, Player.start_alone) for player in counted]
+    turns += [
+        (order.key, player, partial(Player.play, order=order, seconds=extent.seconds))
         for order in rounds
         for player in match.players
         if order in player.contestant.rounds
     ]
-    match.take("rounds", turns * extent.repetitions)
+    repetitions = match.repeat(turns, extent.repetitions)
     running = [each for each in match.players if each.contestant.name not in match.missing]
     return {
+        "repetitions": repetitions,
         "rounds": {each.contestant.name: each.rounds for each in running},
         "starts": {each.contestant.name: each.starts[1:] for each in running if each in counted},
         "packages": dict(each.version() for each in running if each.contestant.needs),
@@ -148,18 +160,21 @@ def main() -> int:
     options.add_argument("--only", nargs="*", choices=names, metavar="NAME", help=which)
     options.add_argument("--keep", action="store_true", help="write the page also of a run that is not complete")
     arguments = options.parse_args()
+    try:
+        revision = commit(arguments.against) if arguments.against else None
+    except subprocess.CalledProcessError:
+        options.error(f"--against: there is no commit {arguments.against}")
     extent, started = QUICK if arguments.quick else FULL, time.monotonic()
     where = machine()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        before = stack.enter_context(checkout(arguments.against, folder)) if arguments.against else None
+        before = stack.enter_context(checkout(revision, folder)) if revision else None
         results = measure(contestants_of(arguments, before), extent, folder, stack)
     results["machine"] = where
     results["extent"] = {
-        "repetitions": extent.repetitions,
         "round_seconds": extent.seconds,
         "left_out": list(extent.left_out),
-        "before": commit(arguments.against) if arguments.against else None,
+        "before": revision,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
     sys.stdout.write(in_terminal(results))
