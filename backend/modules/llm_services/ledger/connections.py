@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from .statements import on_cursor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -67,6 +69,7 @@ class ServerConnections:
         # The pool has no public name for what connects it.
         self._creator = cast("Creator", pool._invoke_creator)  # noqa: SLF001
         pool._creator = cast("Any", self._connect)  # noqa: SLF001
+        event.listen(pool, "connect", _begin_by_hand)
         given = engine.url.query
         if "prepare_threshold" not in given:
             event.listen(pool, "connect", _prepare_nothing)
@@ -79,11 +82,7 @@ class ServerConnections:
         self.timeout = timeout
         with self.engine.begin() as connection:
             try:
-                limits = LIMITS.format(max(1, int(1000 * timeout)))
-                # Both at once is no statement to be prepared, and only psycopg can be known not to prepare it.
-                at_once = getattr(connection.connection.dbapi_connection, "prepare_threshold", 0) is None
-                for statement in [limits] if at_once else limits.split("; "):
-                    connection.exec_driver_sql(statement)
+                _begin(connection, LIMITS.format(max(1, int(1000 * timeout))))
                 yield connection
             except DBAPIError as error:
                 if is_useless(error):
@@ -143,6 +142,26 @@ def _socket_of(connection: Any) -> tuple[int, int]:  # noqa: ANN401 - the driver
         return descriptor, os.fstat(descriptor).st_ino
     except (AttributeError, OSError):
         return -1, -1
+
+
+def _begin(connection: Connection, limits: str) -> None:
+    """Begin a transaction with its limits: with psycopg in one go, and not after a BEGIN of the driver's."""
+    with on_cursor(connection) as cursor:
+        if _is_psycopgs(connection.connection.dbapi_connection):
+            cursor.execute(f"BEGIN; {limits}", prepare=False)
+        else:
+            for statement in limits.split("; "):
+                cursor.execute(statement)
+
+
+def _begin_by_hand(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
+    """Let psycopg begin no transactions."""
+    if _is_psycopgs(connection):
+        connection.autocommit = True
+
+
+def _is_psycopgs(connection: object) -> bool:
+    return hasattr(connection, "prepare_threshold")
 
 
 def _prepare_nothing(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above

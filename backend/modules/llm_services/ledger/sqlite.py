@@ -16,6 +16,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from .statements import by_sqlalchemy
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -71,7 +73,7 @@ def write_in_caller_transaction(caller: Connection | None, engine: Engine, write
             return False
         with without_waiting(caller):
             try:
-                writer.run(caller, [write])
+                writer.run(by_sqlalchemy(caller), [write])
             except DBAPIError as error:
                 if not is_locked(error):
                     raise
@@ -94,7 +96,7 @@ def _write_shared(connection: Connection, writer: Writer, write: PendingWrite) -
     what others have begun below it.
     """
     begun = driver(connection).in_transaction
-    writer.run(connection, [write])
+    writer.run(by_sqlalchemy(connection), [write])
     if not begun:
         driver(connection).commit()
 

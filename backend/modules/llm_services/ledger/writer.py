@@ -13,27 +13,24 @@ import weakref
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import groupby
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, bindparam, event, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from ..models import LLMRequestModel
 from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, derived, is_disconnect, is_row_lock
-from .sqlite import DatabaseFile, impatient, is_locked, is_shared
+from .sqlite import DatabaseFile, driver, impatient, is_locked, is_shared
+from .statements import Statements, by_driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection, Dialect, Engine
-    from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter as Options
-    from sqlalchemy.sql import Executable
+    from sqlalchemy import Connection, Engine
 
-    Row = dict[str, Any]
+    from .statements import Execute, Row, Schemas
 
 logger = logging.getLogger(__name__)
 
@@ -43,66 +40,6 @@ RECONNECT_PAUSES_SECONDS: Final = (0.2, 1.0, 2.0)
 # How long a process that ends waits for its last rows: an orchestrator kills it after 10 seconds.
 CLOSE_SECONDS: Final = 5.0
 NEVER: Final = float("inf")
-
-
-class EncodedJSON(TypeDecorator[str]):
-    """A JSON column whose values come encoded: once, by the caller's thread and not by the ledger's."""
-
-    impl = JSON
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> None:
-        """Leave the text to the driver as it is."""
-
-
-def _encoded(table: Table) -> Table:
-    """Return `table` as the ledger's statements know it."""
-    columns = (
-        Column(
-            column.name, EncodedJSON() if isinstance(column.type, JSON) else column.type, primary_key=column.primary_key
-        )
-        for column in table.columns
-    )
-    return Table(table.name, MetaData(schema=table.schema), *columns)
-
-
-TABLE: Final = _encoded(cast("Table", LLMRequestModel.__table__))
-Insert = sqlite.Insert | postgresql.Insert
-INSERTS: Final[dict[str, Callable[[Table], Insert]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-class Statements:
-    """The statements that write `llm_requests` in one dialect; each can be repeated without harm."""
-
-    def __init__(self, dialect: str) -> None:
-        """Raise ValueError for a database that the ledger does not write to."""
-        if dialect not in INSERTS:
-            raise ValueError(f"the ledger writes to {' and '.join(INSERTS)}, not to {dialect}")
-        self._insert = INSERTS[dialect](TABLE).on_conflict_do_nothing(index_elements=["id"])
-        upsert = INSERTS[dialect](TABLE)
-        every_column = {column.name: upsert.excluded[column.name] for column in TABLE.columns if column.name != "id"}
-        self._upsert = upsert.on_conflict_do_update(index_elements=["id"], set_=every_column)
-
-    def insert(self, connection: Connection, rows: list[Row], options: Options) -> None:
-        """Insert rows; one that is there already stays as it is."""
-        connection.execute(self._insert, _values(rows), execution_options=options)
-
-    def settle(self, connection: Connection, rows: list[Row], changes: tuple[str, ...], options: Options) -> None:
-        """Update the columns `changes` of rows; rows that are not there any more are written whole."""
-        values = [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in changes} for row in rows]
-        if connection.execute(_update(changes), _values(values), execution_options=options).rowcount != len(values):
-            connection.execute(self._upsert, _values(rows), execution_options=options)
-
-
-def _values(rows: list[Row]) -> Row | list[Row]:
-    """Return what to execute a statement with: the pipeline that psycopg opens for many rows costs one row a tenth."""
-    return rows[0] if len(rows) == 1 else rows
-
-
-@cache
-def _update(changes: tuple[str, ...]) -> Executable:
-    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in changes}
-    return update(TABLE).where(TABLE.c.id == bindparam("row_id")).values(columns)
 
 
 @dataclass(eq=False)
@@ -118,7 +55,7 @@ class PendingWrite:
     changes: tuple[str, ...] = ()
     patience: float = 30.0
     timeout: float = DATABASE_TIMEOUT_SECONDS
-    schemas: Mapping[str | None, str | None] | None = None
+    schemas: Schemas | None = None
     error: Exception | None = None
     is_over: bool = False
     is_left: bool = False
@@ -191,7 +128,7 @@ class Writer:
         if self.is_sqlite:
             event.listen(self.engine.pool, "connect", impatient)
             self.file, self.looked_at = DatabaseFile(self.engine), DatabaseFile(self.looking)
-        self.statements = statements
+        self._statements = statements
         self.inherited = inherited
         self.process = os.getpid()
         # Held while this thread holds SQLite's write lock, so that nobody takes it for a caller's.
@@ -313,7 +250,7 @@ class Writer:
             self._asked_at = time.monotonic()
             try:
                 with self._transaction(wanted) as connection:
-                    self.run(connection, wanted)
+                    self.run(by_driver(connection), wanted)
             except (DBAPIError, sqlite3.Error) as error:
                 pause = self._pause_after(error, wanted, pauses)
                 if pause is None:
@@ -336,19 +273,18 @@ class Writer:
     def _is_patient(self, batch: Sequence[PendingWrite]) -> bool:
         return time.monotonic() < self._ends_at and any(write.is_patient for write in batch)
 
-    def run(self, connection: Connection, batch: Sequence[PendingWrite]) -> None:
+    def run(self, execute: Execute, batch: Sequence[PendingWrite]) -> None:
         """Execute the writes of `batch`, those of one kind together."""
-        kinds: dict[tuple[Any, ...], list[PendingWrite]] = {}
+        kinds: dict[tuple[Any, ...], list[Row]] = {}
         for write in batch:
             schemas = tuple(write.schemas.items()) if write.schemas else ()
-            kinds.setdefault((write.changes, schemas), []).append(write)
-        for (changes, schemas), writes in kinds.items():
-            rows = [write.row for write in writes]
-            options = {"schema_translate_map": dict(schemas)} if schemas else {}
+            kinds.setdefault((write.changes, schemas), []).append(write.row)
+        for (changes, schemas), rows in kinds.items():
+            statements = self._statements.translated(schemas) if schemas else self._statements
             if changes:
-                self.statements.settle(connection, rows, changes, options)
+                statements.settle(execute, rows, changes)
             else:
-                self.statements.insert(connection, rows, options)
+                statements.insert(execute, rows)
             self._answered_at = time.monotonic()
 
     def check(self, file: DatabaseFile) -> None:
@@ -364,13 +300,9 @@ class Writer:
             return
         self.check(self.file)
         with self.writing, self.engine.connect() as connection:
-            connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]  # sqlite3's own
-            try:
+            driver(connection).execute("BEGIN IMMEDIATE")
+            with connection.begin():
                 yield connection
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
 
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
@@ -393,7 +325,8 @@ def writer_for(engine: Engine) -> Writer:
     if writer is None or writer.process != os.getpid():
         if engine.dialect.is_async:
             raise ValueError(f"the ledger writes through a sync engine, not through {engine.url.drivername}")
-        writer = Writer(engine, Statements(engine.dialect.name), inherited=writer)
+        statements = Statements(engine.dialect, engine.get_execution_options().get("schema_translate_map"))
+        writer = Writer(engine, statements, inherited=writer)
         # On the engine itself: a weak mapping would keep it alive, for pool listeners refer to their engine.
         engine._llm_ledger_writer = writer  # type: ignore[attr-defined]  # noqa: SLF001
         _writers.add(writer)

@@ -1,0 +1,158 @@
+"""The statements that write `llm_requests`: compiled once, and given to the driver with the values it takes.
+
+SQLAlchemy knows the dialects, and compiles; executing through it costs more than SQLite takes to write a row.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from ..models import LLMRequestModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.sql import ClauseElement
+
+    Row = dict[str, Any]
+    Parameters = tuple[Any, ...] | dict[str, Any]
+    # Executes a statement once for each of its parameters, and returns how many rows that concerned.
+    Execute = Callable[[str, list[Parameters]], int]
+    Schemas = Mapping[str | None, str | None]
+
+Insert = sqlite.Insert | postgresql.Insert
+INSERTS: Final[dict[str, Callable[[Table], Insert]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+MAX_SCHEMAS: Final = 512  # whose statements are kept: each tenant may have one
+NEW: Final = "new_"  # before the name of a column that an update changes
+
+
+class EncodedJSON(TypeDecorator[str]):
+    """A JSON column whose values come encoded: once, by the caller's thread and not by the ledger's."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Leave the text to the driver as it is."""
+
+
+def _table(schemas: Schemas) -> Table:
+    """Return the table as the ledger's statements know it, in the schema that it is translated to."""
+    table = cast("Table", LLMRequestModel.__table__)
+    columns = (
+        Column(
+            column.name, EncodedJSON() if isinstance(column.type, JSON) else column.type, primary_key=column.primary_key
+        )
+        for column in table.columns
+    )
+    return Table(table.name, MetaData(schema=schemas.get(table.schema, table.schema)), *columns)
+
+
+class Statement:
+    """A statement in the driver's SQL, and how a row becomes its parameters."""
+
+    def __init__(self, statement: ClauseElement, table: Table, dialect: Dialect) -> None:
+        """Compile `statement`, whose parameters are named after columns of `table`."""
+        compiled: Any = statement.compile(dialect=dialect)  # of SQL: positional or not
+        self.sql = str(compiled)
+        self._names = tuple(compiled.positiontup or compiled.params)
+        self._is_positional = compiled.positional
+        columns = [table.columns[name.removeprefix(NEW)] for name in self._names]
+        processors = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns)
+        self._values = [(column.name, processor) for column, processor in zip(columns, processors, strict=True)]
+
+    def parameters(self, row: Row) -> Parameters:
+        """Return what to execute the statement with for a row."""
+        values = [
+            process(value) if process and (value := row[name]) is not None else row[name]
+            for name, process in self._values
+        ]
+        return tuple(values) if self._is_positional else dict(zip(self._names, values, strict=True))
+
+
+class Statements:
+    """The statements of one dialect, for the table in one schema; each can be repeated without harm."""
+
+    def __init__(self, dialect: Dialect, schemas: Schemas | None = None) -> None:
+        """Raise ValueError for a database that the ledger does not write to."""
+        if dialect.name not in INSERTS:
+            raise ValueError(f"the ledger writes to {' and '.join(INSERTS)}, not to {dialect.name}")
+        self._dialect, self._table = dialect, _table(schemas or {})
+        self._update = lru_cache(self._compiled_update)
+        self.translated = lru_cache(MAX_SCHEMAS)(self._translated)
+
+    def insert(self, execute: Execute, rows: Sequence[Row]) -> None:
+        """Insert rows; one that is there already stays as it is."""
+        execute(self._insert.sql, list(map(self._insert.parameters, rows)))
+
+    def settle(self, execute: Execute, rows: Sequence[Row], changes: tuple[str, ...]) -> None:
+        """Update the columns `changes` of rows; rows that are not there any more are written whole."""
+        statement = self._update(changes)
+        if execute(statement.sql, list(map(statement.parameters, rows))) != len(rows):
+            execute(self._upsert.sql, list(map(self._upsert.parameters, rows)))
+
+    def _translated(self, schemas: tuple[tuple[str | None, str | None], ...]) -> Statements:
+        return Statements(self._dialect, dict(schemas))
+
+    @cached_property
+    def _insert(self) -> Statement:
+        insert = INSERTS[self._dialect.name](self._table).on_conflict_do_nothing(index_elements=["id"])
+        return Statement(insert, self._table, self._dialect)
+
+    @cached_property
+    def _upsert(self) -> Statement:
+        insert = INSERTS[self._dialect.name](self._table)
+        columns = {column.name: insert.excluded[column.name] for column in self._table.columns if column.name != "id"}
+        upsert = insert.on_conflict_do_update(index_elements=["id"], set_=columns)
+        return Statement(upsert, self._table, self._dialect)
+
+    def _compiled_update(self, changes: tuple[str, ...]) -> Statement:
+        values: dict[str, Any] = {name: bindparam(f"{NEW}{name}") for name in changes}
+        where = self._table.columns["id"] == bindparam(f"{NEW}id")
+        return Statement(update(self._table).where(where).values(values), self._table, self._dialect)
+
+
+def by_sqlalchemy(connection: Connection) -> Execute:
+    """Return what executes statements on a caller's connection, in its transaction and seen by its listeners."""
+    return lambda sql, parameters: connection.exec_driver_sql(sql, cast("Any", _one_or_many(parameters))).rowcount
+
+
+def by_driver(connection: Connection) -> Execute:
+    """Return what executes statements on a connection of the ledger's own, where nobody listens."""
+
+    def execute(sql: str, parameters: list[Parameters]) -> int:
+        with on_cursor(connection) as cursor:
+            (cursor.execute if len(parameters) == 1 else cursor.executemany)(sql, _one_or_many(parameters))
+            return int(cursor.rowcount)
+
+    return execute
+
+
+def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:
+    """Return what to execute a statement with: the pipeline that psycopg opens for many rows costs one row a tenth."""
+    return parameters[0] if len(parameters) == 1 else parameters
+
+
+@contextmanager
+def on_cursor(connection: Connection) -> Generator[Any]:
+    """Yield a cursor of the driver's; what the driver raises is raised as SQLAlchemy would."""
+    proxied, dialect = connection.connection, connection.dialect
+    cursor = proxied.cursor()
+    try:
+        yield cursor
+    except dialect.loaded_dbapi.Error as error:
+        is_lost = dialect.is_disconnect(error, proxied, cursor)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_lost, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
