@@ -135,13 +135,11 @@ def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONTe
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
     """Return `columns` as the table can hold them, every key that is configured masked."""
-    row = {name: _sanitized(value, sanitizers[name]) for name, value in columns.items()}
-    texts = mask_all({name: value for name, value in row.items() if isinstance(value, str)})
-    return {name: value.value if isinstance(value, Sanitized) else value for name, value in (row | texts).items()}
-
-
-def _sanitized(value: Any, sanitizer: Sanitizer) -> Any:  # noqa: ANN401 - a column's value
-    return value if value is None or isinstance(value, Sanitized) else sanitizer(value)
+    early = {name: value.value for name, value in columns.items() if isinstance(value, Sanitized)}
+    row = {
+        name: value if value is None or name in early else sanitizers[name](value) for name, value in columns.items()
+    }
+    return row | early | mask_all({name: text for name, text in row.items() if isinstance(text, str)})
 
 
 @dataclass(frozen=True, slots=True)

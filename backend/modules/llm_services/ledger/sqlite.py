@@ -73,7 +73,7 @@ def write_in_caller_transaction(caller: Connection | None, engine: Engine, write
             return False
         with without_waiting(caller):
             try:
-                writer.run(by_sqlalchemy(caller), [write])
+                writer.run(caller, [write], by_sqlalchemy)
             except DBAPIError as error:
                 if not is_locked(error):
                     raise
@@ -96,7 +96,7 @@ def _write_shared(connection: Connection, writer: Writer, write: PendingWrite) -
     what others have begun below it.
     """
     begun = driver(connection).in_transaction
-    writer.run(by_sqlalchemy(connection), [write])
+    writer.run(connection, [write], by_sqlalchemy)
     if not begun:
         driver(connection).commit()
 

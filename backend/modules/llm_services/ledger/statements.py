@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
     Parameters = tuple[Any, ...] | dict[str, Any]
     # Executes a statement once for each of its parameters, and returns how many rows that concerned.
-    Execute = Callable[[str, list[Parameters]], int]
+    ExecuteThere = Callable[[str, list[Parameters]], int]
+    Execute = Callable[[Connection, str, list[Parameters]], int]
     Schemas = Mapping[str | None, str | None]
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -88,11 +89,11 @@ class Statements:
         self._update = lru_cache(self._compiled_update)
         self.translated = lru_cache(MAX_SCHEMAS)(self._translated)
 
-    def insert(self, execute: Execute, rows: Sequence[Row]) -> None:
+    def insert(self, execute: ExecuteThere, rows: Sequence[Row]) -> None:
         """Insert rows; one that is there already stays as it is."""
         execute(self._insert.sql, list(map(self._insert.parameters, rows)))
 
-    def settle(self, execute: Execute, rows: Sequence[Row], changes: tuple[str, ...]) -> None:
+    def settle(self, execute: ExecuteThere, rows: Sequence[Row], changes: tuple[str, ...]) -> None:
         """Update the columns `changes` of rows; rows that are not there any more are written whole."""
         statement = self._update(changes)
         if execute(statement.sql, list(map(statement.parameters, rows))) != len(rows):
@@ -119,20 +120,16 @@ class Statements:
         return Statement(update(self._table).where(where).values(values), self._table, self._dialect)
 
 
-def by_sqlalchemy(connection: Connection) -> Execute:
-    """Return what executes statements on a caller's connection, in its transaction and seen by its listeners."""
-    return lambda sql, parameters: connection.exec_driver_sql(sql, cast("Any", _one_or_many(parameters))).rowcount
+def by_sqlalchemy(connection: Connection, sql: str, parameters: list[Parameters]) -> int:
+    """Execute a statement on a caller's connection, in its transaction and seen by its listeners."""
+    return connection.exec_driver_sql(sql, cast("Any", _one_or_many(parameters))).rowcount
 
 
-def by_driver(connection: Connection) -> Execute:
-    """Return what executes statements on a connection of the ledger's own, where nobody listens."""
-
-    def execute(sql: str, parameters: list[Parameters]) -> int:
-        with on_cursor(connection) as cursor:
-            (cursor.execute if len(parameters) == 1 else cursor.executemany)(sql, _one_or_many(parameters))
-            return int(cursor.rowcount)
-
-    return execute
+def by_driver(connection: Connection, sql: str, parameters: list[Parameters]) -> int:
+    """Execute a statement on a connection of the ledger's own, where nobody listens."""
+    with on_cursor(connection) as cursor:
+        (cursor.execute if len(parameters) == 1 else cursor.executemany)(sql, _one_or_many(parameters))
+        return int(cursor.rowcount)
 
 
 def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:

@@ -13,7 +13,7 @@ import weakref
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, derived, is_disconnect, is_row_lock
-from .sqlite import DatabaseFile, driver, impatient, is_locked, is_shared
+from .sqlite import DatabaseFile, impatient, is_locked, is_shared
 from .statements import Statements, by_driver
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Writer:
             self._asked_at = time.monotonic()
             try:
                 with self._transaction(wanted) as connection:
-                    self.run(by_driver(connection), wanted)
+                    self.run(connection, wanted)
             except (DBAPIError, sqlite3.Error) as error:
                 pause = self._pause_after(error, wanted, pauses)
                 if pause is None:
@@ -273,8 +273,9 @@ class Writer:
     def _is_patient(self, batch: Sequence[PendingWrite]) -> bool:
         return time.monotonic() < self._ends_at and any(write.is_patient for write in batch)
 
-    def run(self, execute: Execute, batch: Sequence[PendingWrite]) -> None:
+    def run(self, connection: Connection, batch: Sequence[PendingWrite], execute: Execute = by_driver) -> None:
         """Execute the writes of `batch`, those of one kind together."""
+        execute_there = partial(execute, connection)
         kinds: dict[tuple[Any, ...], list[Row]] = {}
         for write in batch:
             schemas = tuple(write.schemas.items()) if write.schemas else ()
@@ -282,9 +283,9 @@ class Writer:
         for (changes, schemas), rows in kinds.items():
             statements = self._statements.translated(schemas) if schemas else self._statements
             if changes:
-                statements.settle(execute, rows, changes)
+                statements.settle(execute_there, rows, changes)
             else:
-                statements.insert(execute, rows)
+                statements.insert(execute_there, rows)
             self._answered_at = time.monotonic()
 
     def check(self, file: DatabaseFile) -> None:
@@ -300,7 +301,7 @@ class Writer:
             return
         self.check(self.file)
         with self.writing, self.engine.connect() as connection:
-            driver(connection).execute("BEGIN IMMEDIATE")
+            connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]  # sqlite3's own
             with connection.begin():
                 yield connection
 

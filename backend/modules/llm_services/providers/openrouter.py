@@ -17,9 +17,9 @@ from ..config import OPENROUTER_BASE_URL
 from ..flow.http import Endpoint
 from ..types import LLMProviderType, Usage
 from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
-from ..wires.errors import answered_at, failed_end, seconds_until_reset, server_wait
+from ..wires.errors import answered_at, seconds_until_reset, server_wait
 from ..wires.lenient import count, exact_sum, items, mapping, text, usd
-from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError, defaults_of
+from ..wires.wire import STRICT, Kind, LLMCall, Number, ParsedError, defaults_of, failed_end
 from .base import LLMProvider
 
 if TYPE_CHECKING:

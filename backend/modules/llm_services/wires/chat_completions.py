@@ -10,16 +10,19 @@ from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .abilities import takes_default_temperature
 from .conversation import call_id, join_instruction
-from .errors import failed_end, openai_error
+from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable, usd
 from .schemas import instruction, json_schema_format
-from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, with_extra_body
+from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, failed_end, with_extra_body
 
 if TYPE_CHECKING:
     from ..types import ToolDefinition
     from .wire import Exchange, ParsedError
 
 NOT_IN_THE_BODY = {"structured_output", "reasoning", "verbosity", "text", "extra_body", "use_cache", "timeout"}
+
+
+LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
 
 
 class ChatCompletionsOptions(Options):
@@ -99,28 +102,27 @@ class ChatCompletionsWire(Wire):
         body = mapping(exchange.body)
         choice = mapping(next(iter(items(body.get("choices"))), None))
         message = mapping(choice.get("message"))
-        calls = _function_calls(message)
-        readable = [number for number, function in enumerate(calls) if _problem(function) is None]
+        parts, images, details, annotations = (items(message.get(name)) for name in LISTS_OF_A_MESSAGE)
         refusal, reason = text(message.get("refusal")), text(choice.get("finish_reason"))
+        calls = _function_calls(message)
+        problems = list(map(_problem, calls))
         return Answer(
             content=_content(message),
             finish_reason="content_filter" if refusal and reason in {None, "stop"} else reason,
             refusal=refusal,
-            tool_calls=tuple(_tool_call(calls[number], number) for number in readable),
+            tool_calls=tuple(_tool_call(call, number) for number, call in enumerate(calls) if problems[number] is None),
             usage=self.usage(body, exchange),
             response_id=text(body.get("id")) or exchange.headers.get("x-generation-id"),
             system_fingerprint=text(body.get("system_fingerprint")),
             created_at=moment(body.get("created")),
             details=self.details(body, choice, exchange),
             is_found=isinstance(choice.get("message"), dict),
-            malformed=next(filter(None, map(_problem, calls)), None),
+            malformed=next(filter(None, problems), None),
             tool_turn=message | {"tool_calls": calls} if calls else None,
             reasoning=_reasoning(message),
-            reasoning_details=[detail for detail in items(message.get("reasoning_details")) if mapping(detail)] or None,
-            images=tuple(
-                filter(None, map(_image_url, [*items(message.get("content")), *items(message.get("images"))]))
-            ),
-            annotations=tuple(filter(None, map(mapping, items(message.get("annotations"))))),
+            reasoning_details=list(filter(mapping, details)) or None,
+            images=tuple(filter(None, map(_image_url, [*parts, *images]))),
+            annotations=tuple(filter(None, map(mapping, annotations))),
             media=_audio(message, call),
         )
 
@@ -200,17 +202,21 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
 
 def _content(message: dict[str, Any]) -> str:
     content = message.get("content")
+    if content and isinstance(content, str):
+        return content
     if isinstance(content, list):
         return "".join(text(mapping(part).get("text")) or "" for part in content)
-    return text(content) or text(mapping(message.get("audio")).get("transcript")) or ""
+    return text(mapping(message.get("audio")).get("transcript")) or ""
 
 
 def _reasoning(message: dict[str, Any]) -> str | None:
     """Return the reasoning, under OpenRouter's name for it, under that of DeepSeek and others, or from its details."""
     plain = text(message.get("reasoning")) or text(message.get("reasoning_content"))
+    if plain or not message.get("reasoning_details"):
+        return plain
     details = [mapping(detail) for detail in items(message.get("reasoning_details"))]
     parts = (text(detail.get("text")) or text(detail.get("summary")) for detail in details)
-    return plain or "\n".join(filter(None, parts)) or None
+    return "\n".join(filter(None, parts)) or None
 
 
 def _image_url(image: object) -> str | None:
@@ -219,7 +225,7 @@ def _image_url(image: object) -> str | None:
 
 
 def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
-    data = text(mapping(message.get("audio")).get("data"))
+    data = text(mapping(message["audio"]).get("data")) if "audio" in message else None
     if data is None:
         return None
     requested = mapping(call.params.get("audio")) or mapping(mapping(call.params.get("extra_body")).get("audio"))
@@ -229,6 +235,8 @@ def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
 
 def _function_calls(message: dict[str, Any]) -> list[Any]:
     """Return the calls of functions; what the server ran itself, as its tools of other types, is left out."""
+    if not (message.get("tool_calls") or message.get("function_call")):
+        return []
     calls = items(message.get("tool_calls"))
     calls = [
         call for call in calls if text(mapping(call).get("type")) in {None, "function"} or "function" in mapping(call)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from .lenient import mapping, text
-from .wire import FAILED_REASONS, ParsedError
+from .wire import ParsedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,15 +46,6 @@ def openai_error(exchange: Exchange) -> ParsedError | None:
         retryable=False if code in LASTING_CODES else None,
         retry_after=server_wait(None, None, exchange.headers),
     )
-
-
-def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
-    """Return the error of an answer whose finish reason means failure, None where none of `reasons` does."""
-    failed = next((reason for reason in reasons if reason and reason.upper() in FAILED_REASONS), None)
-    if failed is None:
-        return None
-    retryable, message = FAILED_REASONS[failed.upper()], f"the answer ended with {failed}"
-    return ParsedError(exchange.status_code or 0, message, error_code=failed, retryable=retryable)
 
 
 def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str]) -> float | None:

@@ -14,11 +14,11 @@ from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .abilities import GeminiAbilities, Sampling, Thinking, effort_for, gemini, nearest_effort
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
-from .errors import failed_end, server_wait
+from .errors import server_wait
 from .lenient import arguments, count, items, json_object, mapping, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .speech import playable
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, failed_end, with_extra_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

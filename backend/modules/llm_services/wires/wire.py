@@ -312,6 +312,15 @@ class Wire(ABC):
         """Return the error that a body reports, also inside a 200; None where it reports none."""
 
 
+def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
+    """Return the error of an answer whose finish reason means failure, None where none of `reasons` does."""
+    failed = next((reason for reason in reasons if reason and reason.upper() in FAILED_REASONS), None)
+    if failed is None:
+        return None
+    retryable, message = FAILED_REASONS[failed.upper()], f"the answer ended with {failed}"
+    return ParsedError(exchange.status_code or 0, message, error_code=failed, retryable=retryable)
+
+
 def defaults_of(call: LLMCall) -> frozenset[str]:
     """Return the fields, by every API's name for them, that hold a configured default and not the caller's value."""
     temperature = frozenset() if call.temperature_is_given else frozenset({"temperature"})
