@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 
 from modules.llm_services.config import LLMConfig
+from modules.llm_services.ledger.forgetting import FIRST_ATTEMPT
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openrouter import PREFIX
 from modules.llm_services.public import LLMMessage, ToolDefinition
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-# The key in additional_params under which a later attempt names the first.
-FIRST_ATTEMPT: Final = "first_attempt"
 # How far apart the attempts of a call, and the turns of a conversation, may be: one process made them all.
 MAX_CALL_DURATION: Final = timedelta(hours=1)
 MAX_CONVERSATION_DURATION: Final = timedelta(days=1)

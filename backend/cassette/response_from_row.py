@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from modules.llm_services.ledger.forgetting import FORGOTTEN_AT
 from modules.llm_services.ledger.maintenance import ABANDONED
 from modules.llm_services.types import LLMProviderType, RequestStatus
 from modules.llm_services.wires.lenient import mapping
@@ -46,6 +47,8 @@ def exchange_from_row(row: Row) -> dict[str, Any]:
 
 def _why_not(row: Row) -> str | None:
     raw = mapping(row["response_raw"])
+    if forgotten_at := raw.get(FORGOTTEN_AT):
+        return f"it was forgotten at {forgotten_at}: what was sent and what came are gone"
     if original := raw.get("cached_request_id"):
         return f"it was answered from the response cache and nothing was sent: export {original}, which asked"
     if not isinstance(row["request_payload"], dict):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READ = re.compile(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"")
 WHERE_ROWS_ARE = {
     "backend/scripts/ask.py": ["Why?"],
+    "backend/scripts/forget.py": ["--user=1"],
     "backend/scripts/reconcile_costs.py": [],
     "backend/scripts/report.py": [],
     "backend/scripts/settle_abandoned.py": [],
@@ -33,6 +34,7 @@ WHERE_ROWS_ARE = {
 # What they read through the module's configuration, or leave to others to read.
 VARIABLES = {
     "backend/scripts/ask.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_PROVIDER", "DATABASE_URL"},
+    "backend/scripts/forget.py": {"DATABASE_URL", "LLM_CACHE_DIR", "LLM_CACHE_URL"},
     "backend/scripts/reconcile_costs.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "DATABASE_URL"},
     "backend/scripts/report.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/settle_abandoned.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},

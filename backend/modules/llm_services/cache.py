@@ -9,7 +9,8 @@ import asyncio
 import hashlib
 import json
 import logging
-from functools import cache
+import re
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from . import packages, threads
 from .sanitize import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cachelib import BaseCache
 
@@ -28,6 +29,8 @@ KEY_PREFIX: Final = "llm_services:"
 OWNER_ONLY: Final = 0o700
 FOREVER: Final = 0
 UNLIMITED: Final = 0
+EXPIRY_BYTES: Final = 4  # with which cachelib begins a file
+ENTRY_NAME: Final = re.compile("[0-9a-f]{32,}")  # how it names one
 
 
 class ResponseCache:
@@ -55,6 +58,41 @@ class ResponseCache:
         except Exception as error:  # noqa: BLE001 - a cache is dispensable, whatever befalls it
             logger.warning("the response cache was passed over (%s: %s)", type(error).__name__, redact(str(error)))
             return None
+
+
+def remove_entries(directory: str, url: str | None, chosen: Callable[[set[str]], set[str]]) -> int:
+    """Remove the entries of the rows that `chosen` picks from the ids of those that have one; return how many.
+
+    An entry that cannot be read is removed too, for nobody can say whose it is. Raises OSError, or an error of the
+    server's client, where the cache cannot be reached, and RuntimeError where a package for it is missing.
+    """
+    try:
+        entries = [(remove, _row_id(entry)) for remove, entry in _entries(directory, url)]
+    except ImportError as error:
+        raise packages.missing(error) from error
+    wanted = chosen({row_id for _, row_id in entries if row_id})
+    removers = [remove for remove, row_id in entries if row_id is None or row_id in wanted]
+    for remove in removers:
+        remove()
+    return len(removers)
+
+
+def _entries(directory: str, url: str | None) -> Iterator[tuple[Callable[[], object], bytes]]:
+    """Yield what removes an entry, and the entry as JSON."""
+    if url is None:
+        for path in filter(lambda path: ENTRY_NAME.fullmatch(path.name), Path(directory).glob("*")):
+            yield partial(path.unlink, missing_ok=True), path.read_bytes()[EXPIRY_BYTES:]
+        return
+    client = _redis(url)
+    for key in client.scan_iter(match=f"{KEY_PREFIX}*"):
+        yield partial(client.delete, key), client.get(key) or b""
+
+
+def _row_id(entry: bytes) -> str | None:
+    try:
+        return str(json.loads(entry)["request_id"])
+    except (ValueError, TypeError, LookupError):
+        return None
 
 
 def key_of(*facts: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +15,7 @@ from cassette.response_from_row import NotExportableError
 from cassettes.exporting.incidents import QUESTION, WEATHER, City, Incident, check_same, make_calls, outcome
 from modules.llm_services import LLMMessage, LLMRequest, llm_services_provider
 from modules.llm_services.flow import loop
+from modules.llm_services.ledger.forgetting import forget
 from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
 from support.doors import DOORS
@@ -116,6 +117,18 @@ def test_a_row_of_the_cache_names_its_original(session: Session) -> None:
     cached = row(session, response_raw={"cached_request_id": original})
     with pytest.raises(NotExportableError, match=original):
         export([[cached]], mask=True)
+
+
+def test_a_forgotten_row_is_refused(session: Session) -> None:
+    """A row that was forgotten holds no exchange any more: the refusal says when that was."""
+    request = row(session)
+    session.commit()
+    engine = session.get_bind().engine
+    list(forget(engine, [request.id], datetime(2026, 11, 26, tzinfo=UTC)))
+    session.expire_all()
+    forgotten = LLMRequest.model_validate(session.get(LLMRequestModel, request.id))
+    with pytest.raises(NotExportableError, match="forgotten at 2026-11-26"):
+        export([[forgotten]], mask=True)
 
 
 def test_a_pending_row_is_refused(session: Session) -> None:
