@@ -5,6 +5,7 @@
     report.py --html report.html             the same as one page with plots, for people without a terminal
     report.py --json                         the same, every figure exact, for a spreadsheet or a script
     report.py --days 7 --user 42             one user's week
+    report.py --by metadata.team             also by team, for calls with metadata={"team": ...}
     report.py --since 2026-10-01 --until 2026-10-31 --model openrouter/openai/gpt-4.1-mini
 
 It says what was spent and by whom, what prompt caches and the response cache saved, what failed, why and for how
@@ -40,7 +41,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.ledger.maintenance import longest_attempt
-from modules.llm_services.reporting.report import TOP, read_report
+from modules.llm_services.reporting.report import METADATA, TOP, read_report
 from modules.llm_services.reporting.values import Report, Scope
 from modules.llm_services.types import LARGEST_INTEGER
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from modules.llm_services.reporting.dialects import Part
 
 DAYS = 30
+BY_HELP = "add up by a name in the metadata of calls, as well; can be repeated"
 
 
 def main() -> int:
@@ -62,7 +64,7 @@ def main() -> int:
             _check_writable(arguments.html)
         longest = timedelta(seconds=longest_attempt(create_llm_config_from_env().request_timeout))
         engine = _engine()
-        report = read_report(engine, arguments.scope, longest, arguments.top, _tracked)
+        report = read_report(engine, arguments.scope, longest, arguments.top, tracked=_tracked)
         _write(report, _name(engine), arguments)
     except BrokenPipeError:
         raise  # nobody reads on, which is no failure
@@ -129,6 +131,7 @@ def _arguments() -> argparse.Namespace:
     period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
     period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
     output = options.add_argument_group("how it is shown")
+    output.add_argument("--by", type=_label, action="append", default=[], metavar="metadata.NAME", help=BY_HELP)
     output.add_argument("--top", type=_positive, default=TOP, metavar="N", help="name the N dearest (%(default)s)")
     output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
     output.add_argument("--json", action="store_true", help="print JSON")
@@ -140,7 +143,7 @@ def _arguments() -> argparse.Namespace:
         since = arguments.since or until - timedelta(days=(arguments.days or DAYS) - 1)
         if since > until:
             options.error(f"nothing is since {since} and until {until}")
-        arguments.scope = Scope(since, until, arguments.user, arguments.model)
+        arguments.scope = Scope(since, until, arguments.user, arguments.model, tuple(arguments.by))
         arguments.scope.end  # noqa: B018 - the day after has to exist
     except OverflowError:
         options.error("the calendar does not go that far")
@@ -152,6 +155,14 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is no day: write it as 2026-12-31") from error
+
+
+def _label(text: str) -> str:
+    """Return the name in the metadata."""
+    name = text.removeprefix(METADATA)
+    if name in {"", text}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name in the metadata of calls: write it as metadata.team")
+    return name
 
 
 def _positive(text: str) -> int:

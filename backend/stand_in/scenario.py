@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OK, BAD_REQUEST = 200, 400
+OK, BAD_REQUEST, SERVER_ERROR = 200, 400, 500
 # Public sources that many scenarios follow.
 DOCS = "OpenRouterTeam/docs"
 ERRORS_PAGE = f"{DOCS} api_reference/errors-and-debugging.mdx"
@@ -62,7 +62,8 @@ class Completion:
     """An answer. Of the fields, `content`, `finish_reason`, `token_limit` and `cached` count on every vendor's wire.
 
     On OpenRouter's, `fields` names the body's top-level fields in their order, and `error_in` says where the error of
-    the scenario's name stands. A `nested` one stands whole under `provider`, all else null.
+    the scenario's name stands. A `nested` one stands whole under `provider`, all else null. `tried` are the providers
+    that failed before `provider` was tried, with their statuses.
     """
 
     content: Content = "text"
@@ -80,6 +81,7 @@ class Completion:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple[str, ...] = ()
     nested: bool = False
+    tried: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modules.llm_services import LLMError, LLMMessage, llm_services_provider
 from modules.llm_services.config import VARIABLE_NAMES
+from modules.llm_services.providers import base
 from modules.llm_services.providers.factory import LOGGERS
 from support.server import Visit, serving
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MODEL = "openrouter/author/model"
+ENDED = "o1-preview"
 COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}
 
 
@@ -94,3 +97,45 @@ async def test_an_answer_that_is_not_recorded_is_an_error_in_any_log(
     with pytest.raises(LLMError, match="not recorded"):
         await ask(session, monkeypatch)
     assert [("ERROR", 1)] == [(each.levelname, len(lines(caplog))) for each in caplog.records]
+
+
+def ends(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines about models that end."""
+    return [each.getMessage() for each in caplog.records if each.getMessage().startswith("model ")]
+
+
+async def test_a_model_that_ends_is_logged_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two calls of a model that has ended leave one line, which says since when."""
+    monkeypatch.setattr(base, "_logged_ends", {})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-logging")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
+    for _ in range(2):
+        with pytest.raises(LLMError):
+            await llm_services_provider(session).generate_response([LLMMessage(role="user", content="hi")], model=ENDED)
+    assert [f"model {ENDED} ended on 2025-07-28: name another (docs/providers.md lists them all)"] == ends(caplog)
+
+
+async def test_a_model_of_openrouter_has_no_end_here(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenRouter ends models on days of its own: nothing is logged for one of its names."""
+    await ask(session, monkeypatch)
+    assert [] == ends(caplog)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(91, []), (90, ["ends"]), (1, ["ends"]), (0, ["ended"]), (-30, ["ended"])]
+)
+def test_an_end_is_logged_when_it_is_near(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, days: int, expected: list[str]
+) -> None:
+    """From 90 days before on it is logged, once a day and model."""
+    monkeypatch.setattr(base, "_logged_ends", {})
+    today = date(2027, 1, 31)
+    for _ in range(2):
+        base._log_end("gpt-mortal", today + timedelta(days=days), today)
+    assert expected == [line.split()[2] for line in ends(caplog)]
+    base._log_end("gpt-mortal", today + timedelta(days=days), today + timedelta(days=1))
+    assert len(expected) + (days <= 91) == len(ends(caplog))

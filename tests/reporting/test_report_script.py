@@ -127,6 +127,18 @@ def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
     assert {"days", "models", "providers", "users", "causes", "latencies", "prompt_cache"} < found.keys()
 
 
+def test_it_reports_by_labels(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """`--by` adds a table for each name, in JSON under `labels`; what has no label has no name there."""
+    write(sqlite_engine, row(additional_params={"metadata": {"team": "growth", "feature": "search"}}), row())
+    done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--by=metadata.team", "--by=metadata.feature")
+    labels = json.loads(done.stdout)["labels"]
+    assert ["metadata.team", "metadata.feature"] == list(labels)
+    assert [["growth"], [None]] == [group["key"] for group in labels["metadata.team"]["shown"]]
+    printed = run(of(sqlite_engine), tmp_path, *MARCH, "--by=metadata.team").stdout
+    assert "By metadata.team" in printed
+    assert "no metadata.team" in printed
+
+
 def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
     """`--html` writes one file, and says so; a password is not in it."""
     write(sqlite_engine, row())
@@ -148,6 +160,8 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
         (["--since=2026-03-02", "--until=2026-03-01"], "nothing is since 2026-03-02 and until 2026-03-01"),
         (["--since=2026-03-02", "--days=3"], "give one of them"),
         (["--user=99999999999"], "99999999999 is no user id"),
+        (["--by=team"], "'team' is not a name in the metadata of calls: write it as metadata.team"),
+        (["--by=metadata."], "write it as metadata.team"),
         (["--html=nowhere/report.html"], "cannot write nowhere/report.html"),
         (["--html=."], "cannot write .: it is a folder"),
     ],

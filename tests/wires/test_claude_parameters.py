@@ -248,3 +248,12 @@ def test_a_prefill_of_older_ones() -> None:
     """Until 4.5 the model goes on from an assistant's text."""
     messages = [LLMMessage(role="user", content="hi"), LLMMessage(role="assistant", content="{")]
     assert "{" == sent("claude-haiku-4-5", messages)["messages"][-1]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [({"team": "growth"}, None), ({"user_id": "u-1", "team": "growth"}, {"user_id": "u-1"}), ({}, None)],
+)
+def test_of_the_metadata_only_the_user_is_sent(metadata: dict[str, str], expected: dict[str, str] | None) -> None:
+    """The API refuses every other name in `metadata`, so labels of the row stay on the row."""
+    assert expected == sent("claude-sonnet-5-5", metadata=metadata).get("metadata")

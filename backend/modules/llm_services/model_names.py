@@ -6,13 +6,16 @@ still goes to its vendor, and the error says since when it is retired.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     ModelEnds = Mapping[str, date | None]
+
+# How long before its end a model in use is named in reports and in the log.
+ENDS_SOON: Final = timedelta(days=90)
 
 # https://developers.openai.com/api/docs/deprecations
 OPENAI_MODELS: Final[ModelEnds] = {

@@ -29,8 +29,9 @@ class Vendor:
     that each of its fields of LLMConfig is read from, the first that is set; `credentials` the fields that have to be
     set, in each way to reach it; `model_fields` and `speech_model_fields` the fields that override its default
     models. `how_to_configure` and `keys_page` tell a caller what to do without a key. `models` are the names that
-    are routed to it, each with the day on which it ends, None where none is known; `prefix` begins the names of its
-    models where they are not listed. A vendor that `reports_cost` says in its answers what it
+    are routed to it, each with the day on which it ends, None where none is known; `resold_models` are those of another
+    vendor that it serves too, with the days on which their maker ends them; `prefix` begins the names of its models
+    where they are not listed. A vendor that `reports_cost` says in its answers what it
     charges; for the others the price table estimates it. `price_table_name` and `telemetry_name` are its names there.
     """
 
@@ -49,6 +50,7 @@ class Vendor:
     speech_model: str | None = None
     speech_model_fields: tuple[str, ...] = ()
     models: ModelEnds = field(default_factory=dict)
+    resold_models: ModelEnds = field(default_factory=dict)
     prefix: str | None = None
     aliases: tuple[str, ...] = ()
     reports_cost: bool = False
@@ -85,6 +87,7 @@ _ROWS: Final = (
         model_fields=("openai_model",),
         speech_model=OPENAI_SPEECH_MODEL,
         speech_model_fields=("audio_model",),
+        resold_models=OPENAI_MODELS,
         aliases=("azure",),
         price_table_name="azure",
         telemetry_name="azure.ai.openai",
@@ -182,6 +185,7 @@ _ROWS: Final = (
         keys_page="https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-authentication.html",
         default_model=CLAUDE_MODEL,
         model_fields=("bedrock_model_id", "anthropic_model"),
+        resold_models=CLAUDE_MODELS,
         price_table_name="aws",
         telemetry_name="aws.bedrock",
     ),

@@ -41,6 +41,12 @@ COMPLETIONS = (
         billed="upstream",
     ),
     Scenario(
+        "fallback",
+        "an answer of the third provider that OpenRouter tried; X-OpenRouter-Metadata: enabled shows the others",
+        f"{DOCS} guides/features/router-metadata.mdx",
+        answer=Completion(provider="Azure", tried=(("OpenAI", 429), ("Together", 503))),
+    ),
+    Scenario(
         "free",
         "a free model: cost 0",
         "estiens/open_router_enhanced spec/fixtures/vcr_cassettes/integration/smart_fallback_success.yml",

@@ -11,9 +11,9 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from ..exchange import Response
-from ..scenario import OK, Page
+from ..scenario import OK, SERVER_ERROR, Page
 from ..scenarios import find
-from .openrouter_bodies import completion_body, encode, error_body, random_text, statistics
+from .openrouter_bodies import completion_body, encode, error_body, random_text, router_metadata, statistics
 from .openrouter_errors import ERRORS
 from .wire import Request, RequestError, Wire
 
@@ -41,6 +41,11 @@ class OpenRouter(Wire):
         super().check_key(received)
         if not self.key(received).startswith("sk-or-"):
             raise RequestError("unknown-key")
+
+    def read(self, received: Received) -> Request:
+        """Read a request, and whether it asks for what the router did."""
+        wants = received.header("x-openrouter-metadata").lower() == "enabled"
+        return replace(super().read(received), wants_router_metadata=wants)
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
         """Read a request for a completion."""
@@ -79,6 +84,8 @@ class OpenRouter(Wire):
         else:
             body = completion_body(completion, request, generation, error)
             kept = statistics(completion, request, generation)
+        if request.wants_router_metadata and scenario.status != SERVER_ERROR:
+            body["openrouter_metadata"] = router_metadata(completion, request, scenario.status)
         response = _response(request, scenario, encode(body), "application/json", headers)
         return replace(response, padded=scenario.status == OK, statistics=kept)
 

@@ -92,6 +92,30 @@ def completion_body(
     return {**dict.fromkeys(body), "provider": body} if completion.nested else body
 
 
+def router_metadata(completion: Completion, request: Request, status: int) -> dict[str, Any]:
+    """Return what the router did: the endpoints that it tried, in order, the last with the status that arrives.
+
+    https://openrouter.ai/docs/guides/features/router-metadata
+    """
+    tried = [*completion.tried, (completion.provider, status)]
+    attempts = [{"provider": provider, "model": request.model, "status": each} for provider, each in tried]
+    available = [
+        {"provider": provider, "model": request.model, "selected": each == OK and status == OK}
+        for provider, each in tried
+    ]
+    return {
+        "requested": request.model,
+        "strategy": "direct",
+        "region": "iad",
+        "summary": f"available={len(tried)}, selected={completion.provider}",
+        "attempt": len(tried),
+        "is_byok": completion.billing == "own key",
+        "endpoints": {"total": len(tried), "available": available},
+        "attempts": attempts,
+        "generation_time": 1,
+    }
+
+
 def statistics(completion: Completion, request: Request, generation: str) -> dict[str, Any]:
     """Return what `GET /generation` says; an answer whose usage a scenario takes away is not billed.
 

@@ -82,6 +82,7 @@ class Request:
     tool: tuple[str, Any] | None = None
     token_limit: int | None = None
     thinks: bool = False
+    wants_router_metadata: bool = False
 
     @property
     def prompt_tokens(self) -> int:

@@ -16,12 +16,14 @@ from __future__ import annotations
 import logging
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from .. import arguments, packages
 from ..exceptions import LLMAuthenticationError, LLMError
 from ..flow import columns, loop
 from ..ledger.ledger import Ledger
+from ..model_names import ENDS_SOON
 from ..types import LARGEST_INTEGER, LONGEST_MODEL_NAME, LLMMessage, MessageRole, RequestStatus, ToolDefinition
 from ..vendors import VENDORS
 from ..wires import speech
@@ -79,6 +81,7 @@ ARGUMENT_TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 _logged_options: set[str] = set()
+_logged_ends: dict[str, date] = {}
 
 
 class LLMProvider(metaclass=ABCMeta):
@@ -197,6 +200,8 @@ class LLMProvider(metaclass=ABCMeta):
         call = self._filled_in(_checked(call))
         wire = self.wires[call.kind]
         _log_unknown(call.params, wire.options)
+        if end := self.vendor.models.get(call.model) or self.vendor.resold_models.get(call.model):
+            _log_end(call.model, end, datetime.now(UTC).date())
         return await loop.complete(self, replace(call, options=wire.options.read(call.params)))
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
@@ -300,6 +305,14 @@ def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
     for name in set(params) - known.model_fields.keys() - _logged_options:
         _logged_options.add(name)
         logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
+
+
+def _log_end(model: str, end: date, today: date) -> None:
+    """Log, once per process, day and model, that a model in use ends soon, or has ended."""
+    if end <= today + ENDS_SOON and _logged_ends.get(model) != today:
+        _logged_ends[model] = today
+        ends = "ends" if end > today else "ended"
+        logger.warning("model %s %s on %s: name another (docs/providers.md lists them all)", model, ends, end)
 
 
 def _log(entry: Entry, level: int, unrecorded: str = "") -> None:

@@ -58,6 +58,8 @@ LASTING_ERRORS: Final = (
     "precondition_failed payload_too_large unprocessable"
 )
 IS_TRANSIENT: Final = dict.fromkeys(TRANSIENT_ERRORS.split(), True) | dict.fromkeys(LASTING_ERRORS.split(), False)
+ATTEMPT_FIELDS: Final = frozenset({"provider", "model", "status", "latency"})
+MAX_ATTEMPTS: Final = 20  # behind one call, that a row names
 UPSTREAM_PARTS: Final = ("upstream_inference_prompt_cost", "upstream_inference_completions_cost")
 MODEL_NAME_SLASHES: Final = 2  # in openrouter/<author>/<model>
 
@@ -184,6 +186,7 @@ class OpenRouterWire(ChatCompletionsWire):
             "service_tier": text(body.get("service_tier")),
             "cache_status": exchange.headers.get("x-openrouter-cache-status"),
             "is_byok": is_byok if isinstance(is_byok, bool) else None,
+            **(_router_facts(mapping(body["openrouter_metadata"])) if "openrouter_metadata" in body else {}),
         }
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
@@ -216,6 +219,22 @@ class OpenRouterProvider(LLMProvider):
         }
         base_url = self.config.openrouter_base_url or OPENROUTER_BASE_URL
         return Endpoint(base_url, "/chat/completions", {name: value for name, value in headers.items() if value})
+
+
+def _router_facts(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the attempts that OpenRouter made behind one of ours, in order, and the milliseconds that the last took.
+
+    https://openrouter.ai/docs/guides/features/router-metadata
+    """
+    attempts = [
+        {
+            name: value
+            for name, value in mapping(attempt).items()
+            if name in ATTEMPT_FIELDS and isinstance(value, str | int)
+        }
+        for attempt in items(metadata.get("attempts"))[:MAX_ATTEMPTS]
+    ]
+    return {"upstream_attempts": attempts or None, "upstream_time_ms": count(metadata.get("generation_time"))}
 
 
 def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> float | None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from typing import cast as type_cast
 
-from sqlalchemy import Date, String, Text, and_, case, cast, column, func, not_, text, true
+from sqlalchemy import JSON, Date, String, Text, and_, case, cast, column, func, not_, select, text, true
 
 from ..ledger.sqlite import driver
 from ..models import LLMRequestModel
@@ -37,7 +37,9 @@ FIELDS: Final = (
     "cached_input_tokens",
     "cache_creation_tokens",
     "cached_request_id",
+    "upstream_attempts",
 )
+NEXT_ATTEMPT: Final = " → "
 
 
 class SQLite:
@@ -51,6 +53,23 @@ class SQLite:
         """Return a field of `response_raw` as text."""
         is_json = func.json_valid(rows.response_raw) == 1
         return cast(case((is_json, func.json_extract(rows.response_raw, f"$.{name}"))), Text)
+
+    def label(self, name: str) -> ColumnElement[str]:
+        """Return a value of the caller's metadata as text."""
+        params = case((func.json_valid(ROWS.additional_params) == 1, ROWS.additional_params))
+        entries = func.json_each(params, "$.metadata").table_valued("key", "value", "type", name="entries")
+        is_boolean = entries.c.type.in_(["true", "false"])
+        value = cast(case((is_boolean, entries.c.type), else_=entries.c.value), Text)
+        return select(value).where(entries.c.key == name).limit(1).scalar_subquery()
+
+    def fallback(self) -> ColumnElement[str]:
+        """Return the attempts that OpenRouter made: each provider and its status, in order."""
+        envelope = case((func.json_valid(ROWS.response_raw) == 1, ROWS.response_raw))
+        attempts = func.json_each(envelope, "$.upstream_attempts").table_valued("value", "type", name="tried")
+        attempt = case((attempts.c.type == "object", attempts.c.value))
+        fields = (func.json_extract(attempt, f"$.{name}") for name in ("provider", "status"))
+        provider, status = (func.coalesce(cast(field, Text), "?") for field in fields)
+        return select(func.group_concat(provider + " " + status, NEXT_ATTEMPT)).scalar_subquery()
 
     def is_count(self, value: ColumnElement[str]) -> ColumnElement[bool]:
         """Return whether a text is a whole number that fits an integer."""
@@ -100,6 +119,18 @@ class PostgreSQL:
     def field(self, name: str, rows: type[LLMRequestModel] = ROWS) -> ColumnElement[str]:
         """Return a field of `response_raw` as text."""
         return self._fields[name] if rows is ROWS else rows.response_raw[name].as_string()
+
+    def label(self, name: str) -> ColumnElement[str]:
+        """Return a value of the caller's metadata as text."""
+        return func.json_extract_path_text(ROWS.additional_params, "metadata", name, type_=Text())
+
+    def fallback(self) -> ColumnElement[str]:
+        """Return the attempts that OpenRouter made: each provider and its status, in order."""
+        listed = ROWS.response_raw["upstream_attempts"]
+        is_list = func.json_typeof(listed) == "array"
+        attempts = func.json_array_elements(case((is_list, listed))).table_valued(column("value", JSON), name="tried")
+        provider, status = (func.coalesce(attempts.c.value[name].as_string(), "?") for name in ("provider", "status"))
+        return select(func.string_agg(provider + " " + status, NEXT_ATTEMPT)).scalar_subquery()
 
     def is_count(self, value: ColumnElement[str]) -> ColumnElement[bool]:
         """Return whether a text is a whole number that fits an integer."""

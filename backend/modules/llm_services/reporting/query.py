@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, and_, case, cast, func, null, or_, select, union_all
+from sqlalchemy import BigInteger, Integer, Text, and_, case, cast, func, literal_column, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from ..ledger.maintenance import ABANDONED
@@ -49,6 +49,7 @@ class Dimensions(NamedTuple):
     is_overdue: bool
     has_cost: bool
     stated_source: str | None
+    fallback: str | None
 
     @property
     def cost_source(self) -> str:
@@ -66,24 +67,34 @@ class Dimensions(NamedTuple):
 
 
 def totals_query(dialect: Dialect, scope: Scope, overdue: datetime) -> CompoundSelect[Any]:
-    """Return the query that adds up the rows of a part: by all Dimensions, and by user.
+    """Return the query that adds up the rows of a part: by all Dimensions, by user, and by each of its labels.
 
-    A row of its result has the Dimensions, the user, the execution times separated by commas, and the totals by name.
-    A row that has been pending since before `overdue` is overdue.
+    A row of its result has the number of its grouping, in this order; the Dimensions; the name of the user or the
+    label's value; the execution times separated by commas; and the totals by name. A row that has been pending since
+    before `overdue` is overdue.
     """
     attempts = _attempts(dialect, scope, overdue)
     times = func.aggregate_strings(cast(attempts.c.execution_time_ms, Text), TIMES_SEPARATOR)
-    by_dimensions = _totals(dialect, attempts, Dimensions._fields, times)
-    return union_all(by_dimensions, _totals(dialect, attempts, ["user_id"], null()))
+    names = ["user_id", *map(_label_column, range(len(scope.labels)))]
+    return union_all(
+        _totals(dialect, attempts, Dimensions._fields, times),
+        *(_totals(dialect, attempts, [name], null(), grouping) for grouping, name in enumerate(names, start=1)),
+    )
+
+
+def _label_column(number: int) -> str:
+    return f"label_{number}"
 
 
 def _totals(
-    dialect: Dialect, attempts: CTE, keys: Sequence[str], times: ColumnElement[Any]
+    dialect: Dialect, attempts: CTE, keys: Sequence[str], times: ColumnElement[Any], grouping: int = 0
 ) -> Select[*tuple[Any, ...]]:
-    names = (*Dimensions._fields, "user_id")
-    columns = (attempts.c[name] if name in keys else null().label(name) for name in names)
-    sums = (cast(value, BigInteger).label(name) for name, value in _sums(dialect, attempts).items())
-    return select(*columns, times.label("times"), *sums).group_by(*(attempts.c[name] for name in keys))
+    """Add up by `keys`: all Dimensions, or in a later `grouping` the one column whose values are names."""
+    dimensions = (attempts.c[name] if name in keys else null().label(name) for name in Dimensions._fields)
+    name = cast(attempts.c[keys[0]], Text) if grouping else null()
+    sums = (cast(value, BigInteger).label(title) for title, value in _sums(dialect, attempts).items())
+    columns = (literal_column(str(grouping)), *dimensions, name.label("name"), times.label("times"))
+    return select(*columns, *sums).group_by(*(attempts.c[key] for key in keys))
 
 
 def _sums(dialect: Dialect, attempts: CTE) -> Mapping[str, ColumnElement[Any]]:
@@ -126,7 +137,7 @@ def _attempts(dialect: Dialect, scope: Scope, overdue: datetime) -> CTE:
     has_cost = ROWS.cost_estimate.between(-MAX_COST_USD, MAX_COST_USD)
     micros, rest = _exact(ROWS.cost_estimate)
     original_id = dialect.row_id(dialect.field("cached_request_id"))
-    computed: Mapping[str, ColumnElement[Any]] = {
+    computed: dict[str, ColumnElement[Any]] = {
         "day": dialect.day,
         "served_by": func.coalesce(case((is_routed, dialect.field("upstream_provider"))), ROWS.provider),
         "served_model": case((is_cached, dialect.field("served_model"))),
@@ -136,15 +147,17 @@ def _attempts(dialect: Dialect, scope: Scope, overdue: datetime) -> CTE:
         "is_overdue": ROWS.created_at < overdue,
         "has_cost": has_cost,
         "stated_source": dialect.field("cost_source"),
+        "fallback": case((and_(is_routed, dialect.field("upstream_attempts").is_not(None)), dialect.fallback())),
         "cost_micros": case((has_cost, micros)),
         "cost_rest": case((has_cost, rest)),
         "cached_input_tokens": case((is_cached, dialect.field("cached_input_tokens"))),
         "cache_creation_tokens": dialect.field("cache_creation_tokens"),
         "original_cost": case((and_(is_cached, ROWS.cost_estimate == 0), _known_cost(dialect, original_id))),
     }
+    named = {_label_column(number): dialect.label(name) for number, name in enumerate(scope.labels)}
     copied = ["user_id", "provider", "model", "status", "error_type"]
     copied += ["execution_time_ms", "input_tokens", "output_tokens"]
-    columns = [*(TABLE.c[name] for name in copied), *(value.label(name) for name, value in computed.items())]
+    columns = [*(TABLE.c[name] for name in copied), *(value.label(name) for name, value in (computed | named).items())]
     conditions = [ROWS.created_at >= scope.begin, ROWS.created_at < scope.end]
     conditions += [ROWS.user_id == scope.user_id] if scope.user_id is not None else []
     conditions += [ROWS.model == scope.model] if scope.model is not None else []

@@ -10,15 +10,17 @@ from itertools import accumulate
 from math import fsum
 from typing import TYPE_CHECKING, Any, Final
 
+from ..model_names import ENDS_SOON
 from ..pricing import cache_saving, price_table
 from ..types import CostSource, LLMProviderType, RequestStatus
-from .dialects import DIALECTS
+from ..vendors import VENDORS
+from .dialects import DIALECTS, NEXT_ATTEMPT
 from .query import MICROS_PER_USD, TIMES_SEPARATOR, UNITS_PER_MICRO, Dimensions, totals_query
-from .values import Figures, Group, Groups, Latency, PromptCache, Report, ResponseCache
+from .values import Ending, Figures, Group, Groups, Latency, PromptCache, Report, ResponseCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import date, timedelta
 
     from sqlalchemy import CursorResult, Engine
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     Sums = Counter[str]  # the totals of a group, by their names in the query
 
 TOP: Final = 20
+METADATA: Final = "metadata."
 MEDIAN: Final = 50
 SLOW: Final = 95
 
@@ -49,7 +52,7 @@ def read_report(
     made_at = datetime.now(UTC)
     dialect = DIALECTS[engine.dialect.name]
     query = totals_query(dialect, scope, made_at - longest)
-    totals = Totals()
+    totals = Totals(scope.labels)
     with dialect.snapshot(engine) as connection:
         for part in tracked(dialect.parts(connection)):
             totals.add(connection.execute(query, part))
@@ -59,23 +62,25 @@ def read_report(
 class Totals:
     """The totals so far: as large as there are groups and different times, however many rows were read."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Sequence[str]) -> None:
         """Begin without rows."""
         self.groups: defaultdict[Dimensions, Sums] = defaultdict(Counter)
         self.users: defaultdict[Key, Sums] = defaultdict(Counter)
+        self.labels: dict[str, defaultdict[Key, Sums]] = {name: defaultdict(Counter) for name in labels}
         self.times: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, result: CursorResult[*tuple[Any, ...]]) -> None:
         """Add the totals of a part."""
-        width = len(Dimensions._fields)
-        names = list(result.keys())[width + 2 :]
+        width = len(Dimensions._fields) + 1
+        titles = list(result.keys())[width + 2 :]
+        named = [self.users, *self.labels.values()]
         for row in result:
-            user_id, times, *numbers = row[width:]
-            sums = {name: number or 0 for name, number in zip(names, numbers, strict=True)}
-            if row[0] is None:
-                self.users[None if user_id is None else str(user_id),].update(sums)
+            name, times, *numbers = row[width:]
+            sums = {title: number or 0 for title, number in zip(titles, numbers, strict=True)}
+            if row[0]:
+                named[row[0] - 1][name,].update(sums)
                 continue
-            group = Dimensions(*row[:width])
+            group = Dimensions(*row[1:width])
             self.groups[group].update(sums)
             if times and group.status == RequestStatus.COMPLETED and group.cost_source != CostSource.CACHED:
                 self.times[group.model].update(times.split(TIMES_SEPARATOR))
@@ -99,6 +104,7 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
     cost_sources = totals.by(lambda row: (row.cost_source,))
     retries = totals.by(lambda _: (), where=lambda row: row.is_retry)
     latencies = {model: found for model, times in sorted(totals.times.items()) if (found := _latency(times))}
+    models = totals.by(lambda row: (row.model, row.provider))
     return Report(
         scope=scope,
         made_at=made_at,
@@ -106,8 +112,11 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
         models=_by_cost(totals.by(lambda row: (row.model,)), top),
         providers=_by_cost(totals.by(lambda row: (row.served_by, row.provider)), top),
         users=_by_cost(totals.users, top),
+        labels={f"{METADATA}{name}": _by_cost(groups, top) for name, groups in totals.labels.items()},
+        ending=models_that_end(models, made_at.date()),
         cost_sources=_by_name(cost_sources),
         causes=_by_cost(causes, top),
+        fallbacks=_by_cost(totals.by(lambda row: (row.fallback,), where=_fell_back), top),
         unsettled=_by_name(totals.by(lambda row: (row.unsettled,), where=lambda row: row.unsettled)),
         retries=_figures(retries.get((), Counter())),
         latency=_latency(*totals.times.values()),
@@ -115,6 +124,29 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
         prompt_cache=_prompt_cache(totals.by(lambda row: (row.provider, row.model, row.served_model))),
         response_cache=_response_cache(cost_sources.get((CostSource.CACHED,), Counter())),
     )
+
+
+def _fell_back(row: Dimensions) -> bool:
+    """Return True if OpenRouter made several attempts, or one that failed."""
+    return row.fallback is not None and (NEXT_ATTEMPT in row.fallback or row.status == RequestStatus.FAILED)
+
+
+def models_that_end(models: Mapping[Key, Sums], today: date) -> tuple[Ending, ...]:
+    """Return the models, of keys of a model and a provider, that their vendors end soon or have ended, by day."""
+    endings = (
+        Ending(str(model), str(provider), end, _figures(sums))
+        for (model, provider), sums in models.items()
+        if (end := _end(str(model), str(provider))) and end <= today + ENDS_SOON
+    )
+    return tuple(sorted(endings, key=lambda ending: (str(ending.end), ending.model, ending.provider)))
+
+
+def _end(model: str, provider: str) -> date | None:
+    """Return the day on which a model ends; of one that another vendor makes, that of its maker."""
+    if provider not in list(LLMProviderType):
+        return None
+    vendor = VENDORS[LLMProviderType(provider)]
+    return vendor.models.get(model) or vendor.resold_models.get(model)
 
 
 def _figures(sums: Sums) -> Figures:

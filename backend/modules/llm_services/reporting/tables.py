@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ..ledger.maintenance import ABANDONED
+from ..model_names import ENDS_SOON
 from ..types import CostSource
 from .values import IN_FLIGHT, OVERDUE, PENDING, UNKNOWN, UNSTATED, Figures, Group, Groups
 
@@ -42,6 +43,13 @@ PROVIDERS_NOTE: Final = (
 )
 CAUSES_NOTE: Final = (
     "What an attempt cost that failed: known where the provider billed it and said so, else unknown, never zero."
+)
+ENDING_NOTE: Final = (
+    "The days are those that this release knows, and with --check-models those of OpenRouter's list. At Azure and "
+    "Bedrock a model may end on another day than at its maker."
+)
+FALLBACKS_NOTE: Final = (
+    "What OpenRouter tried for calls with router_metadata: those that it tried more than once, and those that failed."
 )
 MIN_SHOWN_USD: Final = Decimal("0.0001")
 MIN_COMPACT_COUNT: Final = 10_000
@@ -92,6 +100,7 @@ FIGURES: Final[Columns] = {
     "cached": lambda group, _: share(group.cached_input_tokens, group.input_tokens),
     "output": lambda group, _: compact(group.output_tokens),
 }
+CALLS: Final[Columns] = {name: FIGURES[name] for name in ("USD", "calls", "attempts", "failed")}
 COSTS: Final[Columns] = {name: FIGURES[name] for name in ("attempts", "USD", "unknown")}
 
 
@@ -110,7 +119,10 @@ def view(report: Report, database: str) -> View:
             _models(report),
             replace(_section("By served provider", SERVED, report.providers, has_bars=True), note=PROVIDERS_NOTE),
             _section("By user", ("user",), report.users, has_bars=True),
+            *(_section(f"By {name}", (name,), groups, has_bars=True) for name, groups in report.labels.items()),
+            *_ending(report),
             replace(causes, note=CAUSES_NOTE),
+            *_fallbacks(report),
             _explained("Where the costs come from", report.cost_sources, COST_SOURCES),
             _explained("Not settled by their own process", report.unsettled, UNSETTLED),
             _section("By day", ("UTC day",), days),
@@ -149,6 +161,31 @@ def _models(report: Report) -> Section:
         rows=tuple(replace(row, cells=row.cells + cells) for row, cells in rows),
         note=MODELS_NOTE,
     )
+
+
+def _ending(report: Report) -> Iterator[Section]:
+    """Lay out the models that end, where there are any."""
+    rows = (
+        Row(
+            (
+                printable(model.model),
+                model.provider,
+                str(model.end or "not listed"),
+                *_cells(model.figures, model.figures, CALLS),
+            )
+        )
+        for model in report.ending
+    )
+    if report.ending:
+        names = ("model", "called through", "ends on")
+        yield Section(f"Models that end within {ENDS_SOON.days} days", names, tuple(CALLS), tuple(rows), ENDING_NOTE)
+
+
+def _fallbacks(report: Report) -> Iterator[Section]:
+    """Lay out the attempts that OpenRouter made, where rows have them."""
+    if report.fallbacks.total.attempts:
+        section = _section("Attempts behind OpenRouter", ("provider and status, in order",), report.fallbacks, CALLS)
+        yield replace(section, note=FALLBACKS_NOTE)
 
 
 def _times(latency: Latency | None) -> tuple[str, str]:

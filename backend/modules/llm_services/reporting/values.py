@@ -18,12 +18,16 @@ IN_FLIGHT: Final = "in flight"
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows to report on: those begun on the UTC days from `since` to `until`, both included."""
+    """The rows to report on: those begun on the UTC days from `since` to `until`, both included.
+
+    `labels` are names in the callers' metadata, by whose values the rows are added up as well.
+    """
 
     since: date
     until: date
     user_id: int | None = None
     model: str | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def begin(self) -> datetime:
@@ -119,8 +123,18 @@ class ResponseCache:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """A model in use that its vendor ends; `end` is None for one that OpenRouter does not list any more."""
+
+    model: str
+    provider: str
+    end: date | None
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Report:
-    """Where the money of a period went."""
+    """Where the money of a period went; `labels` are groups by the names of the metadata that were chosen."""
 
     scope: Scope
     made_at: datetime
@@ -128,8 +142,11 @@ class Report:
     models: Groups
     providers: Groups
     users: Groups
+    labels: dict[str, Groups]
+    ending: tuple[Ending, ...]
     cost_sources: dict[str, Figures]
     causes: Groups
+    fallbacks: Groups
     unsettled: dict[str, Figures]
     retries: Figures
     latency: Latency | None

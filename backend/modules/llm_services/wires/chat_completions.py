@@ -48,7 +48,6 @@ class ChatCompletionsOptions(Options):
     reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
     max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
     service_tier: str | None = None
-    metadata: dict[str, str] | None = None
     user: str | None = None
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh":
 MIN_THINKING_BUDGET: Final = 1024
 MIN_TOP_P_BESIDE_THINKING: Final = 0.95
 ANSWER_TOOL: Final = "answer"
+USER_ID: Final = "user_id"
 FORCING: Final = frozenset({"any", "tool"})
 
 
@@ -43,7 +44,15 @@ class MessagesOptions(Options):
     thinking: dict[str, Any] | None = None
     cache_control: dict[str, Any] | None = None
     service_tier: str | None = None
-    metadata: dict[str, str] | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return what goes into the body; of the metadata `user_id`, for the API refuses every other name in it.
+
+        https://platform.claude.com/docs/en/api/messages
+        """
+        body = super().body()
+        user = (body.pop("metadata", None) or {}).get(USER_ID)
+        return body | ({"metadata": {USER_ID: user}} if user else {})
 
     @property
     def stops(self) -> list[str] | None:

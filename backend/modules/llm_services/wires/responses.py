@@ -68,7 +68,6 @@ class ResponsesOptions(Options):
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     store: bool | None = None
-    metadata: dict[str, str] | None = None
     user: str | None = None
     service_tier: str | None = None
     safety_identifier: str | None = None

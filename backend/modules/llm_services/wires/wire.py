@@ -104,8 +104,8 @@ class Options(BaseModel):
     """What callers may pass to any vendor; a wire that has nothing for an option leaves it out.
 
     Values are the vendor's to judge, for they grow without notice; new options go in `extra_body`, which is sent
-    beside the rest as it is. `use_cache` says whether the response cache may answer, `timeout` replaces
-    REQUEST_TIMEOUT, in seconds.
+    beside the rest as it is. `metadata` labels the row, for reports; it is sent where the wire has a place for it.
+    `use_cache` says whether the response cache may answer, `timeout` replaces REQUEST_TIMEOUT, in seconds.
     """
 
     model_config = STRICT
@@ -117,6 +117,7 @@ class Options(BaseModel):
     verbosity: Verbosity | None = None
     text: Text | None = None
     extra_body: dict[str, Any] | None = None
+    metadata: dict[str, str] | None = None
     use_cache: bool | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
