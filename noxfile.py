@@ -59,7 +59,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def models(session: nox.Session) -> None:
     """Say which defaults and names of models end within 60 days; fails where a default does."""
-    session.install("-e", ".")
+    session.install("-e", ".[cli]")
     session.run("python", "backend/scripts/model_ends.py", *session.posargs)
 
 

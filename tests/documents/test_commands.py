@@ -16,7 +16,12 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGES: Final = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The commands of an application are run by tests/drop_in/test_into_your_application.py.
+PAGES: Final = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs/into-your-application.md"}),
+]
 BLOCK: Final = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BIN: Final = ".venv/bin/"
 ON_EVERY_MACHINE: Final = {"python3", "export", "curl"}

@@ -157,5 +157,5 @@ def test_a_socks_proxy_without_its_package_is_named(monkeypatch: pytest.MonkeyPa
     """Without the extra, a SOCKS proxy is refused by name, and the error says what to install."""
     monkeypatch.setattr(packages, "is_installed", lambda module: module != "aiohttp_socks")
     monkeypatch.setenv("ALL_PROXY", "socks5://user:secret@127.0.0.1:7890")
-    with pytest.raises(LLMError, match=r"^ALL_PROXY=socks5://\[redacted\]@127.0.0.1:7890 .*llm-services\[socks\]"):
+    with pytest.raises(LLMError, match=r"^ALL_PROXY=socks5://\[redacted\]@127.0.0.1:7890 .*pip install aiohttp-socks"):
         proxy_for(HOST)

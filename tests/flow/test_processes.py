@@ -66,32 +66,32 @@ async def test_settings_that_are_not_used_fail_no_call(process: Process, server:
     assert ["hello"] == outcome["said"]
 
 
-def test_a_socks_proxy_needs_its_extra(process: Process) -> None:
-    """Without the extra, the error names the variable, the package and the command."""
+def test_a_socks_proxy_needs_its_package(process: Process) -> None:
+    """Without it, the error names the variable, the package and the command."""
     outcome = process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
     assert outcome["said"][0].startswith("LLMError False: ALL_PROXY=socks://127.0.0.1:7890 is a SOCKS proxy")
-    assert "pip install 'llm-services[socks]'; nothing was sent" in outcome["said"][0]
+    assert "pip install aiohttp-socks; nothing was sent" in outcome["said"][0]
 
 
 @pytest.mark.parametrize(
-    ("missing", "command", "settings"),
+    ("missing", "settings"),
     [
-        ("httpx", "httpx", {}),
-        ("aiohttp", "aiohttp", {}),
-        ("httpx_aiohttp", "httpx-aiohttp", {}),
-        ("cachelib", "cachelib", {"LLM_CACHE_ENABLED": "true"}),
-        ("redis", "'llm-services[redis]'", {"LLM_CACHE_ENABLED": "true", "LLM_CACHE_URL": "redis://127.0.0.1:9"}),
-        ("genai_prices", "genai-prices", BEDROCK),
-        ("botocore", "'llm-services[bedrock]'", BEDROCK),
+        ("httpx", {}),
+        ("aiohttp", {}),
+        ("httpx_aiohttp", {}),
+        ("cachelib", {"LLM_CACHE_ENABLED": "true"}),
+        ("redis", {"LLM_CACHE_ENABLED": "true", "LLM_CACHE_URL": "redis://127.0.0.1:9"}),
+        ("genai_prices", BEDROCK),
+        ("botocore", BEDROCK),
     ],
 )
 def test_a_missing_package_is_named_when_the_provider_is_built(
-    process: Process, missing: str, command: str, settings: dict[str, str]
+    process: Process, missing: str, settings: dict[str, str]
 ) -> None:
     """Before any row there is an error that names the package that is missing, and the command that installs it."""
     outcome = process("1", missing, OPENROUTER_BASE_URL="http://127.0.0.1:9", **settings)
     package = missing.replace("_", "-")
-    assert [f"RuntimeError None: the package {package} is not installed: pip install {command}"] == outcome["said"]
+    assert [f"RuntimeError None: the package {package} is not installed: pip install {package}"] == outcome["said"]
     assert [] == outcome["rows"]
 
 

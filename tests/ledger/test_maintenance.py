@@ -235,4 +235,4 @@ def test_without_a_key_nobody_is_asked(sqlite_engine: Engine, tmp_path: Path) ->
     """Without a key the exit is 2, and one sentence names the variable."""
     code, lines, errors = reconcile(sqlite_engine, tmp_path, key="")
     assert (2, [], 1) == (code, lines, len(errors.splitlines()))
-    assert errors.startswith("OPENROUTER_API_KEY is not set")
+    assert errors.startswith("reconcile_costs.py: OPENROUTER_API_KEY is not set")

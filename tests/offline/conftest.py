@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = ROOT / "tests/drop_in/other_application"
+MODULE = ROOT / "backend/modules/llm_services"
 PAGE = ROOT / "docs/testing-your-code.md"
 FILES = re.compile(r"^```py\n# (\w+\.py).*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # pytest-asyncio, which the example does not use and this environment has, warns where this is not set.
@@ -25,14 +28,21 @@ GUARDED = ("--block-network", r"--allowed-hosts=^127\.0\.0\.1$")
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build and install the wheel; return the Python that has it, and what it depends on from this environment."""
-    folder = tmp_path_factory.mktemp("application")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel; return the Python that has it, and what it depends on from this environment."""
+    folder = tmp_path_factory.mktemp("application")
     venv.create(folder / "venv", symlinks=True)
     python = folder / "venv/bin/python"
-    (wheel,) = folder.glob("*.whl")
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     (packages,) = (folder / "venv/lib").glob("python*/site-packages")
@@ -42,7 +52,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tested(python: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs the tests that docs/testing-your-code.md shows, in an environment without a key."""
+    """Return what runs the tests of docs/testing-your-code.md in an application that has copied the module."""
+    shutil.copytree(APPLICATION, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(MODULE, tmp_path / "modules/llm_services", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
     for name, code in FILES.findall(PAGE.read_text(encoding="utf-8")):
         (tmp_path / name).write_text(code)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 from offline.conftest import GUARDED, QUIET
 
@@ -33,6 +35,16 @@ def test_a_guard_that_shuts_this_machine_out_is_told(tested: Tested) -> None:
     assert "Network is disabled for host '127.0.0.1'" in done.stdout
     assert r"--allowed-hosts='^127\.0\.0\.1$'" in done.stdout
     assert "3 errors" in done.stdout
+
+
+def test_the_wheel_holds_the_stand_in_alone(wheel: Path) -> None:
+    """It neither hides an application's `modules` nor is hidden by them: it has one package, which needs h11 alone."""
+    with ZipFile(wheel) as archive:
+        folders = {name.partition("/")[0] for name in archive.namelist()}
+        (metadata,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")]
+    required = re.findall(r"^Requires-Dist: ([^;\n]+)$", metadata, re.MULTILINE)
+    assert {"stand_in"} == {folder for folder in folders if not folder.endswith(".dist-info")}
+    assert ["h11>=0.16"] == required
 
 
 def test_the_application_is_the_installed_one(python: Path) -> None:

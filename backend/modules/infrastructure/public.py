@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DatabaseSession", "Infrastructure", "infrastructure_provider"]
 
 DEFAULT_DATABASE_URL = "sqlite:///llm_services.db"
-EXAMPLE_URLS = "sqlite:///file.db, or postgresql+psycopg://user@host/name with the extra `postgres` installed"
+EXAMPLE_URLS = "sqlite:///file.db, or postgresql+psycopg://user@host/name with the package psycopg"
 
 
 class Infrastructure:

@@ -7,14 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-# What to install for a module whose package has another name, or is an extra.
-REQUIREMENTS: Final = {
-    "aiohttp_socks": "'llm-services[socks]'",
-    "botocore": "'llm-services[bedrock]'",
-    "genai_prices": "genai-prices",
-    "httpx_aiohttp": "httpx-aiohttp",
-    "redis": "'llm-services[redis]'",
-}
 HTTP: Final = ("httpx", "aiohttp", "httpx_aiohttp")
 
 
@@ -54,4 +46,4 @@ def missing(error: ImportError) -> RuntimeError:
 
 def _message(module: str) -> str:
     package = module.replace("_", "-")
-    return f"the package {package} is not installed: pip install {REQUIREMENTS.get(module, package)}"
+    return f"the package {package} is not installed: pip install {package}"

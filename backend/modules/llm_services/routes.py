@@ -1,4 +1,4 @@
-"""The door over HTTP: FastAPI routes that call a model and read requests; needs the extra `routes`.
+"""The door over HTTP: FastAPI routes that call a model and read requests; needs the package fastapi.
 
     app.include_router(llm_router(authenticated))
 

@@ -106,8 +106,7 @@ def _proxy(scheme: str, value: Secret) -> Proxy:
     if proxy is None:
         raise _unusable(variable, value, "is not the URL of a proxy")
     if proxy.socks_version and not packages.is_installed("aiohttp_socks"):
-        need = packages.REQUIREMENTS["aiohttp_socks"]
-        raise _unusable(variable, value, f"is a SOCKS proxy, which needs the package aiohttp-socks: pip install {need}")
+        raise _unusable(variable, value, "is a SOCKS proxy, which needs a package: pip install aiohttp-socks")
     return proxy
 
 

@@ -26,11 +26,11 @@ from .sqlite import write_in_caller_transaction
 from .writer import PendingWrite, writer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from sqlalchemy import Engine, Table
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, SessionTransaction
 
     from .writer import Writer
 
@@ -180,8 +180,15 @@ def callers_connection(session: Session, bind: Engine | Connection) -> Connectio
     if isinstance(bind, Connection):
         return bind
     transaction = session.get_transaction()
-    held = transaction.connections if transaction else ()
+    held = _connections_of(transaction) if transaction else ()
     return next((connection for connection in held if connection.engine is bind and not connection.closed), None)
+
+
+def _connections_of(transaction: SessionTransaction) -> Iterable[Connection]:
+    """Return the connections of a transaction, for which SQLAlchemy has a public name since 2.1.7 only."""
+    if hasattr(transaction, "connections"):
+        return transaction.connections
+    return [connection for connection, *_ in transaction._connections.values()]  # noqa: SLF001
 
 
 def translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:

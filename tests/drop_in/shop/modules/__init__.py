@@ -1,0 +1,1 @@
+"""The modules of a shop, which existed before it called any model."""

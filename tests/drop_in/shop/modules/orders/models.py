@@ -1,0 +1,15 @@
+"""The table of orders."""
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from modules.db import Base
+
+
+class Order(Base):
+    """What a customer has ordered."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer: Mapped[str] = mapped_column(String(100))

@@ -1,0 +1,180 @@
+"""docs/into-your-application.md, followed to the letter in a shop that has modules, sessions and migrations."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from sqlalchemy import create_engine, inspect, make_url, text
+
+from stand_in.vendors import OPENROUTER, VENDORS
+from support import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SHOP: Final = Path(__file__).parent / "shop"
+PAGE: Final = (ROOT / "docs/into-your-application.md").read_text(encoding="utf-8")
+BLOCK: Final = re.compile(r"(<!-- not run by the test -->\n)?^```(sh|py)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXTRAS: Final[dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "optional-dependencies"
+]
+OWNERS: Final = {name: set(map(canonicalize_name, owners)) for name, owners in packages_distributions().items()}
+SOURCES: Final = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
+# Runs first_call.py where the top-level modules that are given as arguments are not installed.
+WITHOUT: Final = """
+import runpy, sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+hidden = set(sys.argv[1:])
+sys.meta_path.insert(0, Hidden())
+runpy.run_path("first_call.py", run_name="__main__")
+"""
+
+
+class Application:
+    """The shop in a folder of its own, with a database and the stand-in in the place of OpenRouter."""
+
+    def __init__(self, folder: Path, url: URL, base_url: str) -> None:
+        """Copy the shop as it was before; its tables are there."""
+        self.folder, self.url = folder, url
+        self.environment = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "LLM_SERVICES": str(ROOT),
+            "DATABASE_URL": url.render_as_string(hide_password=False),
+            **VENDORS[OPENROUTER].environment(base_url),
+        }
+        shutil.copytree(SHOP, folder, dirs_exist_ok=True)
+        self.run("alembic upgrade head")
+
+    def run(self, command: str) -> str:
+        """Run a command of the page in the shop's folder; return what it printed."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return done.stdout
+
+    def follow(self) -> list[str]:
+        """Do what the page says, from its top to its end; return what the commands printed."""
+        printed = []
+        for skipped, language, block in BLOCK.findall(PAGE):
+            if language == "py":
+                self._save(block)
+            elif not skipped and "pip install" not in block:
+                printed.append(self.run(block))
+        return printed
+
+    def _save(self, block: str) -> None:
+        """Write a file whose first line is its name, or add to it above the line with target_metadata."""
+        title, code = block.split("\n", 1)
+        file = self.folder / title.removeprefix("# ").partition(",")[0]
+        if "one more line" in title:
+            before, mark, after = file.read_text().partition("target_metadata =")
+            code = before + code + mark + after
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def application(
+    request: pytest.FixtureRequest, base_url: str, postgres_server: URL, tmp_path: Path
+) -> Iterator[Application]:
+    """Return the shop before anybody follows the page, on each database."""
+    if request.param == "sqlite":
+        yield Application(tmp_path, make_url(f"sqlite:///{tmp_path}/shop.db"), base_url)
+    else:
+        databases.empty(postgres_server)
+        yield Application(tmp_path, postgres_server, base_url)
+        databases.empty(postgres_server)
+
+
+def test_the_page_leads_to_a_row(application: Application) -> None:
+    """At its end a model has been called, its row is in the shop's database, and Alembic has nothing left to do."""
+    printed = application.follow()
+    assert 'This is the stand-in for OpenRouter, not a model. It was asked: "What is a ledger?"' in printed[-2]
+    assert "completed 0.000194" in printed[-2]
+    assert "No new upgrade operations detected." in application.run("alembic check")
+    engine = create_engine(application.url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT status, model FROM llm_requests")).all()
+    tables = set(inspect(engine).get_table_names())
+    databases.close(engine)
+    assert [("completed", "openrouter/openai/gpt-4.1-mini")] == [tuple(row) for row in rows]
+    assert {"alembic_version", "orders", "llm_requests"} == tables
+
+
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
+def test_a_call_needs_no_other_package(application: Application) -> None:
+    """A call succeeds where only the packages that the page lists are installed, and what these require."""
+    application.follow()
+    (application.folder / "without.py").write_text(WITHOUT)
+    needed = closure(EXTRAS["module"])
+    others = [name for name, owners in OWNERS.items() if not needed & owners]
+    assert {"fastapi", "rich"} <= set(others)
+    assert "completed 0.000194" in application.run(f"python without.py {shlex.join(others)}")
+
+
+def closure(requirements: list[str]) -> set[str]:
+    """Return the names of packages and of all that they require, without extras."""
+    names: set[str] = set()
+    left = [Requirement(each) for each in requirements]
+    while left:
+        requirement = left.pop()
+        name = canonicalize_name(requirement.name)
+        if name not in names and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            names.add(name)
+            left += [Requirement(each) for each in requires(name) or ()]
+    return names
+
+
+def test_the_page_lists_the_packages_of_the_module() -> None:
+    """Its pip command has the packages and versions of pyproject.toml, no more and no fewer."""
+    (command,) = re.findall(r'^python -m pip install ("aiohttp.*)$', PAGE, re.MULTILINE)
+    assert EXTRAS["module"] == re.findall(r'"([^"]+)"', command)
+
+
+@pytest.mark.parametrize("extra", ["bedrock", "redis", "socks", "routes", "telemetry", "report", "export"])
+def test_the_page_lists_the_packages_of_a_feature(extra: str) -> None:
+    """Each further package that the sources import is on the page, with the versions of pyproject.toml."""
+    packages = [each for each in EXTRAS[extra] if not each.startswith("llm-stand-in")]
+    assert packages
+    assert [] == [each for each in packages if f"`{each}`" not in PAGE]
+
+
+def test_every_import_is_of_a_listed_package() -> None:
+    """No file of the module imports a package that pyproject.toml does not name for it or for a feature of it."""
+    named = closure([each for extra in EXTRAS.values() for each in extra if not each.startswith("llm-stand-in")])
+    imported = {(path.name, top) for path in SOURCES for top in imports(path)}
+    assert ("models.py", "sqlalchemy") in imported
+    assert set() == {(file, top) for file, top in imported if not named & OWNERS[top]}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level modules, beyond Python's own, that a file imports anywhere."""
+    nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"modules", "pytest"}
