@@ -78,6 +78,9 @@ def _why_no_response(row: Row, raw: dict[str, Any]) -> str | None:
         is_silent = error == "LLMTimeoutError"
         instead = _instead(row, "silence", "hang") if is_silent else _instead(row, "disconnect", "cut-body")
         return f"nothing came back: {instead}"
+    if raw.get("incomplete"):
+        instead = _instead(row, "stall-mid-body" if error == "LLMTimeoutError" else "half-body", "cut-body")
+        return f"its stream did not come whole: {instead}"
     if raw.get("body") is not None or raw.get("retryable"):
         return None
     if error == "LLMTimeoutError":

@@ -8,7 +8,7 @@ import sys
 
 HIGHEST_PORT = 65_535
 DESCRIPTION = """\
-A local server that speaks OpenRouter's wire (Chat Completions, not streamed)
+A local server that speaks OpenRouter's wire (Chat Completions, streamed or not)
 and those of five other providers, for use without a network, for recording
 cassettes, and for trying an application against every failure. Nothing in it
 is a real model, and nothing it answers costs anything.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml. The pace is an estimate from
 # completion_openrouter_byok.yaml beside it, which has nine units and a Date two seconds after `created`.
 PADDING = b"\n         \n"
+# What takes its place in a stream: https://openrouter.ai/docs/api-reference/streaming.
+COMMENT = b": OPENROUTER PROCESSING\n\n"
 PADDING_UNITS = 3
 PADDING_SECONDS = 0.25
 READ_BYTES = 65_536
@@ -108,8 +110,9 @@ class Connection:
         elif fault is Fault.NOT_GZIP:
             await self._write(self._head(response, ("Content-Encoding", "gzip")) + self._framed(body))
             await self._end()
-        elif fault is Fault.STALL:
-            await self._write(self._head(response))
+        elif fault in (Fault.STALL, Fault.STALL_IN_THE_BODY):
+            sent = _beginning(response) if fault is Fault.STALL_IN_THE_BODY else b""
+            await self._write(self._head(response) + (self._framed(sent) if sent else b""))
             await self._wait_until_hung_up()
         else:
             head, chunk = self._head(response), self._framed(body)
@@ -142,8 +145,10 @@ class Connection:
         self._writer.transport.abort()
 
     async def _wait_until_hung_up(self) -> None:
+        """Wait for the client to go; raises ConnectionAbortedError when it has."""
         while await self._reader.read(READ_BYTES):
             pass
+        raise ConnectionAbortedError
 
     def ready_for_another(self) -> bool:
         """Prepare for the next request on this connection; return False when there can be none."""
@@ -159,12 +164,21 @@ def _received(head: h11.Request, body: bytes) -> Received:
 
 
 async def _blocks(response: Response) -> AsyncIterator[bytes]:
+    padding = COMMENT if response.events else PADDING
     for _ in range(PADDING_UNITS if response.padded else 0):
-        yield PADDING
+        yield padding
     while response.part == "endless padding":
         await asyncio.sleep(PADDING_SECONDS)
-        yield PADDING
+        yield padding
     if response.part == "cut":
-        yield response.body[: len(response.body) // 2]
+        yield _beginning(response)
     elif response.part != "only padding":
-        yield response.body
+        for block in response.events or (response.body,):
+            yield block
+
+
+def _beginning(response: Response) -> bytes:
+    """Return the first half of a body, of a stream in whole events."""
+    if response.events:
+        return b"".join(response.events[: len(response.events) // 2])
+    return response.body[: len(response.body) // 2]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .journal import Entry
     from .scenario import Fault, Part
 
 
@@ -39,8 +40,9 @@ class Received:
 class Response:
     """What goes out: status, headers, a body, how much of that is sent, and what breaks on the way.
 
-    A padded one is preceded by keep-alive padding: its status is out before the provider has answered. `statistics` is
-    what OpenRouter keeps of the generation in it.
+    A padded one is preceded by keep-alive padding: its status is out before the provider has answered. A stream is sent
+    in `events`, one by one, which together are the body. `statistics` is what OpenRouter keeps of the generation in it,
+    `entry` where the journal notes that its client hung up.
     """
 
     status: int
@@ -50,3 +52,5 @@ class Response:
     fault: Fault | None = None
     padded: bool = False
     statistics: Mapping[str, Any] | None = None
+    events: tuple[bytes, ...] = ()
+    entry: Entry | None = None

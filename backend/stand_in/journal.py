@@ -19,32 +19,50 @@ BYTES_KEPT = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
+class Entry:
+    """A request, the scenario that answers it and its status, None where none is sent.
+
+    `hung_up` is True once its client has closed the connection before the end of the answer.
+    """
+
+    path: str
+    body: bytes
+    scenario: str
+    status: int | None
+    hung_up: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        """Return the entry as JSON, the body as text."""
+        text = self.body.decode("utf-8", "replace")
+        shown = {"path": self.path, "text": text, "scenario": self.scenario, "status": self.status}
+        return {**shown, "hung_up": self.hung_up}
+
+
+@dataclass(slots=True)
 class Journal:
     """The requests that were read whole, newest last, the oldest forgotten; headers, and so keys, are not in it."""
 
     count: int = 0
     size: int = 0
-    entries: deque[tuple[str, bytes, str, int | None]] = field(default_factory=deque)
+    entries: deque[Entry] = field(default_factory=deque)
 
-    def note(self, received: Received, response: Response) -> None:
-        """Write a request down, and what answers it; the status is None where none is sent."""
+    def note(self, received: Received, response: Response) -> Entry:
+        """Write a request down, and what answers it."""
         scenario = dict(response.headers).get("x-stand-in", "")
         status = None if response.fault in WITHOUT_STATUS else response.status
-        self.entries.append((received.path, received.body, scenario, status))
+        entry = Entry(received.path, received.body, scenario, status)
+        self.entries.append(entry)
         self.count += 1
         self.size += len(received.body)
         while self.size > BYTES_KEPT and len(self.entries) > 1:
-            self.size -= len(self.entries.popleft()[1])
+            self.size -= len(self.entries.popleft().body)
+        return entry
 
     def read(self, query: str) -> Response:
         """Return the entries after those that a query names, and how many there have been in all."""
         after = parse_qs(query).get("after", ["0"])[0]
         first = self.count - len(self.entries)
         skipped = max(0, int(after) - first) if after.isdecimal() else 0
-        entries = [_shown(*entry) for entry in list(self.entries)[skipped:]]
+        entries = [entry.shown() for entry in list(self.entries)[skipped:]]
         body = json.dumps({"count": self.count, "forgotten": first, "requests": entries}).encode()
         return Response(OK, [("Content-Type", "application/json"), ("x-stand-in", "journal")], body)
-
-
-def _shown(path: str, body: bytes, scenario: str, status: int | None) -> dict[str, Any]:
-    return {"path": path, "text": body.decode("utf-8", "replace"), "scenario": scenario, "status": status}

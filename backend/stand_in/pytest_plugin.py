@@ -47,12 +47,16 @@ class StandInServer:
 
 @dataclass(frozen=True)
 class StandInRequest:
-    """A request that came in: path and text, the scenario that answered and its status, None where none was sent."""
+    """A request that came in: path and text, the scenario that answered and its status, None where none was sent.
+
+    `hung_up` is True once its client has closed the connection before the end of the answer.
+    """
 
     path: str
     text: str
     scenario: str
     status: int | None
+    hung_up: bool = False
 
     @property
     def body(self) -> Any:

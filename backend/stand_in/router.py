@@ -35,8 +35,7 @@ class Router:
         response = self._respond(received)
         if response.statistics:
             self.generations.add(response.statistics)
-        self.journal.note(received, response)
-        return response
+        return replace(response, entry=self.journal.note(received, response))
 
     def _respond(self, received: Received) -> Response:
         if (received.method, received.path) == ("GET", IMAGE_PATH):

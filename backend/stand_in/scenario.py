@@ -47,6 +47,7 @@ class Fault(Enum):
     SILENCE = auto()
     NOT_HTTP = auto()
     STALL = auto()
+    STALL_IN_THE_BODY = auto()
     HALF_A_CHUNK = auto()
     RESET_IN_A_CHUNK = auto()
     CONTENT_LENGTH_TOO_SHORT = auto()

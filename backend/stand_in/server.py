@@ -18,6 +18,8 @@ from .router import Router
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .exchange import Received
+
 BACKLOG = 1024
 STANDARD_INPUT = 0
 READ_BYTES = 65_536
@@ -79,7 +81,7 @@ class StandIn:
         connection = Connection(reader, writer)
         try:
             while (received := await connection.receive()) is not None:
-                await connection.send(received, self.router.respond(received))
+                await self._send(connection, received)
                 if not connection.ready_for_another():
                     return
         except (ConnectionError, h11.RemoteProtocolError):
@@ -88,3 +90,13 @@ class StandIn:
             writer.transport.abort()
         finally:
             writer.close()
+
+    async def _send(self, connection: Connection, received: Received) -> None:
+        """Send what answers a request, and note where its client hangs up on it."""
+        response = self.router.respond(received)
+        try:
+            await connection.send(received, response)
+        except ConnectionError:
+            if response.entry:
+                response.entry.hung_up = True
+            raise

@@ -52,6 +52,7 @@ MESSAGES: Final = {
     "disconnect": "may have been billed, so it is not repeated",
     "silence": "within 0.5 s (REQUEST_TIMEOUT); the request was sent and may have been billed",
     "stall": "within 0.5 s (REQUEST_TIMEOUT); the request was sent and may have been billed",
+    "stall-mid-body": "answer from",
     "half-body": "may have been billed, so it is not repeated",
     "reset-mid-body": "may have been billed, so it is not repeated",
     "short-content-length": "may have been billed, so it is not repeated",
@@ -70,6 +71,5 @@ MESSAGES: Final = {
     "missing-key": "check OPENROUTER_API_KEY",
     "bad-json": "not a JSON object",
     "no-messages": "Input required",
-    "streaming": "does not stream",
     "generation-not-found": "Generation not found",
 }

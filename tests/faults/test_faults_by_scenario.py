@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ENDLESS = {
     name
     for name, each in SCENARIOS.items()
-    if each.fault in {Fault.SILENCE, Fault.STALL} or each.part == "endless padding"
+    if each.fault in {Fault.SILENCE, Fault.STALL, Fault.STALL_IN_THE_BODY} or each.part == "endless padding"
 }
 SHORT_TIMEOUT = 0.5
 

@@ -61,6 +61,7 @@ OPTIONS: Final[list[dict[str, Any]]] = [
     *({"reasoning_effort": effort} for effort in EFFORTS),
     *({"verbosity": verbosity} for verbosity in ("low", "medium", "high", "xhigh", "max")),
     {"text": {"verbosity": "low"}, "router_metadata": True, "response_cache": True, "timeout": 3, "use_cache": False},
+    {"stream": True},
     *({"tool_choice": choice} for choice in ("auto", "none", "required")),
     {"tool_choice": {"type": "function", "function": {"name": "weather"}}},
     {
@@ -182,9 +183,8 @@ NO_OPTIONS: Final = {
     "max_tokens": "the call's own argument, max_output_tokens",
     "tools": "the call's own argument; OpenRouter's server tools stand in extra_body",
     "response_format": "the structured call's, by its response_model",
-    "stream": "nothing is streamed",
-    "stream_options": "nothing is streamed, and OpenRouter ignores it",
-    "debug": "for streams only, and never in production",
+    "stream_options": "OpenRouter ignores it: the usage always comes",
+    "debug": "never in production",
 }
 # What is ours, and no key of the body.
 OURS: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import uvicorn
@@ -46,11 +46,16 @@ def application() -> FastAPI:
     return app
 
 
+def mounted() -> AbstractContextManager[str]:
+    """Serve the application with the routes for a block."""
+    return served(application())
+
+
 @contextmanager
-def mounted() -> Generator[str]:
-    """Serve the application on this machine for a block; at its end every request that came in has been dealt with."""
+def served(application: FastAPI) -> Generator[str]:
+    """Serve an application on this machine for a block; at its end every request that came in has been dealt with."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        config = uvicorn.Config(application(), log_level="warning", lifespan="off", ws="none")
+        config = uvicorn.Config(application, log_level="warning", lifespan="off", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

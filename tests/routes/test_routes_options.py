@@ -32,7 +32,6 @@ WAYS_OUT: Final = {
     "extra_query": {"key": "of-somebody-else"},
     "openrouter_api_key": "of-somebody-else",
     "proxy": "http://192.0.2.1",
-    "stream": True,
     "session": None,
     "db_session": "x",
     "options": {"seed": 1},
@@ -81,7 +80,9 @@ async def test_nothing_reaches_host_key_or_headers(
     assert "of-somebody-else" not in str(recorded["api_key"])
 
 
-@pytest.mark.parametrize("name", ["self", "messages", "user_id", "model", "temperature", "max_output_tokens"])
+@pytest.mark.parametrize(
+    "name", ["self", "messages", "user_id", "model", "temperature", "max_output_tokens", "on_text"]
+)
 async def test_an_argument_is_no_option(
     database: Engine, openrouter: Server, caller: httpx.AsyncClient, name: str
 ) -> None:

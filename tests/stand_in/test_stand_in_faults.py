@@ -95,7 +95,10 @@ def test_disconnect_is_an_end_without_an_answer(connection: socket.socket) -> No
     assert b"" == all_of(connection)
 
 
-@pytest.mark.parametrize(("name", "begins"), [("silence", b""), ("stall", b"HTTP/1.1 200 OK\r\n")])
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("silence", b""), ("stall", b"HTTP/1.1 200 OK\r\n"), ("stall-mid-body", b"HTTP/1.1 200 OK\r\n")],
+)
 def test_a_silent_one_waits_for_its_client(connection: socket.socket, name: str, begins: bytes) -> None:
     """Silence sends nothing, stall a head, until the client ends its side."""
     asked(connection, name)

@@ -17,7 +17,7 @@ def prepared(wire: Wire, call: LLMCall) -> LLMCall:
         wire.options.read(call.params),
         ToolCallMemory().to_chat_messages(call.messages, wire.api_variant),
     )
-    return replace(call, options=options, chat_messages=messages)
+    return replace(call, options=options, chat_messages=messages, is_streamed=bool(options.stream))
 
 
 def rendered(wire: Wire, call: LLMCall) -> dict[str, Any]:

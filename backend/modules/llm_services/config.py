@@ -37,6 +37,7 @@ VARIABLES: Final[Variables] = {
     "temperature": ("TEMPERATURE",),
     "max_output_tokens": ("MAX_OUTPUT_TOKENS",),
     "request_timeout": ("REQUEST_TIMEOUT",),
+    "stream_idle_timeout": ("STREAM_IDLE_TIMEOUT",),
     "max_retries": ("MAX_RETRIES",),
     "extra_models": ("LLM_MODELS",),
     "update_prices": ("LLM_UPDATE_PRICES",),
@@ -181,6 +182,12 @@ class LLMConfig(BaseModel):
     )
     request_timeout: float = Field(
         default=180, gt=0, allow_inf_nan=False, description="seconds that one attempt may take in total"
+    )
+    stream_idle_timeout: float = Field(
+        default=60,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds of silence after which a stream that has begun to answer is given up",
     )
     max_retries: int = Field(default=3, ge=0, description="further attempts after a transient failure; 0: none")
     extra_models: ExtraModels = Field(

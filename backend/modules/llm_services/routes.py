@@ -40,7 +40,7 @@ UNNAMED: Final = "the database is not configured: check DATABASE_URL"
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
 # What a call has arguments for; and what is sent unchecked, which code may be trusted with, and its callers may not.
 ARGUMENTS: Final = frozenset(inspect.signature(LLMServicesProvider.generate_response).parameters) - {"options"}
-REFUSED: Final = ARGUMENTS | {"extra_body"}
+REFUSED: Final = ARGUMENTS | {"extra_body", "on_text"}
 ROLES: Final = ", ".join(MessageRole)
 NOT_TAKEN: Final = "nothing was sent: the database did not take the row of this call"
 NOT_RECORDED: Final = "the answer came and the database did not take it: it is in `response`, its row stays pending"

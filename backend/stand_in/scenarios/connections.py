@@ -10,9 +10,12 @@ UNANSWERED = "https://github.com/cognizant-ai-lab/neuro-san/issues/1220"
 STALLED = "https://github.com/langchain-ai/deepagents/pull/2423"
 
 
+SILENT = (Fault.SILENCE, Fault.STALL, Fault.STALL_IN_THE_BODY)
+
+
 def _broken(name: str, fault: Fault, follows: str, does: str, alias: str = "") -> Scenario:
     """Return the scenario of a fault; one that strikes while a request is being read is known by the model's name."""
-    failure = Failure.TOO_LATE if fault in (Fault.SILENCE, Fault.STALL) else Failure.BROKEN
+    failure = Failure.TOO_LATE if fault in SILENT else Failure.BROKEN
     everywhere = fault is not Fault.RESET_WHILE_READING
     return Scenario(name, does, follows, failure, fault=fault, everywhere=everywhere, alias=alias)
 
@@ -39,6 +42,12 @@ CONNECTION_FAULTS = (
     _broken("silence", Fault.SILENCE, UNANSWERED, "nothing at all, for as long as the connection stays open", "hang"),
     _broken(
         "stall", Fault.STALL, STALLED, "the headers of an answer, then nothing for as long as the connection stays open"
+    ),
+    _broken(
+        "stall-mid-body",
+        Fault.STALL_IN_THE_BODY,
+        STALLED,
+        "half of an answer, then nothing for as long as the connection stays open",
     ),
     _broken(
         "half-body",

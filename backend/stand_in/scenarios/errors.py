@@ -219,13 +219,6 @@ FAULTY_REQUESTS = (
         400,
     ),
     Scenario(
-        "streaming",
-        "stream: true, which the stand-in does not speak",
-        "no recording: OpenRouter streams",
-        Failure.INVALID,
-        400,
-    ),
-    Scenario(
         "unknown-model",
         "a model that there is not: on OpenRouter's wire a name without a slash, or an unknown stand-in/ name",
         f"{GITHUB}/RightNow-AI/openfang/issues/697",

@@ -15,6 +15,7 @@ from ..scenario import OK, SERVER_ERROR, Page
 from ..scenarios import find
 from .openrouter_bodies import completion_body, encode, error_body, random_text, router_metadata, statistics
 from .openrouter_errors import ERRORS
+from .streams import chat_completions_events, streamed
 from .wire import Request, RequestError, Wire
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class OpenRouter(Wire):
             schema=_schema(response_format, messages),
             wants_object=response_format.get("type") == "json_object",
             tool=tool,
+            streams=body.get("stream") is True,
             token_limit=min((limit for limit in limits if type(limit) is int and limit > 0), default=None),
         )
 
@@ -86,7 +88,11 @@ class OpenRouter(Wire):
             kept = statistics(completion, request, generation)
         if request.wants_router_metadata and scenario.status != SERVER_ERROR:
             body["openrouter_metadata"] = router_metadata(completion, request, scenario.status)
-        response = _response(request, scenario, encode(body), "application/json", headers)
+        if request.streams and scenario.status == OK:
+            response = _response(request, scenario, b"", "text/event-stream", headers)
+            response = streamed(response, chat_completions_events(body))
+        else:
+            response = _response(request, scenario, encode(body), "application/json", headers)
         return replace(response, padded=scenario.status == OK, statistics=kept)
 
 
@@ -141,8 +147,6 @@ def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
         raise RequestError("no-messages")
-    if body.get("stream"):
-        raise RequestError("streaming")
     parts = [part for message in messages for part in _parts(message)]
     if not any(part.get("type") in KNOWN_PARTS[1:] for part in parts) and not any(map(_text, messages)):
         raise RequestError("no-input")

@@ -60,7 +60,6 @@ ERRORS = {
     "bad-schema": Error("The stand-in cannot make anything of the schema: it is no JSON Schema."),
     "no-messages": Error('Input required: specify "prompt" or "messages"'),
     "no-input": Error("Input must have at least 1 token.", {"provider_name": None}, user_id=False),
-    "streaming": Error("The stand-in does not stream. Leave out stream, or send false."),
     "unknown-model": Error("{model} is not a valid model ID"),
     "alpha-ended": Error(
         "The alpha period for this model has ended. For other stealth models, please visit "

@@ -65,7 +65,8 @@ class Request:
 
     `scenario` is the name of the one that plays, and `plain` of the one that plays where none is named. The same
     request has the same `identity` when it comes again. `text` is all text of the prompt, `question` what the user
-    asked last; `tool` is the name and the schema of the function to call, None when none is wanted.
+    asked last; `tool` is the name and the schema of the function to call, None when none is wanted. `streams` asks for
+    the answer as a stream.
     """
 
     key: str = ""
@@ -83,6 +84,7 @@ class Request:
     token_limit: int | None = None
     thinks: bool = False
     wants_router_metadata: bool = False
+    streams: bool = False
 
     @property
     def prompt_tokens(self) -> int:

@@ -32,6 +32,7 @@ BROKEN = {
     "disconnect": "disconnect",
     "silence": "silence",
     "stall": "stall",
+    "stall-mid-body": "stall",
     "half-body": "half-body",
     "reset-mid-body": "half-body",
     "short-content-length": "disconnect",
@@ -107,3 +108,18 @@ def test_options_and_settings_come_back(session: Session, monkeypatch: pytest.Mo
     incident = make_calls(session, asking("completion", **options))
     check_same(incident, incident.export())
     assert "Walnut" not in incident.export(mask=True).text
+
+
+@pytest.mark.parametrize("name", ["completion", "reasoning", "choice-error", "rate-limited"])
+def test_a_streamed_call_comes_back(session: Session, name: str) -> None:
+    """What came as a stream is exported as the answer that was put together, and replays to the same call and row."""
+    incident = make_calls(session, asking(name, stream=True))
+    check_same(incident, incident.export())
+
+
+@pytest.mark.parametrize("name", ["cut-json", "half-body", "reset-mid-body"])
+def test_a_stream_that_broke_is_refused_in_words(session: Session, name: str) -> None:
+    """Half a stream is no response: the message names the scenario of the stand-in that breaks in the same way."""
+    incident = make_calls(session, asking(name, stream=True))
+    with pytest.raises(NotExportableError, match=r"its stream did not come whole: .*half-body"):
+        incident.export()

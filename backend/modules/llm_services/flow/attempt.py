@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from ..exceptions import LLMError
     from ..ledger.ledger import Entry
     from ..sanitize import JSONText
     from ..types import AudioResponse, ImageResponse, LLMResponse, ToolCall
@@ -47,7 +46,9 @@ class Attempt:
     ones name the row of the first in `first_id`, and know what the earlier ones `spent` and for how many seconds they
     `waited`. `cached_request_id` is the row whose answer the response cache gave: such an attempt is not sent.
     What came back `is_large` where nothing that grows with it may be done on the event loop; `prepared` are then the
-    columns of the row's end, made in a thread, with the error that they tell of.
+    columns of the row's end, made in a thread, with the error that they tell of. Of a stream, `first_piece_ms` are
+    the milliseconds until something of the answer came; `is_handed_out` says whether `on_text` has been called, and
+    `callback_error` is what it raised.
     """
 
     vendor: Vendor
@@ -67,7 +68,10 @@ class Attempt:
     started: float = 0.0
     entry: Entry = field(init=False)
     parsed: ParsedObject | None = field(init=False, default=None)
-    prepared: tuple[LLMError | None, dict[str, Any]] | None = field(init=False, default=None)
+    prepared: tuple[BaseException | None, dict[str, Any]] | None = field(init=False, default=None)
+    first_piece_ms: int | None = field(init=False, default=None)
+    is_handed_out: bool = field(init=False, default=False)
+    callback_error: Exception | None = field(init=False, default=None)
     _is_read: bool = field(init=False, default=False)
 
     @cached_property
@@ -80,7 +84,7 @@ class Attempt:
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
-        if self.vendor.reports_cost:
+        if self.vendor.reports_cost or self.exchange.incomplete:  # tokens of a part have no price
             return answer
         models = self._names_in_the_price_table(answer.details.get("served_model"))
         body = self.exchange.body
@@ -122,7 +126,8 @@ class Attempt:
         answer = self.answer
         is_spoilt = bool(answer.tool_calls) and (answer.is_cut or answer.is_refused)
         has_media = answer.media is not None or self.call.kind is Kind.TEXT
-        return answer.is_found and has_media and not (answer.malformed or is_spoilt or answer.is_without_end)
+        is_whole = answer.is_found and has_media and not self.exchange.incomplete
+        return is_whole and not (answer.malformed or is_spoilt or answer.is_without_end)
 
     @property
     def elapsed_ms(self) -> int:

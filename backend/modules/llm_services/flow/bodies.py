@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 
 # A kilobyte of gzip inflates to a megabyte, one of Brotli or Zstandard to a gigabyte: output comes in pieces.
 PIECE_BYTES: Final = 2**16
@@ -35,33 +35,35 @@ def accepted_encodings() -> str:
     return ", ".join(["gzip", "deflate", *(name for name, is_installed in extras.items() if is_installed)])
 
 
+class SilentStreamError(httpx.ReadTimeout):
+    """Nothing more has come of a stream for too long."""
+
+
 async def read(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> list[bytes]:
-    """Return a body inflated, in pieces; an encoding that nobody knows is left as it is.
+    """Return a body inflated, in pieces; raises what `inflated` does."""
+    return [piece async for piece in inflated(chunks, content_encoding, max_bytes)]
+
+
+async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> AsyncGenerator[bytes]:
+    """Yield a body inflated, as it comes; an encoding that nobody knows is left as it is.
 
     Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that is not encoded as it says.
     """
     encodings = [name.strip().lower() for name in content_encoding.split(",")]
     decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
-    pieces: list[bytes] = []
+    beginning = b""
     size = 0
     async for chunk in chunks:
         for piece in _inflated(chunk, decoders):
-            pieces.append(piece)
             size += len(piece)
+            if len(beginning) < BEGINNING_BYTES:
+                beginning += piece[: BEGINNING_BYTES - len(beginning)]
             if size > max_bytes:
-                raise BodyTooLargeError(b"".join(_beginning(pieces)))
+                yield piece[: max_bytes - size]  # the text of a stream is kept up to the limit
+                raise BodyTooLargeError(beginning)
+            yield piece
             if decoders:
                 await asyncio.sleep(0)  # other calls go on, and the deadline holds
-    return pieces
-
-
-def _beginning(pieces: list[bytes]) -> Iterator[bytes]:
-    missing = BEGINNING_BYTES
-    for piece in pieces:
-        yield piece[:missing]
-        missing -= len(piece)
-        if missing <= 0:
-            return
 
 
 def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:

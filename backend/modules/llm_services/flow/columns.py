@@ -107,14 +107,15 @@ def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
         "cost_estimate": answer.usage.cost,
         "execution_time_ms": attempt.elapsed_ms,
         "error_type": type(error).__name__,
-        "error_message": redact(str(error)) or _reason(error),
+        "error_message": _reason(attempt, error),
     }
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, asyncio.CancelledError):
-        return "the caller cancelled the call"
-    return type(error).__name__
+def _reason(attempt: Attempt, error: BaseException) -> str:
+    name, message = type(error).__name__, str(redact(str(error)))
+    if error is attempt.callback_error:
+        return f"on_text raised {name}: {message}"
+    return message or ("the caller cancelled the call" if isinstance(error, asyncio.CancelledError) else name)
 
 
 def _figures(answer: Answer) -> dict[str, Any]:
@@ -141,6 +142,8 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
         "cache_creation_tokens": answer.usage.cache_creation_tokens,
         "reasoning_tokens": answer.usage.reasoning_tokens,
         "price_table": answer.usage.price_table,
+        "time_to_first_piece_ms": attempt.first_piece_ms,
+        "incomplete": exchange.incomplete,
         **answer.details,
         **details,
     }
@@ -163,13 +166,14 @@ async def completion(attempt: Attempt) -> Completion:
     try:
         completion = await _completion(attempt)
     except LLMError as error:
-        await _prepare(attempt, error, partial(failed, attempt, error))
+        await prepare(attempt, error, partial(failed, attempt, error))
         raise
-    await _prepare(attempt, None, partial(completed, attempt, completion))
+    await prepare(attempt, None, partial(completed, attempt, completion))
     return completion
 
 
-async def _prepare(attempt: Attempt, error: LLMError | None, columns: Callable[[], dict[str, Any]]) -> None:
+async def prepare(attempt: Attempt, error: BaseException | None, columns: Callable[[], dict[str, Any]]) -> None:
+    """Make the columns of an attempt's end in a thread where they may be large; `completed` and `failed` take them."""
     if attempt.is_large:
         attempt.prepared = error, await threads.run(lambda: sanitize_early(columns(), SANITIZERS))
 

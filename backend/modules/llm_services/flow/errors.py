@@ -40,6 +40,10 @@ def exception_for(
         error = _error_of_status(exchange, vendor)
     if error:
         return to_exception(error, vendor, call.model)
+    if exchange.incomplete:
+        nothing_came = not (answer.content or answer.tool_calls or answer.reasoning)
+        message = f"no whole answer of {call.model} from {vendor.name}: {exchange.incomplete}"
+        return LLMError(message, status_code=status, retryable=nothing_came)
     if answer.tool_calls or answer.malformed:
         return LLMValidationError(_tool_call_problem(answer), status_code=status)
     if answer.is_without_end:

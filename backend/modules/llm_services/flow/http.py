@@ -20,7 +20,7 @@ from ..secret import hide_headers, mask_all, mask_record, without_frames
 from ..types import DEEPEST_JSON
 from ..wires.lenient import is_well_formed, well_formed
 from . import network
-from .bodies import BodyTooLargeError
+from .bodies import BodyTooLargeError, SilentStreamError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -116,6 +116,8 @@ async def _read(response: httpx.Response, exchange: Exchange) -> bool:
     if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
     exchange.headers = mask_all(exchange.headers)
+    if exchange.is_stream:
+        return False
     decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
     is_large = _size(response.content) >= LARGE_BYTES
     exchange.body = await threads.run(decode) if is_large else decode()
@@ -148,8 +150,12 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
             return LLMTimeoutError(f"no connection to {address} within {seconds:g} s; nothing was sent", retryable=True)
         case _ if not is_sent:
             return LLMError(f"no connection to {address} ({_quote(error)}); nothing was sent", retryable=True)
+        case SilentStreamError():
+            message = f"the stream of {address} was silent for {error} (STREAM_IDLE_TIMEOUT); {NOT_REPEATED}"
+            return LLMTimeoutError(message, status_code=exchange.status_code)
         case TimeoutError() | httpx.TimeoutException():
-            message = f"no answer from {address} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
+            whole = "whole " if exchange.is_stream else ""
+            message = f"no {whole}answer from {address} within {timeout:g} s (REQUEST_TIMEOUT); {NOT_REPEATED}"
             return LLMTimeoutError(message, status_code=exchange.status_code)
         case BodyTooLargeError():
             message = f"the answer of {address} is larger than LLM_MAX_RESPONSE_MB allows; {NOT_REPEATED}"

@@ -17,7 +17,7 @@ from ..ledger.ledger import SANITIZERS, new_entry
 from ..sanitize import encode_payload, sanitize_early
 from ..wires.conversation import ToolCallMemory
 from ..wires.wire import Exchange, Kind
-from . import columns, http, response_cache, structured, telemetry
+from . import columns, http, response_cache, streaming, structured, telemetry
 from .attempt import Attempt
 
 if TYPE_CHECKING:
@@ -85,11 +85,16 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                     timeout = attempt.call.options.timeout or provider.config.request_timeout
                     await http.prepare(attempt.endpoint, timeout)
                     attempt.started = time.perf_counter()
-                    max_bytes = provider.config.max_response_bytes
-                    attempt.is_large = await http.post(
-                        attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
-                    )
+                    if attempt.call.is_streamed:
+                        await streaming.post(attempt, timeout, provider.config)
+                    else:
+                        max_bytes = provider.config.max_response_bytes
+                        attempt.is_large = await http.post(
+                            attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
+                        )
                 completion = await columns.completion(attempt)
+                if attempt.call.on_text and not attempt.is_handed_out:
+                    await streaming.hand_out(attempt, completion.response.content)
             except BaseException as error:
                 await provider._update_llm_request_error(attempt, error)
                 raise
@@ -144,9 +149,10 @@ def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
 async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
     """Return the attempt that follows a failed one, None when `error` is final.
 
-    It repeats the request after a wait, or shows the model what was wrong with its object, once and at once.
+    It repeats the request after a wait, or shows the model what was wrong with its object, once and at once. After a
+    piece of its text was handed out an attempt has none: its text would come twice.
     """
-    if attempt.number > max_retries:
+    if attempt.number > max_retries or attempt.is_handed_out:
         return None
     wait = wait_seconds(error, attempt.number, attempt.waited)
     corrected = None if attempt.is_correction else structured.corrected(attempt.call, attempt.answer, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .network import Proxy
 
 CHUNK_BYTES: Final = 2**18
+EVENT_STREAM: Final = "text/event-stream"
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
 # The first that fits names the failure of a request that has a connection, and of one that has none.
@@ -251,11 +253,15 @@ class Client(httpx.AsyncClient):
         try:
             for hook in self.event_hooks["response"]:
                 await hook(response)
-            pieces = await bodies.read(
-                response.aiter_raw(), response.headers.get("content-encoding", ""), extensions["max_bytes"]
-            )
+            exchange: Exchange = extensions["exchange"]
+            content = response.aiter_raw(), response.headers.get("content-encoding", ""), extensions["max_bytes"]
+            if exchange.receive and response.headers.get("content-type", "").lower().startswith(EVENT_STREAM):
+                async with aclosing(bodies.inflated(*content)) as pieces:
+                    await exchange.receive(pieces)
+                await response.aclose()
+            else:
+                response._content = b"".join(await bodies.read(*content))  # noqa: SLF001 - where httpx keeps what it has read
         except BaseException:
             await response.aclose()
             raise
-        response._content = b"".join(pieces)  # noqa: SLF001 - where httpx keeps what it has read
         return response

@@ -202,7 +202,8 @@ class LLMProvider(metaclass=ABCMeta):
         _log_unknown(call.params, wire.options)
         if end := self.vendor.models.get(call.model) or self.vendor.resold_models.get(call.model):
             _log_end(call.model, end, datetime.now(UTC).date())
-        return await loop.complete(self, replace(call, options=wire.options.read(call.params)))
+        call = replace(call, options=wire.options.read(call.params))
+        return await loop.complete(self, _streamed(call, wire) if call.on_text or call.options.stream else call)
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
         """Return `call` with the configured defaults; raise ValueError, naming the argument, for an invalid one."""
@@ -254,7 +255,7 @@ class LLMProvider(metaclass=ABCMeta):
     async def _update_llm_request_error(self, attempt: Attempt, error: BaseException) -> None:
         """Settle the row of a failed attempt, with its bill, and put the id of the row on `error`."""
         entry = attempt.entry
-        if isinstance(error, LLMError):
+        if isinstance(error, LLMError) and error is not attempt.callback_error:
             error.provider, error.model = self.provider_type, attempt.call.model
             error.request_id = entry.id if entry.is_open else None
         if not entry.is_open:
@@ -295,9 +296,32 @@ def _checked(call: LLMCall) -> LLMCall:
         value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
             raise ValueError(f"{name} must be at most {LARGEST_INTEGER}: the table holds no larger one")
-    for name, value in call.params.items():
+    params = dict(call.params)
+    on_text = params.pop("on_text", None)
+    for name, value in params.items():
         arguments.check_json(f"option {name}", value)
-    return replace(call, messages=arguments.messages(call.messages), tools=arguments.tools(call.tools))
+    call = replace(call, messages=arguments.messages(call.messages), tools=arguments.tools(call.tools), params=params)
+    return _with_callback(call, on_text) if on_text is not None else call
+
+
+def _with_callback(call: LLMCall, on_text: Any) -> LLMCall:  # noqa: ANN401 - whatever a caller passes
+    """Return a call whose text is handed out as it arrives; it is recorded as a stream."""
+    if not callable(on_text):
+        raise TypeError(f"on_text must be a callable that takes a piece of text, not {type(on_text).__name__}")
+    if call.kind is not Kind.TEXT or call.response_model is not None:
+        raise ValueError(
+            "on_text hands out text as it arrives: give it to generate_response or generate_response_with_tools"
+        )
+    if call.params.get("stream") is False:
+        raise ValueError("on_text and stream=False contradict each other: text can be handed out only as it arrives")
+    return replace(call, on_text=on_text, params={**call.params, "stream": True})
+
+
+def _streamed(call: LLMCall, wire: Wire) -> LLMCall:
+    """Return a call whose answer comes as a stream; raises ValueError for a wire that does not stream."""
+    if wire.assembly is None:
+        raise ValueError(f"the API {wire.api_variant} is not streamed: leave out stream and on_text")
+    return replace(call, is_streamed=True)
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:

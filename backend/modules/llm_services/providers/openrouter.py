@@ -135,6 +135,7 @@ class OpenRouterWire(ChatCompletionsWire):
     """Chat Completions as OpenRouter speaks it; `usage` needs no request, it always comes."""
 
     options = OpenRouterOptions
+    stream_parameters: ClassVar[dict[str, Any]] = {"stream": True}
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /chat/completions, its model names without our prefix wherever they are."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
 from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .abilities import takes_default_temperature
+from .chat_completions_stream import ChatCompletionsAssembly
 from .conversation import call_id, join_instruction
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable, usd
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from ..types import ToolDefinition
     from .wire import Exchange, ParsedError
 
-NOT_IN_THE_BODY = {"structured_output", "reasoning", "verbosity", "text", "extra_body", "use_cache", "timeout"}
+NOT_IN_THE_BODY = {
+    "structured_output",
+    "reasoning",
+    "verbosity",
+    "text",
+    "extra_body",
+    "use_cache",
+    "timeout",
+    "stream",
+}
 
 
 LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
@@ -76,12 +86,17 @@ class ChatCompletionsWire(Wire):
 
     api_variant = "chat_completions"
     options = ChatCompletionsOptions
+    assembly = ChatCompletionsAssembly
+    # What is sent for a stream; without the second the tokens of most servers are not in it.
+    stream_parameters: ClassVar[dict[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /chat/completions."""
         options = cast("ChatCompletionsOptions", call.options)
         sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
         payload: dict[str, Any] = {"model": self.model_name(call.model), **_present(sampling), **options.body()}
+        if call.is_streamed:
+            payload |= self.stream_parameters
         messages = call.chat_messages
         if call.tools:
             payload["tools"] = [_tool(tool) for tool in call.tools]

@@ -21,7 +21,7 @@ session, no clock, no logger and no retry. The smallest one:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..types import AudioResponse, ImageResponse, LLMMessage, ToolCall, ToolDefinition
+    from .assembly import Assembly
 
 EFFORTS: Final = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
@@ -105,7 +106,8 @@ class Options(BaseModel):
 
     Values are the vendor's to judge, for they grow without notice; new options go in `extra_body`, which is sent
     beside the rest as it is. `metadata` labels the row, for reports; it is sent where the wire has a place for it.
-    `use_cache` says whether the response cache may answer, `timeout` replaces REQUEST_TIMEOUT, in seconds.
+    `use_cache` says whether the response cache may answer, `timeout` replaces REQUEST_TIMEOUT, in seconds,
+    `stream` has the answer sent as it is made.
     """
 
     model_config = STRICT
@@ -120,6 +122,7 @@ class Options(BaseModel):
     metadata: dict[str, str] | None = None
     use_cache: bool | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    stream: bool | None = None
 
     @classmethod
     def read(cls, params: dict[str, Any]) -> Self:
@@ -173,7 +176,7 @@ class LLMCall:
     `params` are the keywords beyond the named ones, `options` the same as the wire read them. `chat_messages` are the
     messages in the neutral form of `conversation.py`, which every wire is rendered from. `response_model` is a type
     that `schemas.response_type` takes. The flow fills in what the caller left open; `..._is_given` tells the caller's
-    value from a default.
+    value from a default. `is_streamed` has the answer sent as it is made, and `on_text` is called with its text.
     """
 
     messages: list[LLMMessage]
@@ -189,6 +192,8 @@ class LLMCall:
     chat_messages: list[dict[str, Any]] = field(default_factory=list)
     temperature_is_given: bool = False
     max_output_tokens_is_given: bool = False
+    is_streamed: bool = False
+    on_text: Callable[[str], object] | None = None
 
     @property
     def prompt(self) -> str:
@@ -201,13 +206,17 @@ class Exchange:
     """What one attempt has shown so far, filled in as it arrives, so that a failure keeps what was seen.
 
     `is_sent` says whether a byte of the request may have left. `body` is JSON decoded, sound in base64, anything else
-    as text.
+    as text. `receive` reads a body that comes as a stream of events, which `is_stream` then says; `incomplete` says
+    what is wrong with a stream that has not come whole.
     """
 
     status_code: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     is_sent: bool = False
+    is_stream: bool = False
+    incomplete: str | None = None
+    receive: Callable[[AsyncGenerator[bytes]], Awaitable[None]] | None = None
 
     @property
     def is_success(self) -> bool:
@@ -299,6 +308,8 @@ class Wire(ABC):
     options: ClassVar[type[Options]]
     # What callers may name a voice, and what the wire calls it; for speech alone.
     voices: ClassVar[Mapping[str, str]] = {}
+    # What puts the events of a stream together; None for an API that is not streamed.
+    assembly: ClassVar[type[Assembly] | None] = None
 
     @abstractmethod
     def render(self, call: LLMCall) -> dict[str, Any]:

@@ -1,0 +1,241 @@
+"""An answer as it arrives: server-sent events read, text handed to the caller, and what came kept, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from .. import threads
+from ..sanitize import excerpt
+from ..wires.assembly import split_character, whole_characters
+from ..wires.lenient import is_well_formed, well_formed
+from . import columns, http
+from .bodies import SilentStreamError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from ..config import LLMConfig
+    from ..wires.assembly import Assembly
+    from .attempt import Attempt
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+END: Final = b"[DONE]"
+# After the last event: for the end of the body, so that the connection can be used again.
+END_OF_BODY_SECONDS: Final = 1.0
+CUT: Final = "the stream ended before the answer did"
+
+
+class EventReader:
+    """Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from bytes.
+
+    Of an event its data is returned; comments, names and ids of events are skipped.
+    """
+
+    def __init__(self) -> None:
+        """Begin at the beginning of a body."""
+        self._line: list[bytes] = []
+        self._data: list[bytes] = []
+        self._is_first_line = True
+        self._is_after_return = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the data of the events that end in `chunk`, which may begin and end anywhere."""
+        if self._is_after_return and chunk.startswith(b"\n"):  # the second half of \r\n
+            self._is_after_return, chunk = False, chunk[1:]
+        if not chunk:
+            return
+        self._is_after_return = chunk.endswith(b"\r")
+        for line in chunk.splitlines(keepends=True):  # of bytes: at \n, \r and \r\n, and nowhere else
+            if not line.endswith((b"\n", b"\r")):
+                self._line.append(line)
+                continue
+            yield from self._take(line.rstrip(b"\r\n"))
+
+    def end(self) -> Iterator[bytes]:
+        """Yield the last event of a body that ends without an empty line."""
+        yield from self._take(b"")
+        yield from self._take(b"")
+
+    def _take(self, line: bytes) -> Iterator[bytes]:
+        """Take the end of a line."""
+        if self._line:
+            line = b"".join([*self._line, line])
+            self._line.clear()
+        if self._is_first_line:
+            self._is_first_line, line = False, line.removeprefix(BYTE_ORDER_MARK)
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif not line and self._data:
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            self._data.clear()
+            yield data
+
+
+class CallbackError(BaseException):
+    """Carries what the caller's `on_text` raised past everything that handles errors of the connection."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # noqa: ASYNC109 - as `http.post`
+    """Send an attempt whose answer is to come as a stream, and put what comes back into its exchange.
+
+    Raises what `http.post` does, and what `on_text` raises as it is; what had come by then is in the exchange.
+    """
+    stream = _Stream(attempt, config.stream_idle_timeout)
+    attempt.exchange.receive = stream.receive
+    own_error: Exception | None = None
+    try:
+        attempt.is_large = await http.post(
+            attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, config.max_response_bytes
+        )
+        await stream.keep()
+    except CallbackError as raised:
+        own_error = raised.error
+        await _keep_failed(stream, attempt, own_error)
+    except BaseException as error:
+        await _keep_failed(stream, attempt, error)
+        raise
+    finally:
+        attempt.exchange.receive = None
+    if own_error:
+        raise own_error
+
+
+async def hand_out(attempt: Attempt, piece: str) -> None:
+    """Call the caller's `on_text` with a text, unless there is none; raises what it raises."""
+    if piece and attempt.call.on_text:
+        attempt.is_handed_out = True
+        try:
+            returned = attempt.call.on_text(piece)
+            if isawaitable(returned):
+                await returned
+        except Exception as error:
+            attempt.callback_error = error
+            raise
+
+
+class _Stream:
+    """The stream of one attempt."""
+
+    def __init__(self, attempt: Attempt, idle_seconds: float) -> None:
+        assert attempt.wire.assembly  # noqa: S101 - a call of a wire that has none is refused before
+        self._attempt = attempt
+        self._assembly: Assembly = attempt.wire.assembly()
+        self._idle_seconds = idle_seconds
+        self._size = 0
+        self._is_odd = False
+        self._half = ""
+        self._before_events: list[bytes] = []
+
+    async def receive(self, pieces: AsyncGenerator[bytes]) -> None:
+        """Read a body of events as it comes; raises SilentStreamError where it stops coming in the middle."""
+        exchange, reader = self._attempt.exchange, EventReader()
+        exchange.is_stream, exchange.incomplete = True, CUT
+        try:
+            async with asyncio.timeout(None) as silence:
+                async for piece in pieces:
+                    silence.reschedule(None)
+                    self._size += len(piece)
+                    await self._take_all(reader.feed(piece), piece)
+                    if self._assembly.is_over:
+                        break
+                    if self._assembly.has_begun:
+                        silence.reschedule(asyncio.get_running_loop().time() + self._idle_seconds)
+                await self._take_all(reader.end(), b"")
+                if self._half:
+                    await self._hand_out("")
+        except TimeoutError as error:
+            if not silence.expired():
+                raise
+            raise SilentStreamError(f"{self._idle_seconds:g} s") from error
+        if self._assembly.is_over:
+            with suppress(TimeoutError, httpx.HTTPError):
+                async with asyncio.timeout(END_OF_BODY_SECONDS):
+                    await anext(pieces, None)
+
+    async def _take_all(self, events: Iterator[bytes], piece: bytes) -> None:
+        if not self._assembly.events:
+            self._before_events.append(piece)
+        for data in events:
+            if self._assembly.is_over:
+                return
+            await self._take(data)
+
+    async def _take(self, data: bytes) -> None:
+        """Add one event to the answer, and hand its text out."""
+        if not data or data.isspace():
+            return
+        if data.strip() == END:
+            self._assembly.end()
+            return
+        try:
+            event, is_odd = (
+                _decoded(data) if len(data) < http.LARGE_BYTES else await threads.run(partial(_decoded, data))
+            )
+        except (ValueError, RecursionError):
+            self._attempt.exchange.incomplete = f"the stream holds an event that is no JSON: {_excerpt(data)}"
+            return
+        self._is_odd = self._is_odd or is_odd
+        text = self._assembly.take(event)
+        if self._assembly.has_begun and self._attempt.first_piece_ms is None:
+            self._attempt.first_piece_ms = self._attempt.elapsed_ms
+        if text and self._attempt.call.on_text:
+            await self._hand_out(text)
+
+    async def _hand_out(self, text: str) -> None:
+        """Hand out a piece of text, without the half of a character that it may end in."""
+        text, self._half = split_character(self._half + text) if text else (self._half, "")
+        try:
+            await hand_out(self._attempt, whole_characters(text))
+        except Exception as error:
+            raise CallbackError(error) from error
+
+    async def keep(self) -> None:
+        """Put what has come into the exchange, as a body; work that grows with it is done in a thread."""
+        exchange = self._attempt.exchange
+        if not exchange.is_stream:
+            return
+        self._attempt.is_large = self._size >= http.LARGE_BYTES
+        exchange.body = await threads.run(self._body) if self._attempt.is_large else self._body()
+        if self._assembly.is_complete and exchange.incomplete == CUT:
+            exchange.incomplete = None
+
+    def _body(self) -> Any:  # noqa: ANN401 - JSON
+        if not self._assembly.events:  # an error page, say, under the label of a stream
+            with suppress(ValueError, RecursionError):
+                return well_formed(json.loads(b"".join(self._before_events)))
+        body = self._assembly.body()
+        return well_formed(body) if self._is_odd else body
+
+
+async def _keep_failed(stream: _Stream, attempt: Attempt, error: BaseException) -> None:
+    """Keep what came of an attempt that failed on its way; its columns are made here where they may be large."""
+    if attempt.exchange.is_stream:
+        await stream.keep()
+        attempt.exchange.incomplete = attempt.exchange.incomplete or CUT
+        await columns.prepare(attempt, error, partial(columns.failed, attempt, error))
+
+
+def _decoded(data: bytes) -> tuple[Any, bool]:
+    """Return an event, and whether `well_formed` has to look at what is made of it.
+
+    Raises ValueError for what is no JSON, RecursionError for JSON that nests too deep.
+    """
+    event, is_odd = json.loads(data.decode("utf-8", "replace")), not is_well_formed(data)
+    if is_odd:
+        well_formed(event)
+    return event, is_odd
+
+
+def _excerpt(data: bytes) -> str:
+    return excerpt(data[:1000].decode("utf-8", "replace"))

@@ -1,0 +1,205 @@
+"""A call whose answer comes as a stream: what the caller gets piece by piece, at the end, and on the row."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from flow.conftest import MESSAGES, MODEL, provider
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.types import ToolDefinition
+from support.server import serving
+from support.streams import END, USAGE, chunk, event, of_text, sends
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+
+def rows(session: Session) -> list[LLMRequestModel]:
+    """Return all rows, in the order of their attempts."""
+    return session.query(LLMRequestModel).order_by(LLMRequestModel.retry_attempt).all()
+
+
+class City(BaseModel):
+    """What a structured call asks for."""
+
+    name: str
+
+
+async def test_text_is_handed_out_in_order_and_returned_whole(session: Session) -> None:
+    """Pieces come in order; the answer and the row are those of the same call in one piece."""
+    pieces: list[str] = []
+    async with serving(sends(of_text("Pa", "", "ris", provider="Acme"))) as server:
+        response, request_id = await provider(session, server.base_url).generate_response(
+            MESSAGES, model=MODEL, on_text=pieces.append
+        )
+    [row] = rows(session)
+    assert ["Pa", "ris"] == pieces
+    assert ("Paris", "stop", 9, 0.25) == (
+        response.content,
+        response.finish_reason,
+        response.tokens_used,
+        response.cost_estimate,
+    )
+    assert (request_id, "completed", "Paris", 7, 2, 0.25) == (
+        row.id,
+        row.status,
+        row.response_content,
+        row.input_tokens,
+        row.output_tokens,
+        row.cost_estimate,
+    )
+    assert row.response_raw is not None
+    assert {
+        "id": "gen-1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "provider": "Acme",
+        "usage": USAGE,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Paris"}}],
+        "assembled_from_events": 5,
+    } == row.response_raw["body"]
+    assert "incomplete" not in row.response_raw
+    assert server.visits[0].payload["stream"] is True
+    assert "stream_options" not in server.visits[0].payload
+
+
+async def test_a_coroutine_function_is_awaited_before_the_next_piece(session: Session) -> None:
+    """The next piece waits for the callback, however it is wrapped."""
+    seen: list[str] = []
+
+    async def note(to: list[str], piece: str) -> None:
+        to.append(f"({piece}")
+        await asyncio.sleep(0)
+        to.append(f"{piece})")
+
+    async with serving(sends(of_text("a", "b"))) as server:
+        await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, on_text=partial(note, seen))
+    assert ["(a", "a)", "(b", "b)"] == seen
+
+
+async def test_a_structured_call_is_streamed_on_the_wire_alone(session: Session) -> None:
+    """With stream=True a structured call gets its object; `stream` is in the payload and in additional_params."""
+    async with serving(sends(of_text('{"na', 'me": "Paris"}'))) as server:
+        city, _, usage = await provider(session, server.base_url).generate_structured_response(
+            MESSAGES, City, model=MODEL, stream=True
+        )
+    [row] = rows(session)
+    assert ("Paris", 9) == (city.name, usage["tokens_used"])
+    assert ({"stream": True}, True) == (row.additional_params, server.visits[0].payload["stream"])
+
+
+async def test_tool_calls_are_put_together(session: Session) -> None:
+    """Arguments in shreds and ids that come late make a call; no piece of it is handed out as text."""
+    calls = [
+        [{"index": 0, "type": "function", "function": {"name": "look_up", "arguments": ""}}],
+        [{"index": 0, "id": "call_1", "function": {"arguments": '{"city": '}}],
+        [{"index": 0, "function": {"arguments": '"Paris"}'}}],
+    ]
+    events = [event(chunk(tool_calls=call)) for call in calls] + [event(chunk("tool_calls")), END]
+    pieces: list[str] = []
+    tools = [ToolDefinition(name="look_up", description="", parameters={"type": "object"})]
+    async with serving(sends(b"".join(events))) as server:
+        _, called, _ = await provider(session, server.base_url).generate_response_with_tools(
+            MESSAGES, tools, model=MODEL, on_text=pieces.append
+        )
+    assert called
+    assert [("call_1", "look_up", {"city": "Paris"})] == [(call.id, call.name, call.arguments) for call in called]
+    assert [] == pieces
+
+
+async def test_a_server_that_does_not_stream_is_read_all_the_same(session: Session) -> None:
+    """An answer in plain JSON is read as such, and its text handed out in one piece."""
+    body = {"choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}], "usage": USAGE}
+    pieces: list[str] = []
+    async with serving(lambda visit: visit.answer(body)) as server:
+        await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, on_text=pieces.append)
+    [row] = rows(session)
+    assert ["Paris"] == pieces
+    assert row.response_raw is not None
+    assert body == row.response_raw["body"]
+
+
+async def test_what_is_cached_is_handed_out_in_one_piece(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A hit of the response cache has no pieces: its text comes whole, once."""
+    monkeypatch.chdir(tmp_path)
+    pieces: list[str] = []
+    async with serving(sends(of_text("Pa", "ris"))) as server:
+        for _ in range(2):
+            await provider(session, server.base_url).generate_response(
+                MESSAGES, model=MODEL, on_text=pieces.append, use_cache=True
+            )
+    assert ["Pa", "ris", "Paris"] == pieces
+    assert 1 == len(server.visits)
+
+
+async def test_halves_of_a_character_are_handed_out_as_one(session: Session) -> None:
+    """A character whose surrogates come in two events is whole in what is handed out and in what is returned."""
+    halves = [event(chunk()).replace(b"{}", b'{"content": "%s"}' % half) for half in (b"a\\ud83d", b"\\ude00b\\ud83d")]
+    pieces: list[str] = []
+    async with serving(sends(b"".join(halves) + of_text("c", "\ud83d"))) as server:
+        response, _ = await provider(session, server.base_url).generate_response(
+            MESSAGES, model=MODEL, on_text=pieces.append
+        )
+    assert ["a", "\U0001f600b", "\ufffdc", "\ufffd"] == pieces
+    assert response.content == "".join(pieces)
+
+
+async def test_a_large_stream_is_put_together_beside_the_loop(session: Session) -> None:
+    """An answer of megabytes, and a picture of megabytes in one event, are whole on the row and in the answer."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 3_000_000}}
+    stream = event(chunk(images=[picture])) + of_text(*["word " * 1000] * 400)
+    async with serving(sends(stream)) as server:
+        response, _ = await provider(session, server.base_url, timeout=60).generate_response(
+            MESSAGES, model=MODEL, stream=True
+        )
+    [row] = rows(session)
+    assert (2_000_000, 3_000_022) == (len(response.content), len(response.images[0]))
+    assert row.response_content == response.content
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"on_text": "print"}, TypeError, "on_text must be a callable"),
+        ({"on_text": print, "stream": False}, ValueError, "contradict"),
+        ({"stream": "yes"}, ValueError, "option stream"),
+        ({"extra_body": {"stream": True}}, ValueError, "extra_body"),
+    ],
+)
+async def test_a_wrong_option_is_refused_before_anything_is_sent(
+    session: Session, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """An option that cannot be is an error that names it; there is no row."""
+    with pytest.raises(error, match=words):
+        await provider(session, "http://127.0.0.1:9").generate_response(MESSAGES, model=MODEL, **options)
+    assert [] == rows(session)
+
+
+async def test_a_structured_call_has_no_text_to_hand_out(session: Session) -> None:
+    """`on_text` on a structured call is a ValueError that says where it belongs."""
+    with pytest.raises(ValueError, match="give it to generate_response"):
+        await provider(session, "http://127.0.0.1:9").generate_structured_response(
+            MESSAGES, City, model=MODEL, on_text=print
+        )
+    assert [] == rows(session)
+
+
+async def test_a_secret_in_a_stream_is_on_no_row(session: Session) -> None:
+    """A key that a server sends back is masked in the text, the body and the error of the row."""
+    key = "sk-or-v1-network"
+    stream = event(chunk(content=f"your key is {key}")) + event({"error": {"code": 400, "message": f"{key} is bad"}})
+    async with serving(sends(stream)) as server:
+        with pytest.raises(LLMError) as caught:
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, stream=True)
+    [row] = rows(session)
+    assert key not in f"{caught.value} {row.error_message} {row.response_content} {row.response_raw}"

@@ -1,0 +1,227 @@
+"""A stream that breaks, a caller that does, and the limits of both: what comes out, and what is on the row."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flow.conftest import MESSAGES, MODEL, provider
+from modules.llm_services.exceptions import LLMError, LLMProviderError, LLMTimeoutError
+from modules.llm_services.flow import http, streaming
+from modules.llm_services.models import LLMRequestModel
+from support.server import Visit, serving
+from support.streams import USAGE, chunk, event, of_text, send, sends
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def rows(session: Session) -> list[LLMRequestModel]:
+    """Return all rows, in the order of their attempts."""
+    return session.query(LLMRequestModel).order_by(LLMRequestModel.retry_attempt).all()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), TimeoutError(), LLMError("mine", retryable=True)])
+async def test_what_the_callback_raises_comes_out(session: Session, error: Exception) -> None:
+    """The caller's own exception comes out as it is; the row is failed, names it and keeps the text so far."""
+
+    def refuse(piece: str) -> None:
+        if piece == "b":
+            raise error
+
+    async with serving(sends(of_text("a", "b", "c"))) as server:
+        with pytest.raises(type(error)) as caught:
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL, on_text=refuse)
+    [row] = rows(session)
+    assert caught.value is error
+    assert None is getattr(error, "request_id", None)
+    assert ("failed", type(error).__name__, "ab", None, "gen-1") == (
+        row.status,
+        row.error_type,
+        row.response_content,
+        row.cost_estimate,
+        row.provider_response_id,
+    )
+    assert f"on_text raised {type(error).__name__}: {error}" == row.error_message
+
+
+async def test_a_callback_that_raises_ends_the_request(session: Session) -> None:
+    """The connection is closed at once, though the server goes on."""
+    hung_up = asyncio.Event()
+
+    async def go_on(visit: Visit) -> None:
+        send(visit, event(chunk(content="a")))
+        try:
+            while True:
+                visit.writer.write(event(chunk(content="b")))
+                await visit.writer.drain()
+        except ConnectionError:
+            hung_up.set()
+
+    def refuse(_: str) -> None:
+        raise ZeroDivisionError
+
+    async with serving(go_on) as server:
+        with pytest.raises(ZeroDivisionError):
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, on_text=refuse)
+        await hung_up.wait()
+
+
+@pytest.mark.usefixtures("_no_backoff")
+async def test_an_error_before_the_first_piece_is_retried(session: Session) -> None:
+    """A stream that begins with an error which may pass is asked for again, and the text comes once."""
+    failed = event({"error": {"code": 502, "message": "Provider returned error"}, "choices": []})
+    streams = [failed, of_text("Paris")]
+    pieces: list[str] = []
+    async with serving(lambda visit: send(visit, streams.pop(0))) as server:
+        await provider(session, server.base_url, retries=1).generate_response(
+            MESSAGES, model=MODEL, on_text=pieces.append
+        )
+    assert ["Paris"] == pieces
+    assert [("failed", None), ("completed", "Paris")] == [(row.status, row.response_content) for row in rows(session)]
+
+
+@pytest.mark.usefixtures("_no_backoff")
+async def test_an_error_after_the_first_piece_is_final(session: Session) -> None:
+    """Once text was handed out nothing is repeated; what was billed by then is on the row."""
+    failed = {"error": {"code": 502, "message": "Provider returned error"}, "usage": USAGE}
+    stream = event(chunk(content="Pa")) + event(chunk("error") | failed)
+    pieces: list[str] = []
+    async with serving(sends(stream)) as server:
+        with pytest.raises(LLMProviderError, match="Provider returned error") as caught:
+            await provider(session, server.base_url, retries=3).generate_response(
+                MESSAGES, model=MODEL, on_text=pieces.append
+            )
+    [row] = rows(session)
+    assert (["Pa"], "Pa", 9, 0.25) == (pieces, row.response_content, row.tokens_used, row.cost_estimate)
+    assert caught.value.response is not None
+    assert "Pa" == caught.value.response.content
+
+
+async def test_an_error_page_under_the_label_of_a_stream_is_read(session: Session) -> None:
+    """A body of JSON where events were announced is the error that it says."""
+
+    def refuse(visit: Visit) -> None:
+        head = "HTTP/1.1 402 Payment Required\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+        visit.writer.write(head.encode() + b'{"error": {"code": 402, "message": "Insufficient credits"}}')
+
+    async with serving(refuse) as server:
+        with pytest.raises(LLMProviderError, match="Insufficient credits"):
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, stream=True)
+
+
+async def test_silence_between_pieces_has_a_limit_of_its_own(session: Session) -> None:
+    """A stream that stops in the middle is given up long before the deadline; comments are no silence."""
+    config_limit = 0.2
+
+    async def stop(visit: Visit) -> None:
+        send(visit, event(chunk(content="Pa")))
+        for _ in range(4):
+            await asyncio.sleep(config_limit / 2)
+            visit.writer.write(b": still here\n\n")
+            await visit.writer.drain()
+        visit.writer.write(event(chunk(content="r")))
+        await asyncio.Event().wait()
+
+    async with serving(stop) as server:
+        impatient = provider(session, server.base_url, timeout=60)
+        impatient.config = impatient.config.model_copy(update={"stream_idle_timeout": config_limit})
+        with pytest.raises(LLMTimeoutError, match=r"silent for 0\.2 s \(STREAM_IDLE_TIMEOUT\)"):
+            await impatient.generate_response(MESSAGES, model=MODEL, stream=True)
+    [row] = rows(session)
+    assert ("failed", "Par", None) == (row.status, row.response_content, row.cost_estimate)
+
+
+async def test_a_callback_that_takes_its_time_is_no_silence(session: Session) -> None:
+    """The limit between pieces is on the server, not on what the caller does with them."""
+
+    async def dawdle(_: str) -> None:
+        await asyncio.sleep(0.2)
+
+    async with serving(sends(of_text("a", "b"))) as server:
+        impatient = provider(session, server.base_url, timeout=60)
+        impatient.config = impatient.config.model_copy(update={"stream_idle_timeout": 0.05})
+        response, _ = await impatient.generate_response(MESSAGES, model=MODEL, on_text=dawdle)
+    assert "ab" == response.content
+
+
+async def test_the_deadline_holds_however_steadily_it_drips(session: Session) -> None:
+    """REQUEST_TIMEOUT is for the whole answer: a stream without end is cut there, with the text so far."""
+
+    async def drip(visit: Visit) -> None:
+        send(visit)
+        while True:
+            visit.writer.write(event(chunk(content="a")))
+            await visit.writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with serving(drip) as server:
+        with pytest.raises(LLMTimeoutError, match="no whole answer"):
+            await provider(session, server.base_url, timeout=0.5).generate_response(MESSAGES, model=MODEL, stream=True)
+    [row] = rows(session)
+    assert set("a") == set(row.response_content or "")
+
+
+async def test_an_answer_is_read_up_to_the_limit(session: Session) -> None:
+    """A stream that grows beyond LLM_MAX_RESPONSE_MB is cut there, with the text so far."""
+    async with serving(sends(of_text(*(["a" * 1000] * 100)))) as server:
+        small = provider(session, server.base_url)
+        small.config = small.config.model_copy(update={"max_response_mb": 0.05})
+        with pytest.raises(LLMError, match="LLM_MAX_RESPONSE_MB"):
+            await small.generate_response(MESSAGES, model=MODEL, stream=True)
+    [row] = rows(session)
+    assert 10_000 < len(row.response_content or "") < 50_000
+
+
+async def test_a_server_that_hangs_after_the_last_event_has_answered(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`[DONE]` is the end of an answer, though the server never ends its body."""
+    monkeypatch.setattr(streaming, "END_OF_BODY_SECONDS", 0.05)
+
+    async def hang(visit: Visit) -> None:
+        send(visit, of_text("Paris"))
+        await asyncio.Event().wait()
+
+    async with serving(hang) as server:
+        response, _ = await provider(session, server.base_url, timeout=60).generate_response(
+            MESSAGES, model=MODEL, stream=True
+        )
+    assert ("Paris", 0.25) == (response.content, response.cost_estimate)
+
+
+@pytest.mark.parametrize("broken", [b'data: {"choices": [\n\n', b"data: " + b"[" * 100_000 + b"\n\n"])
+async def test_an_event_that_is_no_json_spoils_the_answer(session: Session, broken: bytes) -> None:
+    """A piece that cannot be read is missing: the call fails, with what could be read on the row."""
+    stream = event(chunk(content="a")) + broken + of_text("b")
+    async with serving(sends(stream)) as server:
+        with pytest.raises(LLMError, match="an event that is no JSON") as caught:
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL, stream=True)
+    [row] = rows(session)
+    assert not caught.value.retryable
+    assert "ab" == row.response_content
+
+
+async def test_a_large_stream_that_is_cancelled_keeps_its_text(session: Session) -> None:
+    """What came of a large answer is on the row, though the caller is gone."""
+    arrived = asyncio.Event()
+
+    async def stop(visit: Visit) -> None:
+        send(visit, event(chunk(content="a" * 2 * http.LARGE_BYTES)))
+        await asyncio.Event().wait()
+
+    def note(_: str) -> None:
+        arrived.set()
+
+    async with serving(stop) as server:
+        call = asyncio.ensure_future(
+            provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, on_text=note)
+        )
+        await arrived.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    [row] = rows(session)
+    assert ("failed", "CancelledError", 500_000) == (row.status, row.error_type, len(row.response_content or ""))
