@@ -1,4 +1,4 @@
-"""What can be asked for, what happens then, and what a caller of the module gets: for a terminal, and as Markdown."""
+"""The list of scenarios, with what happens and what a caller gets: for a terminal, and as Markdown."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 COLUMNS = 80
 INDENT = "    "
 LEGEND = (
-    f"`{ONCE}` behind an error's name: it comes once, and the same request is answered then. `after retries`: "
-    "MAX_RETRIES more attempts, a row each. Where nothing else is said, a structured call "
-    "(`generate_structured_response`) gets LLMValidationError from what is an answer to others."
+    f"`{ONCE}` after an error's name: the error comes once, then the same request is answered. `after retries`: after "
+    "MAX_RETRIES further attempts, each with a row. A structured call (`generate_structured_response`) gets "
+    "LLMValidationError unless the table says `also structured`."
 )
 EXAMPLE_URL = "http://127.0.0.1:8765/api/v1"
 
@@ -42,10 +42,10 @@ def sections() -> dict[str, list[Entry]]:
         "The model's name chooses what happens:": [
             _entry(scenario, f"openrouter/stand-in/{scenario.name}") for scenario in by_model
         ],
-        "Whatever is asked for, a faulty request gets one of these errors; its name asks for it as well:": [
+        "A faulty request gets one of these errors; `openrouter/stand-in/<name>` gets it too:": [
             _entry(scenario, scenario.name) for scenario in FAULTY_REQUESTS
         ],
-        f"On the wires of {names} the address chooses, as in {example}:": [
+        f"For {names} the address chooses what happens, as in {example}:": [
             Entry(
                 " or ".join(filter(None, (scenario.name, scenario.alias))),
                 scenario.does,
@@ -96,7 +96,7 @@ def markdown() -> str:
     """Return the tables as docs/stand-in.md has them."""
     blocks = []
     for sentence, entries in sections().items():
-        blocks += [sentence, "", "| ask for | what happens | your code gets |", "|---|---|---|"]
+        blocks += [sentence, "", "| name | what happens | your code gets |", "|---|---|---|"]
         blocks += [f"| `{entry.name.replace(' or ', '` or `')}` | {entry.does} | {entry.gets} |" for entry in entries]
         blocks.append("")
     return "\n".join([*blocks, LEGEND]) + "\n"

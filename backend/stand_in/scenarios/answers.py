@@ -14,7 +14,7 @@ WEB_PAGE = "<!DOCTYPE html>\n<html><title>stand-in</title><body>The stand-in pla
 COMPLETIONS = (
     Scenario(
         "answer",
-        "what the request asks for: text, JSON or a tool call; also where no scenario is named",
+        "an answer of the requested kind: text, JSON or a tool call; also the default without a scenario",
         COMPLETION,
         answer=Completion("as requested"),
         structured=True,
@@ -23,7 +23,7 @@ COMPLETIONS = (
     Scenario("completion", "an answer in text", COMPLETION),
     Scenario(
         "prompt-cache-hit",
-        "a prompt mostly read from the vendor's cache, a little written; from OpenRouter a dated model name",
+        "a prompt mostly read from the provider's cache, with a small part written; from OpenRouter a dated model name",
         "pydantic/pydantic-ai tests/models/openrouter/cassettes/test_cache/"
         "test_openrouter_cache_messages_anthropic_real_api.yaml",
         answer=Completion("as requested", provider="Anthropic", model_suffix="-20260217", cached=True),
@@ -33,7 +33,7 @@ COMPLETIONS = (
     ),
     Scenario(
         "byok",
-        "paid with the caller's own provider key: cost 0, the upstream's cost beside it",
+        "paid with the caller's own provider key: cost 0, with the upstream cost beside it",
         COMPLETION_BYOK,
         answer=Completion(
             provider="Anthropic", service_tier="default", native_finish_reason="end_turn", billing="own key"
@@ -93,12 +93,10 @@ COMPLETIONS = (
         everywhere=True,
         alias="wrong-shape",
     ),
-    Scenario(
-        "not-json", "prose where JSON was asked for", STRUCTURED_PAGE, answer=Completion("prose"), everywhere=True
-    ),
+    Scenario("not-json", "prose instead of JSON", STRUCTURED_PAGE, answer=Completion("prose"), everywhere=True),
     Scenario(
         "tool-call",
-        "a call of the first tool (or the one tool_choice names); text once the tool has answered",
+        "a call of the first tool, or of the one in tool_choice; text after the tool's result",
         "charmbracelet/fantasy providertests/testdata/TestOpenRouterCommon/grok/tool.yaml",
         answer=Completion(
             content="tool call", provider="xAI", service_tier="default", native_finish_reason="completed"
@@ -113,14 +111,14 @@ COMPLETIONS = (
     Scenario("empty", "an answer without text", ERRORS_PAGE, answer=Completion("nothing"), everywhere=True),
     Scenario(
         "truncated",
-        "an answer cut at its token limit, from OpenRouter after 8 tokens",
+        "an answer that is truncated at its token limit, from OpenRouter after 8 tokens",
         f"{REQ_LLM}/mistralai_codestral_2508/usage.json",
         answer=Completion(provider="Mistral", token_limit=8),
         everywhere=True,
     ),
     Scenario(
         "refused",
-        "the model declines, or a filter stops it",
+        "the model refuses, or a filter stops it",
         f"{OPENAPI} (ChatFinishReasonEnum)",
         answer=Completion("nothing", finish_reason="content_filter", native_finish_reason="content_filter"),
         everywhere=True,
@@ -181,14 +179,14 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "cut-json",
-        "the first half of a completion, properly ended",
+        "the first half of a completion, with a proper end",
         f"{GITHUB}/cline/cline/issues/60",
         Failure.NO_ANSWER,
         part="cut",
     ),
     Scenario(
         "slow",
-        "keep-alive padding for as long as the connection stays open, never an answer",
+        "keep-alive padding while the connection is open, and never an answer",
         COMPLETION_BYOK,
         Failure.TOO_LATE,
         part="endless padding",
@@ -203,7 +201,7 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "string-code-in-200",
-        "status 200, then an error whose code is a word",
+        "status 200, then an error with a word as its code",
         STREAMING_PAGE,
         Failure.FAILED,
         200,
@@ -211,7 +209,7 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "lost-connection-in-200",
-        "status 200, then an error that its metadata names",
+        "status 200, then an error with its name in the metadata",
         f"{GITHUB}/anomalyco/opencode/issues/22448",
         Failure.FAILED,
         200,
@@ -257,7 +255,7 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "nested-completion",
-        "a completion that stands whole under `provider`, every field in its own place null",
+        "a completion under `provider`, with null in its usual fields",
         f"{GITHUB}/pydantic/pydantic-ai/issues/3994",
         Failure.NO_ANSWER,
         answer=Completion(nested=True),

@@ -30,19 +30,17 @@ CONNECTION_FAULTS = (
         "reset-while-reading",
         Fault.RESET_WHILE_READING,
         TCP,
-        "the connection is reset once the model's name has been read, the rest of a long request unread",
+        "the connection is reset after the model's name has been read, before the rest of a long request",
     ),
     _broken("reset", Fault.RESET, TCP, "the connection is reset once the request has been read, nothing answered"),
     _broken(
         "disconnect",
         Fault.DISCONNECT,
         TCP,
-        "the connection is closed properly once the request has been read, nothing answered",
+        "the connection is closed after the request has been read, without an answer",
     ),
     _broken("silence", Fault.SILENCE, UNANSWERED, "nothing at all, for as long as the connection stays open", "hang"),
-    _broken(
-        "stall", Fault.STALL, STALLED, "the headers of an answer, then nothing for as long as the connection stays open"
-    ),
+    _broken("stall", Fault.STALL, STALLED, "the headers of an answer, then nothing while the connection is open"),
     _broken(
         "stall-mid-body",
         Fault.STALL_IN_THE_BODY,
@@ -53,7 +51,7 @@ CONNECTION_FAULTS = (
         "half-body",
         Fault.HALF_A_CHUNK,
         TCP,
-        "half of an answer, in a chunk that says it holds more, then a properly closed connection",
+        "half of an answer, in a chunk with a larger size, then a closed connection",
         "cut-body",
     ),
     _broken("reset-mid-body", Fault.RESET_IN_A_CHUNK, TCP, "half of an answer, then the connection is reset"),
@@ -61,18 +59,18 @@ CONNECTION_FAULTS = (
         "short-content-length",
         Fault.CONTENT_LENGTH_TOO_SHORT,
         HTTP,
-        "a whole answer under a Content-Length of half of it, the connection left open",
+        "a whole answer with a Content-Length of half its size, on an open connection",
     ),
     _broken(
         "long-content-length",
         Fault.CONTENT_LENGTH_TOO_LONG,
         HTTP,
-        "a whole answer under a Content-Length of twice as much, then a closed connection",
+        "a whole answer with a Content-Length of twice its size, then a closed connection",
     ),
     _broken("bad-gzip", Fault.NOT_GZIP, HTTP, "an answer that is said to be compressed and is not"),
     _broken("not-http", Fault.NOT_HTTP, HTTP, "a line in the place of the status that no HTTP server sends"),
     _redirect(
-        "redirect-nearby", "http://127.0.0.1:9", "a redirect to another port of this machine, where nobody listens"
+        "redirect-nearby", "http://127.0.0.1:9", "a redirect to another port of this machine, on which nothing listens"
     ),
     _redirect("redirect-away", "https://example.org", "a redirect to another host"),
 )

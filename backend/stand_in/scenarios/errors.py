@@ -14,7 +14,7 @@ EDGE_PAGE = (
 ERRORS = (
     Scenario(
         "invalid-request",
-        "the vendor does not take the request; from OpenRouter relayed, its code a word",
+        "the provider refuses the request; from OpenRouter relayed, with a word as its code",
         f"{GITHUB}/comet-ml/opik/issues/3499",
         Failure.INVALID,
         400,
@@ -32,14 +32,14 @@ ERRORS = (
     ),
     Scenario(
         "upstream-key",
-        "the error names a provider, whose key is at fault and not the caller's",
+        "the key of the provider behind OpenRouter was refused, not the caller's",
         f"{GITHUB}/OpenRouterTeam/ai-sdk-provider/issues/24",
         Failure.REFUSED,
         401,
     ),
     Scenario(
         "no-credits",
-        "what the account pays does not cover the request, which no waiting cures",
+        "the account's credit does not cover the request; waiting does not help",
         f"{GITHUB}/Gitlawb/openclaude/issues/1125",
         Failure.REFUSED,
         402,
@@ -49,7 +49,7 @@ ERRORS = (
     ),
     Scenario(
         "in-flight-budget",
-        "the credit is taken up by requests that are not settled, with Retry-After: 2",
+        "requests in flight hold the credit, with Retry-After: 2",
         f"{GITHUB}/NousResearch/hermes-agent/issues/102517",
         Failure.FAILED,
         402,
@@ -69,7 +69,7 @@ ERRORS = (
     ),
     Scenario(
         "no-endpoints-available",
-        "no endpoint is available: no code, but http_status and error_type",
+        "no endpoint is available: without a code, with http_status and error_type",
         ERRORS_PAGE,
         Failure.INVALID,
         404,
@@ -81,7 +81,7 @@ ERRORS = (
     Scenario("unprocessable", "the request makes no sense", OPENAPI, Failure.INVALID, 422, "unprocessable"),
     Scenario(
         "rate-limited",
-        "too many requests; says when to come back",
+        "too many requests, with a Retry-After",
         f"{ERRORS_RAISED} and {ERRORS_PAGE}",
         Failure.LIMITED,
         429,
@@ -90,7 +90,7 @@ ERRORS = (
     ),
     Scenario(
         "rate-limited-no-hint",
-        "too many requests for the provider, without a hint when to come back",
+        "too many requests for the provider, without a Retry-After",
         ERRORS_RAISED,
         Failure.LIMITED,
         429,
@@ -106,7 +106,7 @@ ERRORS = (
     ),
     Scenario(
         "no-capacity",
-        "no capacity is available: no code, but http_status, error_type and when to come back",
+        "no capacity is available: without a code, with http_status, error_type and a Retry-After",
         ERRORS_PAGE,
         Failure.LIMITED,
         429,
