@@ -1,4 +1,4 @@
-"""What callers pass, looked at before it is used: a value of the wrong type is a TypeError that names its argument."""
+"""Checks of callers' arguments: a value of the wrong type is a TypeError that names the argument."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .types import LLMMessage, ToolDefinition
 Argument = TypeVar("Argument")
 Input = TypeVar("Input", LLMMessage, ToolDefinition)
 
-# Fields of a message that hold JSON; its content, which may be large, is encoded once, when it is sent.
+# Fields of a message that hold JSON; the content, which may be large, is encoded only when it is sent.
 JSON_FIELDS: Final = ("function_call", "tool_calls", "reasoning_details", "cache_control")
 
 
 def of_type(name: str, value: Argument, *kinds: type) -> Argument:
-    """Return an argument of one of these types; raises TypeError, naming it, for any other. No bool is an int."""
+    """Return an argument of one of these types; raise TypeError, naming it, for another. A bool is not an int here."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise TypeError(f"{name} must be {' or '.join(map(_name, kinds))}, not {type(value).__name__}")
     return value
@@ -29,12 +29,12 @@ def _name(kind: type) -> str:
 
 
 def moment(name: str, value: datetime) -> datetime:
-    """Return a moment; raises TypeError, naming the argument, for what is none."""
+    """Return a datetime; raise TypeError, naming the argument, for anything else."""
     return of_type(name, value, datetime)
 
 
 def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a caller passes
-    """Raise ValueError, naming the argument, for what cannot be sent as JSON."""
+    """Raise ValueError, naming the argument, for a value that cannot be sent as JSON."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
@@ -42,14 +42,14 @@ def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a call
 
 
 def messages(values: Any) -> list[LLMMessage]:  # noqa: ANN401 - as above
-    """Return messages, those that are dicts made into one; raises TypeError or ValueError, naming the one, else."""
+    """Return messages, made from dicts if needed; raise TypeError or ValueError, naming the wrong one."""
     if not isinstance(values, list | tuple):
         raise TypeError(f"messages must be a list of LLMMessage, not {type(values).__name__}")
     return [_message(f"messages[{index}]", value) for index, value in enumerate(values)]
 
 
 def tools(values: Any) -> list[ToolDefinition]:  # noqa: ANN401 - as above
-    """Return tools, as `messages` does messages."""
+    """Return tools, made from dicts if needed."""
     if not isinstance(values, list | tuple):
         raise TypeError(f"tools must be a list of ToolDefinition, not {type(values).__name__}")
     return [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(values)]
@@ -57,7 +57,7 @@ def tools(values: Any) -> list[ToolDefinition]:  # noqa: ANN401 - as above
 
 def _message(name: str, value: object) -> LLMMessage:
     message = _made(name, LLMMessage, value)
-    if not _is_sound(message):  # it was made without checks, or changed since
+    if not _is_sound(message):  # it was made without validation, or changed since
         message = _made(name, LLMMessage, dict(message))
     for field in JSON_FIELDS:
         if getattr(message, field) is not None:
@@ -74,7 +74,7 @@ def _is_sound(message: LLMMessage) -> bool:
 
 
 def _made(name: str, kind: type[Input], value: object) -> Input:
-    """Return a message or a tool as it is, or made of a dict."""
+    """Return a message or a tool, made from a dict if needed."""
     if isinstance(value, kind):
         return value
     if not isinstance(value, dict):

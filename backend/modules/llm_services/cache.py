@@ -1,6 +1,6 @@
-"""The response cache: entries in a directory, or in Redis or Valkey, kept by cachelib as JSON.
+"""The store of the response cache: JSON entries in a directory, Redis or Valkey, through cachelib.
 
-https://cachelib.readthedocs.io. Whatever is wrong with a cache costs a miss and a line in the log, never an error.
+https://cachelib.readthedocs.io. A cache that fails causes a miss and a line in the log, never an error.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ ENTRY_NAME: Final = re.compile("[0-9a-f]{32,}")  # how it names one
 
 
 class ResponseCache:
-    """What is kept under a key; a thread does the work, and nobody waits for it longer than two seconds."""
+    """Entries by key. A thread does the work, and a call waits for it at most two seconds."""
 
     def __init__(self, directory: str, url: str | None = None) -> None:
-        """Keep entries in `directory`, or at `url` where there is one; neither is touched before the first entry."""
+        """Store entries at `url` if there is one, otherwise in `directory`; neither is used before the first entry."""
         self._place = directory, url
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - JSON, of any shape if it was damaged
-        """Return what is kept under `key`, None where that is nothing, or cannot be read."""
+        """Return the entry for `key`, None if there is none or it cannot be read."""
         return await self._try(lambda store: store.get(key))
 
     async def put(self, key: str, entry: dict[str, Any]) -> None:
-        """Keep `entry`, which is JSON, for whoever asks for `key` next."""
+        """Store `entry`, a JSON value, under `key`."""
         await self._try(lambda store: store.set(key, entry))
 
     async def _try(self, work: Callable[[BaseCache], Any]) -> Any:  # noqa: ANN401 - what `work` returns
-        """Return what `work` makes of the store, None where it fails; RuntimeError where a package is missing."""
+        """Return the result of `work` on the store, None if it fails; raise RuntimeError if a package is missing."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await threads.run(lambda: work(_store(*self._place)))
@@ -96,28 +96,28 @@ def _row_id(entry: bytes) -> str | None:
 
 
 def key_of(*facts: object) -> str:
-    """Return the key of what shapes an answer; the order of an object's fields is part of it, for models follow it."""
+    """Return the key of a request; the order of an object's fields is part of it, because it affects the answer."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @cache
 def _store(directory: str, url: str | None) -> BaseCache:
-    """Return the store at a place, one for the whole process."""
+    """Return the store at a place, the same one for the whole process."""
     from cachelib import FileSystemCache, RedisCache  # noqa: PLC0415 - not paid for where there is no cache
     from cachelib.serializers import JSONSerializer  # noqa: PLC0415
 
     class Strict(JSONSerializer):
-        """JSON, that complains of damage to its caller and not to the root logger."""
+        """JSON that raises for a damaged entry instead of logging it to the root logger."""
 
         def loads(self, bvalue: str | bytes | bytearray | None) -> Any:  # noqa: ANN401 - JSON
-            """Return None for None, which is a server's word for a miss."""
+            """Return None for None, which a server returns for a miss."""
             return None if bvalue is None else super().loads(bvalue)
 
         def _warn(self, e: Exception) -> None:
             raise e
 
     class Directory(FileSystemCache):
-        """Files that only their owner can read, written whole or not at all."""
+        """Files that only their owner can read, written atomically."""
 
         serializer = Strict()  # type: ignore[assignment]  # what cachelib's documentation does
 
@@ -133,7 +133,7 @@ def _store(directory: str, url: str | None) -> BaseCache:
 
 
 def _redis(url: str) -> Any:  # noqa: ANN401 - redis is not installed everywhere
-    """Return a client of the server at `url`, which gives up before its caller does."""
+    """Return a client of the server at `url`, with a shorter timeout than the caller's."""
     from redis import Redis  # noqa: PLC0415 - an extra
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415

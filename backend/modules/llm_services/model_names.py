@@ -1,7 +1,7 @@
-"""The names of models that are routed without a prefix, each with the day on which its vendor ends it.
+"""The names of models that are routed without a prefix, with the day on which the vendor retires each.
 
-None: no end was announced when this was written. `nox -s models` says what ends soon. A name that has ended stays: it
-still goes to its vendor, and the error says since when it is retired.
+None means that no date was announced when this was written. `nox -s models` lists what ends soon. A retired name stays
+in the list: it is still sent, and the error says since when it is retired.
 """
 
 from __future__ import annotations

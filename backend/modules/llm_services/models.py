@@ -1,4 +1,4 @@
-"""Table `llm_requests`: one row per attempt of a call; and the ids of its rows."""
+"""The table `llm_requests`, which has a row for each attempt of a call, and the ids of its rows."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ os.register_at_fork(after_in_child=_drawn.clear)
 def new_request_id() -> uuid.UUID:
     """Return a random id (UUID 4) that SQLite keeps as text.
 
-    A column of type UUID has numeric affinity there: some three ids in a million, all digits or digits
-    around one `e`, would be stored as a float and lost. The system's random numbers are drawn many at a
-    time, for a draw takes longer than all the rest.
+    A UUID column has numeric affinity there: about three ids in a million, all digits or digits around one `e`, would
+    be stored as a float and lost. Random numbers are requested from the system in batches, because a request takes
+    longer than everything else here.
     """
     while True:
         try:
@@ -114,7 +114,7 @@ class LLMRequestModel(Base):
 
     @property
     def total_tokens_calculated(self) -> int | None:
-        """The reported total, else input and output added where both are known."""
+        """The reported total, otherwise the sum of input and output if both are known."""
         if self.tokens_used is not None:
             return self.tokens_used
         if self.input_tokens is None or self.output_tokens is None:
@@ -130,9 +130,9 @@ class LLMRequestModel(Base):
 
 @event.listens_for(Table, "column_reflect")
 def _reflect_id(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
-    """Read the id back from SQLite as the UUID that it was declared as, not as a number; else Alembic never settles.
+    """Reflect the id from SQLite as a UUID, not as a number; otherwise Alembic would always see a difference.
 
-    SQLAlchemy takes a type whose name it does not know for one of the affinity that SQLite gives it:
+    SQLAlchemy reflects a type that it does not know by SQLite's affinity:
     https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#type-reflection
     """
     if table.name == LLMRequestModel.__tablename__ and column["name"] == "id" and inspector.dialect.name == "sqlite":

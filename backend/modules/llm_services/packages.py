@@ -1,4 +1,4 @@
-"""Packages that are imported when they are first needed, and the error that names one that is missing."""
+"""Packages that are imported at their first use, and the error for a missing one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HTTP: Final = ("httpx", "aiohttp", "httpx_aiohttp")
 
 @cache
 def require(*modules: str) -> None:
-    """Raise RuntimeError for the first of `modules` that is not installed; none is imported."""
+    """Raise RuntimeError for the first of `modules` that is not installed, without importing any."""
     for module in modules:
         if not is_installed(module):
             raise RuntimeError(_message(module))
@@ -20,7 +20,7 @@ def require(*modules: str) -> None:
 
 @cache
 def load(*modules: str) -> None:
-    """Import `modules`, which is work for a thread to do; RuntimeError, naming it, for a package that is missing."""
+    """Import `modules`, in a thread; raise RuntimeError, naming the package, if one is missing."""
     try:
         for module in modules:
             import_module(module)
@@ -37,7 +37,7 @@ def is_installed(module: str) -> bool:
 
 
 def missing(error: ImportError) -> RuntimeError:
-    """Return the error that names the package whose import failed, which need not be the one that was imported."""
+    """Return the error that names the missing package, which may be one that the imported package needs."""
     module = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and module:
         return RuntimeError(_message(module))

@@ -1,8 +1,7 @@
-"""Work on large texts and documents piece by piece, for threads.
+"""Work on large texts and documents piece by piece, in threads.
 
-One call of a regular expression or of the JSON encoder holds the interpreter until it is done: in a thread, too, it
-keeps the event loop from everything else, for a tenth of a second and more on ten megabytes. Between pieces the loop
-goes on.
+A regular expression or the JSON encoder holds the interpreter until it is done. Even in a thread it would stop the
+event loop, for a tenth of a second on ten megabytes. Between pieces the loop can run.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ if TYPE_CHECKING:
     import json
     from collections.abc import Callable, Iterator
 
-PIECE_LENGTH: Final = 2**16  # characters or bytes: about a millisecond of a regular expression
-# What is cut between these is cut in no key, id or token; where none is near, it is cut all the same.
+PIECE_LENGTH: Final = 2**16  # characters or bytes: a regular expression takes about a millisecond
+# A cut at one of these is not inside a key, an id or a token; if there is none nearby, the cut is made anyway.
 CUT: Final = re.compile(r'["\',;{}()<>|]')
 CUT_WINDOW: Final = 4096
-# A value with fewer fields than this, each of them short, is encoded in one go.
+# A value with fewer fields than this, all of them short, is encoded at once.
 FEW: Final = 32
 SHORT: Final = 256
 BATCH: Final = 64
 
 
 def of_text(text: str) -> Iterator[str]:
-    """Yield a text in pieces, cut where nothing is that belongs together."""
+    """Yield a text in pieces, cut between words if possible."""
     start = 0
     while len(text) - start > PIECE_LENGTH:
         end = start + PIECE_LENGTH
@@ -37,12 +36,12 @@ def of_text(text: str) -> Iterator[str]:
 
 
 def mapped(work: Callable[[str], str], text: str) -> str:
-    """Return what `work` makes of a text, done in pieces where it is large."""
+    """Return the result of `work` on a text, in pieces if the text is large."""
     return work(text) if len(text) <= PIECE_LENGTH else "".join(map(work, of_text(text)))
 
 
 def encoded(encoder: json.JSONEncoder, value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the JSON that `encoder` makes of a value that may be large."""
+    """Return a value, which may be large, as JSON by `encoder`."""
     return "".join(_encoded(encoder, value))
 
 
@@ -67,7 +66,7 @@ def _encoded(encoder: json.JSONEncoder, value: Any) -> Iterator[str]:  # noqa: A
 
 
 def _encoded_items(encoder: json.JSONEncoder, items: list[Any] | tuple[Any, ...]) -> Iterator[str]:
-    """Yield a list's items, those that are small in batches."""
+    """Yield the items of a list, small ones in batches."""
     separator = ""
     batch: list[Any] = []
     for item in items:

@@ -1,8 +1,8 @@
-"""What a call cost where its vendor does not say, and what one may cost: by the price table of genai-prices.
+"""Estimated costs, after a call and before it, by the price table of genai-prices.
 
-https://github.com/pydantic/genai-prices. The table is a quarter of a second to import, so a thread does it, when the
-first call needs it. The table's own extractor reads the usage out of a body: it knows tokens by modality, by the time
-that a cache keeps them, and more.
+https://github.com/pydantic/genai-prices. Importing the table takes a quarter of a second, so a thread does it when the
+first call needs it. The table's own extractor reads the usage from a body: it knows tokens by modality, cache writes
+by duration, and more.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FREE: Final = ":free"
-VARIANT: Final = ":"  # begins the name of a variant
+VARIANT: Final = ":"  # separates the name of a variant
 PRESET: Final = "@"
 CHARACTERS_OF_A_TOKEN: Final = 4
 TOKENS_OF_A_MESSAGE: Final = 4
 TOKENS_OF_A_FILE: Final = 1000
-# So few tokens that no model has a higher price for them, as some have for long prompts.
+# Few enough tokens to avoid the higher prices that some models have for long prompts.
 SAMPLE: Final = 1000
 FRESH: Final = {"input_tokens": SAMPLE, "output_tokens": 0}
 READ: Final = FRESH | {"cache_read_tokens": SAMPLE}
 WRITTEN: Final = FRESH | {"cache_write_tokens": SAMPLE}
-# The table's names for how the usage of an API is read, of which a vendor has one.
+# The table's names for the formats of usage; a vendor has one format for each API.
 EXTRACTORS: Final = {
     "chat_completions": ("chat", "default"),
     "generate_content": ("default",),
@@ -61,7 +61,7 @@ GEMINI_PATH: Final = "models/"
 
 @dataclass(frozen=True)
 class Spent:
-    """What is to be priced: counts of tokens and pieces, by the names of the table, and the rates that apply."""
+    """What is priced: counts of tokens and pieces, under the table's names, and the rates that apply."""
 
     counts: Mapping[str, float]
     rates: Mapping[str, str] = field(default_factory=dict)
@@ -75,13 +75,13 @@ def _table() -> ModuleType:
         import genai_prices.data_snapshot  # noqa: PLC0415
     except ImportError as error:
         raise packages.missing(error) from error
-    with suppress(LookupError):  # the first price reads the table itself
+    with suppress(LookupError):  # the first price loads the table
         genai_prices.calc_price(genai_prices.Usage(input_tokens=1, output_tokens=1), "gpt-4o", provider_id="openai")
     return genai_prices
 
 
 async def load(*, is_renewed: bool = False) -> None:
-    """Read the table, so that `priced` need not; with `is_renewed`, begin to keep it up to date in the background."""
+    """Load the table ahead of `priced`; with `is_renewed`, also start to update it in the background."""
     if not _table.cache_info().currsize:
         await threads.run(_table)
     if is_renewed:
@@ -90,10 +90,10 @@ async def load(*, is_renewed: bool = False) -> None:
 
 @cache
 def _renew() -> UpdatePrices:
-    """Fetch the table from its publisher, now and every hour, in a daemon thread of the package until the process ends.
+    """Fetch the table from its publisher, now and every hour, in a daemon thread of the package.
 
-    A fetch that fails is in the log of `genai-prices`, and the table stays as it is. A process that is forked later
-    keeps the table of that moment.
+    A fetch that fails is logged by `genai-prices`, and the table stays as it is. A process that is forked later keeps
+    the table that it has then.
     """
     updates: UpdatePrices = _table().UpdatePrices()
     updates.start()
@@ -104,10 +104,10 @@ def _renew() -> UpdatePrices:
 def priced(
     usage: Usage, vendor: LLMProviderType, models: Iterable[str], api_variant: str = "", body: object = None
 ) -> Usage:
-    """Return `usage` with what it costs in USD at `vendor`'s list price; as it is where that is not known.
+    """Return `usage` with its cost in USD at `vendor`'s list price, or unchanged if there is no price.
 
-    `models` are the names to look for, the first that has a price; `body` is what the vendor answered by the API
-    `api_variant`. Where something in it is billed and has no price, nothing has: a part is not taken for the whole.
+    The first of `models` that has a price is used. `body` is the vendor's response in the API `api_variant`. If one
+    part of the bill has no price, there is no cost at all: a part must not pass for the whole.
     """
     is_counted = usage.input_tokens is not None and usage.output_tokens is not None
     if usage.cost is not None or not (is_counted or BY_CHARACTER in usage.pieces):
@@ -125,7 +125,7 @@ def priced(
 
 
 def _spent(usage: Usage, vendor: LLMProviderType, api_variant: str, body: object) -> Spent:
-    """Return what an answer is billed for; raises ValueError for counts that contradict each other or cannot be."""
+    """Return what an answer is billed for; raise ValueError for counts that are impossible or contradictory."""
     counts = _extracted(vendor, api_variant, body)
     if counts is None:
         own = {
@@ -144,7 +144,7 @@ def _spent(usage: Usage, vendor: LLMProviderType, api_variant: str, body: object
 
 
 def _extracted(vendor: LLMProviderType, api_variant: str, body: object) -> dict[str, float] | None:
-    """Return what the table's extractor reads in a body; None for a vendor or an API for which it has none.
+    """Return the usage that the table's extractor finds in a body; None if it does not know the vendor or the API.
 
     Raises ValueError for a usage that it cannot read.
     """
@@ -158,7 +158,7 @@ def _extracted(vendor: LLMProviderType, api_variant: str, body: object) -> dict[
         return None
     try:
         _model, usage = seller.extract_usage({name: body.get(name) for name in USAGE_FIELDS}, api_flavor=flavor)
-    except AttributeError as error:  # it takes what it compares for text
+    except AttributeError as error:  # the extractor expects a string here
         raise ValueError(str(error)) from error
     return dict(vars(usage))
 
@@ -169,9 +169,9 @@ def _snapshot() -> DataSnapshot:
 
 
 def _price(spent: Spent, listings: Iterable[tuple[LLMProviderType, str]]) -> float | None:
-    """Return the price in USD by the first listing that the table prices; None, with the reasons in the log, for none.
+    """Return the price in USD by the first listing that has one; None, with the reasons in the log, if none has.
 
-    A listing that has no price for a part of what was billed is the last: another one may be that of another thing.
+    If a listing lacks a price for a part of the bill, later ones are not tried: they may be for something else.
     """
     for vendor, model in listings:
         try:
@@ -184,7 +184,7 @@ def _price(spent: Spent, listings: Iterable[tuple[LLMProviderType, str]]) -> flo
 
 
 def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
-    """Return the price by a listing; raises LookupError where it has none, ValueError where a part of it has none."""
+    """Return the price by a listing; raise LookupError if it has none, ValueError if a part has none."""
     table, snapshot = _table(), _snapshot()
 
     def price(counts: Mapping[str, float], rates: Mapping[str, str] | None = None) -> PriceCalculation:
@@ -203,7 +203,7 @@ def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
     unpriced += [
         unit for unit, count in pieces.items() if unit not in unpriced and not price({unit: count}).total_price
     ]
-    # A rate that changes no price is one that the table does not know.
+    # If a rate changes no price, the table does not know it.
     unpriced += [f"{name} {rate}" for name, rate in spent.rates.items() if is_list_price({name: rate})]
     if _is_image_unpriced(spent, has_price=found.model_price.output_image_mtok is not None):
         unpriced.append("images")
@@ -213,9 +213,9 @@ def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
 
 
 def _is_image_unpriced(spent: Spent, *, has_price: bool) -> bool:
-    """Return True if images would be priced as text: the model has no price of theirs, or nobody counted them.
+    """Return True if images would be priced as text: the model has no price for them, or the usage no count.
 
-    The output of OpenAI's images has one price where it is images alone.
+    OpenAI's image models have a single output price, for images only.
     """
     is_counted = "output_image_tokens" in spent.counts
     if spent.api_variant == IMAGES:
@@ -224,10 +224,10 @@ def _is_image_unpriced(spent: Spent, *, has_price: bool) -> bool:
 
 
 def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str, cap: int | None) -> float:
-    """Return what a call may cost in USD, before it is made; 0.0 for a model that costs nothing, or has no price.
+    """Return the approximate cost of a call in USD, before it is made; 0.0 for a model that is free or has no price.
 
-    A token is taken to be four characters, a message four tokens more, an image or a file a thousand; the answer as
-    long as the question, or as `cap` tokens where that is less.
+    A token counts as four characters, a message as four tokens more, an image or a file as a thousand. The answer is
+    taken to be as long as the messages, or `cap` tokens if that is less.
     """
     prompt, completion = expected_tokens(messages, cap)
     return price_of_tokens(prompt, completion, vendor, model) or 0.0
@@ -248,9 +248,9 @@ def price_of_tokens(prompt: int, completion: int, vendor: LLMProviderType, model
 
 
 def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -> float | None:
-    """Return what a prompt cache saved in USD, by today's list price, for tokens read from it and written to it.
+    """Return what a prompt cache saved in USD, at today's list price, for tokens read from it and written to it.
 
-    Negative where writing cost more than reading saved; None for a model for whose cache no price is known.
+    The result is negative if writing cost more than reading saved, and None if the model has no cache price.
     """
     name = model.partition(PRESET)[0]
     if name.endswith(FREE):
@@ -263,18 +263,18 @@ def cache_saving(read: int, written: int, vendor: LLMProviderType, model: str) -
 
 
 def price_table() -> str:
-    """Return the name and version of the table, and when it was fetched if that was since the start."""
+    """Return the name and version of the table, with the time of the fetch if it was fetched since the start."""
     name, snapshot = f"genai-prices {_table().__version__}", _snapshot()
     return f"{name}, {snapshot.timestamp.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if snapshot.from_auto_update else name
 
 
 def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:
-    """Yield where the price of a model may stand: under its own name, then under that of what it is a variant of."""
+    """Yield the names under which a model may have a price: its own, then that of the model it is a variant of."""
     yield vendor, model
     if vendor is LLMProviderType.OPENROUTER and VARIANT in model:
-        yield vendor, model.partition(VARIANT)[0]  # :nitro, :online and their like choose who serves, not what
+        yield vendor, model.partition(VARIANT)[0]  # variants such as :nitro choose the endpoint
     if vendor is LLMProviderType.BEDROCK:
-        yield LLMProviderType.ANTHROPIC, model  # the table knows Amazon's ids, and not all of Claude's names
+        yield LLMProviderType.ANTHROPIC, model  # the table has Amazon's ids, but not all of Claude's names
 
 
 def _tokens(content: str | list[dict[str, Any]] | None) -> int:

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-# What was sent and what came, word for word, may be megabytes a row: only `by_id` loads them.
+# The bodies may have megabytes a row: only `by_id` loads them.
 WITHOUT_BODIES: Final = (defer(LLMRequestModel.request_payload), defer(LLMRequestModel.response_raw))
 
 
 @contextmanager
 def undisturbed(session: Session) -> Generator[None]:
-    """Read on the caller's session without a trace: what it has not flushed stays so, and a failure ends nothing.
+    """Read on the caller's session without changing it: nothing is flushed, and a failure does not end its transaction.
 
-    A statement that fails makes PostgreSQL refuse all others until the transaction, or a savepoint in it, is rolled
-    back; SQLite carries on, and a connection that commits each statement by itself has no transaction to lose.
+    After a failed statement PostgreSQL refuses all others until the transaction, or a savepoint in it, is rolled back.
+    SQLite does not, and a connection in autocommit mode has no transaction to lose.
     """
     connection = session.connection(
         bind_arguments={"mapper": inspect(LLMRequestModel), "clause": select(LLMRequestModel)}
@@ -41,18 +41,18 @@ def undisturbed(session: Session) -> Generator[None]:
 
 
 class LLMRequestRepo:
-    """Queries that return rows, or figures about them, newest first."""
+    """Queries that return rows, newest first, or figures about them."""
 
     def __init__(self, session: Session) -> None:
-        """Read through `session`, which is neither committed nor rolled back here."""
+        """Read with `session`, without committing or rolling back."""
         self._session = session
 
     def by_id(self, request_id: UUID) -> LLMRequestModel | None:
-        """Return the row of a request id, None where there is none."""
+        """Return the row with this id, None if there is none."""
         return self._session.get(LLMRequestModel, request_id, populate_existing=True)
 
     def recent(self, limit: int, offset: int, *where: ColumnElement[bool]) -> Sequence[LLMRequestModel]:
-        """Return rows newest first, without the bodies on the wire; ties are ordered by id, so pages do not overlap."""
+        """Return rows newest first, without the bodies; ties are ordered by id, so pages do not overlap."""
         newest = LLMRequestModel.created_at.desc(), LLMRequestModel.id
         query = select(LLMRequestModel).where(*where).order_by(*newest).limit(limit).offset(offset)
         return self._session.scalars(query.options(*WITHOUT_BODIES).execution_options(populate_existing=True)).all()
@@ -74,10 +74,10 @@ class LLMRequestRepo:
         return self.count(LLMRequestModel.status == status)
 
     def count_since(self, moment: datetime) -> int:
-        """Count rows made at or after `moment`."""
+        """Count rows created at or after `moment`."""
         return self.count(LLMRequestModel.created_at >= in_utc(moment))
 
     def cost_since(self, moment: datetime) -> float:
-        """Add up the known costs, in USD, of rows made at or after `moment`."""
+        """Add up the known costs, in USD, of rows created at or after `moment`."""
         total = select(func.sum(LLMRequestModel.cost_estimate)).where(LLMRequestModel.created_at >= in_utc(moment))
         return self._session.scalar(total) or 0.0

@@ -1,6 +1,6 @@
-"""What may be stored or shown: no key or account id, and nothing that a database refuses.
+"""Remove keys and account ids from what is stored or shown, and values that a database refuses.
 
-PostgreSQL refuses what SQLite and Python let pass: NUL, lone surrogates, NaN in JSON, text longer than its column.
+PostgreSQL refuses values that SQLite and Python accept: NUL, lone surrogates, NaN in JSON, text longer than its column.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ SECRET: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# Each match of it holds one of these: a text without any need not be searched.
+# Every match contains one of these: a text without them need not be searched.
 SECRET_MARKS: Final = (
     *("sk-", "AIza", "AKIA", "ASIA", "Bearer"),
     *(f"{kind}{dash}" for kind in ("user", "org", "acct", "proj", "key", "req") for dash in "-_"),
 )
-# What comes of others, or of the options of a call; the messages of a call are the caller's own.
+# The columns from others, or from the options of a call; the messages of a call are the caller's own.
 REDACTED_COLUMNS: Final = frozenset({"additional_params", "response_raw"})
 ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
-# Objects that a model wrote: an answer, and the arguments of a tool call as two of the wires name them.
+# Objects that a model wrote: an answer, and the arguments of a tool call by their names in two of the APIs.
 WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
@@ -55,10 +55,10 @@ EXCERPT_CHARACTERS: Final = 200
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
-    """Return `value` with keys and account ids masked in every string, by what they look like.
+    """Return `value` with keys and account ids masked in every string, by their form.
 
-    Objects that a model wrote stay as they came. In a text the keys that are configured are masked as well; in a
-    document `sanitize_row` does that, once it is encoded.
+    Objects that a model wrote stay unchanged. In a text, configured keys are masked as well; in a document
+    `sanitize_row` does that after encoding.
     """
     return _without_shapes(mask(value) if isinstance(value, str) else value)
 
@@ -79,9 +79,9 @@ def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def without_account(body: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a response body with the account that an error names masked, by the field's place.
+    """Return a response body with the account id of an error masked, by the position of the field.
 
-    An account is named beside an error, or inside it; anywhere else a field called `user_id` is somebody's data.
+    An account id is beside an error or inside it; elsewhere a field called `user_id` is data.
     """
     if not isinstance(body, dict):
         return body
@@ -111,15 +111,15 @@ def excerpt(body: object) -> str:
 
 
 class JSONText(str):
-    """JSON that is encoded already, as it is sent; a row keeps it without encoding it again."""
+    """JSON that is already encoded for the request; the row stores it without encoding it again."""
 
     __slots__ = ()
 
 
 def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONText:
-    """Return the JSON to send: compact UTF-8, a lone surrogate as U+FFFD; raises ValueError for what is no JSON.
+    """Return the JSON to send: compact UTF-8, with U+FFFD for lone surrogates; raise ValueError for other values.
 
-    What is large is encoded in pieces, for a thread.
+    A large value is encoded in pieces, for a thread.
     """
     encode = partial(pieces.encoded, PAYLOAD_ENCODER) if is_large else PAYLOAD_ENCODER.encode
     try:
@@ -134,7 +134,7 @@ def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONTe
 
 
 def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
-    """Return `columns` as the table can hold them, every key that is configured masked."""
+    """Return `columns` in a form that the table can store, with every configured key masked."""
     early = {name: value.value for name, value in columns.items() if isinstance(value, Sanitized)}
     row = {
         name: value if value is None or name in early else sanitizers[name](value) for name, value in columns.items()
@@ -144,16 +144,13 @@ def sanitize_row(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> d
 
 @dataclass(frozen=True, slots=True)
 class Sanitized:
-    """A column's value that has been sanitized already; no text, for copying one that is large takes its time."""
+    """A sanitized value of a column; not a str subclass, because copying a large text takes time."""
 
     value: Any
 
 
 def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) -> dict[str, Any]:
-    """Return `columns`, which may be large, as the table can hold them, for `sanitize_row` to take as they are.
-
-    It is done in pieces, for a thread.
-    """
+    """Return large `columns` sanitized in pieces, for a thread; `sanitize_row` then accepts them unchanged."""
     in_pieces: dict[Sanitizer, Sanitizer] = {
         encode_json: encode_large_json,
         encode_redacted_json: encode_large_redacted_json,
@@ -163,10 +160,10 @@ def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) ->
 
 
 def column_sanitizer(column: Column[Any]) -> Sanitizer:
-    """Return what makes a value one that `column` can hold.
+    """Return the function that makes a value storable in `column`.
 
-    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times are in UTC, JSON is encoded,
-    and redacted where it is others'; a number that the column cannot hold becomes None.
+    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times become UTC, JSON is encoded,
+    and redacted if it is from others; a number that does not fit the column becomes None.
     """
     match column.type:
         case JSON() if column.name in REDACTED_COLUMNS:
@@ -214,36 +211,36 @@ def sanitize_text(text: str) -> str:
 
 
 def _replaced(pattern: re.Pattern[str], replacement: str, text: str) -> str:
-    """Return a text with every match replaced; a large text is worked on in pieces."""
+    """Return a text with every match replaced; a large text is processed in pieces."""
     if len(text) <= pieces.PIECE_LENGTH:
         return pattern.sub(replacement, text)
     return pieces.mapped(partial(pattern.sub, replacement), text)
 
 
 def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller or a vendor sent
-    """Return `value` encoded as JSON that every database takes; None for None, which is NULL."""
+    """Return `value` as JSON that every database accepts; None for None, which is NULL."""
     return _encoded(value, ENCODER.encode)
 
 
 def encode_large_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """Return what `encode_json` returns, made in pieces: for a thread."""
+    """As `encode_json`, in pieces, for a thread."""
     return _encoded(value, partial(pieces.encoded, ENCODER))
 
 
 def encode_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """Return what `encode_json` returns of a value that is redacted; it is walked only where something may match."""
+    """As `encode_json`, redacted; the value is searched only if something may match."""
     text = encode_json(value)
     return encode_json(_without_shapes(value)) if _may_match(text) else text
 
 
 def encode_large_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """Return what `encode_redacted_json` returns, made in pieces: for a thread."""
+    """As `encode_redacted_json`, in pieces, for a thread."""
     text = encode_large_json(value)
     return encode_large_json(_without_shapes(value)) if _may_match(text) else text
 
 
 def _may_match(text: str | None) -> bool:
-    """Return True if a string in encoded JSON may match SECRET, none of whose marks JSON encodes in another way."""
+    """Return True if a string in encoded JSON may match SECRET; JSON does not escape any of its marks."""
     return text is not None and any(mark in text for mark in SECRET_MARKS)
 
 
@@ -260,7 +257,7 @@ def _encoded(value: Any, encode: Callable[[Any], str]) -> str | None:  # noqa: A
 
 
 def _sanitize_json(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return `value` without what no database takes: what nests too deep, and NaN, are kept as text."""
+    """Return `value` without what databases refuse: NaN and too deeply nested values are stored as text."""
     match value:
         case str():
             return sanitize_text(value)

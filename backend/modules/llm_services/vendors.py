@@ -1,6 +1,6 @@
-"""The vendors, a row each, and the one rule that leads from a model's name to the vendor that serves it.
+"""The table of vendors, and the function that finds the vendor of a model's name.
 
-A row holds what is a fact and no code. The order of the rows is the order in which a default vendor is looked for.
+A row has facts and no code. The first configured vendor, in the order of the rows, is the default.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Variables = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """What the module knows of a vendor.
+    """The facts about a vendor.
 
-    `provider_class` is the import path of its class below `providers`. `variables` names the environment variables
-    that each of its fields of LLMConfig is read from, the first that is set; `credentials` the fields that have to be
-    set, in each way to reach it; `model_fields` and `speech_model_fields` the fields that override its default
-    models. `how_to_configure` and `keys_page` tell a caller what to do without a key. `models` are the names that
-    are routed to it, each with the day on which it ends, None where none is known; `resold_models` are those of another
-    vendor that it serves too, with the days on which their maker ends them; `prefix` begins the names of its models
-    where they are not listed. A vendor that `reports_cost` says in its answers what it
-    charges; for the others the price table estimates it. `price_table_name` and `telemetry_name` are its names there.
+    `provider_class` is the import path of its class below `providers`. `variables` has, for each of its fields in
+    LLMConfig, the environment variables that set it, the first one taking precedence. `credentials` has the fields
+    that must be set, once for each way to authenticate. `model_fields` and `speech_model_fields` are the fields that
+    override its default models. `how_to_configure` and `keys_page` are shown to a caller without a key. `models` are
+    the names that are routed to it, with the day on which each ends, or None if it is not known; `resold_models` are
+    another vendor's that it serves too, with their maker's days. `prefix` is the beginning of its models' names if
+    they are not listed. If a vendor `reports_cost`, its answers have the cost; otherwise the price table estimates it.
+    `price_table_name` and `telemetry_name` are its names there.
     """
 
     provider_type: LLMProviderType
@@ -57,15 +57,15 @@ class Vendor:
     telemetry_name: str | None = None
 
     def retired_since(self, model: str, today: date) -> date | None:
-        """Return the day on which this vendor ended a model; None for one that it still serves, or does not list."""
+        """Return the day on which this vendor retired a model; None if it is still served or not listed."""
         end = self.models.get(model)
         return end if end and end <= today else None
 
 
-# Each is served for half a year after the release, or never retires: `docs/providers.md` shows until when.
+# A default is served for half a year after the release, or is never retired; `docs/providers.md` has the dates.
 OPENAI_MODEL: Final = "gpt-5.6-terra"
 OPENAI_IMAGE_MODEL: Final = "gpt-image-2.5-sunburst"
-# OpenAI ends every model of this endpoint on 2027-01-06 and names none to take their place there.
+# OpenAI retires every model of this endpoint on 2027-01-06 and has named no successor.
 OPENAI_SPEECH_MODEL: Final = "tts-1"
 CLAUDE_MODEL: Final = "claude-haiku-5-5"
 
@@ -217,14 +217,14 @@ PROVIDER_ALIASES: Final = {alias: vendor.provider_type for vendor in _ROWS for a
 
 
 MAX_SUGGESTIONS: Final = 5
-SIMILARITY: Final = 0.4  # of difflib, where 1 is the same text
-GEMINI_PATH: Final = "models/"  # Google's documents write a model's name with the first step of its path
+SIMILARITY: Final = 0.4  # difflib's ratio: 1 means equal
+GEMINI_PATH: Final = "models/"  # Google's documentation writes model names with this path
 
 
 def provider_named(name: str) -> LLMProviderType:
-    """Return the provider of a name, which is a value of LLMProviderType or an alias, in any case.
+    """Return the provider with this name: a value of LLMProviderType or an alias, in upper or lower case.
 
-    Raises ValueError, naming the known ones, for any other.
+    Raises ValueError, with the known names, for any other name.
     """
     try:
         return PROVIDER_ALIASES.get(name.lower()) or LLMProviderType(name.lower())
@@ -234,11 +234,11 @@ def provider_named(name: str) -> LLMProviderType:
 
 
 def route(model: str, config: LLMConfig) -> LLMProviderType:
-    """Return who serves a model: by its prefix, else by its name.
+    """Return the provider of a model, by its prefix or its name.
 
-    A name is looked up in LLM_MODELS, in MODEL_PROVIDER_MAP, and among the configured default models. Claude is
-    Bedrock's where CLAUDE_PROVIDER says so, and OpenAI's models are Azure's where only Azure has a key. Space around
-    a name is no part of it. Raises ValueError for a model that nothing serves.
+    The name is looked up in LLM_MODELS, in MODEL_PROVIDER_MAP and among the configured default models. Claude goes to
+    Bedrock if CLAUDE_PROVIDER says so, and OpenAI's models go to Azure if only Azure has a key. Spaces around the
+    name are ignored. Raises ValueError for a model that no provider serves.
     """
     if not isinstance(model, str):
         raise TypeError(f"model must be a string, not {type(model).__name__}")
@@ -258,7 +258,7 @@ def route(model: str, config: LLMConfig) -> LLMProviderType:
 
 
 def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
-    """Return the vendor of a name, as the maps have it; None where none has."""
+    """Return the vendor of a name in the maps, None if no map has it."""
     known = config.extra_models.get(model) or MODEL_PROVIDER_MAP.get(model)
     if known is None and model.removeprefix(GEMINI_PATH) in GEMINI_MODELS:
         return LLMProviderType.GEMINI
@@ -266,7 +266,7 @@ def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
 
 
 def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
-    """Return the vendor whose own variable names a model as its default: a deployment at Azure, an id at Bedrock."""
+    """Return the vendor that has a model as its configured default: a deployment at Azure, an id at Bedrock."""
     for vendor in VENDORS.values():
         own_fields = {*vendor.model_fields, *vendor.speech_model_fields} & vendor.variables.keys()
         if model in {getattr(config, name) for name in own_fields}:
@@ -275,7 +275,7 @@ def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
 
 
 def _not_supported(model: str, config: LLMConfig) -> str:
-    """Return what is wrong with a name that nothing serves, and what to write in its place."""
+    """Return the error message for a name that no provider serves, with the nearest names."""
     known = [*config.extra_models, *MODEL_PROVIDER_MAP]
     ends = {name: end for vendor in VENDORS.values() for name, end in vendor.models.items() if end}
     nearest = get_close_matches(model, known, MAX_SUGGESTIONS, cutoff=SIMILARITY)

@@ -1,1 +1,1 @@
-"""How a call goes: its attempts, and what one is made of."""
+"""The flow of a call: the retry loop, and the parts of an attempt."""

@@ -1,6 +1,6 @@
-"""Which JSON in an answer's text may be the answer, and which of several is: the one that the model ends with.
+"""Find the JSON in an answer's text, and choose the value that is the answer: the last one.
 
-Before it a model thinks, tries, gives examples, repeats what it was given, and takes back what it has said.
+Before it, a model may reason, give examples and drafts, repeat its input, and correct itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FENCE: Final = re.compile(r"```(?:json)?[^\S\n]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 # The tags that models put around their reasoning: DeepSeek and Qwen <think>, Mistral [THINK], Kimi ◁think▷, Seed
 # <seed:think>, Cohere <|START_THINKING|>, Gemma <|channel>thought, MedGemma <unused94>; gpt-oss, whose channels are
-# https://cookbook.openai.com/articles/openai-harmony. A prompt may hold the opening tag, so that only the other comes.
+# https://cookbook.openai.com/articles/openai-harmony. The opening tag may be in the prompt instead.
 REASONING_TAG: Final = re.compile(
     r"""
       (?:<\|?|◁) (?P<closing>/|end_of_|end_)? (?:ant)? (?:\w{1,30}[:_])?
@@ -70,7 +70,7 @@ NEAR_CHARACTERS: Final = 300
 
 @dataclass(frozen=True)
 class Candidate:
-    """A JSON value of a text: decoded, as text, and what surrounds it, up to the next one on either side."""
+    """A JSON value in a text: decoded, as text, and with the text around it up to the next values."""
 
     document: Any
     text: str
@@ -80,21 +80,21 @@ class Candidate:
 
     @property
     def lead(self) -> str:
-        """The end of the sentence that leads to the value."""
+        """The end of the sentence before the value."""
         return SENTENCE_END.split(self.before)[-1][-LEAD_CHARACTERS:]
 
 
 class Json(NamedTuple):
-    """A decoded document, and a text that Pydantic decodes to the same."""
+    """A decoded document, and a text that Pydantic decodes to the same value."""
 
     document: Any
     text: str
 
 
 def candidates(content: str, *, is_complete: bool) -> list[Candidate]:
-    """Return what may be the answer, in its order: the whole text, else the values that stand in visible prose.
+    """Return the possible answers in their order: the whole text, otherwise the values in its visible prose.
 
-    Malformed values are mended; one that lacks its closing braces only if the answer `is_complete` by its own account.
+    Malformed values are repaired; missing closing braces only if the answer `is_complete` by its finish reason.
     """
     whole = content.strip()
     fenced = FENCE.fullmatch(whole) if whole.startswith("```") else None
@@ -119,7 +119,7 @@ def _decoded(text: str) -> Json | None:
 
 
 def _json(text: str, stretch: Bracketed, *, is_complete: bool) -> Json | None:
-    """Return the value of a stretch, mended if it must be and can be."""
+    """Return the value of a part of the text, repaired if necessary and possible."""
     source = text[stretch.start : stretch.end]
     if decoded := _decoded(source):
         return decoded
@@ -143,15 +143,15 @@ def _placed(text: str, found: Sequence[tuple[Bracketed, Json]]) -> Iterator[Cand
 
 
 def without_reasoning(text: str) -> str:
-    """Return `text` without what a model thought before it answered; tags inside of JSON values are data."""
+    """Return `text` without the model's reasoning; tags inside JSON values are data."""
     visible: list[str] = []
-    start: int | None = 0  # of the visible text that goes on; None inside of reasoning
+    start: int | None = 0  # start of the visible text; None inside reasoning
     for tag in _tags(text):
         if tag["end"]:
             start = tag.end() if start is None else start
         elif tag["final"] or tag["closing"] or tag["closing_bracket"]:
             if start is not None:
-                visible.clear()  # the other tag is not in the text: everything so far was reasoning
+                visible.clear()  # the opening tag is missing: everything so far was reasoning
             start = tag.end()
         elif start is not None:
             visible.append(text[start : tag.start()])
@@ -175,9 +175,9 @@ def _tags(text: str) -> Iterator[re.Match[str]]:
 
 
 def chosen(valid: Sequence[Candidate], echoes: Callable[[], list[Any]]) -> Candidate | None:
-    """Return the candidate that is the answer, of those that fit; None where nothing tells several apart.
+    """Return the valid candidate that is the answer; None if there are several and no sign which one is meant.
 
-    `echoes` gives the values that the model was given, which it may have repeated.
+    `echoes` returns the values in the model's input, which it may have repeated.
     """
     filled = [candidate for candidate in valid if candidate.document not in ({}, [])] or valid
     distinct = [

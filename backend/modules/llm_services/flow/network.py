@@ -1,6 +1,6 @@
-"""The network's environment: the proxy that leads to an address, and the certificates that its host is checked with.
+"""Network settings from the environment: the proxy for an address, and the trusted certificates.
 
-It is read when a client is made. What is wrong with it is an LLMError that names the variable.
+They are read when a client is made. A wrong value is an LLMError that names the variable.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SOCKS_PORT: Final = 1080
-# GNOME writes socks:// and means version 5; an h or an a says that the proxy looks up the name, which it does anyway.
+# GNOME's socks:// means version 5. An h or an a means that the proxy resolves names, which it always does here.
 SOCKS_VERSIONS: Final = {"socks": 5, "socks5": 5, "socks5h": 5, "socks4": 4, "socks4a": 4}
 HOST: Final = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -49,7 +49,7 @@ _certificates_lock: Final = threading.Lock()
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy: `socks_version` is None where it speaks HTTP. Its text is the address, without credentials."""
+    """A proxy; `socks_version` is None for HTTP. Its `str()` is the address, without credentials."""
 
     variable: str
     scheme: str
@@ -60,38 +60,38 @@ class Proxy:
 
     @property
     def socks_version(self) -> int | None:
-        """The version of SOCKS that it speaks, None for HTTP."""
+        """The version of SOCKS, None for HTTP."""
         return SOCKS_VERSIONS.get(self.scheme)
 
     def for_httpx(self) -> httpx.Proxy:
-        """Return it as httpx takes one; raises LLMError for one that speaks SOCKS."""
+        """Return the proxy for httpx; raise LLMError for a SOCKS proxy."""
         if self.socks_version:
             raise LLMError(f"the proxy {self} speaks SOCKS, which is not spoken here; nothing was sent")
         url = httpx.URL(scheme=self.scheme, host=self.host, port=self.port)
         if not self.username:
             return httpx.Proxy(url)
-        # As a header: aiohttp 3.14 warns of what httpx-aiohttp makes of `auth`.
+        # As a header, because aiohttp 3.14 warns about httpx-aiohttp's use of `auth`.
         credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         return httpx.Proxy(url, headers={"Proxy-Authorization": f"Basic {credentials}"})
 
     def __str__(self) -> str:
-        """Return its address and the variable that names it."""
+        """Return the address and the variable that has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port} ({self.variable})"
 
     def __repr__(self) -> str:
-        """Show no password."""
+        """Return the address without the password."""
         return f"<{self}>"
 
 
 def proxy_for(base_url: str) -> Proxy | None:
-    """Return the proxy that the environment names for an address; None where it is reached directly.
+    """Return the environment's proxy for an address, None if there is none.
 
-    A loopback address is always reached directly, and so is plain http, which is allowed on loopback alone: a key
-    would go to the proxy in the clear.
+    A loopback address never has a proxy, and neither has plain http, which is allowed on loopback only: the proxy
+    would see the key in plain text.
     """
     url = urlsplit(base_url)
-    # Of the environment, in lower case before upper; elsewhere than on Linux of the system too.
+    # From the environment, lower case before upper case; except on Linux also from the system's settings.
     settings = {scheme: Secret(value) for scheme, value in getproxies().items()}
     if url.scheme != "https" or _is_loopback(url.hostname or "") or _is_exempt(url, settings.get("no", "")):
         return None
@@ -111,7 +111,7 @@ def _proxy(scheme: str, value: Secret) -> Proxy:
 
 
 def _parsed(variable: str, value: str) -> Proxy | None:
-    """Return the proxy of an address, None for what is none; no error leaves it, for its variables hold a password."""
+    """Return the proxy with this address, None if it is malformed; an error would show its password."""
     address = value.strip() if "://" in value else f"http://{value.strip()}"
     try:
         url = urlsplit(address)
@@ -135,14 +135,14 @@ def _unusable(variable: str, value: str, reason: str) -> LLMError:
 
 
 def _without_credentials(value: str) -> str:
-    """Return the address of a proxy up to its port; what stands where a port should and is none may be a password."""
+    """Return the address of a proxy up to its port; a malformed port is left out, because it may be a password."""
     scheme, separator, rest = value.strip().rpartition("://")
     user, at, host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     name, colon, port = host.rpartition(":")
     if colon and not port.isdigit() and "]" not in port:
         host = f"{name}:{MASK}"
     shown: str = redact(f"{scheme}{separator}{MASK if user else ''}{at}{host}")
-    return repr(shown)[1:-1]  # control characters are written out
+    return repr(shown)[1:-1]  # control characters are escaped
 
 
 def _is_loopback(host: str) -> bool:
@@ -162,9 +162,9 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_exempt(url: SplitResult, no_proxy: str) -> bool:
-    """Return True if NO_PROXY names the host: as `*`, a name, a domain, an address or a network, each with a port.
+    """Return True if NO_PROXY has the host: as `*`, a name, a domain, an address or a network, with an optional port.
 
-    What cannot be read is skipped (https://curl.se/libcurl/c/CURLOPT_NOPROXY.html).
+    Malformed entries are ignored (https://curl.se/libcurl/c/CURLOPT_NOPROXY.html).
     """
     entries = map(ENTRY_OF_NO_PROXY.fullmatch, re.split(r"[,\s]+", no_proxy.lower()))
     return any(_names(entry, url) for entry in entries if entry)
@@ -188,7 +188,7 @@ def _names(entry: re.Match[str], url: SplitResult) -> bool:
 
 
 def certificates() -> ssl.SSLContext:
-    """Return what checks certificates: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's. Some 20 ms, once."""
+    """Return the context with SSL_CERT_FILE, SSL_CERT_DIR or certifi's authorities; it takes 20 ms, once."""
     with _certificates_lock:
         return _certificates(*(os.environ.get(name, "") for name in CERTIFICATE_VARIABLES))
 
@@ -197,7 +197,7 @@ def certificates() -> ssl.SSLContext:
 def _certificates(file: str, directory: str, key_log: str) -> ssl.SSLContext:
     if key_log:
         _check_key_log(key_log)
-    # OpenSSL looks into directories when it checks a host, and takes one that is not there for one that is empty.
+    # OpenSSL reads directories when it checks a host, and treats a missing one as empty.
     if directory and not file and not any(map(os.path.isdir, directory.split(os.pathsep))):
         raise LLMError(f"SSL_CERT_DIR={redact(directory)} is not a directory; nothing was sent")
     try:
@@ -208,7 +208,7 @@ def _certificates(file: str, directory: str, key_log: str) -> ssl.SSLContext:
 
 
 def _check_key_log(path: str) -> None:
-    """Open the file to which `ssl` will write the keys of each connection, as it will open it."""
+    """Open the file for TLS session keys as `ssl` will open it, to find errors early."""
     try:
         with Path(path).open("ab"):
             pass

@@ -1,4 +1,4 @@
-"""The response cache's part in a call: where it keeps an answer, and which answers are worth keeping."""
+"""The response cache in a call: the key of an answer, and which answers are stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CachedExchange(BaseModel):
-    """An exchange that ended with a whole answer, and the row that records it."""
+    """An exchange with a complete answer, and the id of its row."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
@@ -38,7 +38,7 @@ class CacheSlot:
         self._key = key
 
     async def answer(self, attempt: Attempt) -> Attempt | None:
-        """Return `attempt` with the cached exchange; None where there is none, or it holds no answer to this call."""
+        """Return `attempt` with the cached exchange; None if there is none, or none with an answer for this call."""
         entry = await self._cache.get(self._key)
         try:
             cached = CachedExchange.model_validate(entry)
@@ -50,7 +50,7 @@ class CacheSlot:
         return answered
 
     async def store(self, exchange: Exchange, completion: Completion) -> None:
-        """Keep an answer for the next who sends the same; one that was cut, refused or empty is not worth it."""
+        """Store an answer for later calls; truncated, refused and empty answers are not stored."""
         if not is_whole(completion):
             return
         cached = CachedExchange(
@@ -63,9 +63,9 @@ class CacheSlot:
 
 
 def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
-    """Return where the cache keeps the answer; None for a payload that is no JSON, which cannot be sent either.
+    """Return the slot of a call in the cache; None for a payload that is not JSON, which cannot be sent either.
 
-    The key is everything that shapes an answer: where the request goes, what is in it, and what its answer must fit.
+    The key is everything that affects the answer: the address, the payload, and the type of a structured answer.
     """
     response_model, endpoint = attempt.call.response_model, attempt.endpoint
     schema = None if response_model is None else wire_schema(response_model)
@@ -77,6 +77,6 @@ def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
 
 
 def is_whole(completion: Completion) -> bool:
-    """Return True if an answer is complete: it has content, and neither a cap nor a refusal ended it."""
+    """Return True if an answer has content and is neither truncated nor refused."""
     has_content = bool(completion.response.content.strip() or completion.tool_calls or completion.media)
     return has_content and completion.response.finish_reason not in {"length", "content_filter"}

@@ -1,6 +1,6 @@
-"""Structured answers: the object that an answer's text holds, or what is wrong with it, and asking once more with that.
+"""Structured answers: find and validate the object in an answer's text, or describe its errors for a second request.
 
-The caller's class runs here, and whatever it raises comes out as an LLMValidationError.
+The caller's class runs here; whatever it raises becomes an LLMValidationError.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..wires.wire import Answer, LLMCall
     from .windows import Location, Problem
 
-# Finish reasons as the vendors spell them, which routers pass on as the native ones.
+# The vendors' own finish reasons, which routers pass on as native ones.
 _TRUNCATED_NAMES: Final = (
     "length max_tokens max_output_tokens max_completion_tokens max_length model_length token_limit incomplete "
     "model_context_window_exceeded"
@@ -43,21 +43,21 @@ _REFUSED_NAMES: Final = (
 REFUSED: Final = frozenset(_REFUSED_NAMES.split())
 MAX_PROBLEMS: Final = 5
 MAX_PROBLEM_CHARACTERS: Final = 300
-# Above this an answer is validated in windows, and off the event loop: below, 4,000 wrong elements take 5 ms.
+# A longer answer is validated in windows, in a thread. In a shorter one, 4,000 wrong elements take 5 ms.
 LARGE_ANSWER_CHARACTERS: Final = 8_000
 AMBIGUOUS: Final = "it holds several that differ, and does not say which one is meant: give one alone"
 
 
 @dataclass(frozen=True)
 class ParsedObject:
-    """An instance of what the caller asked for, and the JSON that it was validated from."""
+    """An instance of the caller's type, and the JSON from which it was validated."""
 
     value: Any
     document: Any
 
 
 def is_quick(answer: Answer) -> bool:
-    """Return True if an answer is small and plain JSON, so that validating it does not hold the event loop up."""
+    """Return True if an answer is short and plain JSON, so that its validation does not block the event loop."""
     if len(answer.content) > LARGE_ANSWER_CHARACTERS:
         return False
     try:
@@ -68,7 +68,7 @@ def is_quick(answer: Answer) -> bool:
 
 
 def check_ending(answer: Answer, wanted: str) -> None:
-    """Raise LLMValidationError if an answer was cut or refused, for then it holds no object, whatever validates."""
+    """Raise LLMValidationError if an answer is truncated or refused: it then has no object, even if it validates."""
     ending = _ending(answer)
     if ending in TRUNCATED:
         tokens, reasoning = answer.usage.output_tokens, answer.usage.reasoning_tokens or 0
@@ -81,7 +81,7 @@ def check_ending(answer: Answer, wanted: str) -> None:
 
 
 def _ending(answer: Answer) -> str | None:
-    """Return the reason, the vendor's own one included, for which an answer is cut or refused; None for a whole one."""
+    """Return why an answer is truncated or refused, by ours or the vendor's finish reason; None if it is complete."""
     native = answer.details.get("native_finish_reason")
     reasons = [str(reason).lower().replace("-", "_") for reason in (answer.finish_reason, native) if reason]
     if answer.refusal:
@@ -90,10 +90,10 @@ def _ending(answer: Answer) -> str | None:
 
 
 def parse(answer: Answer, response_model: Any, messages: Sequence[LLMMessage] = ()) -> ParsedObject:  # noqa: ANN401 - a type
-    """Return the object that the answer's text holds: in a fence or prose, with repairs or children as strings.
+    """Return the object in the answer's text, which may be in a fence or prose, malformed, or have children as strings.
 
-    `messages` are those that it answers. Raises LLMValidationError, which says truncated, refused or empty before it
-    blames the JSON.
+    `messages` are the messages that it answers. Raises LLMValidationError; that the answer is truncated, refused or
+    empty takes precedence over errors in the JSON.
     """
     wanted = response_type(response_model)
     check_ending(answer, f"a {wanted.name}")
@@ -111,7 +111,7 @@ def parse(answer: Answer, response_model: Any, messages: Sequence[LLMMessage] = 
 
 
 def _search(answer: Answer, wanted: ResponseType, messages: Sequence[LLMMessage]) -> ParsedObject:
-    """Return the object of the candidate that is the answer; raises what its validation raised where none fits."""
+    """Return the object of the candidate that is the answer; raise the validation error if none validates."""
     found = candidates(answer.content, is_complete=answer.finish_reason == "stop")
     valid: list[Candidate] = []
     parsed: list[ParsedObject] = []
@@ -135,18 +135,18 @@ def _search(answer: Answer, wanted: ResponseType, messages: Sequence[LLMMessage]
 
 
 def _given(messages: Sequence[LLMMessage]) -> list[Any]:
-    """Return the JSON values that the model has read, which it may have repeated."""
+    """Return the JSON values in the model's input, which it may have repeated."""
     texts = (plain_text(message.content) for message in messages)
     return [stretch.value for text in texts for stretch in bracketed(text) if stretch.value is not None]
 
 
 def _is_another_kind(error: Exception) -> bool:
-    """Return True if a value failed as a whole, as `[1]` does where an object was asked for."""
+    """Return True if a value failed as a whole, as `[1]` does in place of an object."""
     return isinstance(error, ValidationError) and error.error_count() == 1 and not problems_of(error)[0][0]
 
 
 def _fit(candidate: Candidate, wanted: ResponseType) -> ParsedObject:
-    """Return the object of a candidate, taken out of its wrapper where it has one."""
+    """Return the object of a candidate, without its wrapper if it has one."""
     inner = wanted.unwrapped(candidate.document)
     if inner is candidate.document:
         return _validated(inner, candidate.text, wanted)
@@ -159,7 +159,7 @@ def _fit(candidate: Candidate, wanted: ResponseType) -> ParsedObject:
 
 
 def _validated(document: Any, text: str, wanted: ResponseType) -> ParsedObject:  # noqa: ANN401 - JSON
-    """Validate a document, which is `text`; children that are JSON in strings are decoded where they must be."""
+    """Validate a document, which is `text`; children that are JSON in strings are decoded if necessary."""
     holder = {"": document}
     if len(text) > LARGE_ANSWER_CHARACTERS and _decode_in_windows(holder, wanted):
         text = json.dumps(holder[""])
@@ -175,7 +175,7 @@ def _validated(document: Any, text: str, wanted: ResponseType) -> ParsedObject: 
 
 
 def _decode_in_windows(holder: dict[str, Any], wanted: ResponseType) -> bool:
-    """Validate the held document piece by piece; return True if children have been decoded for that."""
+    """Validate the document piece by piece; return True if children had to be decoded."""
     is_changed = False
     for start in windows(holder[""]):
         while problems := problems_inside(wanted.validate_json, holder[""], start):
@@ -186,13 +186,13 @@ def _decode_in_windows(holder: dict[str, Any], wanted: ResponseType) -> bool:
 
 
 def _decode_children(holder: dict[str, Any], problems: list[Problem]) -> bool:
-    """Decode the strings inside of the held document that are wrong and hold JSON; return True if there were any."""
-    decoded = [_decode_child(holder, location) for location, _message in problems]  # all of them, and not up to one
+    """Decode the invalid strings in the document that contain JSON; return True if there were any."""
+    decoded = [_decode_child(holder, location) for location, _message in problems]  # all, without stopping at one
     return any(decoded)
 
 
 def _decode_child(holder: Any, path: Location) -> bool:  # noqa: ANN401 - JSON
-    """Decode the string at `path`, whose steps may name more than the document has; return True if there was one."""
+    """Decode the string at `path`, which may have more steps than the document; return True if there was one."""
     key: Any = ""
     for step in path:
         inside = holder[key]
@@ -208,7 +208,7 @@ def _decode_child(holder: Any, path: Location) -> bool:  # noqa: ANN401 - JSON
 
 
 def _is_no_answer(value: Any, document: Any, wanted: ResponseType) -> bool:  # noqa: ANN401 - any value, any JSON
-    """Return True for an object that validates and says nothing: no key of it is a field, or it is a JSON Schema."""
+    """Return True for an object that validates without content: no key is a field, or it is a JSON Schema."""
     if not document or not isinstance(document, dict):
         return False
     inner = value.root if isinstance(value, RootModel) else value
@@ -221,14 +221,14 @@ def _is_no_answer(value: Any, document: Any, wanted: ResponseType) -> bool:  # n
 
 
 def _error(message: str) -> LLMValidationError:
-    """Return the error for an answer that Pydantic has not seen, raised from one of Pydantic's as the others are."""
+    """Return the error for an answer that was not validated, raised from a ValidationError as the others are."""
     error = LLMValidationError(message)
     error.__cause__ = _invalid("answer", [((), message)])
     return error
 
 
 def _invalid(title: str, problems: list[Problem]) -> ValidationError:
-    """Return a ValidationError of ours."""
+    """Return a ValidationError that we made."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError("unusable_answer", "{problem}", {"problem": message}), loc=location, input=None
@@ -239,7 +239,7 @@ def _invalid(title: str, problems: list[Problem]) -> ValidationError:
 
 
 def _explanation(error: ValidationError) -> str:
-    """Return the first few problems, each of them bounded."""
+    """Return the first few problems, shortened."""
     try:
         problems = problems_of(error)[:MAX_PROBLEMS]
     except Exception as raised:  # noqa: BLE001 - the message of a caller's exception is the caller's code
@@ -261,7 +261,7 @@ def _text_of(error: Exception) -> str:
 
 
 def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
-    """Return the call that shows the model its answer and what was wrong with it; None where that cannot help."""
+    """Return the call that sends the model its answer and the errors; None if that cannot help."""
     is_wrong_object = call.response_model is not None and isinstance(error, LLMValidationError) and error.__cause__
     if not is_wrong_object or _cannot_be_better(answer):
         return None
@@ -271,5 +271,5 @@ def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
 
 
 def _cannot_be_better(answer: Answer) -> bool:
-    """Return True if an answer was cut, refused or empty, so that asking again would end the same way."""
+    """Return True if an answer is truncated, refused or empty, so that a second request would end alike."""
     return _ending(answer) is not None or not answer.content.strip()

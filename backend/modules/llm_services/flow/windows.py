@@ -1,7 +1,7 @@
-"""Validation of a large document piece by piece, so that the first few wrong elements end it.
+"""Validation of a large document piece by piece, which stops after the first few wrong elements.
 
-Pydantic builds an error for every wrong element before it returns, and holds every thread of the process meanwhile: a
-tenth of a second for the 200,000 numbers that a model in a loop writes where strings belong.
+Pydantic builds an error for every wrong element before it returns, and blocks all threads meanwhile: a tenth of a
+second for 200,000 numbers in place of strings, which a model in a loop may write.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Problem = tuple[Location, str]
 
 FIRST_WINDOW: Final = 20
 LARGEST_WINDOW: Final = 1000
-# Of more errors nobody reads the texts, and writing them takes longer than finding them.
+# More errors than this are only counted: writing their texts takes longer than finding them.
 MAX_EXPLAINED_ERRORS: Final = 1000
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """Return where a document is wrong, and how; of very many errors their number alone."""
+    """Return the locations and texts of a document's errors; if there are very many, only their number."""
     if error.error_count() > MAX_EXPLAINED_ERRORS:
         return [((), f"{error.error_count()} problems")]
     details = error.errors(include_url=False, include_context=False, include_input=False)
@@ -33,7 +33,7 @@ def problems_of(error: ValidationError) -> list[Problem]:
 
 
 def windows(document: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
-    """Yield where each window on the document's lists and objects begins: small at first, and then larger."""
+    """Yield the start of each window on the document's lists and objects; windows are small at first, then larger."""
     start, longest = 0, _longest(document)
     while start < longest:
         yield start
@@ -41,10 +41,10 @@ def windows(document: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
 
 
 def problems_inside(validate_json: Callable[[str], Any], document: Any, start: int) -> list[Problem]:  # noqa: ANN401 - JSON
-    """Return what is wrong with the elements in the window at `start`, at their places in the document.
+    """Return the errors of the elements in the window at `start`, with their locations in the document.
 
-    What is wrong with the window itself, such as a list that is too short, is for the whole document to show, and so
-    is what the caller's class raises on a piece that it was not written for.
+    Errors of the window itself, such as a list that is too short, are left to the validation of the whole document.
+    So is whatever the caller's class raises for a piece.
     """
     try:
         validate_json(json.dumps(_window(document, start)))
@@ -70,7 +70,7 @@ def _longest(document: Any) -> int:  # noqa: ANN401 - JSON
 
 
 def _window(document: Any, start: int) -> Any:  # noqa: ANN401 - JSON
-    """Return `document` with the part of each long list and object that begins at `start`, or its first one."""
+    """Return `document` with only the part of each long list and object that begins at `start`, or the first part."""
     if not isinstance(document, dict | list):
         return document
     first = start if start < len(document) else 0
@@ -81,9 +81,9 @@ def _window(document: Any, start: int) -> Any:  # noqa: ANN401 - JSON
 
 
 def _located(document: Any, location: Location, start: int) -> Location | None:  # noqa: ANN401 - JSON
-    """Return a location in a window as one in the document; None if it is not inside of something that was cut.
+    """Return a location in a window as one in the document; None if it is not inside a list or object that was cut.
 
-    It may hold steps that no document has, such as the members of a union.
+    A location may have steps that a document does not have, such as the members of a union.
     """
     steps: list[int | str] = []
     is_inside = False

@@ -1,1 +1,1 @@
-"""What is stored: rows of `llm_requests`, written in transactions of their own."""
+"""The ledger: it writes the rows of `llm_requests`, in transactions of their own."""

@@ -1,4 +1,4 @@
-"""What is done to rows after the fact, by the commands in `backend/scripts`."""
+"""Changes to settled or abandoned rows, for the scripts in `backend/scripts`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ABANDONED_MESSAGE: Final = (
 
 
 def longest_attempt(request_timeout: float) -> float:
-    """Return the seconds after which no living process can still settle a pending row: two waits and an answer."""
+    """Return the seconds after which no running process can still settle a pending row: two waits and an answer."""
     return request_timeout + 2 * lock_timeout(request_timeout)
 
 
 def settle_abandoned(session: Session, older_than: timedelta) -> Sequence[UUID]:
-    """Settle as failed the rows that have been pending for longer than `older_than`; return their ids.
+    """Settle rows that have been pending for longer than `older_than` as failed; return their ids.
 
-    The caller commits. A settlement that arrives after all overwrites this one.
+    The caller commits. A late settlement by the process itself overwrites this one.
     """
     now = datetime.now(UTC)
     rows = LLMRequestModel
@@ -53,14 +53,14 @@ def settle_abandoned(session: Session, older_than: timedelta) -> Sequence[UUID]:
 
 
 def unpriced() -> ColumnElement[bool]:
-    """Return the condition of settled rows whose cost nobody has reported yet."""
+    """Return the condition of settled rows without a reported cost."""
     source = LLMRequestModel.response_raw["cost_source"].as_string()
     guesses = [CostSource.ESTIMATED.value, CostSource.UNPRICED.value]
     return or_(LLMRequestModel.cost_estimate.is_(None), source.in_(guesses))
 
 
 def generations(session: Session, *where: ColumnElement[bool]) -> Iterator[LLMRequestModel]:
-    """Yield OpenRouter's settled rows that name a generation, oldest first, a page at a time."""
+    """Yield OpenRouter's settled rows with a generation id, oldest first, in pages."""
     rows = LLMRequestModel
     query = (
         select(rows)
@@ -82,7 +82,7 @@ def generations(session: Session, *where: ColumnElement[bool]) -> Iterator[LLMRe
 
 
 def reconcile(row: LLMRequestModel, reported: Usage) -> None:
-    """Write the cost and tokens that the provider reports on a row, and when that was; the caller commits."""
+    """Write the reported cost and tokens on a row, with the time of the report; the caller commits."""
     row.cost_estimate = reported.cost
     row.input_tokens = row.input_tokens if reported.input_tokens is None else reported.input_tokens
     row.output_tokens = row.output_tokens if reported.output_tokens is None else reported.output_tokens

@@ -1,8 +1,7 @@
-"""SQLite has one writer: who holds its lock, and the fallback of a row that could only wait for its own caller.
+"""SQLite's single writer: who holds the lock, and the fallback of writing a row in the caller's transaction.
 
-That is when, and only when, a transaction of the row's own would wait for the caller, who waits for the row: the
-caller's connection holds the write lock, or there is no second connection (a database in memory, a StaticPool). Then
-the row is written in the caller's transaction.
+The fallback is used only if a transaction of the row's own would wait for the caller, who waits for the row: the
+caller's connection holds the write lock, or there is no second connection (a database in memory, a StaticPool).
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ if TYPE_CHECKING:
 
     from .writer import PendingWrite, Writer
 
-# Outside WAL a commit waits for readers. While it waits no new one begins, so those that overlap end some time.
+# Without WAL a commit waits for readers. No new reader begins while it waits, so that the wait ends.
 READERS_MILLISECONDS: Final = 10
 
 
 class DatabaseFile:
-    """The file that an engine's connections write to, which can be removed, or replaced, below them."""
+    """The file that an engine's connections write to, which may be deleted or replaced meanwhile."""
 
     def __init__(self, engine: Engine) -> None:
-        """Learn from each new connection of `engine` where the file is, and which it is by that name."""
+        """Note the path and the identity of the file at each new connection of `engine`."""
         self.engine, self.path = engine, ""
         event.listen(engine.pool, "connect", self._note)
 
     def _note(self, connection: DBAPIConnection, _record: object) -> None:
         self.path = main_file(connection)
-        self.opened = Path(self.path).stat()  # of the working directory, in memory
+        self.opened = Path(self.path).stat()  # no file: in memory
 
 
 def main_file(connection: DBAPIConnection) -> str:
-    """Return the path of the file that a connection writes to, empty for a database in memory."""
+    """Return the path of a connection's file, empty for a database in memory."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA database_list")
     files = {name: path for _, name, path in cursor.fetchall()}
@@ -53,7 +52,7 @@ def main_file(connection: DBAPIConnection) -> str:
 
 
 def impatient(connection: DBAPIConnection, _record: object) -> None:
-    """Let SQLite say at once that another holds its lock: the ledger's thread waits for it without holding anything."""
+    """Let SQLite fail at once if the database is locked; the ledger's thread waits without holding anything."""
     cursor = connection.cursor()
     is_wal = cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     cursor.execute(f"PRAGMA busy_timeout={0 if is_wal else READERS_MILLISECONDS}")
@@ -61,7 +60,7 @@ def impatient(connection: DBAPIConnection, _record: object) -> None:
 
 
 def write_in_caller_transaction(caller: Connection | None, engine: Engine, writer: Writer, write: PendingWrite) -> bool:
-    """Write in the transaction of `caller`, the connection it holds, where nothing else is possible; True if done."""
+    """Write in the transaction of the connection `caller` if nothing else is possible; return True if that was done."""
     if writer.is_shared:
         _write_shared(shared_connection(writer, engine), writer, write)
         return True
@@ -82,7 +81,7 @@ def write_in_caller_transaction(caller: Connection | None, engine: Engine, write
 
 
 def shared_connection(writer: Writer, engine: Engine) -> Connection:
-    """Return this thread's connection of `engine`'s pool, which is kept: giving it back would roll it back."""
+    """Return this thread's connection of `engine`'s pool; it is kept, because returning it would roll it back."""
     if getattr(writer.shared, "pool", None) is not engine.pool:
         writer.shared.pool, writer.shared.connection = engine.pool, engine.connect()
     connection: Connection = writer.shared.connection
@@ -90,10 +89,10 @@ def shared_connection(writer: Writer, engine: Engine) -> Connection:
 
 
 def _write_shared(connection: Connection, writer: Writer, write: PendingWrite) -> None:
-    """Write on the connection that everybody has, and commit only what nobody had begun.
+    """Write on the shared connection, and commit only if no other transaction is open on it.
 
-    SQLAlchemy's own transaction on this connection is left open for good: ending it would commit, or roll back,
-    what others have begun below it.
+    SQLAlchemy's own transaction on this connection is never ended: that would commit or roll back the transactions of
+    others on the same connection.
     """
     begun = driver(connection).in_transaction
     writer.run(connection, [write], by_sqlalchemy)
@@ -115,7 +114,7 @@ def driver(connection: Connection) -> Any:  # noqa: ANN401 - the DBAPI's own obj
 
 
 def is_shared(engine: Engine) -> bool:
-    """Return True if every user of this database has the same connection: a StaticPool, or a database in memory."""
+    """Return True if all users of this database share one connection: a StaticPool, or a database in memory."""
     if isinstance(engine.pool, StaticPool):
         return True
     with engine.connect() as connection:
@@ -140,7 +139,7 @@ def lock_is_free(own: Engine) -> bool:
 
 @contextmanager
 def without_waiting(connection: Connection) -> Generator[None]:
-    """Let statements on `connection` fail at once where they would wait for a lock."""
+    """Let statements on `connection` fail at once instead of waiting for a lock."""
     cursor = driver(connection).cursor()
     patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
     cursor.execute("PRAGMA busy_timeout=0")

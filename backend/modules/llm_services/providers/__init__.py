@@ -1,1 +1,1 @@
-"""The providers, one file of mapping each, on one flow."""
+"""The providers: for each one its address, authentication, wires and peculiarities."""

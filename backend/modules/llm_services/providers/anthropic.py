@@ -1,4 +1,4 @@
-"""Anthropic: Claude, from its maker."""
+"""Anthropic."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ VERSION: Final = "2023-06-01"
 
 
 class AnthropicProvider(LLMProvider):
-    """Claude's models for text."""
+    """Claude models, for text."""
 
     provider_type = LLMProviderType.ANTHROPIC
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: MessagesWire()}
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return Messages, with the key."""
+        """Return the path of the Messages API, with the key."""
         del call
         headers = {"x-api-key": self.config.anthropic_api_key or "", "anthropic-version": VERSION}
         return Endpoint(self.config.anthropic_base_url, "/v1/messages", headers)

@@ -1,7 +1,7 @@
 """Claude on Amazon Bedrock (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html).
 
-The body is that of Anthropic's Messages; address, signature and errors are Amazon's. Checked against botocore's own
-description of the service and its signer, and not against the live API.
+The body is that of Anthropic's Messages API; the address, the signature and the errors are Amazon's. This was checked
+against botocore's description of the service and its signer, not against the live API.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SIGNING_MODULES: Final = ("botocore.auth", "botocore.awsrequest", "botocore.session")
 VERSION: Final = "bedrock-2023-05-31"
-# What is older than 4.1 is called by its own id.
+# Models older than 4.1 are called by their own id.
 OLD_IDS: Final = {
     "claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022-v2:0",
     "claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20240620-v1:0",
@@ -41,9 +41,9 @@ OLD_IDS: Final = {
     "claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229-v1:0",
     "claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307-v1:0",
 }
-# What is newer answers only through an inference profile, which begins with the geography that serves it:
-# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html. From Sonnet 4.6 on an id is the
-# model's name; these are older, or are Opus 4.6.
+# Newer models are called through an inference profile, which begins with a geography:
+# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html. From Sonnet 4.6 on the id is the
+# model's name; these are the exceptions.
 VERSIONED_IDS: Final = {
     "claude-opus-4-1": "anthropic.claude-opus-4-1-20250805-v1:0",
     "claude-sonnet-4-5": "anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -52,8 +52,8 @@ VERSIONED_IDS: Final = {
     "claude-opus-4-6": "anthropic.claude-opus-4-6-v1",
 }
 SNAPSHOT: Final = re.compile("-20[0-9]{6}$")
-# The first that a region begins with. No other geography exists for Claude 4.5 and later (`apac` ended before); from
-# elsewhere, as from Mumbai or São Paulo, there is the profile that every commercial region has.
+# The first prefix of the region counts. Claude 4.5 and later have no other geography (`apac` ended before); other
+# regions, such as Mumbai and São Paulo, use the global profile, which every commercial region has.
 GEOGRAPHIES: Final = {
     "us-gov-": "us-gov",
     "us-": "us",
@@ -64,7 +64,7 @@ GEOGRAPHIES: Final = {
     "ap-northeast-3": "jp",
 }
 GLOBAL: Final = "global"
-# The models' own pages: Opus 4.1 is sold in the USA alone, Opus 5 has no profile of Japan.
+# From the models' pages: Opus 4.1 is available in the USA only, and Opus 5 has no profile for Japan.
 GEOGRAPHIES_OF_MODEL: Final = {
     "claude-opus-4-1": ("us",),
     "claude-opus-5": ("us-gov", "us", "eu", "au", GLOBAL),
@@ -85,7 +85,7 @@ TRANSIENT_ERRORS: Final = frozenset({"ModelErrorException", "ModelNotReadyExcept
 
 
 class BedrockWire(MessagesWire):
-    """Messages as Amazon speaks it: the model is in the path, and errors are Amazon's."""
+    """The Messages API at Amazon: the model is in the path, and the errors are Amazon's."""
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /model/<id>/invoke."""
@@ -94,7 +94,7 @@ class BedrockWire(MessagesWire):
         return {"anthropic_version": VERSION, **payload}
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return what Amazon says is wrong: the error's name is in a header."""
+        """Return Amazon's error; its name is in a header."""
         body = mapping(exchange.body)
         name = exchange.headers.get("x-amzn-errortype", "").split(":")[0]
         message = text(body.get("message")) or text(body.get("Message"))
@@ -111,22 +111,22 @@ class BedrockWire(MessagesWire):
 
 
 class BedrockProvider(LLMProvider):
-    """Claude, from Amazon; requests are signed with credentials of the environment, a profile or a role."""
+    """Claude models at Amazon; requests are signed with credentials from the environment, a profile or a role."""
 
     provider_type = LLMProviderType.BEDROCK
     required_modules = ("botocore",)
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: BedrockWire()}
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Read the region beside the loop, for it may be in a file, before the call asks for it."""
+        """Read the region, which may be in a file, in a thread before the call needs it."""
         await threads.run(partial(region_of, self.config))
         return await super()._complete(call)
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return the model's own path, and how to sign what goes there."""
+        """Return the path of the model, and the function that signs requests to it."""
         region = region_of(self.config)
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
-        # A colon stays: what aiohttp sends is then what was signed. The slash of an ARN does not: it is one segment.
+        # A colon is not encoded, so that aiohttp sends what was signed. The slash of an ARN is: an ARN is one segment.
         path = f"/model/{quote(model_id(call.model, region), safe=':')}/invoke"
         return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES)
 
@@ -149,7 +149,7 @@ def _credentials(config: LLMConfig) -> Credentials:
 
 @cache
 def _ambient_credentials(profile: str | None) -> Credentials:
-    """Return the credentials of a profile, or of the role that this machine has; they renew themselves."""
+    """Return the credentials of a profile or of this machine's role; they renew themselves."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
     from botocore.session import Session  # noqa: PLC0415
 
@@ -165,15 +165,15 @@ def _ambient_credentials(profile: str | None) -> Credentials:
 
 
 def region_of(config: LLMConfig) -> str:
-    """Return where Bedrock is called: as the environment says, else the profile, else us-west-2."""
+    """Return the region of the environment, otherwise of the profile, otherwise us-west-2."""
     return config.aws_region or _profile_region(config.aws_profile) or DEFAULT_REGION
 
 
 @cache
 def _profile_region(profile: str | None) -> str | None:
-    """Return the region of a profile, the default one for None; None where there is none, which the signature tells.
+    """Return the region of a profile (None means the default profile), or None if it has none.
 
-    Raises ValueError for what cannot be a region: it becomes part of the address.
+    Raises ValueError for a malformed region, because it becomes part of the address.
     """
     try:
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
@@ -190,9 +190,9 @@ def _profile_region(profile: str | None) -> str | None:
 
 
 def model_id(model: str, region: str) -> str:
-    """Return Bedrock's id of a model of Claude's, for calls from a region; an id or an ARN stays as it is.
+    """Return Bedrock's id of a Claude model for calls from a region; an id or an ARN is returned unchanged.
 
-    Raises ValueError for a model that is not sold in the region's geography: its prompts do not leave it unasked.
+    Raises ValueError for a model that is not available in the region's geography: prompts do not leave it unnoticed.
     """
     if model in OLD_IDS or not model.startswith("claude-"):
         return OLD_IDS.get(model, model)

@@ -1,4 +1,4 @@
-"""Google's Gemini; its key travels in a header, never in the URL."""
+"""Google's Gemini; the key is sent in a header, never in the URL."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class GeminiProvider(LLMProvider):
-    """Gemini's models for text and speech."""
+    """Gemini models, for text and speech."""
 
     provider_type = LLMProviderType.GEMINI
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: GenerateContentWire(), Kind.SPEECH: GeneratedSpeechWire()}
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
-        """Return `call` with the defaults; a name that was pasted with the first step of its path is without it."""
+        """Return `call` with the defaults, and the model's name without a pasted path."""
         call = super()._filled_in(call)
         return replace(call, model=call.model.removeprefix(GEMINI_PATH))
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return the model's own path, with the key."""
+        """Return the path of the model, with the key."""
         headers = {"x-goog-api-key": self.config.gemini_api_key or ""}
         return Endpoint(self.config.gemini_base_url, f"/models/{call.model}:generateContent", headers)

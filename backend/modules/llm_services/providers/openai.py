@@ -1,4 +1,4 @@
-"""OpenAI, and the same models at Azure: another address, another header for the key."""
+"""OpenAI, and the same models at Azure with another address and another header for the key."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ WIRES: Final[Mapping[Kind, Wire]] = {Kind.TEXT: ResponsesWire(), Kind.IMAGE: Ima
 
 
 class OpenAIProvider(LLMProvider):
-    """OpenAI's models for text, images and speech."""
+    """OpenAI models, for text, images and speech."""
 
     provider_type = LLMProviderType.OPENAI
     wires: ClassVar[Mapping[Kind, Wire]] = WIRES
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return the path of the kind of call, with the key."""
+        """Return the path for this kind of call, with the key."""
         headers = {"Authorization": f"Bearer {self.config.openai_api_key}"}
         return Endpoint(self.config.openai_base_url, PATHS[call.kind], headers)
 
 
 class AzureOpenAIProvider(LLMProvider):
-    """A resource's version 1 API (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle)."""
+    """The v1 API of an Azure resource (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle)."""
 
     provider_type = LLMProviderType.AZURE_OPENAI
     wires: ClassVar[Mapping[Kind, Wire]] = WIRES
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return the path of the kind of call below the resource's address, with its key."""
+        """Return the path for this kind of call below the resource's address, with its key."""
         base_url = f"{self.config.azure_openai_endpoint}/openai/v1"
         return Endpoint(base_url, PATHS[call.kind], {"api-key": self.config.azure_openai_api_key or ""})

@@ -1,7 +1,7 @@
-"""What the models of Claude, GPT and Gemini take, told by tables of exceptions for the older ones.
+"""The parameters that the models of Claude, GPT and Gemini accept, as tables of exceptions for older models.
 
-A name that no table knows (next month's model, an alias, a deployment) is taken to be the newest of its family. What
-is sent by default is what the newest takes; what a caller gives goes out all the same, unless a row says `NEVER`.
+An unknown name (next month's model, an alias, a deployment) is treated as the newest of its family. By default only
+what that accepts is sent; a parameter that the caller gives is sent anyway, unless a row says `NEVER`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Sampling(Enum):
-    """When `temperature`, `top_p` and `top_k` are sent: by default too, when the caller gives them, or never."""
+    """When `temperature`, `top_p` and `top_k` are sent: always, only if the caller gives them, or never."""
 
     DEFAULT = auto()
     GIVEN = auto()
@@ -27,7 +27,7 @@ class Sampling(Enum):
 
 
 class Thinking(Enum):
-    """How a model is told how much to think: by a word, by a budget of tokens, or not at all."""
+    """How the amount of thinking is set: by an effort, by a budget of tokens, or not at all."""
 
     EFFORT = auto()
     BUDGET = auto()
@@ -41,10 +41,10 @@ LOW_TO_MAX: Final = (*LOW_TO_XHIGH, "max")
 
 @dataclass(frozen=True)
 class ClaudeAbilities:
-    """What a Claude takes; `max_tokens` is the most that it writes, thoughts included.
+    """The abilities of a Claude model; `max_tokens` is its limit for an answer, thinking included.
 
-    `takes_schema` is `output_config.format`, `takes_forced_tool` a `tool_choice` that names a tool or wants any,
-    `takes_prefill` an assistant's text as the last message.
+    `takes_schema`: `output_config.format`. `takes_forced_tool`: a `tool_choice` that requires a tool.
+    `takes_prefill`: an assistant's text as the last message.
     """
 
     sampling: Sampling = Sampling.GIVEN
@@ -57,7 +57,7 @@ class ClaudeAbilities:
 
 
 NEWEST_CLAUDE: Final = ClaudeAbilities()
-# The last version of each generation, and what its models take. Sampling and budgets:
+# The last version of each generation, and the abilities of its models. Sampling and budgets:
 # https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking; schemas:
 # https://platform.claude.com/docs/en/build-with-claude/structured-outputs; forced tools:
 # https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5.
@@ -82,7 +82,7 @@ CLAUDE_VERSION: Final = re.compile(r"claude-(?:[a-z]+-)?v?(\d{1,2})(?:[-.](\d{1,
 
 @cache
 def claude(model: str) -> ClaudeAbilities:
-    """Return what a Claude takes, by the version in its name."""
+    """Return the abilities of a Claude model, by the version in its name."""
     version = _version(CLAUDE_VERSION, model)
     if version is None:
         return NEWEST_CLAUDE
@@ -91,9 +91,9 @@ def claude(model: str) -> ClaudeAbilities:
 
 @dataclass(frozen=True)
 class OpenAIAbilities:
-    """What a model of OpenAI's takes; without `efforts` it has no word for how much to think.
+    """The abilities of an OpenAI model; without `efforts` it has no setting for thinking.
 
-    `structured_output` is the best way to an object: `json_schema`, `json_object`, None where the prompt has to ask.
+    `structured_output` is its best mode for objects: `json_schema`, `json_object`, or None for the prompt alone.
     """
 
     sampling: Sampling = Sampling.NEVER
@@ -104,9 +104,9 @@ class OpenAIAbilities:
 
 NEWEST_OPENAI: Final = OpenAIAbilities()
 NOT_REASONING: Final = OpenAIAbilities(Sampling.DEFAULT, efforts=(), takes_verbosity=False)
-# Beginnings of names, the first that fits. Efforts: https://developers.openai.com/api/docs/guides/reasoning and the
+# Prefixes of names; the first match counts. Efforts: https://developers.openai.com/api/docs/guides/reasoning and the
 # models' own pages; schemas: https://developers.openai.com/api/docs/guides/structured-outputs. The chat models have
-# one effort and one verbosity, which they need not be told.
+# a single effort and verbosity, which are not sent.
 _OLD_OPENAI: Final = (
     (r"gpt-3\.?5|gpt-4-(turbo|1106|0125)", OpenAIAbilities(Sampling.DEFAULT, (), False, "json_object")),  # noqa: FBT003
     (r"gpt-4(?![.o\d])", OpenAIAbilities(Sampling.DEFAULT, (), False, None)),  # noqa: FBT003 - a row
@@ -131,9 +131,9 @@ OPENAI_NAME: Final = re.compile(rf"{_NAME_BEGINS}(?:gpt-(?:\d|latest)|o\d|chat-l
 
 @cache
 def openai(model: str) -> OpenAIAbilities:
-    """Return what a model of OpenAI's takes.
+    """Return the abilities of an OpenAI model.
 
-    A name that says nothing, as of a deployment at Azure, may be an old model's too: what the caller gives goes out.
+    An unknown name, such as an Azure deployment's, may be of an old model: what the caller gives is sent.
     """
     for name, abilities in OLD_OPENAI:
         if name.search(model):
@@ -143,7 +143,7 @@ def openai(model: str) -> OpenAIAbilities:
 
 @dataclass(frozen=True)
 class GeminiAbilities:
-    """What a Gemini takes; `min_budget` is the least that it thinks, in tokens."""
+    """The abilities of a Gemini model; `min_budget` is its smallest thinking budget, in tokens."""
 
     sampling: Sampling = Sampling.GIVEN
     thinking: Thinking = Thinking.EFFORT
@@ -154,9 +154,9 @@ class GeminiAbilities:
 
 NEWEST_GEMINI: Final = GeminiAbilities()
 _ALL_LEVELS: Final = ("minimal", *LOW_TO_HIGH)
-# The first row that fits. Levels and budgets: https://ai.google.dev/gemini-api/docs/generate-content/thinking. What
-# makes sound or images takes neither ("Thinking level is not supported for this model", OpenMinis/OpenMinis#226).
-# From 3.6 on sampling parameters are ignored, and later models are to refuse them:
+# The first row that fits. Levels and budgets: https://ai.google.dev/gemini-api/docs/generate-content/thinking. Models
+# for sound or images take neither ("Thinking level is not supported for this model", OpenMinis/OpenMinis#226).
+# From 3.6 on sampling parameters are ignored, and later models will refuse them:
 # https://ai.google.dev/gemini-api/docs/generate-content/whats-new-gemini-3.6.
 _OLD_GEMINI: Final = (
     (
@@ -176,21 +176,21 @@ OLD_GEMINI: Final = tuple((re.compile(name), abilities) for name, abilities in _
 
 @cache
 def gemini(model: str) -> GeminiAbilities:
-    """Return what a Gemini takes."""
+    """Return the abilities of a Gemini model."""
     return next((abilities for name, abilities in OLD_GEMINI if name.search(model)), NEWEST_GEMINI)
 
 
 def takes_default_temperature(model: str) -> bool:
-    """Return True if a model of whichever family, by its name at a router, takes a temperature that nobody gave."""
+    """Return True if a model, by its name at a router, accepts the default temperature."""
     if "claude" in model:
         return claude(model).sampling is Sampling.DEFAULT
     return not OPENAI_NAME.search(model) or openai(model).sampling is Sampling.DEFAULT
 
 
 def nearest_effort(effort: str, known: Sequence[str]) -> str | None:
-    """Return the one of the efforts that a model knows which is nearest to `effort`, the lower of two; None of none.
+    """Return the nearest to `effort` of a model's efforts, the lower of two; None if the model has none.
 
-    `none` switches thinking off: nothing else becomes that, and where it is unknown it is the least of them.
+    `none` turns thinking off: no other effort becomes `none`, and a model without it gets its lowest effort.
     """
     if effort in known:
         return effort
@@ -200,7 +200,7 @@ def nearest_effort(effort: str, known: Sequence[str]) -> str | None:
 
 
 def effort_for(tokens: int, budgets: dict[str, int]) -> str:
-    """Return the least effort whose budget holds so many tokens of thought, the highest where none does."""
+    """Return the lowest effort with a budget of at least this many tokens, otherwise the highest effort."""
     return next((effort for effort, budget in budgets.items() if tokens <= budget), list(budgets)[-1])
 
 

@@ -1,6 +1,6 @@
-"""A conversation in its neutral form, that of Chat Completions: every wire is rendered from it.
+"""Conversations in a neutral form, that of Chat Completions, from which every wire renders.
 
-It has one spelling of content parts, and tool results that name their calls by id; it holds all that callers can give.
+It has one form of content parts, and tool results with the ids of their calls; nothing that callers give is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ChatMessage = dict[str, Any]
 
 MAX_REMEMBERED_KEYS: Final = 1024
-# Where an assistant's turn keeps its content as the vendor sent it, for that vendor alone.
+# The field for an assistant's content in its vendor's own form, which only that vendor gets.
 NATIVE: Final = "native"
 ID_DIGEST_CHARACTERS: Final = 8
 API_VARIANT: Final = "api_variant"
@@ -31,19 +31,19 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
 class ToolCallMemory:
-    """The assistant messages with tool calls that have come back lately, by call id and by the messages before them.
+    """Recent assistant messages with tool calls, by call id and by the messages before them.
 
-    Consumers send a tool's result with its name alone, and without the message that asked for it; wires want both,
-    and ids that match. A remembered message is put back unchanged; an unknown one is synthesised from the name. A
-    message that the caller puts back itself gets what only its vendor needs.
+    Consumers send a tool's result with only the tool's name, and without the message that requested it. APIs require
+    both, with matching ids. A remembered message is added unchanged; an unknown one is made from the name. A message
+    that the caller sends gets the fields that only its vendor needs.
     """
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
+        """Start without messages."""
         self._turns: OrderedDict[str, ChatMessage] = OrderedDict()
 
     def remember(self, messages: Sequence[LLMMessage], tool_turn: ChatMessage, api_variant: str) -> None:
-        """Keep the assistant message that answered `messages` with tool calls, by the wire named `api_variant`."""
+        """Remember the assistant message with tool calls that answered `messages` through the wire `api_variant`."""
         ids = [_id_key(call.get("id")) for call in items(tool_turn.get("tool_calls")) if mapping(call).get("id")]
         for key in (_fingerprint(messages), *ids):
             self._turns[key] = {**tool_turn, API_VARIANT: api_variant}
@@ -52,9 +52,9 @@ class ToolCallMemory:
             self._turns.popitem(last=False)
 
     def to_chat_messages(self, messages: Sequence[LLMMessage], api_variant: str) -> list[ChatMessage]:
-        """Return `messages` in the neutral form, each tool result behind the message that asked for it.
+        """Return `messages` in the neutral form, with tool results after the messages that requested them.
 
-        What only one wire understands goes to the wire that sent it, `api_variant`, and to no other.
+        Content in a vendor's own form goes only to the wire that it came from, if that is `api_variant`.
         """
         chat_messages: list[ChatMessage] = []
         open_calls: list[ChatMessage] = []
@@ -72,7 +72,7 @@ class ToolCallMemory:
         return chat_messages
 
     def _message(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
-        """Return one message that is no tool result, a turn with tool calls as its vendor needs it."""
+        """Return a message other than a tool result; one with tool calls gets the form that its vendor needs."""
         message = messages[position]
         chat_message = _message(message, position)
         calls = chat_message.get("tool_calls")
@@ -83,14 +83,14 @@ class ToolCallMemory:
         remembered = remembered or self._remembered(messages, position)
         its_calls = items(remembered.get("tool_calls"))
         is_same = [_function_name(call) for call in calls] == [_function_name(call) for call in its_calls]
-        # The same question may have been answered by another vendor, whose calls have other ids.
+        # The same messages may have been answered by another vendor, with other ids.
         ids = {call.get("id") for call in message.tool_calls or []} - {None, ""}
         if message.reasoning_details or not is_same or ids - {mapping(call).get("id") for call in its_calls}:
             return chat_message
         return chat_message | _of_one_wire(remembered, api_variant)
 
     def _tool_turn(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
-        """Return the assistant message that asked for the results which begin at `position`."""
+        """Return the assistant message that requested the results at `position`."""
         results: list[LLMMessage] = []
         for message in messages[position:]:
             if message.role not in RESULT_ROLES or (results and self._remembered(messages, position + len(results))):
@@ -123,7 +123,7 @@ def _id_key(call_id: object) -> str:
 
 
 def _fingerprint(messages: Sequence[LLMMessage]) -> str:
-    """Return what a conversation is known by: all of it but its system prompt, which may hold the time of day."""
+    """Return the key of a conversation: everything but its system prompt, which may contain the time of day."""
     said = [message.model_dump(mode="json") for message in messages if message.role not in SYSTEM_ROLES]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -133,7 +133,7 @@ def _function_name(call: object) -> object:
 
 
 def _take_call(calls: list[ChatMessage], result: LLMMessage) -> ChatMessage | None:
-    """Take out of `calls` the one that `result` answers: by its id, else the first of its name."""
+    """Remove from `calls` the call that `result` answers: by its id, otherwise the first with its name."""
     for index, call in enumerate(calls):
         is_answered = result.name in (None, _function_name(call))
         if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else is_answered:
@@ -167,8 +167,8 @@ def _message(message: LLMMessage, position: int) -> ChatMessage:
 def _call(call: ChatMessage, position: int) -> ChatMessage:
     """Return a call in the neutral form, with its arguments as JSON text.
 
-    A dumped ToolCall and a legacy `function_call` come in another form; vendors send calls without arguments, or
-    with an object (Significant-Gravitas/AutoGPT#12289), and want text back.
+    Dumped ToolCalls and legacy `function_call`s have other forms. Vendors send calls without arguments, or with an
+    object (Significant-Gravitas/AutoGPT#12289), and expect text.
     """
     function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
     given = function.get("arguments")
@@ -190,7 +190,7 @@ def _content(message: LLMMessage) -> str | list[ChatMessage]:
 
 
 def _part(part: ChatMessage) -> ChatMessage:
-    """Translate a Responses-style part, with what the translation does not use kept; other parts stay as they are."""
+    """Translate a part of the Responses API, keeping keys that have no translation; other parts stay unchanged."""
     if not text(part.get("type")):
         raise ValueError("messages hold a content part without a type")
     match part.get("type"):
@@ -217,13 +217,13 @@ def _part(part: ChatMessage) -> ChatMessage:
 
 
 def _moved(part: ChatMessage, kind: str, inner: ChatMessage, used: tuple[str, ...]) -> ChatMessage:
-    """Return a part of Chat Completions, its content below its kind; keys that were not used stay beside it."""
+    """Return a part of Chat Completions; keys without a translation are kept."""
     kept = {name: value for name, value in part.items() if name not in used}
     return {**kept, "type": kind, kind: inner}
 
 
 def tool_turn(calls: Sequence[ToolCall], native: list[Any]) -> ChatMessage | None:
-    """Return an answer's tool calls as an assistant message, `native` being its content as the vendor sent it."""
+    """Return an answer's tool calls as an assistant message; `native` is its content in the vendor's own form."""
     if not calls:
         return None
     functions = ({"name": call.name, "arguments": call.arguments} for call in calls)
@@ -235,14 +235,14 @@ def tool_turn(calls: Sequence[ToolCall], native: list[Any]) -> ChatMessage | Non
 
 
 def plain_text(content: object) -> str:
-    """Return a content's text: of the parts that are text, one after the other."""
+    """Return the text of a content: its text parts, joined."""
     if isinstance(content, list):
         return "".join(str(mapping(part).get("text") or "") for part in content)
     return str(content or "")
 
 
 def system_parts(messages: list[ChatMessage]) -> list[ChatMessage]:
-    """Return the parts of system and developer messages, for wires that keep them outside the conversation."""
+    """Return the parts of system and developer messages, for APIs that have them outside the conversation."""
     contents = (message.get("content") for message in messages if message["role"] in SYSTEM_ROLES)
     return [part for content in contents for part in text_parts(content)]
 
@@ -254,14 +254,14 @@ def text_parts(content: object) -> list[ChatMessage]:
 
 
 def call_id(given: object, index: int, name: str) -> str:
-    """Return a tool call's own id, else one made of its place and name."""
+    """Return a tool call's id, otherwise one made from its position and name."""
     return text(given) or f"call_{index}_{name}"
 
 
 def safe_id(own_id: str, allowed: re.Pattern[str], max_characters: int) -> str:
-    """Return an id that a vendor takes: its own where it is one, else one made of it, always the same.
+    """Return the id if the vendor accepts it, otherwise one made from it, always the same.
 
-    Calls of one vendor may go on at another (langchain-ai/langchain#37756, MoonshotAI/kimi-code#327).
+    A conversation may continue with another vendor (langchain-ai/langchain#37756, MoonshotAI/kimi-code#327).
     """
     if len(own_id) <= max_characters and allowed.fullmatch(own_id):
         return own_id
@@ -271,10 +271,10 @@ def safe_id(own_id: str, allowed: re.Pattern[str], max_characters: int) -> str:
 
 
 def join_instruction(messages: list[ChatMessage], instruction: str) -> list[ChatMessage]:
-    """Return `messages` with an instruction at the end of their first system message, or in one at the beginning.
+    """Return `messages` with an instruction at the end of the first system message, or in a new one.
 
-    Some chat templates take one system message alone (BerriAI/litellm#26879), and the caller's own words, which a
-    prompt cache may hold, stay in front.
+    Some chat templates accept only one system message (BerriAI/litellm#26879). The caller's text stays in front,
+    because a prompt cache may have it.
     """
     for index, message in enumerate(messages):
         if message["role"] in SYSTEM_ROLES:

@@ -1,6 +1,6 @@
 """Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
 
-Requests are held against the types of Google's own package, answers against exchanges that others recorded live
+Requests are checked against the types of Google's own package, answers against exchanges that others recorded live
 (`tests/wires/test_recorded_exchanges.py`).
 """
 
@@ -38,7 +38,7 @@ THINKING_BUDGETS: Final = {
     "xhigh": 24_576,
     "max": 24_576,
 }
-DYNAMIC_BUDGET: Final = -1  # as much as the model wants
+DYNAMIC_BUDGET: Final = -1  # the model decides
 FINISH_REASONS: Final = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -50,21 +50,21 @@ FINISH_REASONS: Final = {
         "content_filter",
     ),
 }
-# What stands for the signature of a call that another model, or nobody, made, where a model wants one with every step:
+# The signature for a call that another model made, or none, because some models require one for every step:
 # https://ai.google.dev/gemini-api/docs/thought-signatures.
 NO_SIGNATURE: Final = "skip_thought_signature_validator"
-# What only a part of this API has, and no other vendor's reasoning details.
+# A field of this API's parts that no other vendor's reasoning details have.
 OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
-PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # a grounded prompt has one price, whatever it searches
+PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # a grounded prompt has one price for all its searches
 DAILY_QUOTA: Final = "PerDay"
 BAD_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED"})
 
 
 class GenerateContentOptions(Options):
-    """Options of text; `stop` is `stopSequences` by its name elsewhere."""
+    """Options for text; `stop` is the API's `stopSequences`."""
 
     top_p: Number | None = None
     top_k: int | None = None
@@ -76,7 +76,7 @@ class GenerateContentOptions(Options):
     safety_settings: list[dict[str, Any]] | None = None
 
     def generation_config(self) -> dict[str, Any]:
-        """Return what goes into `generationConfig`."""
+        """Return the fields of `generationConfig`."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop
         given = {
             "topP": self.top_p,
@@ -90,10 +90,10 @@ class GenerateContentOptions(Options):
 
 
 class GenerateContentReader(Wire):
-    """How an answer and an error are read, which text and speech have in common."""
+    """The parser of answers and errors, for text and speech."""
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a candidate, or what there is of one; a prompt that was blocked has none."""
+        """Read a candidate, also a partial one; a blocked prompt has none."""
         del call
         body = mapping(exchange.body)
         candidate = mapping(next(iter(items(body.get("candidates"))), None))
@@ -182,7 +182,7 @@ class GenerateContentWire(GenerateContentReader):
         return with_extra_body(present, options.extra_body, defaults_of(call))
 
 
-# Which part of `generationConfig` gives way, and beside what.
+# The field of `generationConfig` that is left out, and beside which other.
 RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]], ...]] = (
     (
         "temperature",
@@ -194,7 +194,7 @@ RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]],
 
 
 def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
-    """Map Chat Completions' messages to contents of user and model, what follows on the same side joined."""
+    """Map Chat Completions messages to contents of user and model; adjacent ones of a role are joined."""
     calls = [call for message in messages for call in items(message.get("tool_calls"))]
     names = {call["id"]: call["function"].get("name") for call in calls}
     own_ids = {mapping(part.get("functionCall")).get("id") for message in messages for part in _own_parts(message)} - {
@@ -216,7 +216,7 @@ def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
 
 
 def _result(message: Part, names: dict[str, Any], own_ids: set[Any]) -> list[Part]:
-    """Return a tool's result, which the API knows by the tool's name and wants as an object."""
+    """Return a tool's result, which the API expects under the tool's name, as an object."""
     result = plain_text(message.get("content"))
     decoded = json_object(result)
     response = {"result": result} if decoded is None else decoded
@@ -232,7 +232,7 @@ def _parts(message: Part) -> list[Part]:
 
 
 def _signed(parts: list[Part]) -> list[Part]:
-    """Return a turn whose first call has a signature, which is where the model puts its own."""
+    """Return a turn with a signature on its first call, where the model puts its own."""
     first = next((part for part in parts if "functionCall" in part), None)
     if first is None or any("thoughtSignature" in part for part in parts):
         return parts
@@ -245,14 +245,14 @@ def _function_call(call: Part) -> Part:
 
 
 def _own_parts(message: Part) -> list[Part]:
-    """Return an assistant's turn as this API sent it: remembered, or given back by the caller."""
+    """Return an assistant's turn in this API's form, remembered or sent by the caller."""
     details = items(message.get("reasoning_details"))
     is_own = any(OWN_PART_KEYS & mapping(part).keys() for part in details)
     return items(message.get(NATIVE)) or (details if is_own else [])
 
 
 def _native(parts: list[Part], answered: list[str]) -> list[Part]:
-    """Return the model's own parts, signatures of its thoughts included, without the calls that nobody answered."""
+    """Return the model's own parts, with thought signatures, without calls that have no result."""
     left = list(answered)
     kept: list[Part] = []
     for part in parts:
@@ -287,7 +287,7 @@ def _file(address: str) -> Part:
 
 
 def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Part | None:
-    """Return how much to think, as a level or a budget; None for a model that is not told, or where nobody says it."""
+    """Return the thinking level or budget; None if the model has no such setting or the call gives none."""
     reasoning = options.reasoning
     if reasoning is None or abilities.thinking is Thinking.NONE:
         return None
@@ -337,7 +337,7 @@ def _problem(call: dict[str, Any]) -> str | None:
 
 
 def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:
-    """Return the texts of the answer, or those of the thoughts."""
+    """Return the text of the answer, or of its thoughts."""
     chosen = (part for part in parts if (part.get("thought") is True) is is_thought)
     return [found for part in chosen if (found := text(part.get("text")))]
 
@@ -355,9 +355,9 @@ def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
 
 
 def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
-    """Read tokens; the API counts thoughts apart from the output, and its own tools' prompts apart from the input.
+    """Read the tokens; the API counts thoughts separately from the output, and its own tools' prompts from the input.
 
-    The JSON form of protobuf leaves zeros out: where the total is the input, nothing was put out.
+    Protobuf's JSON leaves out zeros: if the total equals the input, there was no output.
     """
     usage = mapping(body.get("usageMetadata"))
     prompt = total(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
@@ -378,7 +378,7 @@ def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
 
 
 def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
-    """Count the searches that are billed: each query that is not empty, once; up to Gemini 2.5 one for the prompt.
+    """Count the billed searches: every distinct query that is not empty; up to Gemini 2.5 one per prompt.
 
     https://ai.google.dev/gemini-api/docs/google-search#pricing
     """
@@ -390,7 +390,7 @@ def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
 
 
 def _delay(details: list[dict[str, Any]]) -> str | None:
-    """Return the seconds of a RetryInfo, which come as `12.5s`."""
+    """Return the seconds of a RetryInfo, which has the form `12.5s`."""
     delays = (text(detail.get("retryDelay")) for detail in details if RETRY_INFO in str(detail.get("@type")))
     return next((delay.removesuffix("s") for delay in delays if delay), None)
 

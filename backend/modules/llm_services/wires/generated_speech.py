@@ -33,7 +33,7 @@ VOICES: Final = {name.lower(): name for name in GOOGLE_VOICES.split()} | {
 
 
 class SpeechOptions(Options):
-    """Options of speech; Gemini sends samples, whatever format is asked for, and knows no speed but in words."""
+    """Options for speech; Gemini always sends samples, and takes a speed only as an instruction in the prompt."""
 
     voice: str = "Puck"
     audio_format: str | None = None
@@ -41,14 +41,14 @@ class SpeechOptions(Options):
 
 
 class GeneratedSpeechWire(GenerateContentReader):
-    """Speech, which comes as samples and goes out as a WAV file."""
+    """Speech, which arrives as samples and is returned as a WAV file."""
 
     api_variant = "speech"
     options = SpeechOptions
     voices = VOICES
 
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of a generateContent that answers in sound."""
+        """Return the body of a request for audio."""
         options = cast("SpeechOptions", call.options)
         payload = {
             "contents": [{"role": "user", "parts": [{"text": call.prompt}]}],
@@ -60,6 +60,6 @@ class GeneratedSpeechWire(GenerateContentReader):
         return with_extra_body(payload, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the sound; an answer without any is none (google-gemini/cookbook#1231)."""
+        """Read the audio; an answer without audio is not an answer (google-gemini/cookbook#1231)."""
         answer = super().parse(exchange, call)
         return replace(answer, is_found=answer.media is not None)

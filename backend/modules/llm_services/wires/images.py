@@ -1,6 +1,6 @@
 """Images (https://platform.openai.com/docs/api-reference/images/create).
 
-Requests are held against the types of OpenAI's own package, and so are the stand-in's answers; no recording is at hand.
+Requests and the stand-in's answers are checked against the types of OpenAI's own package; there is no recording.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from .wire import Answer, Options, Wire, with_extra_body
 if TYPE_CHECKING:
     from .wire import Exchange, LLMCall, ParsedError
 
-# The models of before 2026-05-12, when they were retired; every other one is taken to be a GPT image model.
+# The models that were retired on 2026-05-12; every other name is treated as a GPT image model.
 OLD_MODELS: Final = ("dall-e-2", "dall-e-3")
 NOT_OF_DALL_E_2: Final = frozenset({"quality", "style"})
-# What the qualities and sizes of the old models are to GPT image models.
+# The GPT image models' values for the qualities and sizes of the old models.
 QUALITIES: Final = {"standard": "medium", "hd": "high"}
 SMALL_SIZES: Final = {"256x256": "1024x1024", "512x512": "1024x1024"}
-# From gpt-image-2 on any size of sixteenths is taken.
+# From gpt-image-2 on, any size in multiples of 16 is accepted.
 FIXED_SIZES: Final = {"1792x1024": "1536x1024", "1024x1792": "1024x1536"}
 MODELS_OF_FIXED_SIZES: Final = ("gpt-image-1", "chatgpt-image")
 DEFAULT_FORMAT: Final = "png"
-MEDIA_TYPES: Final = {"svg": "svg+xml", "jpg": "jpeg"}  # where they are not the format's own name
+MEDIA_TYPES: Final = {"svg": "svg+xml", "jpg": "jpeg"}  # where the media type is not the format's name
 
 
 class ImageOptions(Options):
@@ -46,20 +46,20 @@ class ImageOptions(Options):
 
 
 class ImagesWire(Wire):
-    """Images: in base64 as the models of today send them, or by the URL that OpenAI keeps old ones at for an hour."""
+    """Images: in base64 from today's models; old models return a URL, which is valid for an hour."""
 
     api_variant = "images"
     options = ImageOptions
 
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of POST /images/generations, in the form that the model's generation takes."""
+        """Return the body of POST /images/generations, with the parameters of the model's generation."""
         options = cast("ImageOptions", call.options)
         form = _of_dall_e if call.model.startswith(OLD_MODELS) else _of_gpt_image
         payload = {"model": call.model, "prompt": call.prompt, "n": 1, **form(call.model, options.body())}
         return with_extra_body(payload, options.extra_body, frozenset({"n"}))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the images; the first is the one that was asked for."""
+        """Read the images; the first one is the result."""
         body = mapping(exchange.body)
         images = [mapping(image) for image in items(body.get("data"))]
         kind = text(body.get("output_format")) or text(call.params.get("output_format")) or DEFAULT_FORMAT
@@ -85,13 +85,13 @@ class ImagesWire(Wire):
 
 
 def _of_dall_e(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of an old model, which is asked for a URL; dall-e-2 has neither qualities nor styles."""
+    """Return the options for an old model, with a URL as the result; dall-e-2 has no qualities and styles."""
     left_out = NOT_OF_DALL_E_2 if model.startswith("dall-e-2") else frozenset[str]()
     return {"response_format": "url", **{name: value for name, value in options.items() if name not in left_out}}
 
 
 def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a model that has no styles, its own qualities, and no say in how it answers."""
+    """Return the options for a GPT image model, which has its own qualities, no styles and one response format."""
     fixed = FIXED_SIZES if model.startswith(MODELS_OF_FIXED_SIZES) else {}
     sizes = {**SMALL_SIZES, **fixed}
     names = {"quality": QUALITIES, "size": sizes}
@@ -99,13 +99,13 @@ def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(image: dict[str, Any], kind: str) -> str | None:
-    """Return an image's URL, a `data:` URL for one in base64."""
+    """Return an image's URL; for base64 a `data:` URL."""
     data = text(image.get("b64_json"))
     return text(image.get("url")) or (f"data:image/{MEDIA_TYPES.get(kind, kind)};base64,{data}" if data else None)
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    """Read the tokens of the newer models; dall-e is billed by the image, and says nothing."""
+    """Read the tokens of the newer models; dall-e is billed by the image and reports none."""
     return Usage(
         input_tokens=count(usage.get("input_tokens")),
         output_tokens=count(usage.get("output_tokens")),

@@ -1,4 +1,4 @@
-"""Lenient reading of JSON whose shape a server may change without notice: the value where it fits, else None."""
+"""Lenient reading of JSON whose form may change without notice: the value if it has the right type, else None."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..types import DEEPEST_JSON, LARGEST_INTEGER
 from .repair import whole_object
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
-# Bytes that JSON needs for a surrogate, alone or in a pair, a number that is none, or one too large for a float.
+# Bytes that occur in JSON with surrogates, NaN or infinity, or numbers too large for a float.
 ODD_JSON: Final = re.compile(rb"\x00|\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
 MAX_USD: Final = 1_000_000.0  # no call costs more
-# How vendors name what is billed at the list price: tiers of OpenAI, Anthropic and Gemini, Vertex's traffic types, and
-# the places of Anthropic's inference (https://platform.claude.com/docs/en/build-with-claude/data-residency).
+# The vendors' names for the list price: tiers of OpenAI, Anthropic and Gemini, Vertex's traffic types,
+# and the places of Anthropic's inference (https://platform.claude.com/docs/en/build-with-claude/data-residency).
 LIST_PRICE_RATES: Final = frozenset(
     {"auto", "default", "standard", "unspecified", "on_demand", "global", "not_available"}
 )
@@ -26,22 +26,22 @@ LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Return an object as it is, anything else as an empty one."""
+    """Return an object unchanged, and an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> list[Any]:
-    """Return an array as it is, anything else as an empty one."""
+    """Return an array unchanged, and an empty one for anything else."""
     return value if isinstance(value, list) else []
 
 
 def text(value: object) -> str | None:
-    """Return a string that is not empty."""
+    """Return a string that is not empty, else None."""
     return value if isinstance(value, str) and value else None
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, also one written as a string."""
+    """Return a finite number, also from a string, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -52,37 +52,37 @@ def number(value: object) -> float | None:
 
 
 def exact_sum(*figures: float | None) -> float:
-    """Add up the figures that are known in decimal, so that 0.1 and 0.2 make 0.3."""
+    """Add up the known figures in decimal, so that 0.1 and 0.2 make 0.3."""
     return float(sum((Decimal(str(figure)) for figure in figures if figure is not None), Decimal()))
 
 
 def usd(value: object) -> float | None:
-    """Return a cost in USD; None for one that nobody can have charged: negative, or more than MAX_USD."""
+    """Return a cost in USD; None for an impossible one: negative, or more than MAX_USD."""
     figure = number(value)
     return figure if figure is not None and 0 <= figure <= MAX_USD else None
 
 
 def count(value: object) -> int | None:
-    """Return a whole number that is not negative, and that an integer column can hold."""
+    """Return a whole number that is not negative and fits an integer column, else None."""
     figure = number(value)
     return int(figure) if figure is not None and 0 <= figure <= LARGEST_INTEGER and figure == int(figure) else None
 
 
 def total(*counts: object) -> int | None:
-    """Add up the counts that are given; None where none is, or one of them is no count."""
+    """Add up the given counts; None if there are none, or one is not a count."""
     read = [count(value) for value in counts if value is not None]
     known = [figure for figure in read if figure is not None]
     return sum(known) if known and len(known) == len(read) else None
 
 
 def rates(**named: object) -> dict[str, str]:
-    """Return what an answer names in place of the list price, such as a service tier, in lower case."""
+    """Return the rate in an answer that differs from the list price, such as a service tier, in lower case."""
     read = {name: rate.lower() for name, given in named.items() if (rate := text(given))}
     return {name: rate for name, rate in read.items() if rate not in LIST_PRICE_RATES}
 
 
 def moment(value: object) -> datetime | None:
-    """Return an epoch time in seconds as a time in UTC; None for one that is not of this century."""
+    """Return an epoch time in seconds as a datetime in UTC; None if it is not in this century."""
     seconds = number(value)
     if seconds is None or not CENTURY[0] <= seconds < CENTURY[1]:
         return None
@@ -90,16 +90,16 @@ def moment(value: object) -> datetime | None:
 
 
 def is_well_formed(json_text: object) -> bool:
-    """Return True if JSON can be sent on as it is decoded, as nearly all can; False where `well_formed` has to look."""
+    """Return True if decoded JSON can be used unchanged, as nearly always; False if `well_formed` has to check it."""
     if not isinstance(json_text, bytes) or json_text.count(b"{") + json_text.count(b"[") > DEEPEST_JSON:
         return False
     return not ODD_JSON.search(json_text)
 
 
 def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return JSON that can be sent on: a lone surrogate becomes U+FFFD, a number that is none its name.
+    """Return JSON that can be encoded again: a lone surrogate becomes U+FFFD, NaN or infinity its name.
 
-    Raises RecursionError for JSON that nests deeper than anything after this could follow.
+    Raises RecursionError for JSON that is nested too deeply for the code after this.
     """
     if depth > DEEPEST_JSON:
         raise RecursionError(f"JSON of more than {DEEPEST_JSON} levels")
@@ -117,7 +117,7 @@ def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, J
 
 
 def arguments(value: object) -> dict[str, Any] | None:
-    """Return a tool call's arguments, decoded and mended: {} when there are none, None when they are no JSON object."""
+    """Return a tool call's arguments, decoded and repaired: {} if there are none, None if they are not an object."""
     if isinstance(value, str) and value.strip():
         try:
             decoded = json.loads(value)
@@ -135,7 +135,7 @@ def arguments(value: object) -> dict[str, Any] | None:
 
 
 def json_object(value: object) -> dict[str, Any] | None:
-    """Return the object that a text is, as JSON without any mending; None for any other text."""
+    """Return a text decoded as a JSON object, without repair; None if it is not one."""
     try:
         decoded = json.loads(value) if isinstance(value, str) else None
     except (ValueError, RecursionError):
@@ -144,5 +144,5 @@ def json_object(value: object) -> dict[str, Any] | None:
 
 
 def undecodable(tool: object, given: object) -> str:
-    """Return the message for a tool call whose arguments are no JSON object."""
+    """Return the message for a tool call whose arguments are not a JSON object."""
     return f"the arguments of the call to tool {tool!r} are not a JSON object: {excerpt(given)}"

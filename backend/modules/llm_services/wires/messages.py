@@ -1,6 +1,6 @@
-"""Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock speaks too.
+"""Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock has too.
 
-Requests are held against the types of Anthropic's own package, of 0.x and of 2.x (`nox -s claude-types`), answers
+Requests are checked against the types of Anthropic's own package, of 0.x and of 2.x (`nox -s claude-types`), answers
 against exchanges that others recorded live (`tests/wires/test_recorded_exchanges.py`).
 """
 
@@ -45,16 +45,16 @@ FINISH_REASONS: Final = {
     "refusal": "content_filter",
 }
 INPUT_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-# What decides the price beside the model: https://platform.claude.com/docs/en/about-claude/pricing.
+# The fields that affect the price besides the model: https://platform.claude.com/docs/en/about-claude/pricing.
 RATES: Final = ("service_tier", "speed", "inference_geo")
-# Requests of server tools, by the name of the price table where they have a price, and those that cost their tokens.
+# Requests of server tools, under the price table's names if they have a price, and those that cost only tokens.
 PIECES: Final = {"web_search_requests": "web_searches"}
 FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 # https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
 ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
 MAX_ID_CHARACTERS: Final = 256
-# Blocks that go back as they came: thoughts with their signatures, and what server tools did.
+# Blocks that are sent back unchanged: thinking with its signatures, and server tools.
 RETURNED_TYPES: Final = frozenset(
     {"thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result"}
 )
@@ -63,7 +63,7 @@ THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 class MessagesWire(Wire):
-    """Text, objects and tool calls; the system prompt is apart."""
+    """Text, objects and tool calls; the system prompt is a field of its own."""
 
     api_variant = "messages"
     options = MessagesOptions
@@ -89,11 +89,11 @@ class MessagesWire(Wire):
         return with_extra_body(payload, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a message, or what there is of one; the input of a structured call's forced tool is the answer."""
+        """Read a message, also a partial one; the input of a structured call's forced tool is the answer."""
         body = mapping(exchange.body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         uses = [block for block in blocks if block.get("type") == "tool_use"]
-        is_answer = call.response_model is not None  # else a tool of this name is the caller's own (vercel/ai#17758)
+        is_answer = call.response_model is not None  # else the tool is the caller's own (vercel/ai#17758)
         answers = [block for block in uses if is_answer and block.get("name") == ANSWER_TOOL]
         spoken = "".join(text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
         kept = [block for block in blocks if text(block.get("type")) not in {"text", "tool_use"}]
@@ -101,7 +101,7 @@ class MessagesWire(Wire):
             _tool_call(use, index) for index, use in enumerate(uses) if use not in answers and _problem(use) is None
         )
         reason = text(body.get("stop_reason"))
-        is_paused = is_answer and reason == "pause_turn"  # the object may be whole, and is not the model's last word
+        is_paused = is_answer and reason == "pause_turn"  # the object may be complete, but is not the end of the answer
         return Answer(
             content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
             finish_reason="stop" if answers and reason == "tool_use" else FINISH_REASONS.get(reason or "", reason),
@@ -146,12 +146,12 @@ def _breakpoint(*parts: Block) -> Block:
 
 
 def _id(own_id: object) -> str:
-    """Return a tool call's id as the API takes it."""
+    """Return a tool call's id in the form that the API accepts."""
     return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
 
 
 def _turns(messages: list[Block]) -> list[Block]:
-    """Map Chat Completions' messages to turns of user and assistant, what follows on the same side joined."""
+    """Map Chat Completions messages to turns of user and assistant; adjacent ones of a role are joined."""
     turns: list[Block] = []
     for message in messages:
         if message["role"] in SYSTEM_ROLES:
@@ -165,7 +165,7 @@ def _turns(messages: list[Block]) -> list[Block]:
 
 
 def _without_blank(blocks: list[Block]) -> list[Block]:
-    """Return blocks without texts of whitespace, which models write before a tool call and the API refuses.
+    """Return blocks without whitespace-only texts, which models write before a tool call and the API refuses.
 
     anomalyco/opencode#31259: "text content blocks must contain non-whitespace text".
     """
@@ -173,7 +173,7 @@ def _without_blank(blocks: list[Block]) -> list[Block]:
 
 
 def _check_end(turns: list[Block], model: str) -> None:
-    """Raise ValueError for a conversation that ends in an assistant's text, before a model that does not go on from it.
+    """Raise ValueError for a conversation that ends in an assistant's text if the model cannot continue it.
 
     https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6: a prefill is refused.
     """
@@ -183,7 +183,7 @@ def _check_end(turns: list[Block], model: str) -> None:
 
 
 def _thinking_is_missing(turns: list[Block]) -> bool:
-    """Return True if the tool results at the end follow a turn without its thinking, as a synthesised one is.
+    """Return True if the tool results at the end follow a turn without its thinking, such as one made from a name.
 
     Thinking is refused there: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking.
     """
@@ -254,7 +254,7 @@ def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    """Read tokens; the API counts those read from and written to the prompt cache apart, and here they are input."""
+    """Read the tokens; the API counts cache reads and writes separately, here they are part of the input."""
     fresh, read, written = (usage.get(name) for name in INPUT_COUNTS)
     requests = mapping(usage.get("server_tool_use"))
     used = {PIECES.get(name, name): count(given) for name, given in requests.items() if name not in FREE_REQUESTS}

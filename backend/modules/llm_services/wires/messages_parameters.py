@@ -1,6 +1,6 @@
-"""What a request to Claude says beside the conversation: sampling, thinking, cap, tools, and the rules between them.
+"""The parameters of a request to Claude: sampling, thinking, limit, tools, and the rules between them.
 
-https://platform.claude.com/docs/en/build-with-claude/extended-thinking says what thinking excludes: a forced tool,
+https://platform.claude.com/docs/en/build-with-claude/extended-thinking lists what thinking excludes: a forced tool,
 `top_k`, a `top_p` below 0.95, any temperature but 1, and a budget below 1,024 tokens.
 """
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, Any]
 
-# The API demands a cap where callers need none: what a model can write, and no more than fits into three minutes.
+# The API requires a limit. This one is what a model can write in three minutes, at most its own limit.
 DEFAULT_MAX_TOKENS: Final = 16_000
-# The room for thoughts on top of the cap, in tokens; a budget where a model takes one.
+# The tokens for thinking on top of the limit, which are the budget for models that take one.
 THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh": 16_000, "max": 24_000}
 MIN_THINKING_BUDGET: Final = 1024
 MIN_TOP_P_BESIDE_THINKING: Final = 0.95
@@ -31,7 +31,7 @@ FORCING: Final = frozenset({"any", "tool"})
 
 
 class MessagesOptions(Options):
-    """Options of the Messages API; `stop` is `stop_sequences` by its name elsewhere."""
+    """Options of the Messages API; `stop` is the API's `stop_sequences`."""
 
     sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
 
@@ -62,7 +62,7 @@ class MessagesOptions(Options):
 
 @dataclass(frozen=True)
 class _Request:
-    """A request as far as it is written, `extra_body` included, for the rules to look at."""
+    """A request so far, `extra_body` included, for the rules."""
 
     call: LLMCall
     options: MessagesOptions
@@ -84,7 +84,7 @@ class _Request:
 
     @property
     def room_for_thoughts(self) -> int:
-        """The tokens that are left for thoughts when the answer has its own, by the model's limit."""
+        """The tokens that the model's limit leaves for thinking besides the answer."""
         return self.abilities.max_tokens - _cap(self.call, self.abilities)
 
     @property
@@ -96,7 +96,7 @@ class _Request:
         return not self.call.temperature_is_given
 
 
-# Which parameter gives way, and beside what. A `thinking` that the caller spelt out never does: it goes out as it is.
+# The parameter that is left out, and beside which other. A `thinking` that the caller gives is always sent.
 RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
     ("thinking", lambda request: not request.spells_thinking_out and request.forces_tool),
     ("thinking", lambda request: not request.spells_thinking_out and request.narrows_sampling),
@@ -119,9 +119,9 @@ RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
 
 
 def object_parameters(call: LLMCall, options: MessagesOptions) -> Parameters:
-    """Return what asks for the object of a structured call, in the best way that a model has; {} for the prompt to ask.
+    """Return the parameters that request the object of a structured call, in the model's best way; {} for the prompt.
 
-    A schema that the model is held to, else a tool that it must use, unless the caller wants thoughts beside it.
+    That is a schema, otherwise a forced tool, unless the caller wants thinking as well.
     """
     if call.response_model is None:
         return {}
@@ -138,9 +138,9 @@ def object_parameters(call: LLMCall, options: MessagesOptions) -> Parameters:
 def parameters(
     call: LLMCall, options: MessagesOptions, requested: Parameters, *, thoughts_are_missing: bool
 ) -> Parameters:
-    """Return the parameters of a request, with those that its object is `requested` by.
+    """Return the parameters of a request, including those of `requested`, which ask for its object.
 
-    Where `thoughts_are_missing` a budget is refused, and none is given.
+    If `thoughts_are_missing`, no budget is given, because the API would refuse it.
     """
     abilities = claude(call.model)
     thinking, effort = _thinking(options, abilities)
@@ -164,12 +164,12 @@ def parameters(
 
 
 def _cap(call: LLMCall, abilities: ClaudeAbilities) -> int:
-    """Return how many tokens the answer itself may have."""
+    """Return the limit of the answer itself, in tokens."""
     return call.max_output_tokens or min(DEFAULT_MAX_TOKENS, abilities.max_tokens)
 
 
 def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str | None) -> Parameters:
-    """Return parameters with a cap that has room for thoughts on top, and a budget of ours that fits into that."""
+    """Return parameters with a limit that includes thinking, and with our budget fitted into it."""
     cap, thinking = _cap(request.call, request.abilities), chosen.get("thinking")
     if not thinking:
         return {"max_tokens": cap, **chosen}
@@ -181,9 +181,9 @@ def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str |
 
 
 def _thinking(options: MessagesOptions, abilities: ClaudeAbilities) -> tuple[Parameters | None, str | None]:
-    """Return `thinking` and the effort, in the form that a model takes: the caller's own, else what `reasoning` says.
+    """Return `thinking` and the effort in the model's form: the caller's own, otherwise those of `reasoning`.
 
-    An effort of none leaves `thinking` out: some models think all the same, and then as little as they can.
+    With the effort none, `thinking` is left out; models that think anyway think as little as they can.
     """
     reasoning = options.reasoning
     if reasoning is None or reasoning.enabled is False or abilities.thinking is Thinking.NONE:
@@ -216,7 +216,7 @@ def _tools(call: LLMCall, options: MessagesOptions) -> Parameters:
 
 
 def _tool_choice(choice: str | Parameters | None) -> Parameters | None:
-    """Return a choice in this API's form."""
+    """Return a tool choice in this API's form."""
     if isinstance(choice, dict):
         function = mapping(choice.get("function"))
         return {"type": "tool", "name": function["name"]} if function.get("name") else choice

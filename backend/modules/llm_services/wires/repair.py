@@ -1,7 +1,7 @@
-"""Malformed JSON in a model's text: where its values are, and what they are once mended.
+"""Find malformed JSON in a model's text, and repair it.
 
-Objects and tool calls are mended alike. Nothing here makes a value of prose: only text between brackets that begins as
-JSON begins is mended, and never where something is missing that would have to be invented.
+Objects and tool calls are repaired alike. Prose never becomes a value: only text between brackets that begins like JSON
+is repaired, and only if nothing has to be invented.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ OPENING: Final = re.compile(r"[{\[]")
 STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*(?P<end>")?|[{}\[\]]', re.DOTALL)
 STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
 STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# How an object or a list begins that somebody meant as JSON: also with other quotes, bare keys, comments.
+# The beginning of an object or a list that is meant as JSON, also with other quotes, bare keys or comments.
 BEGINNING: Final = re.compile(
     r"""\{\s*(?: ["'\u201c\u2018`{}/#] | \\" | [\w$-]+["'\u201d]?\s*: )
       | \[\s*(?: ["'\u201c\u2018{\[\]/#\d-] | \\" | (?:true|false|null|None|True|False)\b )""",
     re.VERBOSE,
 )
-# What json-repair would fill or misread: a missing value, an ellipsis, strings that are joined, quotes of other kinds.
+# What json-repair would invent or misread: missing values, ellipses, joined strings, other quotes.
 BEYOND_REPAIR: Final = re.compile(r""":\s*[,}\]] | \.\.\. | … | ""\s*\+ | \+\s*"" | ` | \bundefined\b""", re.VERBOSE)
 TRIPLE_QUOTE: Final = '"""'
 WHOLE_TOKEN: Final = re.compile(r'(?:["}\]]|\b(?:true|false|null))$')
 MARKUP: Final = re.compile(r"</?[\w|]+[^<>]*>|```(?:json)?", re.IGNORECASE)
 CLOSING: Final = {"{": "}", "[": "]"}
 OPENER: Final = {"}": "{", "]": "["}
-DECODER: Final = json.JSONDecoder(strict=False)  # a line break inside a string is no reason to ask again
+DECODER: Final = json.JSONDecoder(strict=False)  # a line break inside a string is accepted
 MAX_BROKEN: Final = 20
-# json-repair takes 5 ms for a thousand characters, and in bad cases the square of that.
+# json-repair takes 5 ms for a thousand characters, and in the worst case time grows with the square.
 MAX_REPAIR_CHARACTERS: Final = 16_000
 
 
 @dataclass(frozen=True)
 class Bracketed:
-    """A stretch of a text between brackets, whose `value` is None if it is malformed; `is_open` if it never closes."""
+    """A part of a text between brackets; `value` is None if it is malformed, `is_open` is True if it never closes."""
 
     start: int
     end: int
@@ -45,7 +45,7 @@ class Bracketed:
 
 
 def bracketed(text: str) -> list[Bracketed]:
-    """Return the outermost stretches of `text` that are, or begin as, a JSON object or list, in their order."""
+    """Return the outermost parts of `text` that are, or begin like, a JSON object or list, in their order."""
     found: list[Bracketed] = []
     position = broken = 0
     while broken < MAX_BROKEN and (opening := OPENING.search(text, position)):
@@ -58,16 +58,16 @@ def bracketed(text: str) -> list[Bracketed]:
             end, is_open = _end(text, start)
             if BEGINNING.match(text, start):
                 found.append(Bracketed(start, end, is_open=is_open))
-                position = end  # skipped whole: a child of it is not what was asked for
+                position = end  # skipped as a whole: a child of it is not the answer
             else:
                 position = start + 1 if is_open else end
     return found
 
 
 def _end(text: str, start: int) -> tuple[int, bool]:
-    """Return where the bracket at `start` closes, or the end of the text, and whether it is still open there.
+    """Return the end of the bracket at `start`, or of the text, and whether the bracket is still open there.
 
-    A bracket closes those inside it that have been forgotten. Where the quotes do not pair up, the last bracket counts.
+    A closing bracket also closes unclosed ones inside. If the quotes do not pair up, the last bracket counts.
     """
     stack: list[str] = []
     opened = {"{": 0, "[": 0}
@@ -89,17 +89,17 @@ def _end(text: str, start: int) -> tuple[int, bool]:
 
 
 def without_trailing_commas(text: str) -> str:
-    """Return JSON without the commas before closing brackets; those inside strings stay."""
+    """Return JSON without trailing commas; commas inside strings stay."""
     return STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or "", text)
 
 
 def lacks_closing_alone(text: str) -> bool:
-    """Return True if an open value is whole but for its closing brackets: it ends in no string and in no number."""
+    """Return True if an open value lacks only its closing brackets: it does not end in a string or a number."""
     return bool(WHOLE_TOKEN.search(text.rstrip()))
 
 
 def repaired(text: str) -> Any:  # noqa: ANN401 - JSON
-    """Return the object or list that the malformed `text` was meant to be; None where nobody could be sure."""
+    """Return the malformed `text` repaired as an object or list; None if its meaning is not certain."""
     try:
         return DECODER.decode(without_trailing_commas(text))
     except (ValueError, RecursionError):
@@ -116,9 +116,9 @@ def repaired(text: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def whole_object(text: str) -> dict[str, Any] | None:
-    """Return the one object that `text` is, mended where it must be: in a fence, in a string, or said twice.
+    """Return the single object in `text`, repaired if necessary: in a fence, in a string, or repeated.
 
-    None where there is prose around it, where it is cut, and where there are several that differ.
+    Returns None if there is prose around it, if it is truncated, or if there are several different ones.
     """
     try:
         value = DECODER.decode(text)
@@ -143,6 +143,6 @@ def _value(text: str, stretch: Bracketed) -> Any:  # noqa: ANN401 - JSON
 
 
 def _outside(text: str, found: list[Bracketed]) -> str:
-    """Return what `text` has around the stretches that were found."""
+    """Return the text around the parts that were found."""
     starts, ends = [stretch.start for stretch in found], [stretch.end for stretch in found]
     return " ".join(text[end:start] for end, start in zip([0, *ends], [*starts, len(text)], strict=True))

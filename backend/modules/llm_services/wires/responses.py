@@ -1,6 +1,6 @@
-"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure speaks too.
+"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure has too.
 
-Requests are held against the types of OpenAI's own package, answers against exchanges that others recorded live
+Requests are checked against the types of OpenAI's own package, answers against exchanges that others recorded live
 (`tests/wires/test_recorded_exchanges.py`).
 """
 
@@ -33,8 +33,8 @@ ALLOWED_ID: Final = re.compile(r"[^\s]+")
 MAX_ID_CHARACTERS: Final = 64
 VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API's highest is `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
-# https://platform.openai.com/docs/pricing#built-in-tools: what hosted tools are billed by, under the names of the price
-# table where it has any.
+# https://platform.openai.com/docs/pricing#built-in-tools: the units by which hosted tools are billed, under the
+# price table's names where it has them.
 PIECES: Final = {
     "web_search_call": "web_searches",
     "file_search_call": "storage_searches",
@@ -42,13 +42,13 @@ PIECES: Final = {
     "image_generation_call": "images",
 }
 FREE_ACTIONS: Final = ("open_page", "find_in_page")
-# https://platform.openai.com/docs/guides/background: a job that is not over, or was stopped. Asking for it again would
-# pay for it again, where its id leads to it.
+# https://platform.openai.com/docs/guides/background: a job that is not finished, or was cancelled. A new request
+# would be billed again, although the id leads to the job.
 UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
 
 
 class ResponsesOptions(Options):
-    """Options of text; `structured_output` says how a structured answer is asked for, the model's best way if unset."""
+    """Options for text; `structured_output` is the mode of a structured answer, by default the model's best one."""
 
     sent: ClassVar[frozenset[str]] = frozenset(
         {
@@ -97,13 +97,13 @@ class ResponsesWire(Wire):
         if call.response_model is not None:
             _request_json(payload, call, options)
         if options.store is False:
-            # Or the next turn cannot refer to this one's reasoning.
+            # Otherwise the next turn cannot refer to this reasoning.
             payload["include"] = ["reasoning.encrypted_content"]
         present = {name: value for name, value in payload.items() if value is not None}
         return with_extra_body(present, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a response, or what there is of one."""
+        """Read a response, also a partial one."""
         del call
         body = mapping(exchange.body)
         output = [mapping(item) for item in items(body.get("output"))]
@@ -142,7 +142,7 @@ class ResponsesWire(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body; also inside a 200, where a job that is not over is one, with its id."""
+        """Return the error in a body, also inside a 200; an unfinished job is an error with its id."""
         del call
         body = mapping(exchange.body)
         status, own_id = text(body.get("status")), text(body.get("id"))
@@ -153,13 +153,13 @@ class ResponsesWire(Wire):
 
 
 def _parts(output: list[Item]) -> list[Item]:
-    """Return the parts of what the model said."""
+    """Return the content parts of the answer."""
     messages = (item for item in output if item.get("type") == "message")
     return [mapping(part) for message in messages for part in items(message.get("content"))]
 
 
 def _input(messages: list[Item]) -> list[Item]:
-    """Map Chat Completions' messages to input items."""
+    """Map Chat Completions messages to input items."""
     return [item for message in messages for item in _items(message)]
 
 
@@ -183,7 +183,7 @@ def _items(message: Item) -> list[Item]:
 
 
 def _native(output: list[Item], answered: set[str]) -> list[Item]:
-    """Return the model's own items, without the calls that nobody answered."""
+    """Return the model's own items, without calls that have no result."""
     return [item for item in output if item.get("type") != "function_call" or text(item.get("call_id")) in answered]
 
 
@@ -199,7 +199,7 @@ def _call(call: Item) -> Item:
 
 
 def _id(own_id: object) -> str:
-    """Return a tool call's id as the API takes it."""
+    """Return a tool call's id in the form that the API accepts."""
     return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
 
 
@@ -222,8 +222,8 @@ def _part(part: Item) -> Item:
             return part
 
 
-# Which sampling parameter gives way: (what holds, what is left off the wire). A reasoning model refuses them all, but
-# beside an effort of `none`: https://developers.openai.com/api/docs/guides/latest-model.
+# The sampling parameters that are left out, and when. A reasoning model refuses all of them, except with the effort
+# `none`: https://developers.openai.com/api/docs/guides/latest-model.
 RULES: Final[tuple[tuple[Callable[[LLMCall, Sampling], bool], frozenset[str]], ...]] = (
     (lambda _call, sampling: sampling is Sampling.NEVER, frozenset({"temperature", "top_p"})),
     (
@@ -238,12 +238,12 @@ RULES: Final[tuple[tuple[Callable[[LLMCall, Sampling], bool], frozenset[str]], .
 
 
 def _top_p(call: LLMCall) -> object:
-    """Return the `top_p` that the caller gave, in either of its places."""
+    """Return the caller's `top_p`, from either of its fields."""
     return call.params.get("top_p", (call.options.extra_body or {}).get("top_p"))
 
 
 def _reasoning_and_sampling(call: LLMCall, options: ResponsesOptions) -> dict[str, Any]:
-    """Return reasoning, verbosity and sampling, as far as a model takes them."""
+    """Return reasoning, verbosity and sampling, as far as the model accepts them."""
     abilities = openai(call.model)
     reasoning = _reasoning_of(options, abilities)
     sampling = abilities.sampling
@@ -259,7 +259,7 @@ def _reasoning_and_sampling(call: LLMCall, options: ResponsesOptions) -> dict[st
 
 
 def _reasoning_of(options: ResponsesOptions, abilities: OpenAIAbilities) -> dict[str, Any]:
-    """Return `reasoning` with the nearest effort that a model knows; {} for a model that knows none."""
+    """Return `reasoning` with the nearest effort that the model has; {} if it has none."""
     if not options.reasoning or not abilities.efforts:
         return {}
     given = options.reasoning.model_dump(exclude_none=True, exclude={"exclude", "enabled", "max_tokens"})
@@ -273,14 +273,14 @@ def _tool(tool: ToolDefinition) -> Item:
 
 
 def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-    """Return a choice of a function as this wire spells it."""
+    """Return a choice of a function in this API's form."""
     if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
         return {"type": "function", "name": choice["function"].get("name")}
     return choice
 
 
 def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOptions) -> None:
-    """Request the schema where the model takes one, JSON where it takes that, and ask in the prompt where not."""
+    """Request the schema if the model accepts one, otherwise JSON mode, otherwise by the prompt."""
     assert call.response_model  # noqa: S101 - its caller has checked
     best = openai(call.model).structured_output
     if (options.structured_output or best) == "json_schema":
@@ -294,14 +294,14 @@ def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOpti
 
 
 def _reasoning(output: list[Item]) -> str | None:
-    """Return the reasoning's text, or its summary."""
+    """Return the text of the reasoning, or its summary."""
     thoughts = [item for item in output if item.get("type") == "reasoning"]
     parts = (part for item in thoughts for name in ("content", "summary") for part in items(item.get(name)))
     return "\n".join(filter(None, (text(mapping(part).get("text")) for part in parts))) or None
 
 
 def _image_url(item: Item) -> str | None:
-    """Return the image that a generation tool made, as a `data:` URL."""
+    """Return the image of an image generation tool, as a `data:` URL."""
     data = text(item.get("result")) if item.get("type") == "image_generation_call" else None
     return data and f"data:image/{text(item.get('output_format')) or 'png'};base64,{data}"
 
@@ -338,7 +338,7 @@ def _usage(body: dict[str, Any], output: list[Item]) -> Usage:
 
 
 def _pieces(body: dict[str, Any], output: list[Item]) -> dict[str, int]:
-    """Count what hosted tools are billed by; of a web search's actions, `search` alone is.
+    """Count the billed units of hosted tools; of a web search's actions only `search` is billed.
 
     https://platform.openai.com/docs/guides/tools-web-search#output-and-citations
     """

@@ -1,9 +1,9 @@
-"""The JSON Schema of what a structured answer must fit, as each wire takes it, and the instruction that asks for it.
+"""The JSON Schema of a structured answer, in the form of each API, and the instruction for the prompt.
 
-Every wire is asked for an object. A list, a union, a number are wrapped in one, and `ResponseType` unwraps the answer.
+The request is always for an object. Lists, unions and numbers are wrapped in one, and `ResponseType` unwraps them.
 
-Strict endpoints (https://platform.openai.com/docs/guides/structured-outputs) want every object closed, every property
-required and every value typed. A schema that cannot be expressed that way stays as it is, and `strict` is false.
+Strict endpoints (https://platform.openai.com/docs/guides/structured-outputs) require closed objects, with all
+properties required and all values typed. A schema that cannot have this form stays unchanged, with `strict` false.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Strict mode cannot express these.
 INEXPRESSIBLE: Final = frozenset({"allOf", "not", "if", "patternProperties", "prefixItems", "propertyNames"})
-# What strict mode takes (the page above, "Supported schemas"); what else Pydantic writes, it checks on the answer.
+# The keywords of strict mode (the page above, "Supported schemas"); Pydantic checks the others on the answer.
 _STRICT_KEYWORD_NAMES: Final = (
     "$defs $ref type title description enum const anyOf oneOf properties required additionalProperties items "
     "minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum multipleOf pattern format"
@@ -31,9 +31,9 @@ _STRICT_KEYWORD_NAMES: Final = (
 STRICT_KEYWORDS: Final = frozenset(_STRICT_KEYWORD_NAMES.split())
 _STRICT_FORMAT_NAMES: Final = "date-time time date duration email hostname ipv4 ipv6 uuid"
 STRICT_FORMATS: Final = frozenset(_STRICT_FORMAT_NAMES.split())
-# Look-around, inline flags, named groups and back references: Pydantic below 2.12 writes a look-ahead for Decimal.
+# Look-around, inline flags, named groups and back references; Pydantic before 2.12 has a look-ahead for Decimal.
 UNSUPPORTED_PATTERN: Final = re.compile(r"\(\?(?!:)|\\[1-9]")
-# Of a node, one of these says which values it takes.
+# One of these keywords gives a node its type.
 TYPE_KEYWORDS: Final = frozenset({"type", "$ref", "anyOf", "oneOf"})
 JSON_TYPES: Final[dict[type, str]] = {
     str: "string",
@@ -44,7 +44,7 @@ JSON_TYPES: Final[dict[type, str]] = {
 }
 LIST_WRAPPER: Final = "items"
 MAX_NAME_CHARACTERS: Final = 64
-# https://ai.google.dev/gemini-api/docs/structured-output: the keywords that generateContent takes; others it refuses.
+# https://ai.google.dev/gemini-api/docs/structured-output: the keywords that generateContent accepts; it refuses others.
 _KEYWORD_NAMES: Final = (
     "$defs $ref type format title description enum items prefixItems minItems maxItems minimum maximum anyOf oneOf "
     "properties additionalProperties required propertyOrdering"
@@ -60,9 +60,9 @@ MODULE_PATH: Final = re.compile(r"\b(?:\w+\.|<locals>\.)+(?=\w)")
 
 @dataclass(frozen=True)
 class ResponseType:
-    """A type that an answer must fit: its `schema` is what a wire asks for, an object in every case.
+    """The type of a structured answer; its `schema` is always that of an object.
 
-    `wrapper` is the property that holds the value where the type itself is no object, None where it is one.
+    `wrapper` is the property that has the value if the type itself is not an object, else None.
     """
 
     name: str
@@ -71,18 +71,18 @@ class ResponseType:
     validate_json: Callable[[str], Any]
 
     def unwrapped(self, document: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return what is inside the wrapper, `document` itself where there is none."""
+        """Return the value in the wrapper, or `document` itself if it has none."""
         if self.wrapper is None or not isinstance(document, dict) or len(document) != 1:
             return document
         ((name, value),) = document.items()
-        is_list = self.wrapper == LIST_WRAPPER and isinstance(value, list)  # whatever the model calls it
+        is_list = self.wrapper == LIST_WRAPPER and isinstance(value, list)  # under whatever name the model uses
         return value if name == self.wrapper or is_list else document
 
 
 def response_type(response_model: Any) -> ResponseType:  # noqa: ANN401 - whatever a caller gives
-    """Return the type that a structured call is answered with: a Pydantic model, or what a TypeAdapter takes.
+    """Return the type of a structured answer: a Pydantic model, or a type that TypeAdapter accepts.
 
-    Raises TypeError, which names what is taken, for anything else.
+    Raises TypeError, with the accepted types, for anything else.
     """
     try:
         schema, validate_json = _schema_and_validator(response_model)
@@ -105,15 +105,15 @@ def _schema_and_validator(response_model: Any) -> tuple[dict[str, Any], Callable
 
 
 def type_name(response_model: Any) -> str:  # noqa: ANN401 - a type, of which not all are classes
-    """Return a type's name as its author writes it, without modules."""
+    """Return a type's name as it is written in code, without modules."""
     is_class = isinstance(response_model, type) and not getattr(response_model, "__args__", None)
     return response_model.__name__ if is_class else MODULE_PATH.sub("", str(response_model))
 
 
 def _wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Return a schema whose root is an object, and the property that holds the value if it has been wrapped.
+    """Return a schema with an object as its root, and the property with the value if it was wrapped.
 
-    The root of a recursive model is a reference: it is resolved beside the definitions.
+    The root of a recursive model is a reference, which is resolved.
     """
     name = DEFINITION.fullmatch(str(schema.get("$ref")))
     root = {**mapping(schema.get("$defs")).get(name[1], {}), **schema} if name else dict(schema)
@@ -126,7 +126,7 @@ def _wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
 
 
 def wire_schema(response_model: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
-    """Return the schema of the object that holds a `response_model`."""
+    """Return the schema of the object for a `response_model`."""
     return response_type(response_model).schema
 
 
@@ -139,7 +139,7 @@ def json_schema_format(response_model: Any) -> dict[str, Any]:  # noqa: ANN401 -
 
 
 def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """Return `schema` closed and with everything required; None where that would change what it allows."""
+    """Return `schema` with closed objects and all properties required; None if that would change its meaning."""
     try:
         return _strict(schema)
     except ValueError:
@@ -164,13 +164,13 @@ def _strict(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema, which ma
     if schema.get("type") == "array" and "items" not in schema:
         raise ValueError("a list of anything cannot be strict")
     if "$ref" in strict and len(strict) > 1 and "$defs" not in strict:
-        # A reference is alone there: its neighbours go around it.
+        # In strict mode a reference has no neighbours: they are put around it.
         return {"anyOf": [{"$ref": strict.pop("$ref")}], **strict}
     return strict
 
 
 def _is_taken(keyword: str, value: Any) -> bool:  # noqa: ANN401 - a keyword's value
-    """Return True if strict mode takes a keyword with this value; Pydantic checks the others on the answer."""
+    """Return True if strict mode accepts a keyword with this value; Pydantic checks the others on the answer."""
     if keyword == "format":
         return value in STRICT_FORMATS
     if keyword == "pattern":
@@ -191,10 +191,10 @@ def _strict_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's va
 
 
 def output_format_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """Return `schema` as Claude's structured outputs take it, None where they cannot express it.
+    """Return `schema` in the form of Claude's structured outputs, None if it cannot have that form.
 
     https://platform.claude.com/docs/en/build-with-claude/structured-outputs: closed objects, no bounds, no recursion.
-    What is left out is checked on the answer.
+    The rest is checked on the answer.
     """
     strict = strict_schema(schema)
     definitions = mapping(schema.get("$defs"))
@@ -205,7 +205,7 @@ def output_format_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _reached(node: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:  # noqa: ANN401 - a schema
-    """Return the names of the definitions that a schema leads to; `seen` are those found so far."""
+    """Return the names of the definitions that a schema refers to; `seen` are those found so far."""
     if isinstance(node, list):
         for child in node:
             _reached(child, definitions, seen)
@@ -231,9 +231,9 @@ def _without_bounds(node: Any) -> Any:  # noqa: ANN401 - a schema
 
 
 def generate_content_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON Schema
-    """Return a JSON Schema with the keywords that generateContent takes; the rest is checked on the answer.
+    """Return a JSON Schema with the keywords that generateContent accepts; the rest is checked on the answer.
 
-    A reference is alone there: one with neighbours is replaced by its definition, and in a circle it loses them.
+    A reference may have no neighbours there: otherwise it is replaced by its definition; in a cycle it loses them.
     """
     return _generate_content(schema, mapping(mapping(schema).get("$defs")), frozenset())
 
@@ -253,7 +253,7 @@ def _generate_content(schema: Any, definitions: dict[str, Any], inside: frozense
 
 
 def _with_plain_enum(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose enum has strings and numbers alone: true, false and null are told by types."""
+    """Return a schema with only strings and numbers in enums; true, false and null become types."""
     members = items(schema.get("enum"))
     types = {JSON_TYPES[type(member)] for member in members if member is None or isinstance(member, bool)}
     if not types:
@@ -275,7 +275,7 @@ def _keyword_value(key: str, value: Any, definitions: dict[str, Any], inside: fr
 
 
 def instruction(response_model: Any) -> str:  # noqa: ANN401 - a type
-    """Return the sentence that asks for one JSON object, of the schema of `response_model` or around it."""
+    """Return the instruction for one JSON object with the schema of `response_model`."""
     schema = json.dumps(wire_schema(response_model), ensure_ascii=False)
     return (
         "Answer with one JSON object and nothing else: no prose, no code fence. "

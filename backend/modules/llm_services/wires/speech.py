@@ -1,6 +1,6 @@
-"""Speech, and voices by their callers' names (https://platform.openai.com/docs/api-reference/audio/createSpeech).
+"""Speech, and the callers' names of voices (https://platform.openai.com/docs/api-reference/audio/createSpeech).
 
-Requests are held against the types of OpenAI's own package. An answer is sound, and no recording is at hand.
+Requests are checked against the types of OpenAI's own package. Answers are audio; there is no recording.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VOICES: Final = {
 NEUTRAL_NAMES: Final = frozenset({"plain", "neutral", "default"})
 NEUTRAL_VOICE: Final = "fable"
 FALLBACK_VOICE: Final = "alloy"
-# Sound that comes without a type of its own has that of the format that was asked for.
+# Audio without a media type of its own has that of the requested format.
 UNLABELLED: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
 BASE64_CHARACTERS: Final = 4
 SAMPLES: Final = frozenset({"audio/l16", "audio/pcm"})
@@ -38,13 +38,13 @@ MEDIA_TYPES: Final = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 
 
 def voice(name: str, voices: Mapping[str, str]) -> str:
-    """Return the voice of `voices` that a caller means by `name`, in any case; an unknown name means FALLBACK_VOICE."""
+    """Return the voice in `voices` for a caller's `name`, in any case; an unknown name means FALLBACK_VOICE."""
     lower = name.strip().lower()
     return voices.get(NEUTRAL_VOICE if lower in NEUTRAL_NAMES else lower, voices[FALLBACK_VOICE])
 
 
 def playable(data: str, kind: str) -> AudioResponse | None:
-    """Return sound in base64 of a media type as a file that players know: samples as WAV; None for what is no sound."""
+    """Return audio in base64 as a file that players can play: samples become WAV; None if it is not audio."""
     media_type = kind.partition(";")[0].strip().lower()
     if not data or not media_type.startswith("audio/"):
         return None
@@ -60,7 +60,7 @@ def playable(data: str, kind: str) -> AudioResponse | None:
 
 
 def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
-    """Return 16-bit mono samples as a WAV file in base64, and how many seconds it lasts."""
+    """Return 16-bit mono samples as a WAV file in base64, and its length in seconds."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
@@ -101,9 +101,9 @@ class SpeechWire(Wire):
         return with_extra_body(present, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; its length is in no field, nor is its price, which is by the characters that were read.
+        """Read the audio; the response has no length and no usage: it is billed by the characters of the text.
 
-        Some servers label it as mere bytes: it is what was asked for, and asking again would pay again.
+        Some servers label audio as bytes. It is accepted, because a retry would be billed again.
         """
         kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_unlabelled = kind in UNLABELLED
@@ -126,5 +126,5 @@ class SpeechWire(Wire):
 
 
 def _is_base64(body: object) -> bool:
-    """Return True if a body was kept as bytes; as text it would hold what is no ASCII."""
+    """Return True if a body was stored as bytes in base64; as text it would not be ASCII."""
     return isinstance(body, str) and body.isascii() and len(body) % BASE64_CHARACTERS == 0

@@ -325,7 +325,7 @@ class Wire(ABC):
 
 
 def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
-    """Return the error of an answer whose finish reason means failure, None where none of `reasons` does."""
+    """Return the error of an answer with a finish reason that means failure, None if none of `reasons` does."""
     failed = next((reason for reason in reasons if reason and reason.upper() in FAILED_REASONS), None)
     if failed is None:
         return None
