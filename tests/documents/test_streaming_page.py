@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stand_in.pytest_plugin import LLMStandIn
 
 DOCUMENT: Final = (Path(__file__).resolve().parents[2] / "docs/streaming.md").read_text(encoding="utf-8")
-ENDPOINT: Final = re.compile(r"^```\{code-block\} python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+ENDPOINT: Final = re.compile(r"^```py\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINE: Final = re.compile(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 MESSAGES: Final = [LLMMessage(role=MessageRole.USER, content="hi")]
 KNOWN_COST: Final = 0.25
@@ -40,7 +40,7 @@ BILL: Final = {"usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_toke
 
 _HEAD, *LINES = (
     tuple(re.findall(r"`(\w+)`", cell) or [cell] for cell in cells)
-    for cells in LINE.findall(DOCUMENT.split("## When it breaks")[1].split("\n## ")[0])
+    for cells in LINE.findall(DOCUMENT.split("## When it fails")[1].split("\n## ")[0])
 )
 
 
@@ -134,8 +134,8 @@ CASES: Final[list[tuple[Callable[[Visit], Any], dict[str, Any], dict[str, Any]]]
     (partial(_hang, TEXT), {}, {}),
 ]
 CAUGHT: Final = {
-    "as in one piece, by its code: [errors](errors.md)": "LLMProviderError",
-    "what it raised, as it is": "ZeroDivisionError",
+    "the [error](errors.md) for its code, as without a stream": "LLMProviderError",
+    "the exception itself": "ZeroDivisionError",
 }
 ERROR_TYPES: Final = {
     "the same": "LLMProviderError",
@@ -170,7 +170,7 @@ async def test_a_line_of_the_table(
     [row] = session.scalars(select(LLMRequestModel)).all()
     assert CAUGHT.get(line[1][0], line[1][0]) == type(error).__name__
     assert ERROR_TYPES.get(line[2][0], line[2][0]) == row.error_type
-    assert (KNOWN_COST if line[3] == ["what the stream says, else NULL"] else None) == row.cost_estimate
+    assert (KNOWN_COST if line[3] == ["as reported, otherwise NULL"] else None) == row.cost_estimate
     assert (row.response_content or "").startswith("Pa")
     assert "gen-1" == row.provider_response_id
 

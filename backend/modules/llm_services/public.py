@@ -61,8 +61,9 @@ class LLMServicesProvider(Protocol):
     - `model`: the model's name, which decides which provider is called. None means the configured default.
     - `temperature`: the sampling temperature, from 0 to 2. None means the configured default.
     - `max_output_tokens`: the largest number of tokens that the answer may have. None means the configured default.
-    - `**options`: options of the provider, such as `reasoning={"effort": "low"}`, and `timeout` in seconds for one
-      attempt. An option that the provider does not know is kept on the row, logged once and not sent.
+    - `**options`: options of the provider, such as `reasoning={"effort": "low"}`; `timeout` in seconds for one attempt;
+      `on_text`, a callable that gets the pieces of the text as they arrive. An option that the provider does not know
+      is kept on the row, logged once and not sent.
 
     What calls raise:
 
