@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write docs/benchmarks.md and its plot from docs/benchmarks.json, which `nox -s bench` keeps."""
 
 from __future__ import annotations
