@@ -1,8 +1,8 @@
-"""The door over HTTP: FastAPI routes that call a model and read requests; needs the package fastapi.
+"""FastAPI routes that call a model and read requests; they need the package fastapi.
 
     app.include_router(llm_router(authenticated))
 
-Who may come in is the deployment's to say: `authenticated` is its FastAPI dependency, run before every route.
+`authenticated` is the application's FastAPI dependency for authentication; it runs before every route.
 """
 
 import inspect
@@ -38,7 +38,7 @@ TOO_DEEP: Final = "the request nests too deep"
 UNREADABLE: Final = "the database is not available: try again later"
 UNNAMED: Final = "the database is not configured: check DATABASE_URL"
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
-# What a call has arguments for; and what is sent unchecked, which code may be trusted with, and its callers may not.
+# Arguments of a call, and options that are sent unchecked, which only code may use and not HTTP clients.
 ARGUMENTS: Final = frozenset(inspect.signature(LLMServicesProvider.generate_response).parameters) - {"options"}
 REFUSED: Final = ARGUMENTS | {"extra_body", "on_text"}
 ROLES: Final = ", ".join(MessageRole)
@@ -53,7 +53,7 @@ def _permitted(options: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 class Message(LLMMessage):
-    """One turn of a conversation; a role that nobody knows is a 400."""
+    """One message of a conversation; an unknown role is a 400."""
 
     model_config = STRICT
 
@@ -61,15 +61,15 @@ class Message(LLMMessage):
 
 
 class CreateResponse(BaseModel):
-    """A question to a model; what is left out is the configured default.
+    """A call to a model; missing fields have the configured defaults.
 
-    `provider_kwargs` are options as in the provider's documentation, checked before anything is sent; one that the
-    provider does not know is recorded and not sent.
+    `provider_kwargs` are the provider's options, checked before anything is sent; an unknown one is recorded and not
+    sent.
     """
 
     model_config = STRICT
 
-    # A long list of nonsense is not read to its end: it is judged on the event loop.
+    # A long list of invalid messages is not read to its end, because this runs on the event loop.
     messages: Annotated[list[Message], FailFast(), Field(min_length=1)]
     user_id: Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | None = None
     model: Annotated[str, Field(max_length=LONGEST_MODEL_NAME)] | None = None
@@ -78,7 +78,7 @@ class CreateResponse(BaseModel):
     provider_kwargs: Annotated[dict[str, Any] | None, AfterValidator(_permitted)] = None
 
     def llm_messages(self) -> list[LLMMessage]:
-        """Return the messages as the door takes them; raises ValueError for a role that nobody knows."""
+        """Return the messages as LLMMessages; raise ValueError for an unknown role."""
         unknown = [index for index, message in enumerate(self.messages) if message.role not in set(MessageRole)]
         if unknown:
             raise ValueError(f"messages.{unknown[0]}.role is unknown: use one of {ROLES}")
@@ -86,20 +86,20 @@ class CreateResponse(BaseModel):
 
 
 class CreatedResponse(BaseModel):
-    """An answer, and the id of its row."""
+    """An answer and the id of its row."""
 
     request_id: UUID
     response: LLMResponse
 
 
 class Problem(BaseModel):
-    """A message that says what is wrong."""
+    """An error message."""
 
     detail: str
 
 
 class FailedCall(Problem):
-    """A call that failed; `retry_after` in seconds, `request_id` its row, `response` a paid answer not recorded."""
+    """A failed call; `retry_after` is in seconds, `request_id` its row, `response` a paid answer without a row."""
 
     error: str = Field(description="the class of the error", examples=["LLMRateLimitError"])
     provider: str | None = None
@@ -113,7 +113,7 @@ class FailedCall(Problem):
 
     @classmethod
     def of(cls, error: LLMError) -> Self:
-        """Return what a caller may know of a failure; the database's own message, which names hosts, is left out."""
+        """Return the error for a client, without the database's own message, which names hosts."""
         facts = {name: getattr(error, name) for name in cls.model_fields if name not in {"detail", "error"}}
         message = error.message
         if is_of_the_database(error):
@@ -122,7 +122,7 @@ class FailedCall(Problem):
 
 
 def is_of_the_database(error: BaseException | None) -> bool:
-    """Say whether a database is the cause of an error."""
+    """Return True if the database caused an error."""
     while error and not isinstance(error, SQLAlchemyError | sqlite3.Error):
         error = error.__cause__
     return error is not None
@@ -140,10 +140,10 @@ OF_ONE: Final[Documented] = {404: {"model": Problem, "description": NOT_FOUND}, 
 
 
 def llm_router(authenticated: Callable[..., object]) -> APIRouter:
-    """Return the routes under /api/v1/llm, each behind `authenticated`, a dependency that raises for strangers.
+    """Return the routes under /api/v1/llm, all behind `authenticated`, a dependency that raises for unknown clients.
 
-    Whoever it lets in may ask any model, and read the requests of all users. Raises TypeError for anything that
-    cannot be called: there are no routes for everybody.
+    A client that it accepts may call any model and read the requests of all users. Raises TypeError if `authenticated`
+    is not callable: there are no public routes.
     """
     if not callable(authenticated):
         kind = type(authenticated).__name__
@@ -158,9 +158,9 @@ def llm_router(authenticated: Callable[..., object]) -> APIRouter:
 
 
 class _Route(APIRoute):
-    """A route whose 422 says what is wrong and where, and does not repeat what was sent.
+    """A route whose 422 has the errors and their locations, without the values.
 
-    That may be long, or what FastAPI can read and not write: NaN, and lone surrogates.
+    A value may be long, or one that FastAPI can read but not write, such as NaN or a lone surrogate.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -178,7 +178,7 @@ class _Route(APIRoute):
 
 
 async def create_response(request: CreateResponse) -> Response:
-    """Ask a model. The row of the call is settled when the answer comes, whether or not somebody still waits."""
+    """Call a model. The row is settled when the answer arrives, also if the client has disconnected."""
     try:
         messages = request.llm_messages()
         llm = await run_in_threadpool(_configured_service)
@@ -211,7 +211,7 @@ def list_requests(
 
 
 def read_request(request_id: UUID) -> Response:
-    """Read one request, with what was sent and what came back."""
+    """Read one request, with its bodies."""
     with _reading() as llm:
         request = llm.get_request(request_id)
     if request is None:
@@ -220,9 +220,9 @@ def read_request(request_id: UUID) -> Response:
 
 
 def _service() -> LLMServicesProvider:
-    """Return the door of the application's database; its calls hold no connection, its reads close their own.
+    """Return the service on the application's database; calls hold no connection, reads close theirs.
 
-    Raises RuntimeError when DATABASE_URL leads nowhere, without its words: they may hold a password.
+    Raises RuntimeError for a wrong DATABASE_URL, without quoting it: it may contain a password.
     """
     try:
         return llm_services_provider()
@@ -231,9 +231,9 @@ def _service() -> LLMServicesProvider:
 
 
 def _configured_service() -> LLMServicesProvider:
-    """Return the door; raises RuntimeError for malformed settings too, which are no fault of who asks.
+    """Return the service; raise RuntimeError also for malformed settings, which are not the client's fault.
 
-    Raises LLMError, as calls do, when the database is down and has not been asked for before.
+    Raises LLMError, as calls do, if the database is down at its first use.
     """
     try:
         llm = _service()
@@ -247,7 +247,7 @@ def _configured_service() -> LLMServicesProvider:
 
 @contextmanager
 def _reading() -> Generator[LLMServicesProvider]:
-    """Answer 503 when the database cannot be read; its own words, which name hosts and users, go to the log."""
+    """Answer 503 if the database cannot be read; its message, which names hosts and users, goes to the log."""
     try:
         yield _service()
     except SQLAlchemyError as error:
@@ -275,10 +275,10 @@ def _problem(status: HTTPStatus, error: Exception) -> HTTPException:
 
 
 def _shown(request: LLMRequest) -> dict[str, Any]:
-    """Return a row as JSON, an odd one as it is."""
+    """Return a row as JSON; an invalid one is not validated."""
     return request.model_dump(mode="json", warnings=False)
 
 
 def _json(content: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    """Render JSON that every client reads, whatever a row or an answer holds."""
+    """Render JSON that every client can read, whatever a row or an answer contains."""
     return Response(encode_json(content), status, headers, media_type="application/json")

@@ -1,6 +1,6 @@
-"""Error mapping: what an exchange shows of a failure, as the exception to raise.
+"""Error mapping: from the status and body of a failed exchange to the exception.
 
-The exception's message says what happened, whose fault it is and what to do; `retryable` whether to try again.
+The message says what happened, who can fix it and what to do; `retryable` says whether a retry may succeed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_QUOTE_CHARACTERS: Final = 2000
 def exception_for(
     error: ParsedError | None, vendor: Vendor, call: LLMCall, exchange: Exchange, answer: Answer
 ) -> LLMError:
-    """Return the exception for an exchange that holds no usable answer; `error` is what its body says, if anything."""
+    """Return the exception for an exchange without a usable answer; `error` is the error in its body, if any."""
     status = exchange.status_code or 0
     if error is None and not exchange.is_success:
         error = _error_of_status(exchange, vendor)
@@ -70,7 +70,7 @@ def _tool_call_problem(answer: Answer) -> str:
 
 
 def _error_of_status(exchange: Exchange, vendor: Vendor) -> ParsedError:
-    """Return the error that the status alone reports."""
+    """Return the error that the status reports."""
     status = exchange.status_code or 0
     message = excerpt(exchange.body)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -80,7 +80,7 @@ def _error_of_status(exchange: Exchange, vendor: Vendor) -> ParsedError:
 
 
 def to_exception(error: ParsedError, vendor: Vendor, model: str) -> LLMError:
-    """Return the exception for an error of a vendor's."""
+    """Return the exception for a vendor's error."""
     facts: dict[str, Any] = {
         "status_code": error.status_code,
         "error_code": error.error_code,
@@ -91,7 +91,7 @@ def to_exception(error: ParsedError, vendor: Vendor, model: str) -> LLMError:
 
 
 def _may_pass(status: int) -> bool:
-    """Return True if an error of this status may be gone on the next attempt."""
+    """Return True if an error with this status may be transient."""
     return (
         status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -130,7 +130,7 @@ UPSTREAM_KEY: Final = "{who} refused the key that {service} holds for it {reason
 UPSTREAM_PAYMENT: Final = "{who} demands payment of {service}, or of your key there {reason}"
 LIMIT_REACHED: Final = "{service} declined to charge this call {reason}"
 OTHER: Final = "{who} failed on {model} {reason}"
-# What to do where the vendor does not say it.
+# Advice for errors without the vendor's own.
 REMEDIES: Final[dict[str, str]] = {MESSAGES[HTTPStatus.PAYMENT_REQUIRED]: "add credits, or lower max_output_tokens"}
 
 
@@ -152,7 +152,7 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
 
 
 def _template(error: ParsedError) -> str:
-    """Return the sentence for an error: by its status, unless the error says more than that."""
+    """Return the advice for an error: by its status, unless the error has more specific facts."""
     if error.is_key_refused:
         return MESSAGES[HTTPStatus.UNAUTHORIZED]
     match error.status_code:
@@ -169,14 +169,14 @@ def _template(error: ParsedError) -> str:
 
 
 def _retirement(status: int, vendor: Vendor, model: str) -> str:
-    """Return since when the model of a refused request is retired, nothing where its vendor still serves it."""
+    """Return a sentence with the retirement date of a refused model; empty if the vendor still serves it."""
     is_refusal = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
     since = vendor.retired_since(model, datetime.now(UTC).date()) if is_refusal else None
     return f"; {model} is retired since {since}" if since else ""
 
 
 def _quote(error: ParsedError) -> str:
-    """Return the vendor's message and, where there is one, that of the vendor behind it; bounded, and redacted."""
+    """Return the vendor's message and, if there is one, that of the vendor behind it; shortened and redacted."""
     message = error.message or "no reason given"
     if error.upstream_message and error.upstream_message not in message:
         message += f" [{error.upstream or 'upstream'}: {error.upstream_message}]"

@@ -1,7 +1,7 @@
 """Spend limits: no attempt begins at or beyond LLM_LIMIT_USD_DAY, LLM_LIMIT_USD_MONTH or LLM_LIMIT_USD_DAY_PER_USER.
 
-What was spent is kept in memory, for each database: what a reading of its rows found, and this process's attempts
-since then. A reading scans the table, so there is a pause after each.
+The amount spent on each database is kept in memory: the sums of its rows when they were last read, plus this process's
+attempts since then. A read scans the table, so there is a pause after it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
     Clock = Callable[[], datetime]
-    Account = tuple[str, datetime, int | None]  # a limit's field, when its period began, and the user where it is one's
+    Account = tuple[str, datetime, int | None]  # a limit's field, the start of its period, its user
 
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 5.0
-# A long reading makes the pause longer: by so many times as long as it took.
+# A long read makes the pause longer: this many times the duration of the read.
 PAUSE_PER_READING: Final = 20.0
 DAY: Final = "limit_usd_day"
 MONTH: Final = "limit_usd_month"
@@ -54,9 +54,9 @@ NEVER: Final = float("inf")
 
 @asynccontextmanager
 async def reserved(config: LLMConfig, ledger: Ledger, attempt: Attempt) -> AsyncGenerator[None]:
-    """Hold what an attempt may cost while it goes on, and then what it did.
+    """Count the estimated cost of an attempt while it runs, and its real cost afterwards.
 
-    Raises LLMRateLimitError where a limit is reached, LLMError where the rows cannot be read: nothing is sent.
+    Raises LLMRateLimitError if a limit is reached, LLMError if the rows cannot be read; nothing is sent then.
     """
     reader = reader_of(ledger)
     spend = spend_of(reader.engine, reader.schemas)
@@ -74,7 +74,7 @@ async def reserved(config: LLMConfig, ledger: Ledger, attempt: Attempt) -> Async
 
 @dataclass(eq=False)
 class Reservation:
-    """What one attempt of this process costs, in USD: an estimate until it `is_settled`."""
+    """The cost of one attempt of this process in USD, an estimate until it `is_settled`."""
 
     usd: float
     accounts: tuple[Account, ...]
@@ -83,14 +83,14 @@ class Reservation:
 
 
 class Spend:
-    """What was spent on one database in the current day and month."""
+    """The amounts spent on one database in the current day and month."""
 
     def __init__(self, clock: Clock = lambda: datetime.now(UTC)) -> None:
-        """Know nothing until the rows are read; `clock` gives the time in UTC."""
+        """Start without sums; `clock` returns the time in UTC."""
         self._clock = clock
         self._lock = threading.Lock()
         self._totals: defaultdict[Account, float] = defaultdict(float)
-        self._own: dict[UUID, Reservation] = {}  # this process's attempts that go on, or that the last reading missed
+        self._own: dict[UUID, Reservation] = {}  # running attempts, and those that the last read missed
         self._paid: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # USD and calls of a model
         self._read_at: datetime | None = None
         self._is_monthly = False
@@ -98,9 +98,9 @@ class Spend:
         self._reading: Future[None] | None = None
 
     async def bring_up_to_date(self, reader: Reader, *, is_monthly: bool) -> None:
-        """Begin a reading when the pause is over; wait for it when it should have been made a pause ago.
+        """Start a read when the pause is over; wait for it if it is overdue by another pause.
 
-        The rows of a month are read only where a limit needs them, which `is_monthly`.
+        The rows of the month are read only for a limit that `is_monthly`.
         """
         if is_monthly and not self._is_monthly:
             self._is_monthly, self._read_at = True, None
@@ -116,14 +116,14 @@ class Spend:
             await asyncio.shield(asyncio.wrap_future(reading))
 
     def _age(self) -> float:
-        """Return how old the last reading is, in seconds; NEVER where there is none of this day."""
+        """Return the age of the last read in seconds; NEVER if there was none on this day."""
         now = self._clock()
         if self._read_at is None or now < self._read_at or _day(now) != _day(self._read_at):
             return NEVER
         return (now - self._read_at).total_seconds()
 
     def _read(self, reader: Reader) -> None:
-        """Read the rows, but for those of attempts that go on here: what is known of them is newer."""
+        """Read the rows, except those of this process's running attempts, whose costs are known here."""
         started = self._clock()
         day, month, is_monthly = _day(started), _month(started), self._is_monthly
         with self._lock:
@@ -160,7 +160,7 @@ class Spend:
         return totals
 
     def _estimate(self, vendor: LLMProviderType, model: str, prompt: int, answer: int, calls: int = 1) -> float:
-        """Return what calls may cost by the price table; for a model that has no price, as its calls here did."""
+        """Return the estimated cost of calls by the price table, or by the model's earlier calls in this process."""
         usd = pricing.price_of_tokens(prompt, answer, vendor, model)
         if usd is None and model in self._paid:
             paid, paid_calls = self._paid[model]
@@ -168,7 +168,7 @@ class Spend:
         return usd or 0.0
 
     def reserve(self, config: LLMConfig, attempt: Attempt) -> None:
-        """Add what an attempt, which begins now, may cost; raises LLMRateLimitError where a limit is reached."""
+        """Add the estimated cost of an attempt that begins now; raise LLMRateLimitError if a limit is reached."""
         call, entry = attempt.call, attempt.entry
         prompt, answer = pricing.expected_tokens(call.messages, call.max_output_tokens)
         usd = self._estimate(attempt.vendor.provider_type, call.model, prompt, answer)
@@ -184,7 +184,7 @@ class Spend:
             _add(self._totals, accounts, usd)
 
     def settle(self, attempt: Attempt) -> None:
-        """Put what an attempt cost in the place of its estimate, which stays where that is unknown."""
+        """Replace the estimate of an attempt by its cost, if the cost is known."""
         cost: float | None = attempt.entry.row["cost_estimate"]
         is_refused = attempt.entry.row["error_type"] in REFUSALS and not attempt.exchange.is_success
         with self._lock:
@@ -200,7 +200,7 @@ class Spend:
 
 
 def _accounts(day: datetime | None, month: datetime, user_id: int | None) -> tuple[Account, ...]:
-    """Return what a cost counts for; `day` is None where it is of an earlier day."""
+    """Return the periods in which a cost counts; `day` is None for a cost of an earlier day."""
     accounts: list[Account] = [(MONTH, month, None)]
     if day:
         accounts.append((DAY, day, None))
@@ -223,7 +223,7 @@ def _month(moment: datetime) -> datetime:
 
 
 def _limit_reached(account: Account, limit: float, spent: float, now: datetime, attempt: Attempt) -> LLMRateLimitError:
-    """Return the error that says which limit, what was spent, by whom, and when calls go on; it is logged too."""
+    """Return the error with the limit, the amount spent, the user and the wait; log it too."""
     field, begun, user_id = account
     ends = _month(begun + timedelta(days=31)) if field == MONTH else begun + timedelta(days=1)
     (variable,) = VARIABLES[field]
@@ -247,9 +247,9 @@ os.register_at_fork(after_in_child=_spends.clear)
 
 
 def spend_of(engine: Engine, schemas: object = (), clock: Clock | None = None) -> Spend:
-    """Return what this process knows of a database, in the schemas that a session translates to.
+    """Return this process's sums for a database, in the schemas that a session translates to.
 
-    A `clock` is for one that nothing is known of yet.
+    `clock` is used if there are none yet.
     """
     spends = _spends.setdefault(engine, {})
     if schemas not in spends:

@@ -1,7 +1,7 @@
-"""Forgetting: what users and models wrote goes from settled rows; ids, figures, status, model and times stay.
+"""Forgetting: remove what users and models wrote from settled rows; ids, figures, status, model and times stay.
 
-Rows are changed in short transactions, so that calls go on being written. A row that has been forgotten says when, as
-`forgotten_at` in `response_raw`, and is not selected again: the same command continues a run that was interrupted.
+Rows are changed in short transactions, so that new rows can be written meanwhile. A forgotten row has `forgotten_at` in
+`response_raw` and is not selected again, so that the same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import InstrumentedAttribute
 
 FORGOTTEN_AT: Final = "forgotten_at"
-FIRST_ATTEMPT: Final = "first_attempt"  # the option in additional_params with which a later attempt names the first
-# What stays of the JSON columns: numbers and booleans under any name, texts and objects under these.
+FIRST_ATTEMPT: Final = "first_attempt"  # the field in additional_params with the id of the first attempt
+# The parts of JSON columns that stay: all numbers and booleans, and texts and objects with these names.
 KEPT_PARAMS: Final = frozenset(
     {
         *("first_attempt", "metadata", "idempotency_key", "service_tier", "verbosity"),
@@ -50,10 +50,10 @@ KEPT_FACTS: Final = frozenset(
         *("error_code", "cached_request_id"),
     }
 )
-MAX_KEPT_CHARACTERS: Final = 2_000  # of a text or an object, as JSON; a longer one is no fact
+MAX_KEPT_CHARACTERS: Final = 2_000  # characters of a text or an object as JSON; a longer one is not a fact
 MAX_BATCH_ROWS: Final = 200
 MAX_LOCK_SECONDS: Final = 0.1
-# SQLite's other writers look for its lock every few milliseconds, and find it free meanwhile.
+# SQLite's other writers try the lock every few milliseconds; meanwhile they find it free.
 PAUSE_SECONDS: Final = 0.05
 LOG_WAIT_MILLISECONDS: Final = 500
 IDS_PER_QUERY: Final = 500
@@ -63,7 +63,7 @@ ROWS: Final = LLMRequestModel
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Rows to forget: those begun before a moment, those of a user, or every attempt of the call that a row is of."""
+    """The rows to forget: those from before a moment, those of a user, or all attempts of the call of a row."""
 
     before: datetime | None = None
     user_id: int | None = None
@@ -86,14 +86,14 @@ def select_rows(engine: Engine, selection: Selection) -> list[UUID]:
 
 
 def count_pending(engine: Engine, selection: Selection) -> int:
-    """Return how many rows of `selection` are pending: their calls have not ended, so they cannot be forgotten yet."""
+    """Return the number of pending rows in `selection`, which cannot be forgotten before their calls end."""
     with _reading(engine) as connection:
         pending = ROWS.status == RequestStatus.PENDING.value
         return connection.scalar(select(func.count()).where(*_chosen(connection, selection), pending)) or 0
 
 
 def find_forgotten(engine: Engine, ids: Collection[UUID]) -> set[UUID]:
-    """Return those of `ids` whose rows have been forgotten."""
+    """Return the ids in `ids` whose rows have been forgotten."""
     every, found = list(ids), set[UUID]()
     with _reading(engine) as connection:
         is_forgotten = _text(connection, ROWS.response_raw, FORGOTTEN_AT).is_not(None)
@@ -104,7 +104,7 @@ def find_forgotten(engine: Engine, ids: Collection[UUID]) -> set[UUID]:
 
 
 def forget(engine: Engine, ids: Sequence[UUID], now: datetime) -> Generator[int]:
-    """Forget rows, and yield after every commit how many they were; a row that is pending or gone is left alone."""
+    """Forget rows, and yield their number after every commit; pending and deleted rows are skipped."""
     remaining = deque(ids)
     while remaining:
         size = len(remaining)
@@ -119,7 +119,7 @@ def forget(engine: Engine, ids: Sequence[UUID], now: datetime) -> Generator[int]
 
 @contextmanager
 def _writing(engine: Engine) -> Generator[Connection]:
-    """Open a transaction; on SQLite it holds the write lock from its beginning, and zeroes what it frees."""
+    """Begin a transaction; on SQLite it takes the write lock at once, and overwrites freed space with zeros."""
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete = ON")
@@ -153,7 +153,7 @@ def _forget_row(connection: Connection, request_id: UUID, now: datetime) -> None
 
 
 def _object(column: str | None) -> dict[str, Any]:
-    """Return a JSON object, an empty one for whatever else a column holds."""
+    """Return a JSON object, or an empty one if the column has something else."""
     try:
         value = json.loads(column or "null")
     except (ValueError, RecursionError):
@@ -182,13 +182,13 @@ def _chosen(connection: Connection, selection: Selection) -> list[ColumnElement[
 
 
 def _text(connection: Connection, column: InstrumentedAttribute[Any], name: str) -> ColumnElement[str]:
-    """Return a field of a JSON object as text; NULL where there is none, or no JSON at all."""
+    """Return a field of a JSON object as text; NULL if there is no such field or no JSON."""
     field: ColumnElement[str] = column[name].as_string()
     return case((func.json_valid(column) == 1, field)) if connection.dialect.name == "sqlite" else field
 
 
 def empty_log(engine: Engine) -> bool:
-    """Write SQLite's write-ahead log back into its file and empty it; False where readers or writers are in the way."""
+    """Write SQLite's write-ahead log back into its file and empty it; return False if other connections prevent it."""
     if engine.dialect.name != "sqlite":
         return True
     with engine.connect() as connection:

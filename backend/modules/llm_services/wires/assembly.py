@@ -1,4 +1,4 @@
-"""An answer that comes as a stream of events, put together as the API would have sent it in one piece."""
+"""Assemble a streamed answer in the form that the API has without a stream."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ if TYPE_CHECKING:
 
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 HIGH_SURROGATES: Final = ("\ud800", "\udbff")
-# Beside the fields of the API: the body did not come in one piece.
+# A field of our own in the body: it was assembled from events.
 ASSEMBLED: Final = "assembled_from_events"
 
 
 class Assembly(ABC):
-    """The events of one stream, taken in their order; it never raises, whatever the events are.
+    """The events of one stream, in their order; it never raises.
 
-    `has_begun` is True once anything of the answer has come: text, reasoning, a refusal, a tool call or an image.
-    `is_complete` is True once the stream has said how the answer ended, `is_over` once nothing more can come.
+    `has_begun` is True once a part of the answer has arrived: text, reasoning, a refusal, a tool call or an image.
+    `is_complete` is True once the finish reason has arrived, `is_over` once no more events can follow.
     """
 
     def __init__(self) -> None:
-        """Begin with no event."""
+        """Start without events."""
         self.events = 0
         self.has_begun = False
         self.is_complete = False
         self.is_over = False
 
     def take(self, event: object) -> str:
-        """Add an event, which is decoded JSON; return the text that it adds to the answer's content, or ""."""
+        """Add an event, which is decoded JSON; return the text that it adds to the content, or ""."""
         self.events += 1
         return self._take(event if isinstance(event, dict) else {})
 
     def end(self) -> None:
-        """Note the event that ends the streams of several APIs, `[DONE]`."""
+        """Note `[DONE]`, the event at the end of several APIs' streams."""
         self.is_complete = self.is_over = True
 
     def body(self) -> dict[str, Any]:
-        """Return what has come so far in the shape of a whole answer, which `Wire.parse` and `parse_error` read."""
+        """Return what has arrived in the form of a whole answer, for `Wire.parse` and `parse_error`."""
         return {**self._body(), ASSEMBLED: self.events}
 
     @abstractmethod
@@ -52,19 +52,19 @@ class Assembly(ABC):
 
 
 def joined(pieces: Iterable[str]) -> str:
-    """Join pieces of a text; halves of a character that two pieces had between them become the character."""
+    """Join pieces of a text; a character that was split between two pieces is restored."""
     return whole_characters("".join(pieces))
 
 
 def whole_characters(text: str) -> str:
-    """Return a text in which JSON's pairs of surrogates are characters, and a lone one is U+FFFD."""
+    """Return a text with pairs of surrogates as characters, and U+FFFD for a lone surrogate."""
     if text.isascii() or not SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def split_character(text: str) -> tuple[str, str]:
-    """Return a text without the half of a character that it ends in, and that half."""
+    """Return a text without half a character at its end, and that half."""
     if text and HIGH_SURROGATES[0] <= text[-1] <= HIGH_SURROGATES[1]:
         return text[:-1], text[-1]
     return text, ""

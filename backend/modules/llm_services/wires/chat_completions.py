@@ -36,7 +36,7 @@ LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
 
 
 class ChatCompletionsOptions(Options):
-    """Options of the API by its own names; `structured_output` chooses how a structured answer is requested."""
+    """The options under the API's names; `structured_output` chooses how a structured answer is requested."""
 
     structured_output: Literal["json_object", "json_schema"] = "json_object"
     top_p: Number | None = None
@@ -67,7 +67,7 @@ class ChatCompletionsOptions(Options):
         return self
 
     def body(self) -> dict[str, Any]:
-        """Return what goes into the body: what was given, without what was None."""
+        """Return the fields of the body: the options that are not None."""
         body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
         common = {"verbosity": self.any_verbosity, "reasoning_effort": self.reasoning_effort or self.effort}
         return body | _present(common)
@@ -76,8 +76,8 @@ class ChatCompletionsOptions(Options):
 class ChatCompletionsWire(Wire):
     """Text, objects and tool calls.
 
-    A vendor that speaks this API has nothing to write here. One that speaks it with differences overrides
-    `model_name`, `schema_mode`, `excluded_defaults`, `usage`, `details` or `parse_error`, and names options of its own:
+    A vendor with this API uses the class as it is. A vendor whose API differs overrides `model_name`, `schema_mode`,
+    `excluded_defaults`, `usage`, `details` or `parse_error`, and has its own options:
 
         class AcmeWire(ChatCompletionsWire):
             def model_name(self, model):
@@ -112,7 +112,7 @@ class ChatCompletionsWire(Wire):
         return with_extra_body(payload, options.extra_body, defaults_of(call)) | {"messages": messages}
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a completion, or what there is of one."""
+        """Read a completion, also a partial one."""
         body = mapping(exchange.body)
         choice = mapping(next(iter(items(body.get("choices"))), None))
         message = mapping(choice.get("message"))
@@ -141,25 +141,25 @@ class ChatCompletionsWire(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body, or that of an answer which ended in failure."""
+        """Return the error in a body, or that of an answer with a finish reason that means failure."""
         del call
         choice = mapping(next(iter(items(mapping(exchange.body).get("choices"))), None))
         reasons = text(choice.get("native_finish_reason")), text(choice.get("finish_reason"))
         return openai_error(exchange) or failed_end(exchange, *reasons)
 
     def model_name(self, model: str) -> str:
-        """Return the name that the vendor knows a model by."""
+        """Return the vendor's own name of a model."""
         return model
 
     def schema_mode(self, call: LLMCall) -> dict[str, Any]:
-        """Return what requests the model's schema."""
+        """Return the fields that request an answer by the schema."""
         return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(call.response_model)}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that give way: a temperature beside `top_p` or reasoning, a cap beside another.
+        """Return the defaults that are left out: a temperature beside `top_p` or reasoning, a limit beside another.
 
-        Anthropic's models refuse the two together (open-webui/open-webui#17922), and reasoning models refuse sampling,
-        those of 2026 even where nobody asks them to think.
+        Anthropic's models refuse the two together (open-webui/open-webui#17922). Reasoning models refuse sampling
+        parameters, those of 2026 even without a request for reasoning.
         """
         given = {**payload, **(call.options.extra_body or {})}
         gives_way = "top_p" in given or _is_reasoning(given) or not takes_default_temperature(str(payload["model"]))
@@ -169,7 +169,7 @@ class ChatCompletionsWire(Wire):
         return defaults_of(call) & excluded
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
-        """Read tokens, which stand where OpenAI puts them."""
+        """Read the tokens from OpenAI's fields."""
         del exchange
         usage = mapping(body.get("usage"))
         prompt = mapping(usage.get("prompt_tokens_details"))
@@ -187,7 +187,7 @@ class ChatCompletionsWire(Wire):
         )
 
     def details(self, body: dict[str, Any], choice: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
-        """Return what else the row keeps of an answer."""
+        """Return further facts about an answer for the row."""
         del choice
         return {
             "served_model": text(body.get("model")),
@@ -224,7 +224,7 @@ def _content(message: dict[str, Any]) -> str:
 
 
 def _reasoning(message: dict[str, Any]) -> str | None:
-    """Return the reasoning, under OpenRouter's name for it, under that of DeepSeek and others, or from its details."""
+    """Return the reasoning, from OpenRouter's field, that of DeepSeek and others, or the details."""
     plain = text(message.get("reasoning")) or text(message.get("reasoning_content"))
     if plain or not message.get("reasoning_details"):
         return plain
@@ -248,19 +248,19 @@ def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
 
 
 def _function_calls(message: dict[str, Any]) -> list[Any]:
-    """Return the calls of functions; what the server ran itself, as its tools of other types, is left out."""
+    """Return the calls of functions, without those of server tools, which the server ran itself."""
     if not (message.get("tool_calls") or message.get("function_call")):
         return []
     calls = items(message.get("tool_calls"))
     calls = [
         call for call in calls if text(mapping(call).get("type")) in {None, "function"} or "function" in mapping(call)
     ]
-    legacy = message.get("function_call")  # before tools, one call alone
+    legacy = message.get("function_call")  # the older field, for a single call
     return calls if calls or not legacy else [{"type": "function", "function": legacy}]
 
 
 def _problem(call: object) -> str | None:
-    """Return what is wrong with a call, None when it can be handed out."""
+    """Return the error of a tool call, None if it is valid."""
     function = mapping(mapping(call).get("function"))
     given = function.get("arguments")
     if not (text(function.get("name")) or "").strip():
@@ -269,7 +269,7 @@ def _problem(call: object) -> str | None:
 
 
 def _tool_call(call: object, index: int) -> ToolCall:
-    """Read one call; arguments that are missing or empty mean none."""
+    """Read one call; missing or empty arguments mean none."""
     function = mapping(mapping(call).get("function"))
     name = text(function.get("name")) or ""
     own_id = call_id(mapping(call).get("id"), index, name)

@@ -1,6 +1,6 @@
 """Streams of Chat Completions (https://platform.openai.com/docs/api-reference/chat-streaming).
 
-OpenRouter's are read as others recorded them (`tests/wires/test_recorded_streams.py`).
+Checked against OpenRouter streams that others recorded (`tests/wires/test_recorded_streams.py`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import Any, Final
 from .assembly import Assembly, joined
 from .lenient import count, items, json_object, mapping, text
 
-# Fields of a delta that continue what came before, and lists that are added to.
+# Fields of a delta that are appended, and lists that are extended.
 TEXTS: Final = ("content", "refusal", "reasoning", "reasoning_content")
 LISTS: Final = ("images", "annotations")
-# Fields of a reasoning detail that come in pieces; `data` is encrypted, and comes whole.
+# Fields of a reasoning detail that arrive in pieces; `data` is encrypted and arrives whole.
 DETAIL_TEXTS: Final = ("text", "summary")
 BEGINNINGS: Final = (*TEXTS, *LISTS, "tool_calls", "function_call", "reasoning_details", "audio")
 
 
 class ChatCompletionsAssembly(Assembly):
-    """A completion from its chunks: the choices by their index, of every other field the last value that is not null.
+    """A completion from its chunks: choices by their index, and the last value that is not null of every other field.
 
     An error in a chunk becomes the body's error.
     """
 
     def __init__(self) -> None:
-        """Begin with an empty completion."""
+        """Start with an empty completion."""
         super().__init__()
         self._fields: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
@@ -42,7 +42,7 @@ class ChatCompletionsAssembly(Assembly):
         return added
 
     def _take_choice(self, position: int, given: object) -> str:
-        """Add a choice's delta; return its text where it is the first choice, which is the one that is read."""
+        """Add a choice's delta; return its text if it is the first choice, the only one that is used."""
         choice = mapping(given)
         number = count(choice.get("index"))
         number = position if number is None else number
@@ -68,14 +68,14 @@ class _Choice:
         self._logprobs: dict[str, list[Any]] = {}
 
     def take(self, choice: dict[str, Any]) -> str:
-        """Add what a chunk has of this choice; return the text."""
+        """Add a chunk's part of this choice; return its text."""
         for name, value in choice.items():
             if name == "logprobs":
                 for part, tokens in mapping(value).items():
                     self._logprobs.setdefault(part, []).extend(items(tokens))
             elif value is not None and name not in {"delta", "message", "index"}:
                 self._fields[name] = value
-        delta = choice.get("delta") or choice.get("message")  # some servers end with the whole message
+        delta = choice.get("delta") or choice.get("message")  # some servers send the whole message at the end
         if not isinstance(delta, dict):
             return ""
         if self._message is None:
@@ -85,7 +85,7 @@ class _Choice:
         return self._message.take(delta)
 
     def body(self) -> dict[str, Any]:
-        """Return the choice as it is in a completion."""
+        """Return the choice in the form of a completion."""
         logprobs = {"logprobs": self._logprobs} if self._logprobs else {}
         message = {} if self._message is None else {"message": self._message.body()}
         return {**self._fields, **logprobs, **message}
@@ -121,7 +121,7 @@ class _Message:
                 self._calls.take(items(value))
             case "reasoning_details":
                 self._details.take(items(value))
-            case "function_call":  # before tools, one call alone
+            case "function_call":  # the older field, for a single call
                 self._calls.take([{"index": 0, "type": "function", "function": value}])
             case "audio":
                 return self._take_audio(mapping(value))
@@ -133,21 +133,21 @@ class _Message:
         return ""
 
     def _take_parts(self, parts: list[Any]) -> str:
-        """Add content that comes as parts, whose texts are joined to the content that comes as text."""
+        """Add content in the form of parts; their texts are appended to the content."""
         added = "".join(text(mapping(part).get("text")) or "" for part in parts)
         self._parts += [part for part in parts if not text(mapping(part).get("text"))]
         self._texts.setdefault("content", []).append(added)
         return added
 
     def _take_audio(self, audio: dict[str, Any]) -> str:
-        """Add sound; its transcript is the text of an answer that has no other."""
+        """Add audio; its transcript is the text of an answer without other text."""
         for name, value in audio.items():
             if isinstance(value, str):
                 self._audio.setdefault(name, []).append(value)
         return "" if any(self._texts.get("content", ())) else text(audio.get("transcript")) or ""
 
     def body(self) -> dict[str, Any]:
-        """Return the message as it is in a completion."""
+        """Return the message in the form of a completion."""
         texts: dict[str, Any] = {name: joined(pieces) for name, pieces in self._texts.items()}
         if self._parts:
             texts["content"] = [{"type": "text", "text": texts.get("content", "")}, *self._parts]
@@ -170,7 +170,7 @@ class _Message:
 
 
 def _joined_base64(pieces: list[str]) -> str:
-    """Join what was encoded piece by piece, each with an end of its own."""
+    """Join base64 that was encoded in pieces, with padding at the end of any piece."""
     try:
         return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
     except (binascii.Error, ValueError):
@@ -188,7 +188,7 @@ class _ToolCall:
         self._function: dict[str, Any] = {}
 
     def take(self, given: dict[str, Any]) -> None:
-        """Add a piece: an id that comes late, a name or a part of one, arguments in shreds."""
+        """Add a piece of a call: an id, a name or a part of it, a part of the arguments."""
         self.own_id = self.own_id or text(given.get("id"))
         self._fields |= {name: value for name, value in given.items() if value is not None and name != "function"}
         function = mapping(given.get("function"))
@@ -203,7 +203,7 @@ class _ToolCall:
             self._arguments = arguments
 
     def is_another(self, given: dict[str, Any]) -> bool:
-        """Return True if a piece with this call's index begins another call, as Gemini's do behind OpenRouter."""
+        """Return True if a piece with this call's index begins another call, as with Gemini behind OpenRouter."""
         own_id, name = text(given.get("id")), text(mapping(given.get("function")).get("name"))
         if not name or not self.name:
             return False
@@ -215,7 +215,7 @@ class _ToolCall:
         return is_closed and json_object(joined(self.pieces)) is not None
 
     def body(self) -> dict[str, Any]:
-        """Return the call as it is in a message."""
+        """Return the call in the form of a message."""
         arguments = joined(self.pieces) if self._arguments is None else self._arguments
         own_id = {"id": self.own_id} if self.own_id else {}
         function = {**self._function, "arguments": arguments, **({"name": self.name} if self.name else {})}
@@ -223,7 +223,7 @@ class _ToolCall:
 
 
 class _ToolCalls:
-    """Calls of tools by their index; a piece without one goes on with the last call, unless it names another."""
+    """Tool calls by their index; a piece without an index continues the last call, unless it names another."""
 
     def __init__(self) -> None:
         self._calls: list[_ToolCall] = []
@@ -251,7 +251,7 @@ class _ToolCalls:
 
 
 class _Details:
-    """OpenRouter's `reasoning_details`, joined by index and type; encrypted ones come whole.
+    """OpenRouter's `reasoning_details`, joined by index and type; encrypted ones arrive whole.
 
     https://openrouter.ai/docs/use-cases/reasoning-tokens
     """
@@ -288,7 +288,7 @@ class _Details:
 
 
 def _continues(detail: dict[str, Any], known: dict[str, Any]) -> bool:
-    """Return True if a piece has the index, the type and, where both have one, the id of a detail."""
+    """Return True if a piece has the index, the type and, if both have one, the id of a detail."""
     is_same = all(detail.get(name) == known.get(name) for name in ("index", "type"))
     is_other = detail.get("id") and known.get("id") and detail["id"] != known["id"]
     is_whole = detail.get("data") and known.get("data") and detail["data"] != known["data"]
