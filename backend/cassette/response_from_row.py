@@ -47,6 +47,8 @@ def exchange_from_row(row: Row) -> dict[str, Any]:
 
 def _why_not(row: Row) -> str | None:
     raw = mapping(row["response_raw"])
+    if mapping(row["additional_params"]).get("store_content") is False:
+        return "its content was not stored (LLM_STORE=figures, or store_content=False)"
     if forgotten_at := raw.get(FORGOTTEN_AT):
         return f"it was forgotten at {forgotten_at}: what was sent and what came are gone"
     if original := raw.get("cached_request_id"):

@@ -30,6 +30,7 @@ GROUPS: Final = {
     "aws|bedrock": ("Bedrock", LLMProviderType.BEDROCK),
     "gemini": ("Gemini", LLMProviderType.GEMINI),
     "image|audio": ("Images and speech", None),
+    "store": ("What is stored", None),
     "limit": ("Spend limits", None),
     "cache": ("Response cache", None),
     "log": ("Log", None),

@@ -47,6 +47,8 @@ VARIABLES: Final[Variables] = {
     "limit_usd_day": ("LLM_LIMIT_USD_DAY",),
     "limit_usd_month": ("LLM_LIMIT_USD_MONTH",),
     "limit_usd_day_per_user": ("LLM_LIMIT_USD_DAY_PER_USER",),
+    "store": ("LLM_STORE",),
+    "store_hash_key": ("LLM_STORE_HASH_KEY",),
     "cache_enabled": ("LLM_CACHE_ENABLED",),
     "cache_dir": ("LLM_CACHE_DIR",),
     "cache_url": ("LLM_CACHE_URL",),
@@ -163,6 +165,7 @@ ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
 GeminiModelName = Annotated[ModelName, AfterValidator(lambda name: name.removeprefix(GEMINI_PATH))]
 Region = Annotated[str, AfterValidator(_region)]
 ExtraModels = Annotated[dict[ModelName, LLMProviderType], BeforeValidator(_extra_models)]
+HashKey = Annotated[str, Field(min_length=16), AfterValidator(remember), Masked]
 SpendLimit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 
@@ -272,9 +275,9 @@ class LLMConfig(BaseModel):
     )
     limit_usd_day: SpendLimit | None = Field(default=None, description="USD a day (UTC); None: no limit")
     limit_usd_month: SpendLimit | None = Field(default=None, description="USD a month (UTC); None: no limit")
-    limit_usd_day_per_user: SpendLimit | None = Field(
-        default=None, description="USD a day (UTC) of each `user_id`; None: no limit"
-    )
+    limit_usd_day_per_user: SpendLimit | None = Field(default=None, description="USD a day (UTC) of each `user_id`")
+    store: Literal["all", "figures"] = Field(default="all", description="`figures`: no prompt or answer is stored")
+    store_hash_key: HashKey | None = Field(default=None, repr=False, description="a secret to hash prompts with")
     cache_enabled: bool = Field(default=False, description="whether calls use the response cache by default")
     cache_dir: str = Field(default=".llm_cache", description="the directory of the response cache")
     cache_url: CacheUrl | None = Field(
@@ -372,6 +375,8 @@ def _config(
         config = LLMConfig.model_validate(values)
     except ValidationError as error:
         raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(given)})) from None
+    if config.store == "figures" and config.cache_enabled:
+        raise ValueError("LLM_CACHE_ENABLED: must be off with LLM_STORE=figures, for the response cache stores answers")
     provider = _default_provider(provider_override or hint or "", config)
     model = model_override or (config.default_model(provider) if provider else None)
     return config.model_copy(update={"provider": provider, "model": model})

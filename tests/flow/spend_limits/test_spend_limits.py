@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DAY, MONTH, USER = "LLM_LIMIT_USD_DAY", "LLM_LIMIT_USD_MONTH", "LLM_LIMIT_USD_DAY_PER_USER"
 HALF_A_DAY = 12 * 3600
 LONG_QUESTION = "How? " * 4_000
+QUESTION = [{"role": "user", "content": LONG_QUESTION}]
 
 
 @pytest.fixture
@@ -149,16 +150,17 @@ def price(characters: int, answer_tokens: int | None = None) -> float:
         {"status": "failed", "error_type": "LLMTimeoutError", "response_raw": {"status_code": 524, "retryable": True}},
         {"status": "failed", "error_type": "LLMTimeoutError", "response_raw": {"body": None, "retryable": False}},
         {"status": "failed", "error_type": "LLMValidationError", "response_raw": {"status_code": 200}},
+        {"status": "pending", "messages": [], "additional_params": {"messages_characters": len(LONG_QUESTION)}},
+        {"status": "pending", "additional_params": {"messages_characters": "many"}},
     ],
-    ids=["pending", "cancelled", "abandoned", "server's timeout", "timeout", "unusable"],
+    ids=["pending", "cancelled", "abandoned", "server's timeout", "timeout", "unusable", "figures only", "odd"],
 )
 @pytest.mark.parametrize("cap", [None, 10])
 async def test_an_unknown_cost_counts_as_the_price_table_says(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch, columns: dict[str, object], cap: int | None
 ) -> None:
     """What may have been billed counts by the characters of its messages, the answer as long as they, or as its cap."""
-    messages = [{"role": "user", "content": LONG_QUESTION}]
-    write(engine, messages=messages, cost_estimate=None, max_output_tokens=cap, **columns)
+    write(engine, **{"messages": QUESTION, "cost_estimate": None, "max_output_tokens": cap} | columns)
     expected = price(len(LONG_QUESTION), cap)
     with Session(engine) as session:
         monkeypatch.setenv(DAY, str(0.99 * expected))

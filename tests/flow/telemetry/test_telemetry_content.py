@@ -38,6 +38,15 @@ async def test_content_where_it_is_asked_for(llm: LLMServicesProvider, monkeypat
     assert KEY not in json.dumps(told)
 
 
+async def test_content_that_is_not_stored_is_on_no_span(
+    llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call with `store_content=False` keeps its messages from spans too, whatever the variable says."""
+    monkeypatch.setenv(CONTENT, "true")
+    await llm.generate_response(QUESTION, model=MODEL, store_content=False)
+    assert {"gen_ai.input.messages", "gen_ai.output.messages"}.isdisjoint(only_span())
+
+
 async def test_tool_calls_as_content(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool call is a part of the answer, its result a part of the next question."""
     monkeypatch.setenv(CONTENT, "true")

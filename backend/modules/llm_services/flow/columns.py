@@ -34,7 +34,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
     call = attempt.call
     messages = [_message(message) for message in call.messages]
     first = {"first_attempt": str(attempt.first_id)} if attempt.first_id else {}
-    return {
+    columns = {
         "provider": attempt.vendor.provider_type,
         "api_variant": attempt.wire.api_variant,
         "user_id": call.user_id,
@@ -46,6 +46,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
         "request_payload": attempt.body,
         "retry_attempt": attempt.number,
     }
+    return attempt.figures_only.pending(columns, attempt) if attempt.figures_only else columns
 
 
 def _message(message: LLMMessage) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
     if attempt.prepared and attempt.prepared[0] is None:
         return attempt.prepared[1]
     source = _cost_source(attempt.answer.usage) or CostSource.UNPRICED
-    return {
+    columns = {
         **_figures(attempt.answer),
         "status": RequestStatus.COMPLETED,
         "response_content": attempt.answer.content,
@@ -84,6 +85,7 @@ def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
         "error_type": None,
         "error_message": None,
     }
+    return attempt.figures_only.settled(columns, attempt.answer) if attempt.figures_only else columns
 
 
 def _cost_source(usage: Usage) -> CostSource | None:
@@ -99,7 +101,7 @@ def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
     own_status = getattr(error, "status_code", None)
     if own_status not in {None, http_status}:
         details |= {"status_code": own_status, "http_status": http_status}
-    return {
+    columns = {
         **_figures(answer),
         "status": RequestStatus.FAILED,
         "response_content": answer.content or None,
@@ -109,6 +111,7 @@ def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
         "error_type": type(error).__name__,
         "error_message": _reason(attempt, error),
     }
+    return attempt.figures_only.settled(columns, answer) if attempt.figures_only else columns
 
 
 def _reason(attempt: Attempt, error: BaseException) -> str:

@@ -46,7 +46,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
     if not provider.vendor.reports_cost:
         await pricing.load(is_renewed=provider.config.update_prices)
     attempt = await _first_attempt(provider, call)
-    slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt.call, provider.config) else None
+    slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt, provider.config) else None
     if slot and (cached := await slot.answer(attempt)):
         return await _send(provider, cached)
     while True:
@@ -64,10 +64,14 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
             return replace(completion, spent=attempt.spent)
 
 
-def _may_be_cached(call: LLMCall, config: LLMConfig) -> bool:
-    """Return True if the response cache has a part in a call; never in an image's, whose URL ends after an hour."""
+def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
+    """Return True if the response cache has a part in a call.
+
+    It has none in an image's, whose URL ends after an hour, and where no content may be stored.
+    """
+    call = attempt.call
     wanted = config.cache_enabled if call.options.use_cache is None else call.options.use_cache
-    return wanted and call.kind is not Kind.IMAGE
+    return wanted and call.kind is not Kind.IMAGE and not attempt.figures_only
 
 
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
@@ -121,8 +125,19 @@ async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
     wire = provider.wires[call.kind]
     call = _in_neutral_form(wire, call)
     payload = wire.render(call)
-    endpoint, body = provider.endpoint(call), await _encoded(call, payload)
-    return Attempt(vendor=provider.vendor, wire=wire, endpoint=endpoint, call=call, payload=payload, body=body)
+    attempt = Attempt(
+        vendor=provider.vendor,
+        wire=wire,
+        endpoint=provider.endpoint(call),
+        call=call,
+        payload=payload,
+        body=await _encoded(call, payload),
+    )
+    if provider.config.store != "all" or call.options.store_content is not None:
+        from . import figures_only  # noqa: PLC0415 - a call whose content is stored does without it
+
+        attempt.figures_only = figures_only.figures_only_for(call, provider.config)
+    return attempt
 
 
 async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:

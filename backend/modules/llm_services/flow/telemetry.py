@@ -103,7 +103,7 @@ def _record_end(span: Span, request: dict[str, str | int], attempt: Attempt) -> 
     if not span.is_recording():
         return
     span.set_attributes(_response_attributes(row, answer))
-    if os.environ.get(CONTENT_VARIABLE, "").strip().lower() in CONTENT_VALUES:
+    if not attempt.figures_only and os.environ.get(CONTENT_VARIABLE, "").strip().lower() in CONTENT_VALUES:
         span.set_attributes(_content(attempt.call, answer))
 
 

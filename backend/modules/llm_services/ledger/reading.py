@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, and_, case, cast, func, inspect, not_, or_, select
+from sqlalchemy import Integer, Text, and_, case, cast, func, inspect, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import threads
@@ -103,7 +103,11 @@ def costs_since(since: datetime, day: datetime, before: datetime, but: Collectio
     """
     rows, is_today = LLMRequestModel, LLMRequestModel.created_at >= day
     is_unknown = and_(rows.cost_estimate.is_(None), or_(rows.status == RequestStatus.PENDING.value, _may_be_billed()))
-    prompt = func.length(cast(rows.messages, Text)) / CHARACTERS_OF_A_TOKEN
+    unstored = rows.additional_params["messages_characters"].as_string()
+    characters = case(
+        (unstored.regexp_match("^[0-9]{1,9}$"), cast(unstored, Integer)), else_=func.length(cast(rows.messages, Text))
+    )
+    prompt = characters / CHARACTERS_OF_A_TOKEN
     row = (
         select(
             case((is_today, 1), else_=0).label("is_today"),

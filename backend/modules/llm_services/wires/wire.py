@@ -106,8 +106,8 @@ class Options(BaseModel):
 
     Values are the vendor's to judge, for they grow without notice; new options go in `extra_body`, which is sent
     beside the rest as it is. `metadata` labels the row, for reports; it is sent where the wire has a place for it.
-    `use_cache` says whether the response cache may answer, `timeout` replaces REQUEST_TIMEOUT, in seconds,
-    `stream` has the answer sent as it is made.
+    `use_cache` says whether the response cache may answer, `store_content=False` keeps the text of prompt and answer
+    out of the table, `timeout` replaces REQUEST_TIMEOUT, in seconds, `stream` has the answer sent as it is made.
     """
 
     model_config = STRICT
@@ -121,6 +121,7 @@ class Options(BaseModel):
     extra_body: dict[str, Any] | None = None
     metadata: dict[str, str] | None = None
     use_cache: bool | None = None
+    store_content: bool | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     stream: bool | None = None
 
