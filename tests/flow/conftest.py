@@ -16,6 +16,7 @@ from modules.llm_services.flow import loop
 from modules.llm_services.flow.network import CERTIFICATE_VARIABLES
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from support.processes import without_slow_steps
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -79,7 +80,7 @@ def process(tmp_path: Path) -> Process:
         done = subprocess.run(
             command, env=settings | environment, cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        assert (0, "") == (done.returncode, done.stderr)
+        assert (0, "") == (done.returncode, without_slow_steps(done.stderr))
         outcome: dict[str, Any] = json.loads(done.stdout)
         return outcome
 

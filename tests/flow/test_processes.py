@@ -115,7 +115,7 @@ async def test_nothing_is_imported_while_a_call_is_timed(process: Process, serve
     """The first call's row is timed when all is imported, which a thread of the module's own has done."""
     outcome = await asyncio.to_thread(process, "2", OPENROUTER_BASE_URL=server.base_url)
     assert (["hello", "hello"], []) == (outcome["said"], outcome["imported"])
-    assert all(thread.startswith("llm-services-") for thread in outcome["threads"].values())
+    assert all(thread.startswith("llm-services") for thread in outcome["threads"].values())
 
 
 async def test_a_loop_closed_by_hand_leaves_nothing(process: Process, server: Server) -> None:

@@ -1,15 +1,18 @@
 """A script that makes a call, forks, makes one in the child, which exits as any process does, and one more.
 
-It prints how many connections the parent has made after the fork.
+It prints how many connections the parent has made after the fork. Its argument says whether the ledger's thread is
+"idle" or "busy" at the time of the fork.
 """
 
 import asyncio
 import os
 import sys
+import threading
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
+from modules.llm_services.ledger.writer import writer_for
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 
@@ -27,7 +30,11 @@ event.listen(engine, "connect", lambda connection, _: made.append(connection))  
 with Session(engine) as session:
     asyncio.run(ask(session, "before the fork"))
     made.clear()
+    is_forked = threading.Event()
+    if sys.argv[1] == "busy":
+        writer_for(engine)._call(is_forked.wait)
     child = os.fork()
+    is_forked.set()
     if child == 0:
         asyncio.run(ask(session, "in the child"))
         sys.exit(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +16,11 @@ from ledger.silence import silent_way, waited_for
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.ledger import ledger
 from modules.llm_services.ledger.writer import writer_for
-from support.calls import ANSWER, Held, ask, draft, only_row, rows
+from support.calls import ANSWER, Held, ask, at_work, draft, only_row, rows
+from support.processes import started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from sqlalchemy import Engine
 
@@ -119,12 +119,12 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
     assert [] == server.visits
 
 
-async def ask_until_withheld(way: SilentWay, session: Session) -> None:
-    """Ask within a deadline that passes when something that was sent to the database is withheld."""
+async def ask_until(event: Coroutine[None, None, object], session: Session) -> None:
+    """Ask within a deadline that passes with an event."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline:
-        withheld = asyncio.create_task(waited_for(way.withheld))
-        withheld.add_done_callback(lambda _: deadline.reschedule(loop.time()))
+        waiting = asyncio.create_task(event)
+        waiting.add_done_callback(lambda _: deadline.reschedule(loop.time()))
         await ask(session)
 
 
@@ -140,7 +140,7 @@ async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
 
     async with serve(answer):
         with Session(engine) as session, pytest.raises(TimeoutError):
-            await ask_until_withheld(way, session)
+            await ask_until(waited_for(way.withheld), session)
     assert "pending" == only_row(postgres_engine).status
     way.heal()
     writer_for(engine).close()
@@ -156,8 +156,7 @@ async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
         with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
             draft(other)
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await ask(session)
+                await ask_until(at_work(sqlite_engine), session)
             assert [] == rows(sqlite_engine)
             other.rollback()
             writer_for(sqlite_engine).close()
@@ -174,8 +173,7 @@ async def test_what_a_cancelled_caller_does_not_hear_is_logged(
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(other)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await ask(session)
+            await ask_until(at_work(sqlite_engine), session)
         writer = writer_for(sqlite_engine)
         writer.end(0.0)
         assert writer.join(60)
@@ -185,25 +183,15 @@ async def test_what_a_cancelled_caller_does_not_hear_is_logged(
     assert [] == rows(sqlite_engine)
 
 
-def interrupted(script: subprocess.Popen[str]) -> tuple[int, str]:
-    """Send Ctrl-C to a process that says that it waits; return how it ends, and what it says then."""
-    assert script.stdout
-    assert "waiting\n" == script.stdout.readline()
-    script.send_signal(signal.SIGINT)
-    _, errors = script.communicate(timeout=60)
+def interrupted(folder: Path, url: str, base_url: str) -> tuple[int, str]:
+    """Send Ctrl-C to a process whose call waits for the database at `url`; return how it ends, and what it says."""
+    variables = {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_BASE_URL": base_url}
+    with started([sys.executable, str(HERE / "waiting_call.py")], os.environ | variables, folder) as script:
+        assert script.stdout
+        assert "waiting\n" == script.stdout.readline()
+        script.send_signal(signal.SIGINT)
+        _, errors = script.communicate()
     return script.returncode, errors
-
-
-def started(folder: Path, url: str, base_url: str) -> subprocess.Popen[str]:
-    """Start a process that makes one call with rows at `url`, and says when that waits for its database."""
-    return subprocess.Popen(
-        [sys.executable, str(HERE / "waiting_call.py")],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_BASE_URL": base_url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_ctrl_c_ends_a_process_whose_database_is_silent(
@@ -212,8 +200,7 @@ def test_ctrl_c_ends_a_process_whose_database_is_silent(
     """One Ctrl-C ends a process whose call waits for a database that takes a connection and says nothing."""
     way, engine = silent
     way.go_silent()
-    url = engine.url.render_as_string(hide_password=False)
-    status, errors = interrupted(started(tmp_path, url, base_url))
+    status, errors = interrupted(tmp_path, engine.url.render_as_string(hide_password=False), base_url)
     assert -signal.SIGINT == status
     assert "the database says nothing" in errors
 
@@ -224,7 +211,6 @@ def test_ctrl_c_ends_a_process_that_waits_for_sqlites_lock(
     """The same while another process holds the write lock."""
     with Session(sqlite_engine) as session:
         draft(session)
-        url = sqlite_engine.url.render_as_string()
-        status, errors = interrupted(started(tmp_path, url, base_url))
+        status, errors = interrupted(tmp_path, sqlite_engine.url.render_as_string(), base_url)
     assert -signal.SIGINT == status
     assert "stays as it was: database is locked" in errors

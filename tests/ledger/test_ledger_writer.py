@@ -74,8 +74,8 @@ def discarded(engine: Engine) -> tuple[weakref.ref[Engine], threading.Thread]:
     own.dispose()
     writer, is_done = writer_for(own), threading.Event()
     writer._call(is_done.set)
-    is_done.wait(timeout=60)  # by now the thread has let go of the last row, and of the engine with it
-    thread = writer._thread
+    is_done.wait()  # by now the thread has let go of the last row, and of the engine with it
+    thread = writer._thread.thread
     assert thread
     return weakref.ref(own), thread
 
@@ -85,7 +85,7 @@ def test_the_writer_of_a_forgotten_engine_is_closed(engine: Engine) -> None:
     forgotten, thread = discarded(engine)
     gc.collect()
     assert forgotten() is None
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 

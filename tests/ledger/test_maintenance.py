@@ -106,7 +106,6 @@ def reconcile(engine: Engine, folder: Path, *arguments: str, key: str = KEY) -> 
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
     )
     assert not key or key not in done.stdout + done.stderr
     return done.returncode, done.stdout.splitlines(), done.stderr

@@ -1,8 +1,9 @@
-"""A script that makes one call, and says when that has been waiting for its database for a while."""
+"""A script that makes one call, and says when the row of that is on its way to the database."""
 
 import asyncio
 import sys
 
+from modules.llm_services.ledger.writer import PendingWrite, Writer
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 
@@ -12,10 +13,23 @@ async def main() -> None:
     message = LLMMessage(role=MessageRole.USER, content="What is the capital of France?")
     call = llm_services_provider().generate_response([message], model="openrouter/stand-in/completion")
     asking = asyncio.ensure_future(call)
-    done, _ = await asyncio.wait({asking}, timeout=0.5)
-    sys.stdout.write("ended\n" if done else "waiting\n")
+    await submitted.wait()
+    sys.stdout.write("waiting\n")
     sys.stdout.flush()
     await asking
+
+
+submitted = asyncio.Event()
+submit = Writer.submit
+
+
+def noted(writer: Writer, write: PendingWrite) -> None:
+    """Submit a row, and note that."""
+    submit(writer, write)
+    submitted.set()
+
+
+Writer.submit = noted  # type: ignore[assignment, method-assign]
 
 
 asyncio.run(main())

@@ -34,7 +34,6 @@ def run(url: str, folder: Path, *arguments: str, columns: int = 140) -> subproce
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
     )
 
 

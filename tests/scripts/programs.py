@@ -57,7 +57,7 @@ def environment(**variables: str) -> dict[str, str]:
 def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False
     )
 
 

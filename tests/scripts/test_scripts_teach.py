@@ -17,6 +17,7 @@ import pytest
 
 from scripts.programs import ROOT, SCRIPTS, command, environment, run
 from stand_in.vendors import OPENROUTER, VENDORS
+from support.processes import started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,6 @@ def test_nobody_reads_on(script: str, tmp_path: Path) -> None:
         stdout=writing,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=60,
     )
     os.close(writing)
     assert b"" == done.stderr
@@ -109,17 +109,12 @@ def test_a_variable_that_is_wrong_is_named(script: str, variable: str, value: st
 def test_an_interrupted_call_is_on_its_row(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
     """Ctrl-C while a model is silent exits with 130, without a traceback, and the row has failed."""
     arguments = command("backend/scripts/ask.py", "Are you there?", "--model", "openrouter/stand-in/silence")
-    with subprocess.Popen(
-        arguments,
-        env=environment(**VENDORS[OPENROUTER].environment(llm_stand_in.url)),
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    variables = environment(**VENDORS[OPENROUTER].environment(llm_stand_in.url))
+    with started(arguments, variables, tmp_path) as process:
         while not llm_stand_in.requests:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, printed = process.communicate(timeout=30)
+        _, printed = process.communicate()
     assert (command_line.INTERRUPTED, "") == (process.returncode, printed)
     with closing(sqlite3.connect(tmp_path / "llm_services.db")) as connection:
         rows = connection.execute("SELECT status, error_type FROM llm_requests").fetchall()

@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in"]
 
 def printed(*arguments: str) -> str:
     """Return what the command line prints when it exits by itself."""
-    done = subprocess.run([*COMMAND, *arguments], cwd=BACKEND, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([*COMMAND, *arguments], cwd=BACKEND, capture_output=True, text=True, check=True)
     assert "" == done.stderr
     return done.stdout
 
@@ -102,7 +102,7 @@ def unread(*arguments: str) -> subprocess.Popen[bytes]:
 def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
     """A reader that turns away ends what is printed, with exit code 0 and nothing on standard error."""
     with unread(argument) as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate()
     assert (0, b"") == (process.returncode, said)
 
 
@@ -117,5 +117,5 @@ def test_a_server_that_nobody_reads_serves_on() -> None:
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert 404 == client.get(url).status_code
         process.terminate()
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate()
     assert (0, b"") == (process.returncode, said)

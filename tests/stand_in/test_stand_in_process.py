@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,32 +17,18 @@ import httpx
 import pytest
 
 import stand_in
+from support.processes import started, without_slow_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(stand_in.__file__).resolve().parent.parent)}
 
 
-def launched(*arguments: str) -> subprocess.Popen[str]:
+def launched(*arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """Start the command line with every warning an error, and without its tables."""
-    return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in", "--quiet", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-        text=True,
-    )
-
-
-@contextmanager
-def ending(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Ask the process to end when the block does, or fails."""
-    try:
-        yield
-    finally:
-        process.terminate()
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in", "--quiet", *arguments]
+    return started(command, ENVIRONMENT)
 
 
 def announced(process: subprocess.Popen[str]) -> str:
@@ -51,10 +37,16 @@ def announced(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for the end of the process; return what it has printed since it was announced."""
+    out, err = process.communicate()
+    return out, without_slow_steps(err)
+
+
 def printed(*arguments: str) -> str:
     """Return what the command line prints when it exits by itself."""
     with launched(*arguments) as process:
-        out, err = process.communicate(timeout=30)
+        out, err = ended(process)
     assert (0, "") == (process.returncode, err)
     return out
 
@@ -69,7 +61,7 @@ def test_quiet_it_says_what_it_is_and_where() -> None:
     with launched("--port", "0") as process:
         line = announced(process)
         process.terminate()
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = ended(process)
     assert re.fullmatch(
         r"stand-in for OpenRouter \(nothing here is a real model\) on http://127\.0\.0\.1:\d+/api/v1\n", line
     )
@@ -88,7 +80,7 @@ def test_a_signal_ends_it_without_a_word(number: signal.Signals) -> None:
         ):
             client.post(path, json=question("completion"))
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = ended(process)
     assert (0, "", "") == (process.returncode, out, err)
 
 
@@ -100,7 +92,7 @@ def test_what_is_no_http_is_hung_up_on() -> None:
             connection.sendall(b"no HTTP\r\n\r\n")
             assert b"" == connection.recv(1)
         process.terminate()
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
     assert "" == err
 
 
@@ -108,7 +100,7 @@ def test_it_ends_with_its_standard_input() -> None:
     """Attached, it exits with 0 when its standard input closes, as it does when the process that holds it dies."""
     with launched("--port", "0", "--attached") as process:
         announced(process)
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
     assert (0, "") == (process.returncode, err)
 
 
@@ -120,7 +112,7 @@ def test_it_lives_on_what_its_standard_input_says() -> None:
         process.stdin.write("anything\n")
         process.stdin.flush()
         assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
     assert (0, "") == (process.returncode, err)
 
 
@@ -128,7 +120,7 @@ def test_attached_to_nothing_it_ends_at_once() -> None:
     """Attached to a standard input that has no end to wait for, it exits with 0, without a traceback."""
     command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=30
+        command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
     assert "" == done.stderr
 
@@ -139,14 +131,14 @@ def test_an_address_of_version_6_is_announced_in_brackets() -> None:
         url = announced(process).split()[-1]
         assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
         process.terminate()
-        process.communicate(timeout=30)
+        ended(process)
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
 def test_what_is_no_port_is_a_matter_of_usage(port: str) -> None:
     """A port that cannot be is an error of the command line: exit code 2 and one sentence."""
     with launched(f"--port={port}") as process:
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
     assert 2 == process.returncode
     assert f"error: argument --port: '{port}' is no port: 0 to 65535\n" in err
 
@@ -154,14 +146,15 @@ def test_what_is_no_port_is_a_matter_of_usage(port: str) -> None:
 def test_it_takes_more_connections_than_it_was_allowed_files() -> None:
     """Started with leave to open 64 files where more can be had, it holds a hundred connections and answers."""
     shell = ["sh", "-c", 'ulimit -S -n 64 && exec "$0" -m stand_in --port 0', sys.executable]
-    with subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True) as process:
-        with ending(process), ExitStack() as opened:
+    with started(shell, ENVIRONMENT) as process:
+        with ExitStack() as opened:
             url = announced(process).split()[-1]
             where = urlsplit(url)
             for _ in range(100):
                 opened.enter_context(socket.create_connection((where.hostname or "", where.port or 0), timeout=10))
             assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
-        _, err = process.communicate(timeout=30)
+        process.terminate()
+        _, err = ended(process)
     assert "" == err
 
 
@@ -169,7 +162,7 @@ def test_a_port_in_use_is_one_sentence(base_url: str) -> None:
     """When it cannot listen it exits with 1 and says where and why, without a traceback."""
     port = urlsplit(base_url).port
     with launched("--port", str(port)) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
     assert 1 == process.returncode
     assert re.fullmatch(rf"stand_in: cannot listen on 127\.0\.0\.1:{port}: .*in use.*\n", err)
 

@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from modules.llm_services.ledger.sqlite import driver
-from modules.llm_services.ledger.writer import writer_for
+from modules.llm_services.ledger.writer import NEVER, writer_for
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
@@ -131,6 +131,12 @@ def writer_held(engine: Engine) -> Generator[threading.Event]:
         yield gate
     finally:
         gate.set()
+
+
+async def at_work(engine: Engine) -> None:
+    """Return when the ledger's thread waits for the database."""
+    while writer_for(engine)._asked_at == NEVER:  # noqa: ASYNC110 - the ledger's thread sets no event
+        await asyncio.sleep(0)
 
 
 async def queued(engine: Engine, writes: int = 1) -> None:

@@ -87,7 +87,6 @@ def script(engine: Engine, folder: Path, *arguments: str) -> subprocess.Complete
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
     )
 
 

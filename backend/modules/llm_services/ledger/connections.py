@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 import threading
+import weakref
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -55,6 +56,23 @@ def derived(engine: Engine) -> Engine:
     options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
     own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
     return own.execution_options(**options) if options else own
+
+
+def closer(engine: Engine) -> Callable[[], None]:
+    """Return a function that closes the connections of `engine`, also when that has been collected."""
+    opened: list[DBAPIConnection] = []
+    event.listen(engine.pool, "connect", lambda connection, _: opened.append(connection))
+    event.listen(engine.pool, "close", lambda connection, _: opened.remove(connection))
+    reference = weakref.ref(engine)
+
+    def close() -> None:
+        if remaining := reference():
+            remaining.dispose()
+        else:
+            for connection in opened:
+                connection.close()
+
+    return close
 
 
 class ServerConnections:

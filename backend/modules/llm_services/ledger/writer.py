@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, derived, is_disconnect, is_row_lock
+from ..threads import JobThread
+from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, closer, derived, is_disconnect, is_row_lock
 from .sqlite import DatabaseFile, impatient, is_locked, is_shared
 from .statements import Statements, by_driver
 
@@ -101,16 +101,6 @@ def _finish_all(writes: Iterable[PendingWrite], error: Exception | None) -> None
         write.finish(error)
 
 
-def _run(jobs: SimpleQueue[Callable[[], object] | None]) -> None:
-    """Hold on to nothing while there is nothing to do: a job refers to its writer, and that to its engine's."""
-    while job := jobs.get():
-        try:
-            job()
-        except Exception as error:  # noqa: BLE001 - who waits for a row gives it up; the thread goes on
-            logger.error("the ledger's thread failed: %r", error)
-        del job
-
-
 class Writer:
     """The ledger's hand on one database: queued writes are committed together, in the order they came."""
 
@@ -136,9 +126,7 @@ class Writer:
         self.shared = threading.local()  # what each caller's thread keeps of a connection that everybody has
         self._queue: deque[PendingWrite] = deque()
         self._is_called = False  # whether the thread is to look at the queue
-        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = _closed_with(self)
         # When the database last said something, when it was asked for what is being written, when it has to be done.
         self._answered_at, self._asked_at, self._ends_at = 0.0, NEVER, NEVER
 
@@ -161,15 +149,13 @@ class Writer:
         self._leave_silence(write.timeout)
 
     def _call(self, job: Callable[[], object]) -> None:
-        """Run a job in the ledger's thread: a daemon, since the end of a process waits for any other, also in vain."""
+        """Run a job in the ledger's thread."""
         if self._ends_at < NEVER:
             raise RuntimeError("the ledger is closed: its engine, or the process, is ending")
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=_run, args=(self._jobs,), name="llm-ledger", daemon=True)
-                    self._thread.start()
-        self._jobs.put(job)
+        with self._thread.starting:
+            if self._thread.thread is None:
+                self._thread.start()
+            self._thread.jobs.put(job)
 
     def give_up(self, write: PendingWrite) -> float:
         """Return the seconds left to a database that says nothing; when there are none, leave the connection."""
@@ -191,28 +177,17 @@ class Writer:
             logger.error("%d rows or more stay as they were: the database says nothing", 1 + len(self._queue))
             if self._server:
                 self._server.shut_down()
-        self._dispose()
+        self.engine.dispose()
+        self.looking.dispose()
 
     def end(self, seconds: float) -> None:
         """Take no more rows, and wait for the database no longer than so many seconds."""
         self._ends_at = min(self._ends_at, time.monotonic() + seconds)
-        self._jobs.put(None)
+        self._thread.end()
 
     def join(self, seconds: float) -> bool:
         """Wait for the ledger's thread to end; return True if it has, or never began."""
-        if self._thread:
-            self._thread.join(seconds)
-        return not (self._thread and self._thread.is_alive())
-
-    def __del__(self) -> None:
-        """Close with the engine: nothing is queued then, for the queue holds on to its writer."""
-        if self.process == os.getpid():
-            self._jobs.put(None)
-            self._dispose()
-
-    def _dispose(self) -> None:
-        self.engine.dispose()
-        self.looking.dispose()
+        return self._thread.join(seconds)
 
     def _drain(self) -> None:
         self._is_called = False  # before the queue is read: who comes after that calls again
@@ -304,6 +279,20 @@ class Writer:
             connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]  # sqlite3's own
             with connection.begin():
                 yield connection
+
+
+def _closed_with(writer: Writer) -> JobThread:
+    """Return a thread that ends with `writer`, and closes its connections: one to SQLite may belong to the thread."""
+    thread = JobThread("llm-ledger", at_end=closer(writer.engine))
+    weakref.finalize(writer, _collected, writer.process, thread, closer(writer.looking)).atexit = False
+    return thread
+
+
+def _collected(process: int, thread: JobThread, close: Callable[[], None]) -> None:
+    """Close with the engine: nothing is queued then, for the queue holds on to its writer."""
+    if process == os.getpid():
+        thread.end()
+        close()
 
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()

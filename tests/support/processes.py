@@ -1,0 +1,39 @@
+"""Processes that tests start: what they inherit of this one, and what a busy machine makes them print."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SLOW_STEP: Final = re.compile(r"^Executing <.*> took [\d.]+ seconds\n", re.MULTILINE)
+
+
+@contextmanager
+def started(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run a process, which takes SIGINT as usual and is gone when the block ends.
+
+    It would inherit that SIGINT is ignored: after `nohup`, say, or as a shell script's `command &`.
+    """
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def without_slow_steps(errors: str) -> str:
+    """Take out of what a process printed what asyncio notes in development mode: every step that took over 0.1 s."""
+    return SLOW_STEP.sub("", errors)
