@@ -10,9 +10,11 @@ import pytest
 from pydantic import BaseModel
 
 from flow.conftest import MESSAGES, MODEL, provider
+from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.types import ToolDefinition
+from modules.llm_services.providers.openai import OpenAIProvider
+from modules.llm_services.types import LLMProviderType, ToolDefinition
 from support.server import serving
 from support.streams import END, USAGE, chunk, event, of_text, sends
 
@@ -191,6 +193,20 @@ async def test_a_structured_call_has_no_text_to_hand_out(session: Session) -> No
         await provider(session, "http://127.0.0.1:9").generate_structured_response(
             MESSAGES, City, model=MODEL, on_text=print
         )
+    assert [] == rows(session)
+
+
+@pytest.mark.parametrize(("option", "words"), [({"on_text": print}, "on_text"), ({"stream": True}, "not streamed")])
+async def test_images_and_speech_are_not_streamed(session: Session, option: dict[str, Any], words: str) -> None:
+    """What has no text that could arrive is refused by name before anything is sent."""
+    config = LLMConfig(
+        provider=LLMProviderType.OPENAI, openai_api_key="sk-streams", openai_base_url="http://127.0.0.1:9"
+    )
+    openai = OpenAIProvider(config, session)
+    with pytest.raises(ValueError, match=words):
+        await openai.generate_image("a lighthouse", **option)
+    with pytest.raises(ValueError, match=words):
+        await openai.generate_audio("Hello.", "alloy", **option)
     assert [] == rows(session)
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # By the names that they have had on these wires.
 EVERYWHERE = {each.alias or name: each for name, each in SCENARIOS.items() if each.everywhere}
-ENDLESS = {name for name, each in EVERYWHERE.items() if each.fault in {Fault.SILENCE, Fault.STALL}}
+SILENT = {Fault.SILENCE, Fault.STALL, Fault.STALL_IN_THE_BODY}
+ENDLESS = {name for name, each in EVERYWHERE.items() if each.fault in SILENT}
 ERRORS = [
     (name, getattr(llm_services, each.failure.raises))
     for name, each in EVERYWHERE.items()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from .streams import messages_events, server_sent
 from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, check_fields, tool_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KNOWN = (
     "model max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata "
-    "service_tier output_config"
+    "service_tier output_config stream"
 )
 # claude-haiku-4-5-20251001 is 4.5; a name without a version is the newest.
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
@@ -42,7 +47,7 @@ class Anthropic(PlainWire):
         """Read a request for a message."""
         del path
         check_fields(body, KNOWN, "model max_tokens messages")
-        return read_message(str(body["model"]), body)
+        return replace(read_message(str(body["model"]), body), streams=body.get("stream") is True)
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
         """Return a message."""
@@ -73,6 +78,10 @@ class Anthropic(PlainWire):
                 "service_tier": "standard",
             },
         }
+
+    def events(self, body: dict[str, Any]) -> Iterable[bytes]:
+        """Return the events of a message."""
+        return map(server_sent, messages_events(body))
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
         """Return an error; a rate limit says when to come back."""

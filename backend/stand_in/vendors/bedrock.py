@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from .anthropic import KNOWN, Anthropic, read_message
+from .streams import amazon_frame, messages_events
 from .wire import InvalidRequestError, Request, RequestError, VendorError, check_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..exchange import Received
 
 AWS_SECRET = "stand-in/secret"  # noqa: S105 - made up
@@ -30,7 +34,8 @@ AUTHORIZATION = re.compile(
 class Bedrock(Anthropic):
     """Amazon's."""
 
-    path = re.compile("/model/[^/]+/invoke$")
+    path = re.compile("/model/[^/]+/invoke(-with-response-stream)?$")
+    stream_type = "application/vnd.amazon.eventstream"
     key_header = "authorization"
     errors: ClassVar = {
         "rate-limited": VendorError(429, "ThrottlingException", "Too many requests, please wait before trying again."),
@@ -57,10 +62,16 @@ class Bedrock(Anthropic):
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
         """Read a request for a message, whose model stands in the path."""
-        check_fields(body, KNOWN.replace("model ", "anthropic_version "), "anthropic_version max_tokens messages")
+        known = KNOWN.replace("model ", "anthropic_version ").replace(" stream", "")
+        check_fields(body, known, "anthropic_version max_tokens messages")
         if body["anthropic_version"] != API_VERSION:
             raise InvalidRequestError(f"anthropic_version: expected {API_VERSION}")
-        return read_message(path.split("/")[-2].partition("anthropic.")[2].partition("-v")[0], body)
+        request = read_message(path.split("/")[-2].partition("anthropic.")[2].partition("-v")[0], body)
+        return replace(request, streams=path.endswith("-stream"))
+
+    def events(self, body: dict[str, Any]) -> Iterable[bytes]:
+        """Return the frames of a message."""
+        return map(amazon_frame, messages_events(body))
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
         """Return an error, whose kind is in a header."""

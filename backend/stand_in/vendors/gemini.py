@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from .streams import generate_content_events, server_sent
 from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, check_fields, tool_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KNOWN = "contents systemInstruction generationConfig tools toolConfig safetySettings"
 CONFIG = (
@@ -47,7 +51,7 @@ SILENCE = bytes(48_000)  # one second of 16-bit samples at 24 kHz
 class Gemini(PlainWire):
     """Google's own."""
 
-    path = re.compile(":generateContent$")
+    path = re.compile(":(generateContent|streamGenerateContent)$")
     key_header = "x-goog-api-key"
     errors: ClassVar = {
         "rate-limited": VendorError(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota. Please retry in 2s."),
@@ -69,7 +73,7 @@ class Gemini(PlainWire):
         speaks = "speechConfig" in config
         if speaks != ("AUDIO" in config.get("responseModalities", [])):
             raise InvalidRequestError("speechConfig and the AUDIO modality go together")
-        model = path.rpartition("/models/")[2].partition(":")[0]
+        model, _, method = path.rpartition("/models/")[2].partition(":")
         thinking = config.get("thinkingConfig") or {}
         _check_thinking(model, thinking)
         if not SIGNING.match(model):
@@ -81,7 +85,12 @@ class Gemini(PlainWire):
             tool=_tool(body),
             token_limit=config.get("maxOutputTokens"),
             thinks=thinking.get("thinkingBudget", 0) != 0 or "thinkingLevel" in thinking,
+            streams=method == "streamGenerateContent",
         )
+
+    def events(self, body: dict[str, Any]) -> Iterable[bytes]:
+        """Return the responses of a stream."""
+        return map(server_sent, generate_content_events(body))
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
         """Return the body of an answer; a prompt that is refused has no candidate."""

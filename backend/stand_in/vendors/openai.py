@@ -8,13 +8,17 @@ import math
 import re
 import secrets
 import time
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from .streams import responses_events, server_sent
 from .wire import Answer, InvalidRequestError, PlainWire, Request, VendorError, check_fields, tool_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KNOWN = (
     "model input max_output_tokens temperature top_p reasoning text tools tool_choice parallel_tool_calls store "
-    "metadata user service_tier safety_identifier prompt_cache_key truncation include"
+    "metadata user service_tier safety_identifier prompt_cache_key truncation include stream"
 )
 SNAPSHOTS = dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano"), "-2025-08-07")
 # Models that do not think; what is named otherwise, a deployment too, is the newest.
@@ -83,7 +87,12 @@ class OpenAI(PlainWire):
             tool=_tool(body),
             token_limit=body.get("max_output_tokens"),
             thinks=thinks,
+            streams=body.get("stream") is True,
         )
+
+    def events(self, body: dict[str, Any]) -> Iterable[bytes]:
+        """Return the events of a response."""
+        return map(server_sent, responses_events(body))
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any] | bytes:
         """Return a response, an image or speech."""

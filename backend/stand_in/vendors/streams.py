@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
+import struct
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +21,40 @@ if TYPE_CHECKING:
 CHARACTERS_PER_PIECE = 5
 MAX_PIECES = 200
 END = "[DONE]"
+# The fields of Anthropic's blocks that come in pieces, the type of their deltas, and the field of those.
+CONTINUED = {
+    "text": ("text_delta", "text"),
+    "thinking": ("thinking_delta", "thinking"),
+    "signature": ("signature_delta", "signature"),
+    "input": ("input_json_delta", "partial_json"),
+}
+FRAME_OVERHEAD_BYTES = 16  # two lengths, and two checksums
 
 
 def streamed(response: Response, events: Iterable[JSONObject | str]) -> Response:
     """Return a response whose body is these events; one that is a text is sent as it is."""
-    blocks = tuple(_block(event) for event in events)
+    blocks = tuple(server_sent(event) for event in events)
     return replace(response, body=b"".join(blocks), events=blocks)
 
 
-def _block(event: JSONObject | str) -> bytes:
+def server_sent(event: JSONObject | str) -> bytes:
+    """Return an event, named where it has a type, as it goes over the wire."""
     data = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {data}\n\n".encode("utf-8", "backslashreplace")
+    name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
+    return f"{name}data: {data}\n\n".encode("utf-8", "backslashreplace")
+
+
+def amazon_frame(event: JSONObject) -> bytes:
+    """Return an event of Bedrock's: https://smithy.io/2.0/aws/amazon-eventstream.html."""
+    payload = json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode()
+    named = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(
+        bytes([len(name)]) + name.encode() + b"\7" + struct.pack(">H", len(value)) + value.encode()
+        for name, value in named.items()
+    )
+    prelude = struct.pack(">II", FRAME_OVERHEAD_BYTES + len(headers) + len(payload), len(headers))
+    frame = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload
+    return frame + struct.pack(">I", zlib.crc32(frame))
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -76,3 +103,74 @@ def _deltas(message: JSONObject) -> Iterator[JSONObject]:
         yield {"content": None, "tool_calls": [{**named, "function": {"name": function["name"], "arguments": ""}}]}
         for piece in pieces(function["arguments"]):
             yield {"content": None, "tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+
+
+def responses_events(body: JSONObject) -> Iterator[JSONObject]:
+    """Yield the events of OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses-streaming."""
+    numbers = itertools.count()
+    begun = {**body, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    steps = [{"type": f"response.{step}", "response": begun} for step in ("created", "in_progress")]
+    items = (_item_events(index, item) for index, item in enumerate(body["output"]))
+    end = {"type": f"response.{body['status']}", "response": body}
+    for event in itertools.chain(steps, itertools.chain.from_iterable(items), [end]):
+        yield {**event, "sequence_number": next(numbers)}
+
+
+def _item_events(index: int, item: JSONObject) -> Iterator[JSONObject]:
+    place = {"output_index": index}
+    empty = {**item, **{name: value[:0] for name, value in item.items() if name in {"content", "arguments"}}}
+    yield {"type": "response.output_item.added", **place, "item": {**empty, "status": "in_progress"}}
+    of_item = {**place, "item_id": item["id"]}
+    for piece in pieces(item.get("arguments") or ""):
+        yield {"type": "response.function_call_arguments.delta", **of_item, "delta": piece}
+    if "arguments" in item:
+        yield {"type": "response.function_call_arguments.done", **of_item, "arguments": item["arguments"]}
+    for number, part in enumerate(item.get("content") or ()):
+        name, field = ("refusal", "refusal") if part["type"] == "refusal" else ("output_text", "text")
+        of_part = {**of_item, "content_index": number}
+        yield {"type": "response.content_part.added", **of_part, "part": {**part, field: ""}}
+        for piece in pieces(part[field]):
+            yield {"type": f"response.{name}.delta", **of_part, "delta": piece}
+        yield {"type": f"response.{name}.done", **of_part, field: part[field]}
+        yield {"type": "response.content_part.done", **of_part, "part": part}
+    yield {"type": "response.output_item.done", **place, "item": item}
+
+
+def messages_events(body: JSONObject) -> Iterator[JSONObject]:
+    """Yield the events of Anthropic's Messages API: https://docs.anthropic.com/en/api/messages-streaming."""
+    usage = {**body["usage"], "output_tokens": 1}
+    begun = {**body, "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    yield {"type": "message_start", "message": begun}
+    yield {"type": "ping"}
+    for index, block in enumerate(body["content"]):
+        empty = {**block, **{name: type(value)() for name, value in block.items() if name in CONTINUED}}
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        for name, (kind, field) in CONTINUED.items():
+            given = block.get(name, "")
+            for piece in pieces(given if isinstance(given, str) else json.dumps(given)):
+                yield {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: piece}}
+        yield {"type": "content_block_stop", "index": index}
+    ended = {name: body[name] for name in ("stop_reason", "stop_sequence")}
+    yield {"type": "message_delta", "delta": ended, "usage": {"output_tokens": body["usage"]["output_tokens"]}}
+    yield {"type": "message_stop"}
+
+
+def generate_content_events(body: JSONObject) -> Iterator[JSONObject]:
+    """Yield the responses of Google's streamGenerateContent, each with the usage so far."""
+    shared = {name: value for name, value in body.items() if name not in {"candidates", "usageMetadata"}}
+    usage = body["usageMetadata"]
+    for candidate in body.get("candidates") or ():
+        for part in candidate["content"]["parts"]:
+            texts = pieces(part["text"]) if "text" in part else [None]
+            for piece in texts:
+                sent = part if piece is None else {**part, "text": piece}
+                delta = {"content": {"parts": [sent], "role": "model"}, "index": candidate["index"]}
+                yield {
+                    "candidates": [delta],
+                    **shared,
+                    "usageMetadata": {"promptTokenCount": usage["promptTokenCount"]},
+                }
+        end = {**candidate, "content": {"parts": [{"text": ""}], "role": "model"}}
+        yield {"candidates": [end], **shared, "usageMetadata": usage}
+        return
+    yield body

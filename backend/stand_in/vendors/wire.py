@@ -13,7 +13,7 @@ from ..schema import instance, misfit
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import TypeAlias
 
     from ..exchange import Received
@@ -193,6 +193,7 @@ class PlainWire(Wire):
     """A wire of one header for a key, one body for an answer, and one table of errors by their scenarios' names."""
 
     errors: ClassVar[Mapping[str, VendorError]]
+    stream_type: ClassVar[str] = "text/event-stream"
 
     @abstractmethod
     def answer(self, request: Request, answer: Answer) -> JSONObject | bytes:
@@ -201,6 +202,10 @@ class PlainWire(Wire):
     @abstractmethod
     def error(self, name: str, error: VendorError) -> tuple[JSONObject, dict[str, str]]:
         """Return body and headers of an error."""
+
+    @abstractmethod
+    def events(self, body: JSONObject) -> Iterable[bytes]:
+        """Return the events in which an answer of text is sent as a stream."""
 
     def respond(self, request: Request, scenario: Scenario, message: str = "") -> Response:
         """Play a scenario; an error that the vendor has no name for is the one that its status stands for."""
@@ -218,6 +223,10 @@ class PlainWire(Wire):
             body = self.answer(request, answer_to(request, answer))
             kind = "audio/mpeg" if isinstance(body, bytes) else kind
         head = {"Content-Type": kind, "Connection": "keep-alive", "x-stand-in": request.scenario, **headers}
+        if request.streams and isinstance(body, dict) and not scenario.is_error:
+            events = tuple(self.events(body))
+            head["Content-Type"] = self.stream_type
+            return Response(status, list(head.items()), b"".join(events), scenario.part, scenario.fault, events=events)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return Response(status, list(head.items()), data, scenario.part, scenario.fault)
 

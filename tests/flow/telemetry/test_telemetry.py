@@ -98,6 +98,20 @@ async def test_the_figures_of_an_attempt(llm: LLMServicesProvider, session: Sess
     assert pytest.approx([0.01, 0.02, 0.04]) == list(duration.explicit_bounds[:3])
 
 
+async def test_the_time_to_the_first_piece_of_a_stream(llm: LLMServicesProvider, session: Session) -> None:
+    """A streamed attempt says that it is one, and when its answer began; any other says neither."""
+    await llm.generate_response(QUESTION, model=MODEL, stream=True)
+    row = session.scalars(select(LLMRequestModel)).one()
+    seconds = (row.response_raw or {})["time_to_first_piece_ms"] / 1000
+    told = only_span()
+    assert (True, seconds) == (told["gen_ai.request.stream"], told["gen_ai.response.time_to_first_chunk"])
+    (point,) = points()["gen_ai.client.operation.time_to_first_chunk"]
+    assert (1, seconds) == (point.count, point.sum)
+    await llm.generate_response(QUESTION, model=MODEL)
+    assert "gen_ai.client.operation.time_to_first_chunk" not in points()
+    assert {"gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"}.isdisjoint(spans()[-1].attributes or {})
+
+
 async def test_a_failed_attempt(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each attempt has a span, which says the error's class and not its words, for these may quote content."""
     monkeypatch.setenv("MAX_RETRIES", "1")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-PROFILE: Final = re.compile("/model/(.+)/invoke")
+PROFILE: Final = re.compile("/model/(.+)/invoke(?:-with-response-stream)?")
 NOTHING_SPENT: Final = Usage(
     input_tokens=0, output_tokens=0, total_tokens=0, cost=0.0, cost_source=CostSource.CACHED, cached=True
 )

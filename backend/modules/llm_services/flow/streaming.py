@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from contextlib import suppress
 from functools import partial
@@ -14,12 +15,12 @@ import httpx
 from .. import threads
 from ..sanitize import excerpt
 from ..wires.assembly import split_character, whole_characters
-from ..wires.lenient import is_well_formed, well_formed
+from ..wires.lenient import is_well_formed, mapping, text, well_formed
 from . import columns, http
 from .bodies import SilentStreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from ..config import LLMConfig
     from ..wires.assembly import Assembly
@@ -76,6 +77,40 @@ class EventReader:
             data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             self._data.clear()
             yield data
+
+
+class AmazonEventReader:
+    """Reads the binary events of Bedrock: https://smithy.io/2.0/aws/amazon-eventstream.html."""
+
+    def __init__(self) -> None:
+        """Begin at the beginning of a body."""
+        from botocore.eventstream import EventStreamBuffer  # noqa: PLC0415 - only who calls Bedrock needs botocore
+
+        self._buffer = EventStreamBuffer()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the JSON of the events that end in `chunk`; an exception is yielded as Anthropic's events of errors."""
+        from botocore.eventstream import ParserError  # noqa: PLC0415 - as above
+
+        try:
+            self._buffer.add_data(chunk)
+            for message in self._buffer:
+                yield _amazon_event(message.headers, message.payload)
+        except (ParserError, ValueError) as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+
+    def end(self) -> Iterator[bytes]:
+        """Yield nothing: every event says where it ends."""
+        return iter(())
+
+
+def _amazon_event(headers: Mapping[str, Any], payload: bytes) -> bytes:
+    body = mapping(json.loads(payload or b"{}"))
+    if headers.get(":message-type") == "event":
+        return base64.b64decode(text(body.get("bytes")) or "")
+    kind = headers.get(":exception-type") or headers.get(":error-code")
+    message = text(body.get("message")) or headers.get(":error-message")
+    return json.dumps({"type": "error", "error": {"type": kind, "message": message}}).encode()
 
 
 class CallbackError(BaseException):
@@ -139,7 +174,9 @@ class _Stream:
 
     async def receive(self, pieces: AsyncGenerator[bytes]) -> None:
         """Read a body of events as it comes; raises SilentStreamError where it stops coming in the middle."""
-        exchange, reader = self._attempt.exchange, EventReader()
+        exchange = self._attempt.exchange
+        is_amazon = "amazon" in exchange.headers.get("content-type", "")
+        reader = AmazonEventReader() if is_amazon else EventReader()
         exchange.is_stream, exchange.incomplete = True, CUT
         try:
             async with asyncio.timeout(None) as silence:
@@ -186,17 +223,17 @@ class _Stream:
             self._attempt.exchange.incomplete = f"the stream holds an event that is no JSON: {_excerpt(data)}"
             return
         self._is_odd = self._is_odd or is_odd
-        text = self._assembly.take(event)
+        piece = self._assembly.take(event)
         if self._assembly.has_begun and self._attempt.first_piece_ms is None:
             self._attempt.first_piece_ms = self._attempt.elapsed_ms
-        if text and self._attempt.call.on_text:
-            await self._hand_out(text)
+        if piece and self._attempt.call.on_text:
+            await self._hand_out(piece)
 
-    async def _hand_out(self, text: str) -> None:
+    async def _hand_out(self, piece: str) -> None:
         """Hand out a piece of text, without the half of a character that it may end in."""
-        text, self._half = split_character(self._half + text) if text else (self._half, "")
+        piece, self._half = split_character(self._half + piece) if piece else (self._half, "")
         try:
-            await hand_out(self._attempt, whole_characters(text))
+            await hand_out(self._attempt, whole_characters(piece))
         except Exception as error:
             raise CallbackError(error) from error
 

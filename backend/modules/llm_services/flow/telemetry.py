@@ -85,6 +85,7 @@ def _parameters(attempt: Attempt) -> dict[str, Any]:
             "gen_ai.output.type": MEDIA.get(call.kind, "json" if call.response_model else "text"),
             "gen_ai.request.temperature": call.temperature,
             "gen_ai.request.max_tokens": call.max_output_tokens,
+            "gen_ai.request.stream": call.is_streamed or None,
             "llm_services.retry_attempt": attempt.number,
             "llm_services.user_id": call.user_id,
         }
@@ -100,9 +101,14 @@ def _record_end(span: Span, request: dict[str, str | int], attempt: Attempt) -> 
             _tokens().record(tokens, kind | {"gen_ai.token.type": direction})
     if row["execution_time_ms"] is not None:
         _duration().record(row["execution_time_ms"] / 1000, kind)
+    first_chunk_ms = attempt.first_piece_ms
+    if first_chunk_ms is not None:
+        _time_to_first_chunk().record(first_chunk_ms / 1000, kind)
     if not span.is_recording():
         return
     span.set_attributes(_response_attributes(row, answer))
+    if first_chunk_ms is not None:
+        span.set_attribute("gen_ai.response.time_to_first_chunk", first_chunk_ms / 1000)
     if not attempt.figures_only and os.environ.get(CONTENT_VARIABLE, "").strip().lower() in CONTENT_VALUES:
         span.set_attributes(_content(attempt.call, answer))
 
@@ -157,6 +163,12 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _duration() -> Histogram:
     return _histogram("gen_ai.client.operation.duration", "s", "How long an attempt took.", DURATION_BOUNDARIES_SECONDS)
+
+
+@cache
+def _time_to_first_chunk() -> Histogram:
+    name, description = "gen_ai.client.operation.time_to_first_chunk", "How long until a streamed answer began."
+    return _histogram(name, "s", description, DURATION_BOUNDARIES_SECONDS)
 
 
 @cache

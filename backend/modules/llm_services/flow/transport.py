@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .network import Proxy
 
 CHUNK_BYTES: Final = 2**18
-EVENT_STREAM: Final = "text/event-stream"
+EVENT_STREAMS: Final = ("text/event-stream", "application/vnd.amazon.eventstream")
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
 # The first that fits names the failure of a request that has a connection, and of one that has none.
@@ -255,7 +255,7 @@ class Client(httpx.AsyncClient):
                 await hook(response)
             exchange: Exchange = extensions["exchange"]
             content = response.aiter_raw(), response.headers.get("content-encoding", ""), extensions["max_bytes"]
-            if exchange.receive and response.headers.get("content-type", "").lower().startswith(EVENT_STREAM):
+            if exchange.receive and response.headers.get("content-type", "").lower().startswith(EVENT_STREAMS):
                 async with aclosing(bodies.inflated(*content)) as pieces:
                     await exchange.receive(pieces)
                 await response.aclose()

@@ -91,6 +91,7 @@ class BedrockWire(MessagesWire):
         """Return the body of POST /model/<id>/invoke."""
         payload = super().render(call)
         del payload["model"]
+        payload.pop("stream", None)  # which the path says
         return {"anthropic_version": VERSION, **payload}
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
@@ -127,8 +128,10 @@ class BedrockProvider(LLMProvider):
         region = region_of(self.config)
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
         # A colon is not encoded, so that aiohttp sends what was signed. The slash of an ARN is: an ARN is one segment.
-        path = f"/model/{quote(model_id(call.model, region), safe=':')}/invoke"
-        return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES)
+        operation = "invoke-with-response-stream" if call.is_streamed else "invoke"
+        path = f"/model/{quote(model_id(call.model, region), safe=':')}/{operation}"
+        events = ("botocore.eventstream",) if call.is_streamed else ()
+        return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES + events)
 
     def _signature(self, url: str, body: bytes) -> Mapping[str, str]:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - only who calls Bedrock needs botocore

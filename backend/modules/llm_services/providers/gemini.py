@@ -33,4 +33,5 @@ class GeminiProvider(LLMProvider):
     def endpoint(self, call: LLMCall) -> Endpoint:
         """Return the path of the model, with the key."""
         headers = {"x-goog-api-key": self.config.gemini_api_key or ""}
-        return Endpoint(self.config.gemini_base_url, f"/models/{call.model}:generateContent", headers)
+        method = "streamGenerateContent?alt=sse" if call.is_streamed else "generateContent"
+        return Endpoint(self.config.gemini_base_url, f"/models/{call.model}:{method}", headers)

@@ -1,7 +1,6 @@
 """Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
 
-Requests are checked against the types of Google's own package, answers against exchanges that others recorded live
-(`tests/wires/test_recorded_exchanges.py`).
+Requests are checked against the types of Google's own package, answers against recorded exchanges.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from ..types import ToolCall, Usage
 from .abilities import GeminiAbilities, Sampling, Thinking, effort_for, gemini, nearest_effort
 from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import server_wait
+from .generate_content_stream import GenerateContentAssembly
 from .lenient import arguments, count, items, json_object, mapping, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .speech import playable
@@ -124,10 +124,7 @@ class GenerateContentReader(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body (https://ai.google.dev/gemini-api/docs/troubleshooting).
-
-        Some of Google's endpoints send it in a list.
-        """
+        """Return the error in a body (https://ai.google.dev/gemini-api/docs/troubleshooting), or in a list."""
         del call
         body = exchange.body
         body = mapping(body[0]) if isinstance(body, list) and body else mapping(body)
@@ -153,6 +150,7 @@ class GenerateContentWire(GenerateContentReader):
 
     api_variant = "generate_content"
     options = GenerateContentOptions
+    assembly = GenerateContentAssembly
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /models/<model>:generateContent."""

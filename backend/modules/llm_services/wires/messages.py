@@ -27,6 +27,7 @@ from .conversation import (
 from .errors import server_wait
 from .lenient import arguments, count, items, mapping, rates, text, total, undecodable
 from .messages_parameters import ANSWER_TOOL, MessagesOptions, object_parameters, parameters
+from .messages_stream import MessagesAssembly
 from .schemas import instruction
 from .wire import Answer, LLMCall, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -50,6 +51,26 @@ RATES: Final = ("service_tier", "speed", "inference_geo")
 # Requests of server tools, under the price table's names if they have a price, and those that cost only tokens.
 PIECES: Final = {"web_search_requests": "web_searches"}
 FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
+# An error in a stream comes after its 200 and has no status but its type: https://docs.anthropic.com/en/api/errors, and
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html.
+STATUS_BY_TYPE: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+    "validationException": 400,
+    "modelTimeoutException": 408,
+    "modelStreamErrorException": 424,
+    "throttlingException": 429,
+    "internalServerException": 500,
+    "serviceUnavailableException": 503,
+}
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 # https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
 ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
@@ -67,6 +88,7 @@ class MessagesWire(Wire):
 
     api_variant = "messages"
     options = MessagesOptions
+    assembly = MessagesAssembly
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /v1/messages."""
@@ -84,6 +106,7 @@ class MessagesWire(Wire):
             "model": call.model,
             **({"system": system} if system else {}),
             "messages": conversation,
+            **({"stream": True} if call.is_streamed else {}),
             **parameters(call, options, requested, thoughts_are_missing=_thinking_is_missing(conversation)),
         }
         return with_extra_body(payload, options.extra_body, defaults_of(call))
@@ -131,10 +154,11 @@ class MessagesWire(Wire):
         if not body.get("error"):
             return None
         error = mapping(body["error"]) or {"message": str(body["error"])}
+        kind, status = text(error.get("type")), exchange.status_code or 0
         return ParsedError(
-            exchange.status_code or 0,
+            STATUS_BY_TYPE.get(kind or "", status) if exchange.is_success else status,
             text(error.get("message")) or "",
-            error_code=text(error.get("type")),
+            error_code=kind,
             retry_after=server_wait(None, None, exchange.headers),
         )
 

@@ -17,6 +17,7 @@ from .abilities import OpenAIAbilities, Sampling, nearest_effort, openai
 from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable
+from .responses_stream import ResponsesAssembly
 from .schemas import instruction, json_schema_format
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -80,6 +81,7 @@ class ResponsesWire(Wire):
 
     api_variant = "responses"
     options = ResponsesOptions
+    assembly = ResponsesAssembly
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /responses."""
@@ -88,6 +90,7 @@ class ResponsesWire(Wire):
             "model": call.model,
             "input": _input(call.chat_messages),
             "max_output_tokens": call.max_output_tokens,
+            "stream": call.is_streamed or None,
             **options.body(),
             **_reasoning_and_sampling(call, options),
         }
