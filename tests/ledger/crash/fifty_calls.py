@@ -14,7 +14,7 @@ from unittest import mock
 
 import psycopg  # noqa: F401 - what is imported before the fork is not waited for after it
 
-from ledger.crash.script import IN_FLIGHT, MODEL
+from ledger.crash.script import IN_FLIGHT, MODEL, is_streamed
 from modules.llm_services import LLMError, LLMServicesProvider
 from modules.llm_services.ledger.writer import PendingWrite, Writer, finish
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -63,13 +63,16 @@ async def call_after_call(llm: LLMServicesProvider, run: int, numbers: "itertool
 
 
 async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any]:
-    """Ask, and return what came of it."""
+    """Ask, and return what came of it; the text of a stream is what was handed out."""
     message = LLMMessage(role=MessageRole.USER, content=marker)
+    pieces: list[str] = []
+    options: dict[str, Any] = {"on_text": pieces.append} if is_streamed(marker) else {}
     try:
-        response, request_id = await llm.generate_response([message], user_id=run, model=MODEL)
+        response, request_id = await llm.generate_response([message], user_id=run, model=MODEL, **options)
     except LLMError as error:
         return {"marker": marker, "id": str(error.request_id), "error": type(error).__name__}
-    return {"marker": marker, "id": str(request_id), "text": response.content, "cost": response.cost_estimate}
+    text = "".join(pieces) if options else response.content
+    return {"marker": marker, "id": str(request_id), "text": text, "cost": response.cost_estimate}
 
 
 def break_the_ledgers_word(late: int) -> None:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from ledger.crash import script
 from support.server import serving
+from support.streams import send
 
 if TYPE_CHECKING:
     import random
@@ -83,6 +84,12 @@ class Witness:
         await asyncio.sleep(self._chance.uniform(0, SLOWEST_ANSWER_SECONDS))
         if script.is_refused(marker):
             visit.answer(script.REFUSAL, status=502)
+        elif visit.payload.get("stream"):
+            first, rest = script.stream(marker)
+            send(visit, first)
+            await visit.writer.drain()
+            await asyncio.sleep(self._chance.uniform(0, SLOWEST_ANSWER_SECONDS))
+            visit.writer.write(rest)
         else:
             visit.answer(script.answer(marker))
         self._happened("answered")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.streams import END, event
+
 IN_FLIGHT = 50
 MODEL = "openrouter/author/model"
 REFUSAL = {"error": {"code": 502, "message": "the harness refuses this one"}}
@@ -35,6 +37,22 @@ def answer(marker: str) -> dict[str, Any]:
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text(marker)}}],
         "usage": {"prompt_tokens": 7, "completion_tokens": 100, "total_tokens": 107, "cost": cost(marker)},
     }
+
+
+def is_streamed(marker: str) -> bool:
+    """Return True if a call wants its answer as a stream: every other one, in pairs."""
+    return _number(marker) % 4 >= 2
+
+
+def stream(marker: str) -> tuple[bytes, bytes]:
+    """Return the stream that answers a call, in two halves, the second of which has the bill."""
+    words = text(marker).split(" ")
+    pieces = [f"{word} " for word in words[:-1]] + [words[-1]]
+    shared = {name: value for name, value in answer(marker).items() if name not in {"choices", "usage"}}
+    events = [event({**shared, "choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]
+    end = {**shared, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": answer(marker)["usage"]}
+    half = len(events) // 2
+    return b"".join(events[:half]), b"".join([*events[half:], event(end), END])
 
 
 def _number(marker: str) -> int:
