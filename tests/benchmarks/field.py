@@ -90,12 +90,16 @@ class Contestant:
         if self.source is None:
             return self.needs
         project = tomllib.loads((self.source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        return (*project["dependencies"], *project["optional-dependencies"]["postgres"])
+        extras = project["optional-dependencies"]
+        # Until November 2026 what the module imports was what the distribution depended on.
+        return (*project["dependencies"], *extras.get("module", ()), *extras["postgres"], *FOR_INFRASTRUCTURE)
 
 
 # Or it asks the network for its price table when it is imported.
 LOCAL_PRICES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 POSTGRES: Final = {"DATABASE_URL": "postgresql"}
+
+FOR_INFRASTRUCTURE: Final = ("python-dotenv",)  # an application brings its own
 
 HTTP_ALONE: Final = "our HTTP alone"
 UNRECORDED: Final = "ours without the ledger's rows"

@@ -33,7 +33,7 @@ CPU: Final = "cpu_ms"
 LAYERS: Final = (
     ("HTTP alone", HTTP_ALONE),
     ("the module's own code", UNRECORDED),
-    ("the row, committed twice", SHARED),
+    ("the row's two commits", SHARED),
     ("a session and a service object", PER_CALL),
 )
 
@@ -96,7 +96,7 @@ def short(value: float | None) -> str:
     """Return a figure with two digits that say something, a dash for None."""
     if value is None:
         return "-"
-    return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
+    return f"{value:z.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
 
 
 def layer(results: Results, index: int, order: Round) -> float | None:

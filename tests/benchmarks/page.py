@@ -231,8 +231,8 @@ def _conditions(results: Results) -> str:
         "without fsync) does not.\n\n"
         f"Measured on {machine['date']} at commit {machine['commit']}, "
         f"on {machine['cores']} cores of {machine['cpu']}, with Python {machine['python']}, {versions}. "
-        f"The others: {packages}. "
-        f"Each round lasts {extent['round_seconds']:g} s, and is played {results['repetitions']} x; the whole took "
+        + (f"The others: {packages}. " if packages else "")
+        + f"Each round lasts {extent['round_seconds']:g} s, and is played {results['repetitions']} x; the whole took "
         f"{extent['minutes']:g} minutes, on a machine whose load was {machine['load']:g} before.\n"
         + (f"\nLeft out:\n\n{listed}" if listed else "")
     )

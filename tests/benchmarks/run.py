@@ -17,6 +17,7 @@ No key and no DATABASE_URL is read: what a contestant asks is answered on this m
 
 exit codes:
     0  measured; a contestant that could not be installed, or does not run, is named in the results
+    1  ours does not run: nothing is kept
     2  the command line is wrong
     130  interrupted
 """
@@ -35,7 +36,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.field import OTHERS, OURS, ROOT, Contestant, at_revision, quick
+from benchmarks.field import OTHERS, OURS, PER_CALL, ROOT, Contestant, at_revision, quick
 from benchmarks.machine import commit, machine
 from benchmarks.page import RESULTS, in_terminal, keep
 from benchmarks.players import Player, checkout, server, variables
@@ -59,6 +60,7 @@ class Extent:
     left_out: tuple[str, ...] = ()
 
 
+NOT_MEASURED: Final = 1  # the exit code
 LONGEST_MINUTES: Final = 14.0  # of the repetitions
 FULL: Final = Extent(repetitions=3, seconds=1.5)
 QUICK_LEAVES_OUT: Final = (
@@ -151,8 +153,14 @@ def contestants_of(arguments: Namespace, before: Path | None) -> list[Contestant
     return [quick(each) for each in everybody if not each.is_extra] if arguments.quick else everybody
 
 
+def not_chosen(arguments: Namespace) -> list[str]:
+    """Return, as one line, the others that the command line leaves out."""
+    names = [each.name for each in OTHERS if arguments.only is not None and each.name not in arguments.only]
+    return [f"not chosen: {', '.join(names)}"] if names else []
+
+
 def main() -> int:
-    """Measure and write; return 0."""
+    """Measure and write; return the exit code."""
     options = parser(__doc__)
     options.add_argument("--quick", action="store_true", help="one repetition of short rounds; says what it left out")
     options.add_argument("--against", metavar="COMMIT", help="play ours of this commit beside ours of today")
@@ -173,11 +181,13 @@ def main() -> int:
     results["machine"] = where
     results["extent"] = {
         "round_seconds": extent.seconds,
-        "left_out": list(extent.left_out),
+        "left_out": [*extent.left_out, *not_chosen(arguments)],
         "before": revision,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
     sys.stdout.write(in_terminal(results))
+    if PER_CALL not in results["rounds"]:
+        return NOT_MEASURED
     if arguments.keep or not (arguments.quick or arguments.only is not None):
         keep(results)
         sys.stdout.write(f"kept in {RESULTS.relative_to(ROOT)}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -111,7 +112,7 @@ def test_memory_is_that_of_the_first_repetition(results: Results) -> None:
 def test_a_layer_is_what_a_contestant_takes_beyond_the_one_below(results: Results) -> None:
     """HTTP alone, the module's own code, the rows and the service object add up to a call."""
     text = page(results)
-    layers = ("HTTP alone | 1.00", "+ the module's own code | 0.50", "+ the row, committed twice | 1.50")
+    layers = ("HTTP alone | 1.00", "+ the module's own code | 0.50", "+ the row's two commits | 1.50")
     for line in (*layers, "+ a session and a service object | 1.00", "a call, all in | 4.00"):
         assert f"| {line} |" in text
 
@@ -128,9 +129,7 @@ def test_the_page_begins_with_three_sentences_and_the_plot(results: Results) -> 
 def test_the_page_ends_with_what_is_missed_and_why(results: Results) -> None:
     """Each missed target is named once more after all tables, with what its figure is made of."""
     last = page(results).rpartition("## What is missed, and why")[2].strip().split("\n")
-    layers = (
-        "HTTP alone 1.0, the module's own code 0.50, the row, committed twice 1.5, a session and a service object 1.0"
-    )
+    layers = "HTTP alone 1.0, the module's own code 0.50, the row's two commits 1.5, a session and a service object 1.0"
     assert [
         (
             "- *CPU of a call, x that of our HTTP alone, 1 in flight*, *CPU of a call, x that of httpx, 1 in flight*: "
@@ -176,6 +175,13 @@ def test_the_documents_show_the_run_that_is_kept() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert page(results) == RESULTS.with_suffix(".md").read_text(encoding="utf-8")
     assert plot(results) == RESULTS.with_suffix(".svg").read_text(encoding="utf-8")
+
+
+def test_ours_needs_what_the_module_imports() -> None:
+    """The environment of ours has the module's packages and a driver for PostgreSQL, and nothing for tests."""
+    names = {re.split("[^A-Za-z0-9-]", each)[0] for each in OURS[0].requirements}
+    assert {"SQLAlchemy", "pydantic", "httpx-aiohttp", "aiohttp", "psycopg", "python-dotenv"} <= names
+    assert names.isdisjoint({"pytest", "openai"})
 
 
 def test_contestants_have_names_of_their_own() -> None:

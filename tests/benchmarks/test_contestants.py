@@ -15,7 +15,18 @@ import pytest
 from sqlalchemy import make_url
 
 from benchmarks import worker
-from benchmarks.field import HTTP_ALONE, OTHERS, OURS, PER_CALL, ROOT, SHARED, UNRECORDED, Round
+from benchmarks.field import (
+    HTTP_ALONE,
+    OTHERS,
+    OURS,
+    PER_CALL,
+    ROOT,
+    SHARED,
+    STREAM_PIECES,
+    STREAMED,
+    UNRECORDED,
+    Round,
+)
 from benchmarks.players import Process, checkout, server, variables
 
 if TYPE_CHECKING:
@@ -50,6 +61,17 @@ def test_a_contestant_plays_a_round(base_url: str, tmp_path: Path, name: str, re
     assert 2 == found["calls"]
     assert 0 < found["cpu_ms"]
     assert recorded == sum(completed_rows(path) for path in tmp_path.glob("*.db"))
+
+
+def test_a_streamed_contestant_takes_every_piece(base_url: str, tmp_path: Path) -> None:
+    """Ours is assembled from all pieces of an answer, and the last."""
+    environment = variables(CONTESTANTS[STREAMED], base_url, tmp_path, NO_POSTGRES)
+    Process(CONTESTANTS[STREAMED], Path(sys.executable), environment).end()
+    with closing(sqlite3.connect(next(tmp_path.glob("*.db")))) as connection:
+        found = connection.execute(
+            "SELECT response_raw ->> '$.body.assembled_from_events' FROM llm_requests"
+        ).fetchall()
+    assert [(STREAM_PIECES + 1,)] == found
 
 
 def completed_rows(path: Path) -> int:
