@@ -1,4 +1,4 @@
-"""Table columns: what a row says of an attempt before it is sent and after, and what the caller gets of it."""
+"""The columns of a row, before an attempt is sent and after it, and the result that the caller gets."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .attempt import Attempt
     from .structured import ParsedObject
 
-# English as it is read aloud: some 150 words a minute, of six characters with the space.
+# English read aloud: about 150 words a minute, at six characters a word with the space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
 MAX_DATA_CHARACTERS: Final = 50_000
 DATA_EXCERPT_CHARACTERS: Final = 100
 
 
 def pending(attempt: Attempt) -> dict[str, Any]:
-    """Return what is known before anything is sent."""
+    """Return the columns that are known before the request is sent."""
     call = attempt.call
     messages = [_message(message) for message in call.messages]
     first = {"first_attempt": str(attempt.first_id)} if attempt.first_id else {}
@@ -50,9 +50,9 @@ def pending(attempt: Attempt) -> dict[str, Any]:
 
 
 def _message(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as the row keeps it: role and content always, the rest where given.
+    """Return a message as the row stores it: role and content, and the other fields that are set.
 
-    Pictures and files in it are cut to their beginning: they are whole in `request_payload`.
+    Pictures and files are cut to their beginning; they are whole in `request_payload`.
     """
     content = message.content
     if isinstance(content, list):
@@ -70,7 +70,7 @@ def _without_data(value: Any) -> Any:  # noqa: ANN401 - a part's content
 
 
 def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
-    """Return the columns of an answered attempt; a cost that nobody reported is 0.0, marked unpriced."""
+    """Return the columns of an answered attempt; without a known cost it is 0.0, marked unpriced."""
     if attempt.prepared and attempt.prepared[0] is None:
         return attempt.prepared[1]
     source = _cost_source(attempt.answer.usage) or CostSource.UNPRICED
@@ -93,7 +93,7 @@ def _cost_source(usage: Usage) -> CostSource | None:
 
 
 def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
-    """Return the columns of a failed attempt; tokens and cost where they were billed, else NULL: unknown."""
+    """Return the columns of a failed attempt; tokens and cost are NULL (unknown) unless a bill arrived."""
     if attempt.prepared and attempt.prepared[0] is error:
         return attempt.prepared[1]
     answer, http_status = attempt.answer, attempt.exchange.status_code
@@ -135,7 +135,7 @@ def _figures(answer: Answer) -> dict[str, Any]:
 
 
 def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
-    """Return the body as it came, and beside it what is known about it."""
+    """Return the body as it came, with the known facts about it."""
     exchange, answer = attempt.exchange, attempt.answer
     known = {
         "status_code": exchange.status_code,
@@ -155,16 +155,16 @@ def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
 
 
 def total_tokens(usage: Usage) -> int | None:
-    """Return the reported total, else the sum of input and output where both are known."""
+    """Return the reported total, otherwise the sum of input and output if both are known."""
     if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
         return usage.total_tokens
     return usage.input_tokens + usage.output_tokens
 
 
 async def completion(attempt: Attempt) -> Completion:
-    """Return what the caller gets of an attempt; raises the LLMError that says why it gets nothing.
+    """Return the caller's result, or raise the LLMError of the attempt.
 
-    Where the answer is large, its columns are made here too, for that takes a thread.
+    For a large answer, the columns are made here too, because this runs in a thread.
     """
     try:
         completion = await _completion(attempt)
@@ -182,10 +182,9 @@ async def prepare(attempt: Attempt, error: BaseException | None, columns: Callab
 
 
 async def _completion(attempt: Attempt) -> Completion:
-    """Return what the caller gets of an attempt, or raise why it gets nothing.
+    """Return the caller's result, or raise the LLMError of the attempt.
 
-    The error carries what there is of an answer all the same, for it has been paid: its text, and the tool calls that
-    can be read.
+    The error carries what is usable of a paid answer: its text, and the tool calls that can be read.
     """
     call = attempt.call
     try:
@@ -210,9 +209,9 @@ def _finished(attempt: Attempt, parsed: ParsedObject | None) -> Completion:
 
 
 def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | AudioResponse | None) -> Any:  # noqa: ANN401 - JSON
-    """Return an answer's structured part: the JSON of the object, what was made but for its bytes, or the tool calls.
+    """Return an answer's structured part: the JSON of the object, the image or speech without its bytes, or tool calls.
 
-    The object itself is the caller's class, whose dump may raise anything.
+    The JSON is used, and not a dump of the object, because the caller's class may raise anything.
     """
     if parsed is not None:
         return parsed.document
@@ -226,7 +225,7 @@ def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | 
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
-    """Return an image or speech with what its wire does not repeat."""
+    """Return an image or speech with the fields that the response does not have."""
     if isinstance(media, ImageResponse):
         return media.model_copy(update={"size": media.size or call.params.get("size"), "cost_estimate": cost})
     seconds = media.duration_seconds or spoken_seconds(call.prompt, call.params.get("speed"))
@@ -235,12 +234,12 @@ def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | No
 
 
 def spoken_seconds(text: str, speed: float | None) -> float:
-    """Return the seconds that reading `text` aloud takes, estimated from its length."""
+    """Return the estimated seconds that it takes to speak `text`."""
     return round(len(text) / SPOKEN_CHARACTERS_PER_SECOND / (speed or 1.0), 1)
 
 
 def _response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLMResponse:
-    """Return the answer as callers see it, but for its structured part."""
+    """Return the answer as an LLMResponse, without its structured part."""
     usage = answer.usage
     return LLMResponse(
         content=answer.content,
@@ -268,7 +267,7 @@ def _response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLM
 
 
 def usage_summary(completion: Completion) -> dict[str, Any]:
-    """Return what a structured answer used, all attempts together; tokens and cost are numbers, never None."""
+    """Return the usage of a structured call, over all attempts; tokens and cost are numbers, never None."""
     response, spent = completion.response, completion.spent
     tokens = {
         "input_tokens": _sum(response.input_tokens, *(usage.input_tokens for usage in spent)),
@@ -292,6 +291,6 @@ def usage_summary(completion: Completion) -> dict[str, Any]:
 
 
 def _sum(*counts: int | None) -> int | None:
-    """Add up what is known, None when nothing is."""
+    """Add up the known figures, None if there are none."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None

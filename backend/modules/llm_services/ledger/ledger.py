@@ -1,8 +1,8 @@
-"""Writes of `llm_requests`: opens and settles rows, each in a transaction of its own.
+"""Open and settle rows of `llm_requests`, each write in a transaction of its own.
 
-A row is committed before its request leaves and settled before the caller gets the answer; nothing that the
-caller's session holds is committed or rolled back. On SQLite a row joins the caller's transaction where it
-would otherwise wait for it (`sqlite.py`).
+A row is committed before its request is sent and settled before the caller gets the answer. The caller's session is
+neither committed nor rolled back. On SQLite a row is written in the caller's transaction if it would otherwise wait
+for it (`sqlite.py`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from .writer import Writer
 
-# How much longer than a call a row waits for SQLite's writer, which may be a caller awaiting its own call.
+# A row waits this much longer than a call for SQLite's lock, which may be held by a caller awaiting its own call.
 LOCK_MARGIN_SECONDS: Final = 30.0
-# How much longer a cancelled caller waits for its row, which is then there when it looks; the row itself waits on.
+# How long a cancelled caller waits for its row, so that it finds it settled; the write itself may take longer.
 LEAVE_SECONDS: Final = 1.0
-# What a session that routes is asked about: recipes look for an update, or a delete, and not for an insert.
+# The statement for a session's `get_bind`: recipes look for an update or a delete, not for an insert.
 # https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
 FOR_WRITING: Final = update(LLMRequestModel)
 SANITIZERS: Final = {
@@ -47,13 +47,13 @@ SANITIZERS: Final = {
 
 
 def lock_timeout(request_timeout: float) -> float:
-    """Return the seconds that a row waits for a lock before its call fails."""
+    """Return the seconds that a write waits for a lock before the call fails."""
     return request_timeout + LOCK_MARGIN_SECONDS
 
 
 @dataclass
 class Entry:
-    """A row in the making; `is_open` once its pending state is written, or on its way, in `schemas` of its session."""
+    """A row of a call; `is_open` once its pending state is written or queued. `schemas` are those of its session."""
 
     id: UUID
     row: dict[str, Any]
@@ -62,14 +62,14 @@ class Entry:
 
 
 def new_entry(**columns: object) -> Entry:
-    """Return a pending row with an id of its own, not written yet."""
+    """Return a pending row with a new id, not written yet."""
     now, request_id = datetime.now(UTC), new_request_id()
     fixed = {"id": request_id, "status": RequestStatus.PENDING, "cached": False, "created_at": now, "updated_at": now}
     return Entry(request_id, dict.fromkeys(SANITIZERS) | sanitize_row(fixed | columns, SANITIZERS))
 
 
 class Ledger:
-    """Writes rows to the database of a session, beside whatever that session is doing."""
+    """Write rows to the database of a session, independently of the session's transaction."""
 
     def __init__(
         self,
@@ -77,29 +77,29 @@ class Ledger:
         request_timeout: float,
         database_timeout: float = DATABASE_TIMEOUT_SECONDS,
     ) -> None:
-        """Write for calls that take at most `request_timeout` seconds an attempt.
+        """Write for calls whose attempts take at most `request_timeout` seconds.
 
-        A database that says nothing for `database_timeout` seconds is given up.
+        A write fails if the database does not respond for `database_timeout` seconds.
         """
         self._session = session
         self._patience, self.timeout = lock_timeout(request_timeout), database_timeout
 
     @property
     def session(self) -> Session:
-        """The caller's session: this thread's, or this request's, where it is scoped."""
+        """The caller's session; for a scoped_session the current one."""
         return self._session() if isinstance(self._session, scoped_session) else self._session
 
     async def open(self, entry: Entry) -> None:
-        """Write a pending row; raises LLMError when the database does not take it.
+        """Write a pending row; raise LLMError if the database cannot take it.
 
-        A cancelled caller does not wait for it: the row is on its way, to be settled behind it.
+        A cancelled caller does not wait: the row is written and settled in the background.
         """
         await self._write(entry, ())
 
     async def settle(self, entry: Entry, *, is_leaving: bool = False, **columns: object) -> None:
-        """Write the end of an open row; raises LLMError when the database does not take it.
+        """Settle an open row; raise LLMError if the database cannot take it.
 
-        A caller that `is_leaving`, since it was cancelled, waits only a moment; the row is settled behind it.
+        A caller that `is_leaving`, because it was cancelled, waits only a moment; the rest happens in the background.
         """
         entry.row |= sanitize_row(columns | {"updated_at": datetime.now(UTC)}, SANITIZERS)
         await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
@@ -126,17 +126,17 @@ class Ledger:
             sqlite3.Error,
             OSError,
             RuntimeError,
-        ) as error:  # OSError: silence, or no file; RuntimeError: the process is ending, no thread takes work
+        ) as error:  # OSError: no response, or no file; RuntimeError: the process is ending and threads take no work
             cause = getattr(error, "orig", None) or error
             raise LLMError(f"the database did not take the row of this call: {cause}") from error
         entry.is_open = True
 
 
 async def written(writer: Writer, write: PendingWrite, *, is_leaving: bool = False) -> None:
-    """Wait until a row is written or given up; a cancelled caller leaves, and the row is written behind it.
+    """Wait until a row is written or the write has failed; a cancelled caller leaves before that.
 
-    It leaves a new row at once, for its settlement follows, and a settlement after LEAVE_SECONDS; so does one that
-    `is_leaving` already.
+    It leaves a new row at once, because the settlement follows, and a settlement after LEAVE_SECONDS; so does a caller
+    that `is_leaving` already.
     """
     _check_silence(writer, write)
     leaving = write.loop.call_later(LEAVE_SECONDS, _leave, write) if is_leaving else None
@@ -176,7 +176,7 @@ def _leave(write: PendingWrite) -> None:
 
 
 def callers_connection(session: Session, bind: Engine | Connection) -> Connection | None:
-    """Return the connection that `session` holds now; None when it holds none. Never takes one."""
+    """Return the connection that `session` holds now, None if it holds none; never check one out."""
     if isinstance(bind, Connection):
         return bind
     transaction = session.get_transaction()
@@ -192,8 +192,8 @@ def _connections_of(transaction: SessionTransaction) -> Iterable[Connection]:
 
 
 def translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:
-    """Return the schemas that the session's connection, or the session, has in the place of others."""
-    own = getattr(session, "execution_options", {})  # the sessions of SQLAlchemy 2.0 have none
+    """Return the `schema_translate_map` of the session's connection, or of the session."""
+    own = getattr(session, "execution_options", {})  # sessions of SQLAlchemy 2.0 have none
     options = caller.get_execution_options() if caller is not None else own
     schemas: Mapping[str | None, str | None] | None = options.get("schema_translate_map")
     return schemas

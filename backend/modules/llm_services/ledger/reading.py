@@ -1,4 +1,4 @@
-"""Readings of `llm_requests` on a connection of their own, which see what is committed, whoever wrote it."""
+"""Read `llm_requests` on a separate connection, which sees the committed rows of all processes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Row[Any]]
 
 CHARACTERS_OF_A_TOKEN: Final = 4
-# What nobody bills: the vendor answered with an error.
+# Not billed: the vendor answered with an error.
 REFUSALS: Final = tuple(
     error.__name__ for error in (LLMAuthenticationError, LLMRateLimitError, LLMProviderError, LLMValidationError)
 )
@@ -45,9 +45,9 @@ REFUSALS: Final = tuple(
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the table that a session's calls are written to; a database that says nothing is left after `timeout` s.
+    """Reads of the table that a session's calls are written to; they fail after `timeout` seconds without a response.
 
-    `schemas` are those that the session translates to others. Where `is_shared`, there is one connection for all.
+    `schemas` is the session's `schema_translate_map`. If `is_shared`, there is one connection for everything.
     """
 
     engine: Engine
@@ -56,13 +56,13 @@ class Reader:
     is_shared: bool
 
     async def rows(self, statement: Select[Any]) -> Rows:
-        """Return what `read` returns, read in a thread."""
+        """Return the result of `read`, in a thread."""
         return self.read(statement) if self.is_shared else await threads.run(lambda: self.read(statement))
 
     def read(self, statement: Select[Any]) -> Rows:
-        """Return what a statement finds; for a thread, unless the connection `is_shared`.
+        """Return the result of a statement; call it in a thread, unless the connection `is_shared`.
 
-        Raises LLMError when the database does not answer.
+        Raises LLMError if the database does not respond.
         """
         options = {"schema_translate_map": dict(self.schemas)} if self.schemas else {}
         try:
@@ -73,7 +73,7 @@ class Reader:
 
     @contextmanager
     def _connection(self) -> Generator[Connection]:
-        """Connect for one reading: a connection that is kept may be dead by the next."""
+        """Connect for one read: a connection that is kept may be dead at the next."""
         if self.is_shared:
             yield shared_connection(writer_for(self.engine), self.engine)
             return
@@ -87,7 +87,7 @@ class Reader:
 
 
 def reader_of(ledger: Ledger) -> Reader:
-    """Return what reads the table that `ledger` writes, beside its session's transaction."""
+    """Return the reads of the table that `ledger` writes, outside its session's transaction."""
     session = ledger.session
     bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
     schemas = translated_schemas(session, callers_connection(session, bind)) or {}
@@ -95,11 +95,11 @@ def reader_of(ledger: Ledger) -> Reader:
 
 
 def costs_since(since: datetime, day: datetime, before: datetime, but: Collection[UUID]) -> Select[Any]:
-    """Return the statement for what rows `since` then cost, `but` for some: in groups of one user and day.
+    """Return the statement for the costs of rows since `since`, except those in `but`, grouped by user and day.
 
-    Its columns: `is_today`, whether the rows are of `day`; `user_id`, of today's; `cost`, in USD, where it is known;
-    and for those rows that may have been billed and whose cost is not known, by their `provider` and `model`, how many
-    they are and their tokens, a token being four characters.
+    Its columns: `is_today`, whether the rows are of `day`; `user_id`, for today's rows; `cost`, the known costs in USD;
+    and, by `provider` and `model`, the number of rows that may have been billed with an unknown cost, and their tokens,
+    at four characters a token.
     """
     rows, is_today = LLMRequestModel, LLMRequestModel.created_at >= day
     is_unknown = and_(rows.cost_estimate.is_(None), or_(rows.status == RequestStatus.PENDING.value, _may_be_billed()))
@@ -133,7 +133,7 @@ def costs_since(since: datetime, day: datetime, before: datetime, but: Collectio
 
 
 def _may_be_billed() -> ColumnElement[bool]:
-    """Return the condition of failed rows that left this machine, and that were not answered with an error's status."""
+    """Return the condition of failed rows that were sent and not answered with an error status."""
     raw = func.coalesce(cast(LLMRequestModel.response_raw, Text), "")
     is_answered, is_success = raw.contains('"status_code": '), raw.contains('"status_code": 2')
     is_refused = and_(LLMRequestModel.error_type.in_(REFUSALS), is_answered, not_(is_success))

@@ -1,7 +1,7 @@
-"""The contract of a wire: a call goes in, JSON goes out; an exchange comes back, an answer or an error is read from it.
+"""The interface of a wire: it renders a call as JSON, and parses an answer or an error from the exchange.
 
-A wire is an API that vendors speak (Chat Completions, Messages, ...), and mapping is all that it does: it holds no
-session, no clock, no logger and no retry. The smallest one:
+A wire is one API (Chat Completions, Messages, ...). It only maps values: it has no session, clock, logger or retry. The
+smallest one:
 
     class EchoWire(Wire):
         api_variant = "echo"
@@ -55,7 +55,7 @@ KEPT_HEADERS: Final = (
     "x-ratelimit-",
 )
 
-# How answers end in the vendors' own words, which a relay may hand on beside a word of its own:
+# The vendors' own finish reasons, which a relay may pass on beside its own:
 # https://docs.anthropic.com/en/api/messages, https://ai.google.dev/api/generate-content#FinishReason,
 # https://platform.openai.com/docs/api-reference/responses/object.
 CUT_REASONS: Final = frozenset({"MAX_TOKENS", "MAX_OUTPUT_TOKENS", "LENGTH", "MODEL_CONTEXT_WINDOW_EXCEEDED"})
@@ -65,7 +65,7 @@ REFUSED_REASONS: Final = frozenset(
         *("MODEL_ARMOR", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
     }
 )
-# Ends that are failures, and whether the next attempt may pass (peers repeat them, and they do:
+# Finish reasons that mean failure, and whether a retry may succeed (peers retry them, with success:
 # pydantic/pydantic-ai#3300, agno-agi/agno#5628).
 FAILED_REASONS: Final = {
     "MALFORMED_FUNCTION_CALL": True,
@@ -83,7 +83,7 @@ Verbosity = Literal["low", "medium", "high", "xhigh", "max"]
 
 
 class Reasoning(BaseModel):
-    """How much a model thinks before it answers, and whether it shows that."""
+    """How much a model thinks before it answers, and whether it returns its reasoning."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -94,7 +94,7 @@ class Reasoning(BaseModel):
 
 
 class Text(BaseModel):
-    """The Responses API's place for `verbosity`."""
+    """The Responses API's field for `verbosity`."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -102,17 +102,17 @@ class Text(BaseModel):
 
 
 class Options(BaseModel):
-    """What callers may pass to any vendor; a wire that has nothing for an option leaves it out.
+    """The options that work with every vendor; a wire without a field for an option leaves it out.
 
-    Values are the vendor's to judge, for they grow without notice; new options go in `extra_body`, which is sent
-    beside the rest as it is. `metadata` labels the row, for reports; it is sent where the wire has a place for it.
-    `use_cache` says whether the response cache may answer, `store_content=False` keeps the text of prompt and answer
-    out of the table, `timeout` replaces REQUEST_TIMEOUT, in seconds, `stream` has the answer sent as it is made.
+    The vendor checks the values, because they change without notice. `extra_body` takes fields that are not options
+    and is merged into the request. `metadata` labels the row, for reports; it is sent if the API has a field for it.
+    `use_cache` says whether the response cache may answer. `store_content=False` keeps the text of prompt and answer
+    out of the table. `timeout`, in seconds, replaces REQUEST_TIMEOUT. `stream` requests the answer as a stream.
     """
 
     model_config = STRICT
 
-    # The options that go into the body under their own names.
+    # The options that are fields of the body.
     sent: ClassVar[frozenset[str]] = frozenset()
 
     reasoning: Reasoning | None = None
@@ -127,7 +127,7 @@ class Options(BaseModel):
 
     @classmethod
     def read(cls, params: dict[str, Any]) -> Self:
-        """Return the known ones of a call's keywords; raises ValueError, naming the option, for a wrong one."""
+        """Return the known options among a call's keywords; raise ValueError, naming the option, for an invalid one."""
         if not params:
             if cls not in _DEFAULTS:
                 _DEFAULTS[cls] = cls()
@@ -146,12 +146,12 @@ class Options(BaseModel):
 
     @property
     def any_verbosity(self) -> str | None:
-        """The verbosity, in whichever of its two places the caller put it."""
+        """The verbosity, from either of its two fields."""
         return self.verbosity or (self.text.verbosity if self.text else None)
 
     @property
     def effort(self) -> str | None:
-        """How much the model is to think, as one of EFFORTS."""
+        """The effort, one of EFFORTS."""
         return self.reasoning.effort if self.reasoning else None
 
     def body(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ _DEFAULTS: Final[dict[type[Options], Options]] = {}
 
 
 class Kind(Enum):
-    """What a call asks for: text (an object and tool calls are text too), an image, or speech."""
+    """The kind of a call: text (including objects and tool calls), an image, or speech."""
 
     TEXT = auto()
     IMAGE = auto()
@@ -172,12 +172,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class LLMCall:
-    """What a caller wants of a vendor.
+    """A call, as the caller made it.
 
-    `params` are the keywords beyond the named ones, `options` the same as the wire read them. `chat_messages` are the
-    messages in the neutral form of `conversation.py`, which every wire is rendered from. `response_model` is a type
-    that `schemas.response_type` takes. The flow fills in what the caller left open; `..._is_given` tells the caller's
-    value from a default. `is_streamed` has the answer sent as it is made, and `on_text` is called with its text.
+    `params` are the further keyword arguments, `options` the same after the wire has read them. `chat_messages` are
+    the messages in the neutral form of `conversation.py`, from which every wire renders. `response_model` is a type
+    that `schemas.response_type` accepts. Defaults are filled in later; `..._is_given` marks the caller's own values.
+    If the call `is_streamed`, the answer is requested as a stream, and `on_text` is called with its text.
     """
 
     messages: list[LLMMessage]
@@ -198,17 +198,17 @@ class LLMCall:
 
     @property
     def prompt(self) -> str:
-        """The one message of a call for an image or for speech."""
+        """The text of a call for an image or speech."""
         return str(self.messages[0].content)
 
 
 @dataclass
 class Exchange:
-    """What one attempt has shown so far, filled in as it arrives, so that a failure keeps what was seen.
+    """The exchange of one attempt, filled in as it arrives, so that a failure keeps what has arrived.
 
-    `is_sent` says whether a byte of the request may have left. `body` is JSON decoded, sound in base64, anything else
-    as text. `receive` reads a body that comes as a stream of events, which `is_stream` then says; `incomplete` says
-    what is wrong with a stream that has not come whole.
+    `is_sent` says whether a byte of the request may have been sent. `body` is decoded JSON, audio in base64, or text.
+    `receive` reads a body that is a stream of events; then `is_stream` is True. `incomplete` is what is missing from a
+    stream that broke off.
     """
 
     status_code: int | None = None
@@ -226,7 +226,7 @@ class Exchange:
         return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
     def note(self, status_code: int, headers: object) -> None:
-        """Keep the status and those headers that say something about the call, under lower-case names."""
+        """Keep the status, and the headers that have facts about the call, under lower-case names."""
         self.status_code = status_code
         if isinstance(headers, Mapping):
             named = {str(name).lower(): str(value) for name, value in headers.items()}
@@ -235,11 +235,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything that a body holds, read leniently; `details` is what only some vendors give (served model, ...).
+    """The content of a body, read leniently; `details` has facts that only some vendors give (served model, ...).
 
-    `is_found` is False when there is no answer at all; `malformed` says what is wrong with one whose JSON cannot be
-    decoded; `tool_turn` is an answer that calls tools, as a Chat Completions message, for the conversation to go on
-    from.
+    `is_found` is False if there is no answer at all. `malformed` is the error of an answer with malformed JSON.
+    `tool_turn` is an answer with tool calls as a Chat Completions message, with which the conversation continues.
     """
 
     content: str = ""
@@ -262,7 +261,7 @@ class Answer:
 
     @property
     def is_cut(self) -> bool:
-        """Whether a cap ended the answer, by its finish reason or by the vendor's own."""
+        """Whether a limit ended the answer, by our finish reason or the vendor's own."""
         return self.finish_reason == "length" or self._native_reason in CUT_REASONS
 
     @property
@@ -272,7 +271,7 @@ class Answer:
 
     @property
     def is_without_end(self) -> bool:
-        """Whether the answer holds nothing, and ended for a reason that nobody knows."""
+        """Whether the answer is empty and its finish reason unknown."""
         is_empty = not (self.content.strip() or self.tool_calls or self.images or self.media)
         return is_empty and self.finish_reason not in {None, *ENDED_WELL}
 
@@ -283,12 +282,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class ParsedError:
-    """What a body says of a failure, the same for every vendor.
+    """The error in a body, in the same form for every vendor.
 
-    `status_code` is the error's own number, else HTTP's. `upstream` names a vendor behind the one that was called, and
-    `upstream_message` what that one said. `remedy` is what the vendor says to do about it. `retryable` is the vendor's
-    own statement, None where it makes none; `retry_after` is in seconds. `is_key_refused` is True where the status
-    alone would not say so: some services refuse a key with a 400 or a 403.
+    `status_code` is the error's own number, otherwise HTTP's. `upstream` is a vendor behind the one that was called,
+    with `upstream_message`. `remedy` is the vendor's advice. `retryable` is the vendor's own statement, None if it
+    makes none. `retry_after` is in seconds. `is_key_refused` is True if the key was refused with another status than
+    401, as some services do with 400 or 403.
     """
 
     status_code: int
@@ -307,22 +306,22 @@ class Wire(ABC):
 
     api_variant: ClassVar[str]
     options: ClassVar[type[Options]]
-    # What callers may name a voice, and what the wire calls it; for speech alone.
+    # The callers' names of voices, with the API's; for speech only.
     voices: ClassVar[Mapping[str, str]] = {}
     # What puts the events of a stream together; None for an API that is not streamed.
     assembly: ClassVar[type[Assembly] | None] = None
 
     @abstractmethod
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the JSON to send; raises ValueError for what the wire cannot express."""
+        """Return the JSON to send; raise ValueError for a call that the API cannot express."""
 
     @abstractmethod
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read everything that a body holds, an error's too; never raises."""
+        """Read everything in a body, also in that of an error; never raise."""
 
     @abstractmethod
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error that a body reports, also inside a 200; None where it reports none."""
+        """Return the error in a body, also inside a 200; None if there is none."""
 
 
 def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
@@ -335,7 +334,7 @@ def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
 
 
 def defaults_of(call: LLMCall) -> frozenset[str]:
-    """Return the fields, by every API's name for them, that hold a configured default and not the caller's value."""
+    """Return the fields, by every API's names, that have a configured default and not the caller's value."""
     temperature = frozenset() if call.temperature_is_given else frozenset({"temperature"})
     return temperature if call.max_output_tokens_is_given else temperature | MAX_TOKENS_NAMES
 
@@ -343,9 +342,9 @@ def defaults_of(call: LLMCall) -> frozenset[str]:
 def with_extra_body(
     payload: dict[str, Any], extra_body: dict[str, Any] | None, replaceable: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Return `payload` with what the caller sends beside it: tools are added, objects joined.
+    """Return `payload` merged with the caller's `extra_body`: lists of tools are joined, objects merged.
 
-    Raises ValueError where the two contradict each other; a default, of the fields `replaceable`, gives way.
+    Raises ValueError for a contradiction, except that the default values of the fields `replaceable` are replaced.
     """
     merged: dict[str, Any] = _joined("", payload, extra_body or {}, replaceable)
     return merged
