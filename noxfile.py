@@ -64,6 +64,13 @@ def models(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def versions(session: nox.Session) -> None:
+    """Compare the versions in docs/dependencies.md with the package index, or write them with `-- --write`."""
+    session.install("-e", ".[cli]")
+    session.run("python", "tests/documents/dependency_versions.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
+
+
+@nox.session(default=False)
 def audit(session: nox.Session) -> None:
     """Look for known vulnerabilities in what the project installs, with all extras; needs PyPI."""
     extras = ",".join(PYPROJECT["project"]["optional-dependencies"])

@@ -5,11 +5,12 @@
     ask.py "What is a ledger?" --model openrouter/openai/gpt-4.1-mini
     ask.py "What is a ledger?" --schema      the answer as a validated object
 
-Without a key of OpenRouter's, a stand-in for it is started on this machine and answers instead: real HTTP, a real
-row, no real model, no cost.
+It prints which provider is called, and for which model. A call that goes to OpenRouter, as it does where no provider
+has a key, is answered by a stand-in on this machine if OPENROUTER_API_KEY is not set: real HTTP, a real row, no model,
+no cost. All other calls go to the provider that serves the model, which may bill them.
 
 variables, of the environment or of .env:
-    OPENROUTER_API_KEY   the key; not set: the stand-in answers
+    OPENROUTER_API_KEY   the key for OpenRouter; without it the stand-in answers in OpenRouter's place
     OPENROUTER_BASE_URL  another address than OpenRouter's
     LLM_PROVIDER         whose default model is asked where --model names none
     MAX_RETRIES          attempts beyond the first (3)
@@ -43,13 +44,16 @@ from rich.table import Table
 import stand_in
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services import LLMError, LLMMessage, llm_services_provider
-from modules.llm_services.types import MessageRole
+from modules.llm_services.config import create_llm_config_from_env
+from modules.llm_services.types import LLMProviderType, MessageRole
+from modules.llm_services.vendors import VENDORS, route
 
 if TYPE_CHECKING:
     import argparse
     from uuid import UUID
 
     from modules.llm_services import LLMRequest, LLMServicesProvider
+    from modules.llm_services.vendors import Vendor
 
 STAND_IN_KEY = "sk-or-stand-in"
 
@@ -68,9 +72,13 @@ def main() -> int:
     console = Console()
     with usage():
         infrastructure_provider().initialize()
+        config = create_llm_config_from_env()
+        provider = route(arguments.model, config) if arguments.model else config.provider
     with ExitStack() as cleanup:
-        if not os.environ.get("OPENROUTER_API_KEY", "").strip():
+        if provider in {None, LLMProviderType.OPENROUTER} and not config.openrouter_api_key:
             _use_stand_in(console, cleanup)
+        elif provider and config.is_configured(provider):
+            _announce(console, VENDORS[provider], arguments.model or config.default_model(provider))
         try:
             llm = llm_services_provider()
             return asyncio.run(_ask(llm, console, arguments))
@@ -92,11 +100,17 @@ def _arguments() -> argparse.Namespace:
 def _use_stand_in(console: Console, cleanup: ExitStack) -> None:
     console.print(
         "[yellow]OPENROUTER_API_KEY is not set:[/] a stand-in on this machine answers instead of OpenRouter.\n"
-        "The HTTP and the row are real; the words, tokens and cost are the stand-in's own.\n"
+        "The HTTP and the row are real; the text, the tokens and the cost are made up.\n"
     )
     os.environ["OPENROUTER_BASE_URL"] = cleanup.enter_context(stand_in.running())
     os.environ["OPENROUTER_API_KEY"] = STAND_IN_KEY
-    os.environ["LLM_PROVIDER"] = "openrouter"
+
+
+def _announce(console: Console, vendor: Vendor, model: str) -> None:
+    """Say who is called, at which address if it is not the vendor's own, and that it may cost something."""
+    address = os.environ.get(vendor.url_variable, "").strip()
+    place = f"{vendor.name} at {address}" if address else vendor.name
+    console.print(f"calling {escape(visible(place))} for {escape(visible(model))}; it may bill the call\n")
 
 
 async def _ask(llm: LLMServicesProvider, console: Console, arguments: argparse.Namespace) -> int:

@@ -107,6 +107,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    do_GET = do_POST  # noqa: N815 - its name at http.server
+
     def log_message(self, *_arguments: object) -> None:
         """Print nothing."""
 
