@@ -27,7 +27,7 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import WRONG_USAGE, parser, run, usage, visible
+from command_line import parser, run, usage, visible
 
 import asyncio
 import os
@@ -79,12 +79,8 @@ def main() -> int:
             _use_stand_in(console, cleanup)
         elif provider and config.is_configured(provider):
             _announce(console, VENDORS[provider], arguments.model or config.default_model(provider))
-        try:
-            llm = llm_services_provider()
-            return asyncio.run(_ask(llm, console, arguments))
-        except (ValueError, RuntimeError) as error:
-            console.print(f"[red]{escape(visible(str(error)))}[/]")
-            return WRONG_USAGE
+        with usage():
+            return asyncio.run(_ask(llm_services_provider(), console, arguments))
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -69,6 +69,9 @@ class ScriptedServer(ThreadingHTTPServer):
         return Reply(body, reply.status, reply.headers)
 
 
+Server = TypeVar("Server", bound=ScriptedServer)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Reads a request whole and writes the scripted reply, with no header of its own but type and length."""
 
@@ -123,9 +126,9 @@ def _encoded(body: object) -> tuple[bytes, str]:
 
 
 @contextmanager
-def scripted_server() -> Generator[ScriptedServer]:
+def running(server: Server) -> Generator[Server]:
     """Serve until the block ends; every connection is closed then."""
-    with ScriptedServer() as server:
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -137,3 +140,10 @@ def scripted_server() -> Generator[ScriptedServer]:
             for connection in tuple(server.connections):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def scripted_server() -> Generator[ScriptedServer]:
+    """Serve what a test scripts until the block ends."""
+    with running(ScriptedServer()) as server:
+        yield server

@@ -50,9 +50,10 @@ def vcr_config(pytestconfig: pytest.Config) -> dict[str, Any]:
 
 
 @pytest.fixture
-def scenario(request: pytest.FixtureRequest) -> Scenario:
-    """Return the scenario that the test is named after."""
-    return next(scenario for scenario in SCENARIOS.values() if scenario.test == request.node.name)
+def scenario(request: pytest.FixtureRequest, vcr_cassette_dir: str) -> Scenario:
+    """Return the scenario that the test is named after, as it was recorded."""
+    named = next(scenario for scenario in SCENARIOS.values() if scenario.test == request.node.name)
+    return named.as_recorded(Path(vcr_cassette_dir))
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ def _row(scenario: Scenario, cassette: Path) -> str:
     origin = read_origin(cassette) if cassette.exists() else {"server": "nobody yet", "recorded": ""}
     name = f"[{scenario.name}]({scenario.cassette}.yaml)"
     live = f"no: {scenario.not_live}" if scenario.not_live else "yes"
+    if scenario.live:
+        live = f"yes, by at most {scenario.live.most_requests} requests for `{scenario.live.model}`"
     return f"| {name} | `{scenario.model}` | {_server(scenario, origin)} | {origin['recorded']} | {live} |"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from command_line import Steps, parser, run
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ from sqlalchemy.orm import Session
 import stand_in
 from cassette.format import configure
 from cassettes.recording.origins import update_table
-from cassettes.recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Scenario
+from cassettes.recording.scenarios import FOLDER_VARIABLE, SCENARIOS, VENDORS, Live, Scenario
 from modules.llm_services import LLMError, llm_services_provider
 from modules.llm_services.types import LLMProviderType
 from modules.shared_models import Base
@@ -49,8 +50,9 @@ OUTCOME: Final = re.compile(r"^(PASSED|ERROR) \S+::(test_\S+)", re.MULTILINE)
 DESCRIPTION: Final = """\
 Without arguments, ask every vendor whose key is in the environment (OPENROUTER_API_KEY, OPENAI_API_KEY,
 ANTHROPIC_API_KEY, GEMINI_API_KEY, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY); costs less than a cent each.
-Scenarios that a vendor cannot be made to answer on order, or whose vendor has no key here, are named, and their
-cassettes are left as they are.
+A free model is called until it refuses, at most 30 times, and a long prompt is sent until its cache has it; the last
+exchange is kept. Scenarios that a vendor cannot be made to answer on demand, or whose vendor has no key here, are
+named, and their cassettes are left as they are.
 
 With --stand-in, record all of them from the local stand-in, with a made-up key and without a network.
 
@@ -147,14 +149,37 @@ def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> 
         for scenario in ordered:
             steps.begin(scenario.name)
             with mock.patch.dict(os.environ, _environment(scenario, base_url)):
-                answered, outcome = _record(scenario, folder)
+                answered, outcome = _record_one(scenario, folder, is_live=base_url is None)
             steps.end(outcome)
             recorded += [scenario] if answered else []
     return recorded
 
 
-def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
-    """Make one call; return whether a server answered, and the outcome."""
+def _record_one(scenario: Scenario, folder: Path, *, is_live: bool) -> tuple[bool, str]:
+    """Make a scenario's call, as often as its vendor needs it; return whether a server answered, and the outcome."""
+    live = scenario.live
+    if live is None or not is_live:
+        return _record(scenario, folder)[:2]
+    requests, ended = 0, False
+    while not ended and requests < live.most_requests:
+        _cassette(folder, scenario).unlink(missing_ok=True)  # only the last one is kept
+        answered, outcome, responses = _record(scenario.as_live, folder)
+        requests, ended = requests + 1, not responses or is_final(live, responses[-1])
+    return answered, f"{outcome}, at request {requests}"
+
+
+def is_final(live: Live, response: dict[str, Any]) -> bool:
+    """Return True for the answer that is wanted, and for an error, after which the wanted one does not come."""
+    status = int(response["status"]["code"])
+    try:
+        body = json.loads(response["body"]["string"])
+    except ValueError:
+        body = None
+    return status >= httpx.codes.BAD_REQUEST or live.is_wanted(status, body)
+
+
+def _record(scenario: Scenario, folder: Path) -> tuple[bool, str, list[dict[str, Any]]]:
+    """Make one call; return whether a server answered, the outcome, and the responses."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
     recorder = vcr.VCR(record_mode="all", before_record_response=decompress)
@@ -167,7 +192,7 @@ def _record(scenario: Scenario, folder: Path) -> tuple[bool, str]:
             outcome = type(error).__name__ if len(cassette) else str(error)
     engine.dispose()
     statuses = [str(response["status"]["code"]) for response in cassette.responses]
-    return bool(statuses), " ".join([*statuses, outcome])
+    return bool(statuses), " ".join([*statuses, outcome]), cassette.responses
 
 
 def decompress(response: dict[str, Any]) -> dict[str, Any]:

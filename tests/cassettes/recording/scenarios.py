@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+import yaml
 from pydantic import BaseModel
 
 from cassette import vendors
@@ -13,6 +15,8 @@ from modules.llm_services.types import LLMProviderType
 from stand_in.vendors import VENDORS as PLAYED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
     from uuid import UUID
 
     from modules.llm_services.public import LLMResponse, LLMServicesProvider, ToolCall
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # Cheap, documented, and old enough to stay for a while (https://openrouter.ai/openai/gpt-4.1-mini).
 MODEL: Final = "openrouter/openai/gpt-4.1-mini"
+# Free to call, and refused after some requests a minute (https://openrouter.ai/docs/api-reference/limits).
+FREE_MODEL: Final = "openrouter/openai/gpt-oss-20b:free"
+# Longer than the 1,024 tokens from which OpenAI caches a prompt by itself, and the same each time
+# (https://openrouter.ai/docs/guides/best-practices/prompt-caching).
+FACTS: Final = "\n".join(f"City number {n} has {n * n} inhabitants and {n % 7} bridges." for n in range(1, 121))
+LONG_QUESTION: Final = f"{FACTS}\nHow many bridges does city number 9 have?"
 REFUSED_KEY: Final = "sk-or-v1-invalid"
 WEATHER: Final = ToolDefinition(
     name="weather",
@@ -41,8 +51,36 @@ VENDORS: Final = {name: vendor for name, vendor in vendors.VENDORS.items() if na
 
 
 @dataclass(frozen=True, kw_only=True)
+class Live:
+    """How a vendor is made to answer like this: the same request, until an answer `is_wanted`; the last one is kept.
+
+    `is_wanted` is given the status and the body of an answer. After `most_requests` the recorder gives up.
+    """
+
+    model: str
+    most_requests: int
+    is_wanted: Callable[[int, Any], bool]
+    question: str | None = None
+
+
+def is_refused(status: int, _body: object) -> bool:
+    """Return True for an answer that says that there were too many requests."""
+    return status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def is_from_cache(_status: int, body: Any) -> bool:  # noqa: ANN401 - what the vendor answered
+    """Return True for an answer whose prompt was read from a cache, in part at least."""
+    usage = body.get("usage") or {} if isinstance(body, dict) else {}
+    return bool((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One call and the cassette of its name; `not_live` says why its vendor cannot be made to answer like this."""
+    """One call and the cassette of its name.
+
+    `live` says how its vendor is made to answer like this, where one request does not do it; `not_live` says why it
+    cannot be made to.
+    """
 
     name: str
     vendor: str = LLMProviderType.OPENROUTER
@@ -52,7 +90,23 @@ class Scenario:
     tool: bool = False
     max_output_tokens: int | None = None
     key: str | None = None
+    live: Live | None = None
     not_live: str | None = None
+
+    @property
+    def as_live(self) -> Scenario:
+        """The scenario as it is put to its vendor."""
+        if self.live is None:
+            return self
+        return replace(self, model=self.live.model, question=self.live.question or self.question)
+
+    def as_recorded(self, folder: Path) -> Scenario:
+        """Return the scenario as it was put to the server that answered, by its cassette below `folder`."""
+        if self.live is None:
+            return self
+        recorded = yaml.safe_load((folder / f"{self.cassette}.yaml").read_text("utf-8"))
+        model = recorded["interactions"][0]["request"]["body"]["model"]
+        return self.as_live if self.live.model.endswith(f"/{model}") else self
 
     async def ask(self, llm: LLMServicesProvider) -> tuple[LLMResponse, UUID]:
         """Ask for text."""
@@ -112,7 +166,7 @@ _TABLE: Final = (
     Scenario(
         name="prompt-cache-hit",
         model="openrouter/stand-in/prompt-cache-hit",
-        not_live="whether a provider's cache holds a prompt is the provider's affair, and takes a long prompt twice",
+        live=Live(model=MODEL, question=LONG_QUESTION, most_requests=5, is_wanted=is_from_cache),
     ),
     Scenario(
         name="byok",
@@ -131,12 +185,18 @@ _TABLE: Final = (
     Scenario(
         name="rate-limited",
         model="openrouter/stand-in/rate-limited",
-        not_live="a rate limit, and its Retry-After, come when they come",
+        not_live="whether a refusal names a Retry-After is up to OpenRouter; free-model-limit records one as it comes",
     ),
     Scenario(
         name="rate-limited-without-hint",
         model="openrouter/stand-in/rate-limited-no-hint",
-        not_live="a rate limit without Retry-After comes when it comes",
+        not_live="whether a refusal names a Retry-After is up to OpenRouter; free-model-limit records one as it comes",
+    ),
+    Scenario(
+        name="free-model-limit",
+        model="openrouter/stand-in/rate-limited-no-hint",
+        max_output_tokens=16,
+        live=Live(model=FREE_MODEL, most_requests=30, is_wanted=is_refused),
     ),
     # One of OpenRouter's own names, sent whole: an alpha model whose time has ended.
     Scenario(name="no-endpoint", model="openrouter/horizon-beta"),

@@ -12,7 +12,9 @@ import httpx
 import pytest
 import yaml
 
+from cases.scripted_server import running
 from cassettes.recording import record
+from cassettes.recording.openrouter_like import ACCOUNT, COOKIE, GENERATION, RAY, OpenRouterLike
 from cassettes.recording.origins import BEGIN, END, with_table
 from cassettes.recording.record import MADE_UP_KEY, ROOT, TESTS, VENDORS_TESTS
 from cassettes.recording.scenarios import REFUSED_KEY, SCENARIOS, VENDORS
@@ -131,21 +133,55 @@ def sent_and_received(base_url: str) -> str:
     return "\n".join(messages)
 
 
-def test_live_asks_only_what_can_be_ordered(into: Path, base_url: str) -> None:
-    """With a vendor's key it records what can be ordered there, in view, and leaves the rest as it is, saying why.
+def test_live_asks_only_what_can_be_ordered(into: Path) -> None:
+    """With OpenRouter's key it records what can be ordered there, in view, and leaves the rest as it is, saying why.
 
-    A cassette says who answered, and so does the README: what the stand-in signed never passes for OpenRouter.
+    Of the cookies and ids that the server sends, none is written; the README says who answered.
     """
-    done = run("--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=base_url)
+    with running(OpenRouterLike(free_requests=3)) as server:
+        done = run("--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=f"{server.url}/api/v1")
     assert 0 == done.returncode, done.stdout + done.stderr
-    expected = {name: "the stand-in (not OpenRouter)" if name in LIVE else "before" for name in SCENARIOS}
-    assert expected == servers(into)
-    assert len(LIVE) == (into / "README.md").read_text().count("the stand-in (not OpenRouter)")
+    host = server.url.removeprefix("http://")
+    assert {name: host if name in LIVE else "before" for name in SCENARIOS} == servers(into)
+    assert len(LIVE) == (into / "README.md").read_text().count(f"| {host} |")
     assert f"[1/{len(LIVE)}] plain-completion 200 answer, about " in done.stderr
     assert "openai-text: OPENAI_API_KEY is not set" in done.stdout
     for scenario in SCENARIOS.values():
         assert (f"{scenario.name}: not ordered live: {scenario.not_live}" in done.stdout) == bool(scenario.not_live)
     assert set() == leaks(on_disk(into) + done.stdout + done.stderr)
+    assert {"account id", "cookie", "CF-RAY", "generation id"} == leaks(f"{ACCOUNT} {COOKIE} {RAY} {GENERATION}")
+
+
+@pytest.mark.parametrize(
+    ("name", "requests", "shown"),
+    [
+        ("free-model-limit", 4, "free-model-limit 429 LLMRateLimitError, at request 4"),
+        ("prompt-cache-hit", 2, "prompt-cache-hit 200 answer, at request 2"),
+    ],
+)
+def test_a_request_is_repeated_until_the_answer_is_wanted(into: Path, name: str, requests: int, shown: str) -> None:
+    """A free model is called until it refuses, a long prompt until it is cached; the last exchange alone is kept."""
+    with running(OpenRouterLike(free_requests=3)) as server:
+        done = run(name, "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=f"{server.url}/api/v1")
+    assert (0, requests) == (done.returncode, len(server.requests)), done.stdout + done.stderr
+    assert shown in done.stderr
+    (interaction,) = yaml.safe_load((into / f"openrouter/{name}.yaml").read_text())["interactions"]
+    assert [interaction["request"]["body"]] * requests == [request.body for request in server.requests]
+
+
+def test_a_model_that_never_refuses_is_given_up(into: Path) -> None:
+    """After 30 requests without a refusal it stops; the older cassette stays, and the exit code is 1."""
+    with running(OpenRouterLike(free_requests=99)) as server:
+        variables = {"OPENROUTER_API_KEY": MADE_UP_KEY, "OPENROUTER_BASE_URL": f"{server.url}/api/v1"}
+        done = run("free-model-limit", "--into", into, **variables)
+    assert (1, 30) == (done.returncode, len(server.requests))
+    assert "before" == servers(into)["free-model-limit"]
+
+
+def test_what_the_stand_in_signed_never_passes_for_openrouter(into: Path, base_url: str) -> None:
+    """Also where its address is given as OpenRouter's, the cassette names the stand-in."""
+    done = run("truncated", "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=base_url)
+    assert (0, "the stand-in (not OpenRouter)") == (done.returncode, servers(into)["truncated"])
 
 
 def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str) -> None:
