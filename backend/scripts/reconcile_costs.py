@@ -4,20 +4,26 @@
     reconcile_costs.py              settle every row whose cost is unknown, estimated or unpriced
     reconcile_costs.py --audit      change nothing; report the rows whose cost is not the one in OpenRouter's books
     reconcile_costs.py --days 7     only rows of the last seven days
+    reconcile_costs.py --bill 2026-11    change nothing; hold OpenRouter's bill of a month against the table
 
 A call that timed out, broke off or was cancelled may have been billed. OpenRouter names the generation before
 the answer, so its row can still be settled from OpenRouter's books, with the key of the same account. A row that
 was settled so says `reconciled` as its cost_source, and when.
 
+The bill is OpenRouter's activity: what was spent by day, model and provider, of the last 30 completed UTC days. What
+of it is not in the table is printed by name, line by line: rows of unknown cost, calls that never passed through
+here, fees for calls with your own provider key, rounding. Days that OpenRouter does not list are named.
+
 variables, of the environment or of .env:
     OPENROUTER_API_KEY   the key; it has to be of the account that made the calls
+    OPENROUTER_MANAGEMENT_KEY   with --bill, a management key of the account, which the other key is no substitute for
     OPENROUTER_BASE_URL  another address than OpenRouter's
     REQUEST_TIMEOUT      seconds for one question (180)
     DATABASE_URL         where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
     0  nothing is left open
-    1  a row could not be settled or audited, or differs
+    1  a row could not be settled or audited, or differs; with --bill, the bill and the table differ
     2  the command line or a variable is wrong, or there is no key
     3  the database cannot be reached, or read
     130  interrupted; what was settled stays settled
@@ -25,11 +31,12 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import parser, run, usage
+from command_line import check_database, parser, run, usage, visible
 
 import argparse
+import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.progress import track
@@ -39,12 +46,23 @@ from modules.llm_services import LLMError
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.ledger.maintenance import generations, reconcile, unpriced
 from modules.llm_services.models import LLMRequestModel
+from modules.llm_services.providers.openrouter_account import (
+    MANAGEMENT_KEY_VARIABLE,
+    MANAGEMENT_KEYS_PAGE,
+    activity,
+)
 from modules.llm_services.providers.openrouter_generation import GenerationStatistics
+from modules.llm_services.reporting.bill import AGREES, ROUNDING, compare
+from modules.llm_services.reporting.values import Scope
+from modules.llm_services.secret import remember
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from sqlalchemy.orm import Session
 
 LONGEST_DAYS = 36_500
+DAYS_INTO_NEXT_MONTH = 31
 SMALLEST_DIFFERENCE_USD = 1e-9
 
 
@@ -52,6 +70,8 @@ def main() -> int:
     """Reconcile or audit; return 0 when nothing is left open, 1 when something is, 2 without a key."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
+    if arguments.bill:
+        return _bill(arguments.bill)
     with usage():
         infrastructure.initialize()
         try:
@@ -61,6 +81,49 @@ def main() -> int:
     with statistics, infrastructure.get_database_session().session as session:
         work = _audit if arguments.audit else _settle
         return work(session, statistics, datetime.now(UTC) - timedelta(days=arguments.days))
+
+
+def _bill(month: Scope) -> int:
+    """Print where the bill and the table agree, and the rest by name; return 1 where there is a rest."""
+    infrastructure, today = infrastructure_provider(), datetime.now(UTC).date()
+    with usage():
+        infrastructure.initialize()
+        key = os.environ.get(MANAGEMENT_KEY_VARIABLE, "").strip()
+        if not key:
+            raise ValueError(
+                f"{MANAGEMENT_KEY_VARIABLE} is not set: OpenRouter shows the bill to a management key alone "
+                f"({MANAGEMENT_KEYS_PAGE})"
+            )
+        remember(key)
+        with infrastructure.get_database_session().session as session:
+            engine = session.get_bind().engine
+        check_database(engine)
+        try:
+            bill = compare(engine, month, activity(create_llm_config_from_env(), key), today)
+        except LLMError as error:
+            raise ValueError(str(error)) from error
+    print(f"OpenRouter's bill, {month.since} to {month.until} (UTC days)")
+    _print_amounts({"on the bill": bill.billed, "in the table": bill.recorded, "  agreeing": bill.agreeing})
+    _print_amounts(
+        {"difference": bill.billed - bill.recorded, **{f"  {name}": usd for name, usd in bill.remainders.items()}}
+    )
+    if bill.unknown_rows:
+        print(f"rows of unknown cost: {bill.unknown_rows}; run this without --bill to look them up")
+    for day, cost in bill.missing.items():
+        print(f"{day} is not compared, for OpenRouter does not list it: {cost:.6f} USD in the table")
+    different = [line for line in bill.lines if line.reason not in {AGREES, ROUNDING}]
+    for line in different:
+        where = visible(" ".join(filter(None, (str(line.key.day), line.key.model, line.key.provider))))
+        print(
+            f"{where}: {line.billed:.6f} USD for {line.requests} requests on the bill, "
+            f"{line.recorded:.6f} USD for {line.rows} rows in the table ({line.reason})"
+        )
+    return 1 if different else 0
+
+
+def _print_amounts(amounts: dict[str, Decimal]) -> None:
+    for name, usd in amounts.items():
+        print(f"{name:42}{usd:16.6f} USD")
 
 
 def _settle(session: Session, statistics: GenerationStatistics, since: datetime) -> int:
@@ -107,9 +170,20 @@ def _days(text: str) -> float:
     return days
 
 
+def _month(text: str) -> Scope:
+    """Return the days of a month."""
+    try:
+        first = date.fromisoformat(f"{text}-01")
+        return Scope(first, (first + timedelta(days=DAYS_INTO_NEXT_MONTH)).replace(day=1) - timedelta(days=1))
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month: write it as 2026-11") from error
+
+
 def _arguments() -> argparse.Namespace:
     options = parser(__doc__)
-    options.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
+    work = options.add_mutually_exclusive_group()
+    work.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
+    work.add_argument("--bill", type=_month, metavar="YYYY-MM", help="compare with the bill of a month, change nothing")
     options.add_argument("--days", type=_days, default=30, help="how far to look back (%(default)s)")
     return options.parse_args()
 

@@ -5,6 +5,7 @@
     report.py --html report.html             the same as one page with plots, for people without a terminal
     report.py --json                         the same, every figure exact, for a spreadsheet or a script
     report.py --days 7 --user 42             one user's week
+    report.py --check-models                 also which models of OpenRouter's end, by its own list
     report.py --by metadata.team             also by team, for calls with metadata={"team": ...}
     report.py --since 2026-10-01 --until 2026-10-31 --model openrouter/openai/gpt-4.1-mini
 
@@ -15,6 +16,7 @@ taken for zero. Nothing is written to the database, and calls can go on meanwhil
 
 variables, of the environment or of .env:
     REQUEST_TIMEOUT  seconds that an attempt may take (180): what is pending for much longer has no end
+    OPENROUTER_BASE_URL  with --check-models, another address than OpenRouter's
     DATABASE_URL     where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
@@ -39,8 +41,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from modules.infrastructure.public import infrastructure_provider
+from modules.llm_services import LLMError
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.ledger.maintenance import longest_attempt
+from modules.llm_services.reporting.ending import listed_ends
 from modules.llm_services.reporting.report import METADATA, TOP, read_report
 from modules.llm_services.reporting.values import Report, Scope
 from modules.llm_services.types import LARGEST_INTEGER
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from modules.llm_services.config import LLMConfig
     from modules.llm_services.reporting.dialects import Part
 
 DAYS = 30
@@ -62,9 +67,10 @@ def main() -> int:
     try:
         if arguments.html:
             _check_writable(arguments.html)
-        longest = timedelta(seconds=longest_attempt(create_llm_config_from_env().request_timeout))
-        engine = _engine()
-        report = read_report(engine, arguments.scope, longest, arguments.top, tracked=_tracked)
+        config, engine = create_llm_config_from_env(), _engine()
+        longest = timedelta(seconds=longest_attempt(config.request_timeout))
+        listed = _listed(config) if arguments.check_models else None
+        report = read_report(engine, arguments.scope, longest, arguments.top, listed, _tracked)
         _write(report, _name(engine), arguments)
     except BrokenPipeError:
         raise  # nobody reads on, which is no failure
@@ -83,6 +89,16 @@ def _engine() -> Engine:
         engine = session.get_bind().engine
     check_database(engine)
     return engine
+
+
+def _listed(config: LLMConfig) -> dict[str, date | None]:
+    """Return the models that OpenRouter lists, with their ends; raise ValueError where it does not answer."""
+    from modules.llm_services.providers.openrouter_account import listed_models  # noqa: PLC0415 - needs the network
+
+    try:
+        return listed_ends(listed_models(config))
+    except LLMError as error:
+        raise ValueError(str(error)) from error
 
 
 def _name(engine: Engine) -> str:
@@ -131,6 +147,7 @@ def _arguments() -> argparse.Namespace:
     period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
     period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
     output = options.add_argument_group("how it is shown")
+    period.add_argument("--check-models", action="store_true", help="look up in OpenRouter's list which models end")
     output.add_argument("--by", type=_label, action="append", default=[], metavar="metadata.NAME", help=BY_HELP)
     output.add_argument("--top", type=_positive, default=TOP, metavar="N", help="name the N dearest (%(default)s)")
     output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")

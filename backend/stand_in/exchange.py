@@ -42,7 +42,7 @@ class Response:
 
     A padded one is preceded by keep-alive padding: its status is out before the provider has answered. A stream is sent
     in `events`, one by one, which together are the body. `statistics` is what OpenRouter keeps of the generation in it,
-    `entry` where the journal notes that its client hung up.
+    which is one of `model`; `entry` is where the journal notes that its client hung up.
     """
 
     status: int
@@ -52,5 +52,6 @@ class Response:
     fault: Fault | None = None
     padded: bool = False
     statistics: Mapping[str, Any] | None = None
+    model: str = ""
     events: tuple[bytes, ...] = ()
     entry: Entry | None = None

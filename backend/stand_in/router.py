@@ -12,12 +12,15 @@ from .scenarios import BY_NAME, ONCE, find
 from .schema import BadSchemaError
 from .vendors import OPENROUTER, VENDORS
 from .vendors.openai import IMAGE, IMAGE_PATH
-from .vendors.openrouter import statistics_response
+from .vendors.openrouter import OpenRouter, data_response, models
 from .vendors.wire import PLAIN, Request, RequestError
 
 if TYPE_CHECKING:
     from .exchange import Received
     from .vendors.wire import Wire
+
+MODELS_PATH = "/api/v1/models"
+ACCOUNT_PATHS = {generations.PATH, generations.ACTIVITY_PATH, MODELS_PATH}
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Router:
             return self.journal.read(received.query)
         response = self._respond(received)
         if response.statistics:
-            self.generations.add(response.statistics)
+            self.generations.add(response.statistics, response.model)
         return replace(response, entry=self.journal.note(received, response))
 
     def _respond(self, received: Received) -> Response:
@@ -46,8 +49,8 @@ class Router:
         wire = VENDORS.get(name, VENDORS[OPENROUTER]).wire
         request = Request(key=wire.key(received))
         try:
-            if (received.method, received.path) == ("GET", generations.PATH):
-                return self._statistics(wire, received)
+            if received.method == "GET" and received.path in ACCOUNT_PATHS and isinstance(wire, OpenRouter):
+                return self._account(wire, received)
             request = wire.read(received)
             return _play(wire, request, self._scenario_name(request, rest.partition("/")[0]))
         except RequestError as error:
@@ -58,12 +61,18 @@ class Router:
             name, message = "too-deep", "The request is nested too deeply."
         return _play(wire, request, name, message)
 
-    def _statistics(self, wire: Wire, received: Received) -> Response:
+    def _account(self, wire: OpenRouter, received: Received) -> Response:
+        """Answer what OpenRouter says beside the calls."""
+        if received.path == MODELS_PATH:
+            return data_response("models", models())
+        if received.path == generations.ACTIVITY_PATH:
+            wire.check_management_key(received)
+            return data_response("activity", self.generations.activity(received.query))
         wire.check_key(received)
         found = self.generations.find(received.query)
         if found is None:
             raise RequestError("generation-not-found")
-        return statistics_response(found)
+        return data_response("generation", found)
 
     def _scenario_name(self, request: Request, step: str) -> str:
         """Return the name of the scenario that the request asks for, in itself or in a step of its path."""

@@ -72,4 +72,5 @@ MESSAGES: Final = {
     "bad-json": "not a JSON object",
     "no-messages": "Input required",
     "generation-not-found": "Generation not found",
+    "not-a-management-key": "Only management keys",
 }

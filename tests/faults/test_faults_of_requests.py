@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-# The module always sends a key, a JSON object and a message; a generation is no call.
-NEVER_SENT = {"missing-key", "bad-json", "no-messages", "generation-not-found"}
+# The module always sends a key, a JSON object and a message; the last two are no calls.
+NEVER_SENT = {"missing-key", "bad-json", "no-messages", "generation-not-found", "not-a-management-key"}
 ENVIRONMENT = {
     "unknown-key": {"OPENROUTER_API_KEY": "sk-or-v1-invalid"},
     "unknown-path": {"OPENROUTER_BASE_URL": "{url}/v2"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,10 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from modules.llm_services.model_names import ENDS_SOON
+from modules.llm_services.reporting.ending import listed_ends, models_that_end
 from modules.llm_services.reporting.page import page
-from modules.llm_services.reporting.report import models_that_end, read_report
+from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.tables import view
-from modules.llm_services.reporting.values import Scope
+from modules.llm_services.reporting.values import Figures, Scope
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
 from reporting.reported_rows import FIRST, LONGEST, SECOND, brief, report, row, write
@@ -130,7 +130,7 @@ def test_a_model_that_ends_is_named(monkeypatch: pytest.MonkeyPatch, today: date
     """From 90 days before its end on, a model in use is named, at its maker's and where it is resold."""
     models = cast("dict[str, date | None]", VENDORS[LLMProviderType.OPENAI].models)
     monkeypatch.setitem(models, "gpt-mortal", END)
-    found = models_that_end({("gpt-mortal", provider): Counter(calls=3, attempts=4)}, today)
+    found = models_that_end({("gpt-mortal", provider): Figures(calls=3, attempts=4)}, today)
     assert [("gpt-mortal", provider, END, 3)] * ends == [
         (model.model, model.provider, model.end, model.figures.calls) for model in found
     ]
@@ -139,7 +139,38 @@ def test_a_model_that_ends_is_named(monkeypatch: pytest.MonkeyPatch, today: date
 def test_models_without_an_end_are_not_named() -> None:
     """A model that is not listed, a name of OpenRouter's, and a provider that nobody knows have no end."""
     keys = [("gpt-6-sol", "openai"), ("openrouter/openai/gpt-5", "openrouter"), ("gpt-4", "bedrock"), ("x", "other")]
-    assert () == models_that_end({key: Counter(calls=1) for key in keys}, END)
+    assert () == models_that_end(dict.fromkeys(keys, Figures(calls=1)), END)
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ("openrouter/a/soon", [END]),
+        ("openrouter/a/soon-2026", [END]),
+        ("openrouter/a/soon:nitro", [END]),
+        ("openrouter/a/soon@preset/mail", [END]),
+        ("openrouter/a/late", []),
+        ("openrouter/a/for-ever", []),
+        ("openrouter/a/gone", [None]),
+        ("openrouter/auto", [None]),
+        ("openrouter/~a/latest", []),
+        ("openrouter/@preset/mail", []),
+        ("openrouter/", [None]),
+    ],
+)
+def test_what_openrouter_lists(model: str, found: list[date | None]) -> None:
+    """A model of OpenRouter's ends on its list's day; one that is not listed has no day, an alias and a preset stay."""
+    listed = listed_ends(
+        [
+            {"id": "a/soon", "canonical_slug": "a/soon-2026", "expiration_date": str(END)},
+            {"id": "a/late", "expiration_date": "2126-01-31T00:00:00Z"},
+            {"id": "a/for-ever", "expiration_date": None},
+            {"name": "without an id"},
+        ]
+    )
+    ends = models_that_end({(model, "openrouter"): Figures(calls=1)}, END, listed)
+    assert found == [ending.end for ending in ends]
+    assert () == models_that_end({(model, "openrouter"): Figures(calls=1)}, END)
 
 
 def test_a_retired_model_is_in_the_report(engine: Engine) -> None:

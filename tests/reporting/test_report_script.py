@@ -19,18 +19,25 @@ from reporting.reported_rows import ONE, SECOND, noon, row, write
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from stand_in.pytest_plugin import LLMStandIn
+
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 LONG_NAME = "openrouter/anthropic/claude-sonnet-4.5:beta"
+OPENROUTER = "https://openrouter.invalid/api/v1"  # nobody is asked
 MARCH = "--since=2026-03-01", "--until=2026-03-02"
 
 
-def run(url: str, folder: Path, *arguments: str, columns: int = 140) -> subprocess.CompletedProcess[str]:
+def run(
+    url: str, folder: Path, *arguments: str, columns: int = 140, base_url: str = OPENROUTER
+) -> subprocess.CompletedProcess[str]:
     """Run report.py as a process, every warning an error."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     return subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/report.py"), *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "COLUMNS": str(columns)},
+        env=environment
+        | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "COLUMNS": str(columns)}
+        | {"OPENROUTER_BASE_URL": base_url},
         capture_output=True,
         check=False,
         text=True,
@@ -124,6 +131,24 @@ def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
     found: dict[str, Any] = json.loads(done.stdout)
     assert ("0.000194", 1, "2026-03-01") == (found["total"]["cost"], found["total"]["calls"], found["scope"]["since"])
     assert {"days", "models", "providers", "users", "causes", "latencies", "prompt_cache"} < found.keys()
+
+
+def test_it_looks_up_which_models_end(sqlite_engine: Engine, tmp_path: Path, llm_stand_in: LLMStandIn) -> None:
+    """`--check-models` reads OpenRouter's list, which needs no key: one model has ended, one is not on it."""
+    models = ("ended", "ends-late", "completion", "never-was")
+    write(sqlite_engine, *(row(model=f"openrouter/stand-in/{name}") for name in models))
+    done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--check-models", base_url=llm_stand_in.url)
+    ending = [(model["model"], model["end"]) for model in json.loads(done.stdout)["ending"]]
+    assert [("openrouter/stand-in/ended", "2026-01-31"), ("openrouter/stand-in/never-was", None)] == ending
+    printed = run(of(sqlite_engine), tmp_path, *MARCH, "--check-models", base_url=llm_stand_in.url).stdout
+    assert "not listed" in printed
+
+
+def test_a_list_that_cannot_be_read(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Without an answer, `--check-models` ends with 2 and one line: a report would look as if no model ended."""
+    done = run(of(sqlite_engine), tmp_path, *MARCH, "--check-models", base_url="http://127.0.0.1:9/api/v1")
+    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert "no answer from http://127.0.0.1:9/api/v1/models" in done.stderr
 
 
 def test_it_reports_by_labels(sqlite_engine: Engine, tmp_path: Path) -> None:

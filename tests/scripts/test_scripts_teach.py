@@ -36,7 +36,12 @@ WHERE_ROWS_ARE = {
 VARIABLES = {
     "backend/scripts/ask.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_PROVIDER", "DATABASE_URL"},
     "backend/scripts/forget.py": {"DATABASE_URL", "LLM_CACHE_DIR", "LLM_CACHE_URL"},
-    "backend/scripts/reconcile_costs.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "DATABASE_URL"},
+    "backend/scripts/reconcile_costs.py": {
+        "OPENROUTER_API_KEY",
+        "OPENROUTER_MANAGEMENT_KEY",
+        "OPENROUTER_BASE_URL",
+        "DATABASE_URL",
+    },
     "backend/scripts/report.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/settle_abandoned.py": {"REQUEST_TIMEOUT", "DATABASE_URL"},
     "backend/scripts/run_unit.py": {"PYTEST_ADDOPTS"},

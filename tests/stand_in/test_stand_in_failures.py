@@ -253,7 +253,7 @@ def test_a_faulty_body_is_a_400(client: httpx.Client, body: bytes, name: str) ->
     assert 400 == refused(client.post("/chat/completions", content=body), name)["code"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/models"), ("GET", "/chat/completions"), ("POST", "/")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("GET", "/chat/completions"), ("POST", "/")])
 def test_other_paths_and_methods_are_not_found(client: httpx.Client, method: str, path: str) -> None:
     """Anything but POST /chat/completions is a 404 in the shape of an error."""
     assert 404 == refused(client.request(method, path), "unknown-path")["code"]

@@ -112,7 +112,7 @@ def test_a_server_that_nobody_reads_serves_on() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with unread("--port", str(port)) as process:
-        url = f"http://127.0.0.1:{port}/api/v1/models"
+        url = f"http://127.0.0.1:{port}/api/v1/nothing"
         transport = httpx.HTTPTransport(retries=20)  # httpx waits longer each time: it has yet to start
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert 404 == client.get(url).status_code

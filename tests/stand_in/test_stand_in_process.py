@@ -111,7 +111,7 @@ def test_it_lives_on_what_its_standard_input_says() -> None:
         assert process.stdin
         process.stdin.write("anything\n")
         process.stdin.flush()
-        assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+        assert 404 == httpx.get(f"{url}/nothing", trust_env=False).status_code
         _, err = ended(process)
     assert (0, "") == (process.returncode, err)
 
@@ -129,7 +129,7 @@ def test_an_address_of_version_6_is_announced_in_brackets() -> None:
     """The URL that it prints on ::1 is one that a client takes."""
     with launched("--host", "::1", "--port", "0") as process:
         url = announced(process).split()[-1]
-        assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+        assert 404 == httpx.get(f"{url}/nothing", trust_env=False).status_code
         process.terminate()
         ended(process)
 
@@ -152,7 +152,7 @@ def test_it_takes_more_connections_than_it_was_allowed_files() -> None:
             where = urlsplit(url)
             for _ in range(100):
                 opened.enter_context(socket.create_connection((where.hostname or "", where.port or 0), timeout=10))
-            assert 404 == httpx.get(f"{url}/models", trust_env=False).status_code
+            assert 404 == httpx.get(f"{url}/nothing", trust_env=False).status_code
         process.terminate()
         _, err = ended(process)
     assert "" == err

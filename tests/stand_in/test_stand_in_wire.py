@@ -115,8 +115,8 @@ def test_what_is_said_comes_back_whole(client: httpx.Client) -> None:
 def test_a_connection_outlives_its_refusals(client: httpx.Client, ask: Ask) -> None:
     """After a 404, with and without a body, and a 503 the same connection serves on."""
     answers = [
-        client.get("/models"),
-        client.head("/models"),
+        client.get("/nothing"),
+        client.head("/nothing"),
         ask("stand-in/overloaded"),
         ask("stand-in/completion"),
     ]

@@ -188,7 +188,7 @@ FAULTY_REQUESTS = (
     ),
     Scenario(
         "unknown-path",
-        "anything but POST /api/v1/chat/completions and GET /api/v1/generation",
+        "anything but POST /api/v1/chat/completions and GET /api/v1/generation, activity and models",
         OPENAPI,
         Failure.INVALID,
         404,
@@ -239,5 +239,12 @@ FAULTY_REQUESTS = (
         f"{GITHUB}/RooCodeInc/Roo-Code/pull/915",
         Failure.INVALID,
         404,
+    ),
+    Scenario(
+        "not-a-management-key",
+        "GET /activity with a key that has no `management` in it",
+        f"{OPENAPI} /activity",
+        Failure.REFUSED,
+        403,
     ),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exchange import Response
 from ..scenario import OK, SERVER_ERROR, Page
-from ..scenarios import find
+from ..scenarios import SCENARIOS, find
 from .openrouter_bodies import completion_body, encode, error_body, random_text, router_metadata, statistics
 from .openrouter_errors import ERRORS
 from .streams import chat_completions_events, streamed
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..scenario import Scenario
 
 AUTHOR = "stand-in"
+ENDED_ON, ENDS_ON = "2026-01-31", "2126-01-31"
+MANAGEMENT = "management"  # what a key has in it that may read the account
 BRACES_TRIED = 100
 COOKIE_LIFETIME_SECONDS = 30 * 60
 KNOWN_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
@@ -42,6 +44,12 @@ class OpenRouter(Wire):
         super().check_key(received)
         if not self.key(received).startswith("sk-or-"):
             raise RequestError("unknown-key")
+
+    def check_management_key(self, received: Received) -> None:
+        """Raise RequestError for a key that may call models and not read the account."""
+        self.check_key(received)
+        if MANAGEMENT not in self.key(received):
+            raise RequestError("not-a-management-key")
 
     def read(self, received: Received) -> Request:
         """Read a request, and whether it asks for what the router did."""
@@ -93,12 +101,29 @@ class OpenRouter(Wire):
             response = streamed(response, chat_completions_events(body))
         else:
             response = _response(request, scenario, encode(body), "application/json", headers)
-        return replace(response, padded=scenario.status == OK, statistics=kept)
+        return replace(response, padded=scenario.status == OK, statistics=kept, model=request.model)
 
 
-def statistics_response(found: Mapping[str, Any]) -> Response:
-    """Return the statistics of a generation as `GET /generation` has them."""
-    return Response(OK, _headers("generation", "application/json"), encode({"data": found}))
+def data_response(name: str, data: Mapping[str, Any] | list[dict[str, Any]]) -> Response:
+    """Return what OpenRouter says beside the calls: `GET /generation`, `GET /activity`, `GET /models`."""
+    return Response(OK, _headers(name, "application/json"), encode({"data": data}))
+
+
+def models() -> list[dict[str, Any]]:
+    """Return the models that are listed: each scenario is one, `ended` has ended, and `ends-late` will for long not.
+
+    https://openrouter.ai/docs/api-reference/models/get-models
+    """
+    ends = {"ends-late": ENDS_ON, "ended": ENDED_ON}
+    return [
+        {
+            "id": f"{AUTHOR}/{name}",
+            "canonical_slug": f"{AUTHOR}/{name}",
+            "name": f"Stand-in: {name}",
+            "expiration_date": ends.get(name),
+        }
+        for name in [*SCENARIOS, *ends]
+    ]
 
 
 def _response(

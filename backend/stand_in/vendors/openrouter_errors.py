@@ -66,6 +66,7 @@ ERRORS = {
         "https://openrouter.ai/provider/stealth"
     ),
     "generation-not-found": Error("Generation not found", user_id=False),
+    "not-a-management-key": Error("Only management keys can perform this operation", user_id=False),
     "invalid-request": Error(
         "Unsupported value: 'temperature' does not support 0.7 with this model.", code="unsupported_value"
     ),

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
+def connect(config: LLMConfig, url: str, key: str | None) -> httpx.Client:
+    """Return a client for what is not a call: it follows no redirect, and hides the key."""
+    proxy = network.proxy_for(url)
+    return httpx.Client(
+        headers=hide_headers({"Authorization": f"Bearer {key}"} if key else {}),
+        timeout=config.request_timeout,
+        verify=network.certificates(),
+        proxy=proxy.for_httpx() if proxy else None,
+        trust_env=False,
+    )
+
+
 class GenerationStatistics:
     """A connection to the statistics, for as long as the block lasts."""
 
@@ -35,14 +47,7 @@ class GenerationStatistics:
         if not config.openrouter_api_key:
             raise ValueError("OPENROUTER_API_KEY is not set: OpenRouter gives statistics to the account's own key")
         self._url = f"{config.openrouter_base_url or OPENROUTER_BASE_URL}/generation"
-        proxy = network.proxy_for(self._url)
-        self._client = httpx.Client(
-            headers=hide_headers({"Authorization": f"Bearer {config.openrouter_api_key}"}),
-            timeout=config.request_timeout,
-            verify=network.certificates(),
-            proxy=proxy.for_httpx() if proxy else None,
-            trust_env=False,
-        )
+        self._client = connect(config, self._url, config.openrouter_api_key)
 
     def __enter__(self) -> Self:
         """Open the connection."""

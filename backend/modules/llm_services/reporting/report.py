@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import accumulate
 from math import fsum
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model_names import ENDS_SOON
 from ..pricing import cache_saving, price_table
 from ..types import CostSource, LLMProviderType, RequestStatus
-from ..vendors import VENDORS
 from .dialects import DIALECTS, NEXT_ATTEMPT
+from .ending import models_that_end
 from .query import MICROS_PER_USD, TIMES_SEPARATOR, UNITS_PER_MICRO, Dimensions, totals_query
-from .values import Ending, Figures, Group, Groups, Latency, PromptCache, Report, ResponseCache
+from .values import Figures, Group, Groups, Latency, PromptCache, Report, ResponseCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date, timedelta
+    from datetime import timedelta
 
     from sqlalchemy import CursorResult, Engine
 
     from .dialects import Part
+    from .ending import Listed
     from .values import Scope
 
     Key = tuple[str | None, ...]
@@ -41,13 +42,15 @@ def read_report(
     scope: Scope,
     longest: timedelta,
     top: int = TOP,
+    listed: Listed | None = None,
     tracked: Callable[[Sequence[Part]], Iterable[Part]] = iter,
 ) -> Report:
     """Return the totals of the rows of `scope` at one moment, while others go on writing; nothing is written here.
 
     A row that has been pending for more than `longest` is overdue. Of models, providers, users and causes the `top`
-    with the highest costs are named. The whole table is read once, for there is no index on `created_at`; `tracked` is
-    asked for its parts one after another, so it can show the progress. Raises SQLAlchemyError if that fails.
+    with the highest costs are named. `listed` are the models that OpenRouter lists, where it was asked. The whole table
+    is read once, for there is no index on `created_at`; `tracked` is asked for its parts one after another, so it can
+    show the progress. Raises SQLAlchemyError if that fails.
     """
     made_at = datetime.now(UTC)
     dialect = DIALECTS[engine.dialect.name]
@@ -56,7 +59,8 @@ def read_report(
     with dialect.snapshot(engine) as connection:
         for part in tracked(dialect.parts(connection)):
             totals.add(connection.execute(query, part))
-    return _report(totals, scope, made_at, top)
+    report = _report(totals, scope, made_at, top)
+    return replace(report, ending=models_that_end(totals.models(), made_at.date(), listed))
 
 
 class Totals:
@@ -85,6 +89,11 @@ class Totals:
             if times and group.status == RequestStatus.COMPLETED and group.cost_source != CostSource.CACHED:
                 self.times[group.model].update(times.split(TIMES_SEPARATOR))
 
+    def models(self) -> dict[tuple[str, str], Figures]:
+        """Return the totals by model and provider."""
+        totals = self.by(lambda row: (row.model, row.provider))
+        return {(str(model), str(provider)): _figures(sums) for (model, provider), sums in totals.items()}
+
     def by(
         self, key: Callable[[Dimensions], Key], where: Callable[[Dimensions], object] = lambda _: True
     ) -> Mapping[Key, Sums]:
@@ -104,7 +113,6 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
     cost_sources = totals.by(lambda row: (row.cost_source,))
     retries = totals.by(lambda _: (), where=lambda row: row.is_retry)
     latencies = {model: found for model, times in sorted(totals.times.items()) if (found := _latency(times))}
-    models = totals.by(lambda row: (row.model, row.provider))
     return Report(
         scope=scope,
         made_at=made_at,
@@ -113,7 +121,7 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
         providers=_by_cost(totals.by(lambda row: (row.served_by, row.provider)), top),
         users=_by_cost(totals.users, top),
         labels={f"{METADATA}{name}": _by_cost(groups, top) for name, groups in totals.labels.items()},
-        ending=models_that_end(models, made_at.date()),
+        ending=(),
         cost_sources=_by_name(cost_sources),
         causes=_by_cost(causes, top),
         fallbacks=_by_cost(totals.by(lambda row: (row.fallback,), where=_fell_back), top),
@@ -129,24 +137,6 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
 def _fell_back(row: Dimensions) -> bool:
     """Return True if OpenRouter made several attempts, or one that failed."""
     return row.fallback is not None and (NEXT_ATTEMPT in row.fallback or row.status == RequestStatus.FAILED)
-
-
-def models_that_end(models: Mapping[Key, Sums], today: date) -> tuple[Ending, ...]:
-    """Return the models, of keys of a model and a provider, that their vendors end soon or have ended, by day."""
-    endings = (
-        Ending(str(model), str(provider), end, _figures(sums))
-        for (model, provider), sums in models.items()
-        if (end := _end(str(model), str(provider))) and end <= today + ENDS_SOON
-    )
-    return tuple(sorted(endings, key=lambda ending: (str(ending.end), ending.model, ending.provider)))
-
-
-def _end(model: str, provider: str) -> date | None:
-    """Return the day on which a model ends; of one that another vendor makes, that of its maker."""
-    if provider not in list(LLMProviderType):
-        return None
-    vendor = VENDORS[LLMProviderType(provider)]
-    return vendor.models.get(model) or vendor.resold_models.get(model)
 
 
 def _figures(sums: Sums) -> Figures:

@@ -46,7 +46,8 @@ CAUSES_NOTE: Final = (
 )
 ENDING_NOTE: Final = (
     "The days are those that this release knows, and with --check-models those of OpenRouter's list. At Azure and "
-    "Bedrock a model may end on another day than at its maker."
+    "Bedrock a model may end on another day than at its maker. not listed: no text model of OpenRouter's goes by this "
+    "name any more."
 )
 FALLBACKS_NOTE: Final = (
     "What OpenRouter tried for calls with router_metadata: those that it tried more than once, and those that failed."
