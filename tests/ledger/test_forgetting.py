@@ -149,6 +149,17 @@ def test_an_envelope_of_another_shape(engine: Engine, odd: object) -> None:
     assert SECRET not in texts(engine)[0]
 
 
+@pytest.mark.parametrize("name", ["error_code", "native_finish_reason", "upstream_provider"])
+def test_a_fact_that_quotes_is_none(engine: Engine, name: str) -> None:
+    """A text of many words is no code and no name, whatever field it is in; a short one stays."""
+    write(engine, written(response_raw={name: f"the prompt says {SECRET} is a plan"}))
+    write(engine, written(response_raw={name: "Google AI Studio"}, additional_params={f"{SECRET} is": 1, "seed": 1}))
+    assert 2 == forget_all(engine, user_id=1)
+    assert [] == [found for found in texts(engine) if SECRET in found]
+    envelopes = [found.response_raw or {} for found in rows(engine)]
+    assert ["Google AI Studio"] == [envelope[name] for envelope in envelopes if name in envelope]
+
+
 def test_what_is_no_json_at_all(sqlite_engine: Engine) -> None:
     """A column that was damaged stops nobody from forgetting its row."""
     write(sqlite_engine, written())

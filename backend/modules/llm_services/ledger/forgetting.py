@@ -7,6 +7,7 @@ Rows are changed in short transactions, so that new rows can be written meanwhil
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from contextlib import contextmanager
@@ -50,7 +51,10 @@ KEPT_FACTS: Final = frozenset(
         *("error_code", "cached_request_id"),
     }
 )
-MAX_KEPT_CHARACTERS: Final = 2_000  # characters of a text or an object as JSON; a longer one is not a fact
+# A name or a code has few words; a longer text may quote what was written. So may the name of an unknown option.
+SHORT_NAME: Final = re.compile(r"(?=.{1,100}\Z)\S+(?: \S+){0,3}")
+OPTION_NAME: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
+MAX_OBJECT_CHARACTERS: Final = 10_000  # of an object's JSON
 MAX_BATCH_ROWS: Final = 200
 MAX_LOCK_SECONDS: Final = 0.1
 # SQLite's other writers try the lock every few milliseconds; meanwhile they find it free.
@@ -162,12 +166,19 @@ def _object(column: str | None) -> dict[str, Any]:
 
 
 def _kept(fields: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return the figures of an object, under any name, and under `names` the short texts and the objects."""
     return {
         name: value
         for name, value in fields.items()
-        if isinstance(value, bool | int | float)
-        or (name in names and value is not None and len(json.dumps(value)) <= MAX_KEPT_CHARACTERS)
+        if OPTION_NAME.fullmatch(name)
+        and (isinstance(value, bool | int | float) or (name in names and _is_kept(value)))
     }
+
+
+def _is_kept(value: object) -> bool:
+    if isinstance(value, str):
+        return SHORT_NAME.fullmatch(value) is not None
+    return value is not None and len(json.dumps(value)) <= MAX_OBJECT_CHARACTERS
 
 
 def _chosen(connection: Connection, selection: Selection) -> list[ColumnElement[bool]]:
