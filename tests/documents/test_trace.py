@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def rows(trace: str) -> list[list[str]]:
 
 
 SPECIFICATION = (FOLDER / "spec.md").read_text(encoding="utf-8")
-ROWS = rows((FOLDER / "trace.md").read_text(encoding="utf-8"))
+TRACE = (FOLDER / "trace.md").read_text(encoding="utf-8")
+ROWS = rows(TRACE)
 CODE = sorted({name for row in ROWS for name in NAMED.findall(row[1])})
 TESTS = sorted({name for row in ROWS for name in NAMED.findall(row[2])})
 
@@ -83,6 +85,13 @@ def test_every_checkbox_risk_and_metric_is_an_item() -> None:
     must = re.findall(r"^ *- \[ \] (.+)|^(\*\*Risk .+)|^\d+\. (.+)", SPECIFICATION, re.MULTILINE)
     assert must
     assert [] == [line for group in must for line in group if line and line not in items(SPECIFICATION)]
+
+
+def test_every_import_contract_is_explained() -> None:
+    """The page lists the import contracts of pyproject.toml by their names, in order, and no other."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    contracts = [contract["name"] for contract in tools["importlinter"]["contracts"]]
+    assert contracts == re.findall(r"^- \*\*(.+?)[.:]?\*\*", TRACE, re.MULTILINE)
 
 
 def test_a_row_has_four_cells_and_says_something() -> None:
