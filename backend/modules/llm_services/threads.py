@@ -1,7 +1,7 @@
-"""Work that would block the event loop, in threads of the module's own: the application's may all be busy.
+"""Threads for work that would block the event loop; they are our own because the application's may all be busy.
 
-A child of `os.fork` has none of its parent's threads, and a lock that one of them holds is locked in it for good. So
-the module's threads end before a fork, where they have nothing to do, and begin again with the next piece of work.
+A child of `os.fork` has none of its parent's threads, and a lock that one of them holds stays locked in it. So idle
+threads of the module end before a fork, and start again with the next piece of work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_THREADS: Final = 32
-# How long a fork waits for threads that are at work. Python 3.12 and later warn of those that remain.
+# How long a fork waits for busy threads. Python 3.12 and later warn of those that remain.
 FORK_SECONDS: Final = 1.0
 
 
@@ -168,7 +168,7 @@ end_before_forks(_pool)
 
 
 async def run(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, or raise what it raises; a caller that is cancelled does not wait for its end."""
+    """Return what `work` returns, or raise what it raises; a cancelled caller does not wait for it."""
     return await asyncio.wrap_future(begin(partial(contextvars.copy_context().run, work)))
 
 

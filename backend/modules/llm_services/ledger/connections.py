@@ -1,7 +1,7 @@
-"""The ledger's own connections: made as the application's are, and given up when they are silent or useless.
+"""The ledger's own connections: created like the application's, and replaced when they are silent or useless.
 
-A connection can be alive and of no use: a firewall has forgotten it, its server was demoted and only reads, a pooler
-has put another server behind it. Each is left for a new one.
+A connection can be open and still be useless: a firewall has dropped it, its server was demoted and is read-only, a
+pooler has put another server behind it. It is then replaced by a new one.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     Creator = Callable[[ConnectionPoolEntry], DBAPIConnection]
 
 DATABASE_TIMEOUT_SECONDS: Final = 30.0
-# How long PostgreSQL may wait for one locked row before the rows behind it get their turn, and for a whole statement.
+# How long PostgreSQL waits for a locked row before the next rows are tried, and for a whole statement.
 LIMITS: Final = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '{}ms'"
 LOCK_NOT_AVAILABLE: Final = "55P03"
-# What a connection says that is good for reading, or for another's statements, and not for ours: a demoted primary,
-# and a pooler whose server does not know, or knows already, what psycopg has prepared under a name.
+# Errors of connections that are open but useless: a demoted primary, and a pooler whose server does not have, or
+# already has, a prepared statement with psycopg's name.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 USELESS_STATES: Final = {"25006", "26000", "42P05"}
 # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
 PSYCOPGS_PREPARE_THRESHOLD: Final = 5
-# A peer that acknowledges nothing for this long is gone, and there is time left to ask another connection.
+# A peer that acknowledges nothing for this long is gone; there is time left to use another connection.
 PEER_GONE_SECONDS: Final = 10
-# Linux has all of them; where one is missing, the others do.
+# Linux has all of them; elsewhere those that exist are used.
 KEEPALIVE: Final = {
     "TCP_KEEPIDLE": PEER_GONE_SECONDS,
     "TCP_KEEPINTVL": PEER_GONE_SECONDS // 3,
@@ -52,7 +52,7 @@ KEEPALIVE_PARAMETERS: Final = ("keepalives", "tcp_user_timeout")
 
 
 def derived(engine: Engine) -> Engine:
-    """Return an engine that connects as `engine` does, with a pool of its own and its database's isolation."""
+    """Return an engine that connects like `engine`, with a pool of its own and the database's isolation level."""
     options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
     own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
     return own.execution_options(**options) if options else own
@@ -76,15 +76,15 @@ def closer(engine: Engine) -> Callable[[], None]:
 
 
 class ServerConnections:
-    """Connections to a server, for one thread: none keeps it waiting for longer than `timeout` seconds."""
+    """Connections to a server for one thread, which waits at most `timeout` seconds for any of them."""
 
     def __init__(self, engine: Engine) -> None:
-        """Derive an engine; nothing is connected yet."""
+        """Derive an engine, without connecting."""
         self.engine = derived(engine)
         self.timeout = DATABASE_TIMEOUT_SECONDS
         self._socket = (-1, -1)  # file descriptor and inode of the latest connection
         pool = self.engine.pool
-        # The pool has no public name for what connects it.
+        # The pool has no public name for its connect function.
         self._creator = cast("Creator", pool._invoke_creator)  # noqa: SLF001
         pool._creator = cast("Any", self._connect)  # noqa: SLF001
         event.listen(pool, "connect", _begin_by_hand)
@@ -96,7 +96,7 @@ class ServerConnections:
 
     @contextmanager
     def begin(self, timeout: float) -> Generator[Connection]:
-        """Begin a transaction whose statements take at most `timeout` seconds each, and give way to locks at once."""
+        """Begin a transaction whose statements take at most `timeout` seconds each and do not wait for locks."""
         self.timeout = timeout
         with self.engine.begin() as connection:
             try:
@@ -108,14 +108,14 @@ class ServerConnections:
                 raise
 
     def _connect(self, connection_record: ConnectionPoolEntry) -> DBAPIConnection:
-        """Connect in a thread of its own, since neither drivers nor resolvers can all be told when to give up."""
+        """Connect in a separate thread, because not all drivers and resolvers have a timeout."""
         made: Future[DBAPIConnection] = Future()
         connecting = threading.Thread(
             target=_connect, args=(self._creator, connection_record, made), name="llm-ledger-connect", daemon=True
         )
         try:
             connecting.start()
-        except RuntimeError:  # the interpreter is ending and starts no thread
+        except RuntimeError:  # the interpreter is shutting down and starts no thread
             connection = self._creator(connection_record)
         else:
             try:
@@ -129,11 +129,11 @@ class ServerConnections:
         return connection
 
     def shut_down(self) -> None:
-        """End the latest connection, from any thread: who waits for its answer gets a driver's error instead."""
+        """Close the latest connection, from any thread; a thread that waits for its answer gets a driver error."""
         descriptor, inode = self._socket
         with suppress(OSError):
             copy = os.dup(descriptor)
-            # The number may belong to another file by now.
+            # The descriptor may belong to another file by now.
             if os.fstat(copy).st_ino != inode:
                 os.close(copy)
                 return
@@ -154,7 +154,7 @@ def _close_unwanted(made: Future[DBAPIConnection]) -> None:
 
 
 def _socket_of(connection: Any) -> tuple[int, int]:  # noqa: ANN401 - the driver's own
-    """Return file descriptor and inode of a connection's socket, where the driver shows it."""
+    """Return the file descriptor and inode of a connection's socket, if the driver exposes it."""
     try:
         descriptor: int = connection.fileno()
         return descriptor, os.fstat(descriptor).st_ino
@@ -183,17 +183,17 @@ def _is_psycopgs(connection: object) -> bool:
 
 
 def _prepare_nothing(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Leave no statement in a connection, unless somebody asked for it: a pooler may have it to share.
+    """Turn prepared statements off unless they are configured, because a pooler may share the connection.
 
-    psycopg prepares whatever goes to `executemany`, and a pooler in transaction mode sends the next transaction to
-    a server that does not know it: https://www.pgbouncer.org/features.html
+    psycopg prepares the statements of `executemany`, and a pooler in transaction mode sends the next transaction to
+    a server that does not have them: https://www.pgbouncer.org/features.html
     """
     if getattr(connection, "prepare_threshold", None) == PSYCOPGS_PREPARE_THRESHOLD:
         connection.prepare_threshold = None
 
 
 def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Let the system notice a peer that is gone: https://www.postgresql.org/docs/current/libpq-connect.html ."""
+    """Let the system notice a lost peer: https://www.postgresql.org/docs/current/libpq-connect.html ."""
     descriptor, _ = _socket_of(connection)
     if descriptor < 0:
         return
@@ -206,12 +206,12 @@ def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 
 def is_useless(error: BaseException) -> bool:
-    """Return True if `error` says that its connection is alive and cannot write."""
+    """Return True if `error` means that the connection is open and cannot write."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in USELESS_STATES
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Return True if a new connection may do what `error` says that this one could not."""
+    """Return True if a new connection may succeed where `error` occurred."""
     if not isinstance(error, DBAPIError) or is_row_lock(error):
         return False
     server_is_away = isinstance(error, InterfaceError | OperationalError) and not isinstance(error.orig, sqlite3.Error)
@@ -219,5 +219,5 @@ def is_disconnect(error: BaseException) -> bool:
 
 
 def is_row_lock(error: BaseException) -> bool:
-    """Return True if `error` says that another transaction of PostgreSQL's holds what is to be written."""
+    """Return True if `error` means that another PostgreSQL transaction has locked the row."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE

@@ -35,13 +35,13 @@ NEW: Final = "new_"  # before the name of a column that an update changes
 
 
 class EncodedJSON(TypeDecorator[str]):
-    """A JSON column whose values come encoded: once, by the caller's thread and not by the ledger's."""
+    """A JSON column with encoded values: they are encoded once, in the caller's thread and not the ledger's."""
 
     impl = JSON
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> None:
-        """Leave the text to the driver as it is."""
+        """Pass the text to the driver unchanged."""
 
 
 def _table(schemas: Schemas) -> Table:
@@ -82,7 +82,7 @@ class Statements:
     """The statements of one dialect, for the table in one schema; each can be repeated without harm."""
 
     def __init__(self, dialect: Dialect, schemas: Schemas | None = None) -> None:
-        """Raise ValueError for a database that the ledger does not write to."""
+        """Raise ValueError for a database that is not supported."""
         if dialect.name not in INSERTS:
             raise ValueError(f"the ledger writes to {' and '.join(INSERTS)}, not to {dialect.name}")
         self._dialect, self._table = dialect, _table(schemas or {})
@@ -90,11 +90,11 @@ class Statements:
         self.translated = lru_cache(MAX_SCHEMAS)(self._translated)
 
     def insert(self, execute: ExecuteThere, rows: Sequence[Row]) -> None:
-        """Insert rows; one that is there already stays as it is."""
+        """Insert rows; existing ones are not changed."""
         execute(self._insert.sql, list(map(self._insert.parameters, rows)))
 
     def settle(self, execute: ExecuteThere, rows: Sequence[Row], changes: tuple[str, ...]) -> None:
-        """Update the columns `changes` of rows; rows that are not there any more are written whole."""
+        """Update the columns `changes` of rows; deleted rows are written again as a whole."""
         statement = self._update(changes)
         if execute(statement.sql, list(map(statement.parameters, rows))) != len(rows):
             execute(self._upsert.sql, list(map(self._upsert.parameters, rows)))
@@ -133,7 +133,7 @@ def by_driver(connection: Connection, sql: str, parameters: list[Parameters]) ->
 
 
 def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:
-    """Return what to execute a statement with: the pipeline that psycopg opens for many rows costs one row a tenth."""
+    """Return the parameters of a statement: a single row not in a list, to avoid psycopg's pipeline."""
     return parameters[0] if len(parameters) == 1 else parameters
 
 

@@ -1,4 +1,4 @@
-"""The writer thread: one per engine, which writes rows on connections of its own, many rows to a commit."""
+"""The writer thread: one for each engine, with connections of its own, writing many rows in one commit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 MAX_BATCH_ROWS: Final = 256
 LOCK_PAUSE_SECONDS: Final = 0.005
 RECONNECT_PAUSES_SECONDS: Final = (0.2, 1.0, 2.0)
-# How long a process that ends waits for its last rows: an orchestrator kills it after 10 seconds.
+# How long an ending process waits for its last rows; orchestrators kill it after 10 seconds.
 CLOSE_SECONDS: Final = 5.0
 NEVER: Final = float("inf")
 
@@ -46,9 +46,9 @@ NEVER: Final = float("inf")
 class PendingWrite:
     """A row to insert, or one to settle in the columns `changes`, in the schemas that `schemas` translates to.
 
-    It waits for a lock at most `patience` seconds, and its caller for a database that says nothing at most `timeout`
-    seconds. `error` says why it was not written. Once it `is_over`, its caller goes on. `is_left`: nobody waits for
-    it any more; `is_dropped`: nor is it to be written any more.
+    It waits for a lock at most `patience` seconds, and its caller for a silent database at most `timeout` seconds.
+    `error` is the reason why it was not written. Its caller continues once it `is_over`. `is_left` means that nobody
+    waits for it any more, `is_dropped` that it is not written any more either.
     """
 
     row: Row
@@ -71,7 +71,7 @@ class PendingWrite:
         return time.monotonic() < self.queued_at + self.patience
 
     def finish(self, error: Exception | None) -> None:
-        """Let the caller go on, once, in its own thread; what it does not hear then is logged."""
+        """Let the caller continue, once, in its own thread; an error without a caller is logged."""
         if self.is_over:
             self.log(error)
             return
@@ -80,18 +80,18 @@ class PendingWrite:
             self.waiter.set_result(None)
 
     def log(self, error: Exception | None) -> None:
-        """Log what nobody waits to hear; an insert's settlement says it for both."""
+        """Log an error for which nobody waits; for an insert, the settlement does it."""
         if error and self.changes:
             logger.error("llm_request %s stays as it was: %s", self.row["id"], error)
 
 
 def finish(writes: Iterable[PendingWrite], error: Exception | None = None) -> None:
-    """Tell the tasks that wait, from the ledger's thread: one call for each event loop."""
+    """Notify the waiting tasks from the ledger's thread, with one call for each event loop."""
     for loop, waiting in groupby(sorted(writes, key=lambda write: id(write.loop)), lambda write: write.loop):
         finished = list(waiting)
         try:
             loop.call_soon_threadsafe(_finish_all, finished, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed: nobody waits
             for write in finished:
                 write.log(error)
 
@@ -102,18 +102,18 @@ def _finish_all(writes: Iterable[PendingWrite], error: Exception | None) -> None
 
 
 class Writer:
-    """The ledger's hand on one database: queued writes are committed together, in the order they came."""
+    """The writer of one database: queued writes are committed together, in their order."""
 
     def __init__(self, engine: Engine, statements: Statements, inherited: Writer | None = None) -> None:
         """Derive engines with pools of their own.
 
-        `inherited` is the writer of the process that this one was forked from: its connections are that process's
-        to close, so it is kept.
+        `inherited` is the writer of the parent process after a fork; it is kept, because its connections may only be
+        closed there.
         """
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._server = None if self.is_sqlite else ServerConnections(engine)
         self.engine = self._server.engine if self._server else derived(engine)
-        # For callers' threads, which look at locks: a connection of SQLite may belong to the thread that made it.
+        # For callers' threads, which check locks: a SQLite connection may be bound to the thread that made it.
         self.looking = derived(engine)
         if self.is_sqlite:
             event.listen(self.engine.pool, "connect", impatient)
@@ -121,22 +121,22 @@ class Writer:
         self._statements = statements
         self.inherited = inherited
         self.process = os.getpid()
-        # Held while this thread holds SQLite's write lock, so that nobody takes it for a caller's.
+        # Held while this thread has SQLite's write lock, so that it is not taken for a caller's.
         self.writing = threading.Lock()
-        self.shared = threading.local()  # what each caller's thread keeps of a connection that everybody has
+        self.shared = threading.local()  # the shared connection, as each caller's thread keeps it
         self._queue: deque[PendingWrite] = deque()
         self._is_called = False  # whether the thread is to look at the queue
         self._thread = _closed_with(self)
-        # When the database last said something, when it was asked for what is being written, when it has to be done.
+        # When the database last responded, when the current write began, when it has to be done.
         self._answered_at, self._asked_at, self._ends_at = 0.0, NEVER, NEVER
 
     @cached_property
     def is_shared(self) -> bool:
-        """Whether the caller's connection is the only one there is to its data."""
+        """Whether the caller's connection is the only one to its data."""
         return self.is_sqlite and is_shared(self.looking)
 
     def submit(self, write: PendingWrite) -> None:
-        """Queue `write`, which ends when its row is committed; raises RuntimeError when the process is ending."""
+        """Queue `write`, which is over when its row is committed; raise RuntimeError if the process is ending."""
         self._queue.append(write)
         if not self._is_called:
             self._is_called = True
@@ -158,21 +158,21 @@ class Writer:
             self._thread.jobs.put(job)
 
     def give_up(self, write: PendingWrite) -> float:
-        """Return the seconds left to a database that says nothing; when there are none, leave the connection."""
+        """Return the seconds left for a silent database; if there are none, drop the connection."""
         left = max(write.queued_at, self._answered_at) + write.timeout - time.monotonic()
         if left <= 0:
-            self._leave_silence(write.timeout / 2)  # it may have been asked a little later
+            self._leave_silence(write.timeout / 2)  # the write may have begun a little later
         return left
 
     def _leave_silence(self, seconds: float) -> None:
-        """End the connection on which the ledger's thread has been waiting for so long."""
+        """Close the connection for which the ledger's thread is waiting."""
         if self._server and time.monotonic() - max(self._asked_at, self._answered_at) >= seconds:
             self._server.shut_down()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Write what is queued, for at most so many seconds, then close the connections."""
+        """Write the queued rows, for at most this many seconds, then close the connections."""
         self.end(seconds)
-        # What waits for a lock gives up by itself and says so; what hangs in a silent connection does not.
+        # A write that waits for a lock times out and is logged; one on a silent connection does not.
         if not self.join(1.1 * seconds):
             logger.error("%d rows or more stay as they were: the database says nothing", 1 + len(self._queue))
             if self._server:
@@ -181,16 +181,16 @@ class Writer:
         self.looking.dispose()
 
     def end(self, seconds: float) -> None:
-        """Take no more rows, and wait for the database no longer than so many seconds."""
+        """Accept no more rows, and wait for the database at most this many seconds."""
         self._ends_at = min(self._ends_at, time.monotonic() + seconds)
         self._thread.end()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the ledger's thread to end; return True if it has, or never began."""
+        """Wait for the ledger's thread to end; return True if it has ended or never started."""
         return self._thread.join(seconds)
 
     def _drain(self) -> None:
-        self._is_called = False  # before the queue is read: who comes after that calls again
+        self._is_called = False  # before the queue is read: a later write wakes the thread again
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH_ROWS))]
             if late := [write for write in batch if write.is_left and not write.is_patient]:
@@ -208,7 +208,7 @@ class Writer:
             self._asked_at = NEVER
 
     def _failed(self, batch: Sequence[PendingWrite], error: Exception) -> None:
-        """Let a row that cannot be written fail alone, and one that is locked wait behind the others."""
+        """Fail only the row that cannot be written, and move a locked one behind the others."""
         is_the_databases = is_locked(error) or is_disconnect(error) or isinstance(error, TimeoutError)
         if len(batch) > 1 and not is_the_databases:
             for write in batch:
@@ -236,10 +236,10 @@ class Writer:
                 return
 
     def _pause_after(self, error: Exception, batch: Sequence[PendingWrite], pauses: Iterator[float]) -> float | None:
-        """Return the seconds until `batch` is tried again, holding nothing; None when `error` is final."""
+        """Return the seconds until `batch` is retried, without holding anything; None if `error` is final."""
         if is_locked(error):
             self._answered_at = time.monotonic()
-            # A reader shows itself when the rows are written already, and only their commit is due.
+            # A reader blocks only the commit, after the rows have been written.
             return (
                 max(LOCK_PAUSE_SECONDS, 4 * (self._answered_at - self._asked_at)) if self._is_patient(batch) else None
             )
@@ -249,7 +249,7 @@ class Writer:
         return time.monotonic() < self._ends_at and any(write.is_patient for write in batch)
 
     def run(self, connection: Connection, batch: Sequence[PendingWrite], execute: Execute = by_driver) -> None:
-        """Execute the writes of `batch`, those of one kind together."""
+        """Execute the writes of `batch`, grouped by kind."""
         execute_there = partial(execute, connection)
         kinds: dict[tuple[Any, ...], list[Row]] = {}
         for write in batch:
@@ -264,7 +264,7 @@ class Writer:
             self._answered_at = time.monotonic()
 
     def check(self, file: DatabaseFile) -> None:
-        """Let go of connections to a file that was replaced; raises FileNotFoundError where it was removed."""
+        """Drop connections to a file that was replaced; raise FileNotFoundError if it was deleted."""
         if file.path and not os.path.samestat(os.stat(file.path), file.opened):  # noqa: PTH116 - Path takes twice as long
             file.engine.dispose()
 
@@ -289,7 +289,7 @@ def _closed_with(writer: Writer) -> JobThread:
 
 
 def _collected(process: int, thread: JobThread, close: Callable[[], None]) -> None:
-    """Close with the engine: nothing is queued then, for the queue holds on to its writer."""
+    """Close with the engine; the queue is empty then, because a queued write keeps the writer alive."""
     if process == os.getpid():
         thread.end()
         close()
@@ -300,7 +300,7 @@ _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Write what is queued; a database that is locked, or silent, keeps no process from ending for long."""
+    """Write the queued rows at exit; a locked or silent database does not delay the end for long."""
     writers = [writer for writer in _writers if writer.process == os.getpid()]
     ends_at = time.monotonic() + CLOSE_SECONDS
     for writer in writers:
@@ -310,14 +310,14 @@ def _close_all() -> None:
 
 
 def writer_for(engine: Engine) -> Writer:
-    """Return the writer of `engine` in this process, made on first use and closed with the engine or at exit."""
+    """Return the writer of `engine` in this process; it is made at first use and closed with the engine or at exit."""
     writer: Writer | None = getattr(engine, "_llm_ledger_writer", None)
     if writer is None or writer.process != os.getpid():
         if engine.dialect.is_async:
             raise ValueError(f"the ledger writes through a sync engine, not through {engine.url.drivername}")
         statements = Statements(engine.dialect, engine.get_execution_options().get("schema_translate_map"))
         writer = Writer(engine, statements, inherited=writer)
-        # On the engine itself: a weak mapping would keep it alive, for pool listeners refer to their engine.
+        # Stored on the engine: a weak mapping would keep it alive, because pool listeners refer to their engine.
         engine._llm_ledger_writer = writer  # type: ignore[attr-defined]  # noqa: SLF001
         _writers.add(writer)
     return writer
