@@ -54,6 +54,7 @@ class ImportsByThread(MetaPathFinder):
 
 async def outcomes(session: Session, calls: int) -> list[str]:
     """Return the text of each answer, or the error."""
+    asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no warning of ours
     said = []
     for _ in range(calls):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,9 +13,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from flow.paid import MESSAGES, MODEL, answering, completion, provider
 from modules.llm_services.exceptions import LLMValidationError
+from modules.llm_services.flow import http
 from modules.llm_services.flow.structured import LARGE_ANSWER_CHARACTERS, parse
 from modules.llm_services.wires.wire import Answer
-from support.server import serving
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -118,3 +120,21 @@ async def test_a_small_answer_is_validated_where_it_comes(session: Session) -> N
     async with serving(answering(completion('{"items": []}'))) as server:
         await provider(session, server.base_url).generate_structured_response(MESSAGES, Noting, model=MODEL)
     assert [threading.current_thread()] == threads
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_ascii"),
+    [("\ud800", True), ("\x00", True), ("\u00e4\U0001f600", True), ("\u00e4\U0001f600", False)],
+    ids=["lone surrogate", "NUL", "escaped", "UTF-8"],
+)
+async def test_a_large_answer_is_read_like_a_small_one(session: Session, odd: str, *, is_ascii: bool) -> None:
+    """What a body holds is decoded alike, whatever its size."""
+    texts = []
+    for length in (10, http.LARGE_BYTES):
+        body = json.dumps(completion("x" * length + odd), ensure_ascii=is_ascii)
+        async with serving(partial(Visit.answer, body=body)) as server:
+            response, _request_id = await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
+        texts.append(response.content.lstrip("x"))
+    small, large = texts
+    assert small == large
+    assert small

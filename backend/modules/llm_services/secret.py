@@ -100,7 +100,7 @@ _keys: dict[str, None] = {}
 
 def remember(key: str) -> Secret:
     """Mask this key from now on wherever text is kept or shown; return it as a Secret."""
-    if len(key) >= (MIN_KEY_LENGTH if _is_random(key) else MIN_LENGTH_WITHOUT_DIGITS) and key not in _keys:
+    if key not in _keys and len(key) >= (MIN_KEY_LENGTH if _is_random(key) else MIN_LENGTH_WITHOUT_DIGITS):
         _keys[key] = None
         if len(_keys) > MAX_KEYS:
             del _keys[next(iter(_keys))]

@@ -49,7 +49,7 @@ async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_byte
 
     Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that is not encoded as it says.
     """
-    encodings = [name.strip().lower() for name in content_encoding.split(",")]
+    encodings = [name.strip().lower() for name in content_encoding.split(",")] if content_encoding else []
     decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
     beginning = b""
     size = 0

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from pydantic_core import from_json
 
 from .. import packages, threads
 from ..exceptions import LLMError, LLMTimeoutError
@@ -61,6 +62,8 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
 
     Raises LLMError, naming the variable, for an environment that leads nowhere, RuntimeError for a missing package.
     """
+    if not endpoint.imports and (asyncio.get_running_loop(), endpoint.base_url) in _clients:
+        return
     seconds = max(timeout, CONNECT_TIMEOUT_SECONDS)
     try:
         async with asyncio.timeout(seconds):
@@ -178,10 +181,21 @@ def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - what
     if kind.startswith("audio/"):
         return base64.b64encode(response.content).decode()
     try:
-        value = response.json()
+        value = _json(response)
         return value if _is_well_formed(response.content) else well_formed(value)
     except (ValueError, RecursionError):
         return _text(response.content, kind)
+
+
+def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - as above
+    """Decode a body; a large one by Pydantic, which holds the interpreter a tenth as long where that is base64.
+
+    What Pydantic does not take (a lone surrogate, a hundred levels and more) `json` may.
+    """
+    if _size(response.content) >= LARGE_BYTES:
+        with suppress(ValueError):
+            return from_json(response.content)
+    return response.json()
 
 
 def _text(content: bytes, kind: str) -> str:

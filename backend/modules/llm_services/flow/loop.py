@@ -61,7 +61,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
         else:
             if slot:
                 await slot.store(attempt.exchange, completion)
-            return replace(completion, spent=attempt.spent)
+            return replace(completion, spent=attempt.spent) if attempt.spent else completion
 
 
 def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:

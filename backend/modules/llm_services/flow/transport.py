@@ -12,7 +12,7 @@ import socket
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 import httpx
@@ -254,14 +254,13 @@ class Client(httpx.AsyncClient):
             for hook in self.event_hooks["response"]:
                 await hook(response)
             exchange: Exchange = extensions["exchange"]
-            content = response.aiter_raw(), response.headers.get("content-encoding", ""), extensions["max_bytes"]
+            chunks = cast("httpx.AsyncByteStream", response.stream)
+            content = chunks, response.headers.get("content-encoding", ""), extensions["max_bytes"]
             if exchange.receive and response.headers.get("content-type", "").lower().startswith(EVENT_STREAMS):
                 async with aclosing(bodies.inflated(*content)) as pieces:
                     await exchange.receive(pieces)
-                await response.aclose()
             else:
                 response._content = b"".join(await bodies.read(*content))  # noqa: SLF001 - where httpx keeps what it has read
-        except BaseException:
+        finally:
             await response.aclose()
-            raise
         return response

@@ -198,16 +198,14 @@ class LLMProvider(metaclass=ABCMeta):
     async def _complete(self, call: LLMCall) -> Completion:
         """Fill in the defaults, read the options, and run the call."""
         call = self._filled_in(_checked(call))
-        wire = self.wires[call.kind]
-        _log_unknown(call.params, wire.options)
         if end := self.vendor.models.get(call.model) or self.vendor.resold_models.get(call.model):
             _log_end(call.model, end, datetime.now(UTC).date())
-        call = replace(call, options=wire.options.read(call.params))
+        wire = self.wires[call.kind]
         return await loop.complete(self, _streamed(call, wire) if call.on_text or call.options.stream else call)
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
         """Return `call` with the configured defaults; raise ValueError, naming the argument, for an invalid one."""
-        config = self.config
+        config, options = self.config, self.wires[call.kind].options
         temperature = config.temperature if call.temperature is None else call.temperature
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
         model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
@@ -219,9 +217,10 @@ class LLMProvider(metaclass=ABCMeta):
             raise ValueError(f"max_output_tokens must be positive, not {tokens}")
         if len(model) > LONGEST_MODEL_NAME:
             raise ValueError(f"a model name has at most {LONGEST_MODEL_NAME} characters, this one has {len(model)}")
+        _log_unknown(call.params, options)
         return replace(
             call,
-            messages=list(call.messages),  # a caller may go on with its own list while the call is in flight
+            options=options.read(call.params),
             model=model,
             temperature=temperature,
             max_output_tokens=tokens,
@@ -291,7 +290,10 @@ def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None
 
 
 def _checked(call: LLMCall) -> LLMCall:
-    """Return `call` with dicts made messages and tools; raise TypeError, naming the argument, for other types."""
+    """Return `call` with dicts made messages and tools, in lists that are not the caller's, which may change them.
+
+    Raises TypeError or ValueError, naming the argument, for a wrong one.
+    """
     for name, kinds in ARGUMENT_TYPES.items():
         value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
@@ -341,6 +343,8 @@ def _log_end(model: str, end: date, today: date) -> None:
 
 def _log(entry: Entry, level: int, unrecorded: str = "") -> None:
     """Write the log line of an attempt, without bodies and keys; `unrecorded` says why the row is still pending."""
+    if not logger.isEnabledFor(level):
+        return
     row = entry.row | {"status": RequestStatus.PENDING.value} if unrecorded else entry.row
     figures = {name: row[name] for name in LOGGED_COLUMNS if row[name] is not None}
     line = " ".join(f"{name}={figure}" for name, figure in figures.items())

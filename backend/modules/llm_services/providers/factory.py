@@ -46,7 +46,12 @@ def import_base() -> None:
 
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
     """Return the class that serves a provider type; RuntimeError, naming it, for a package that is not installed."""
-    module, name = VENDORS[provider].provider_class.split(".")
+    return _imported(VENDORS[provider].provider_class)
+
+
+@cache
+def _imported(path: str) -> type[LLMProvider]:
+    module, name = path.split(".")
     import_base()
     found: type[LLMProvider] = getattr(import_module(f".{module}", __package__), name)
     return found

@@ -139,8 +139,10 @@ class OpenRouterWire(ChatCompletionsWire):
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /chat/completions, its model names without our prefix wherever they are."""
-        extra_body = _own_names(call.options.extra_body or {})
-        return super().render(replace(call, options=call.options.model_copy(update={"extra_body": extra_body})))
+        if extra_body := call.options.extra_body:
+            options = call.options.model_copy(update={"extra_body": _own_names(extra_body)})
+            call = replace(call, options=options)
+        return super().render(call)
 
     def model_name(self, model: str) -> str:
         """Return the name without our prefix."""

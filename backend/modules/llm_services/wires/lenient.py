@@ -7,8 +7,10 @@ import math
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
+from .. import pieces
 from ..sanitize import excerpt
 from ..types import DEEPEST_JSON, LARGEST_INTEGER
 from .repair import whole_object
@@ -105,7 +107,7 @@ def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, J
         raise RecursionError(f"JSON of more than {DEEPEST_JSON} levels")
     match value:
         case str():
-            return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
+            return value if value.isascii() else pieces.mapped(partial(LONE_SURROGATE.sub, "\ufffd"), value)
         case float() if not math.isfinite(value):
             return str(value)
         case dict():
