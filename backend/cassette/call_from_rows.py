@@ -132,8 +132,12 @@ def call_from_row(row: Row, caller_settings: Collection[str] = tuple(SETTING_VAR
 
 
 def caller_options(row: Row) -> dict[str, Any]:
-    """Return the options that the caller gave, without what the service adds to them."""
-    return {name: value for name, value in (row["additional_params"] or {}).items() if name != FIRST_ATTEMPT}
+    """Return the options that the caller gave, without what the service adds to them and without an idempotency key."""
+    return {
+        name: value
+        for name, value in (row["additional_params"] or {}).items()
+        if name != FIRST_ATTEMPT and not name.startswith("idempotency_")
+    }
 
 
 def _changed_settings(row: Row, names: Collection[str]) -> dict[str, str]:

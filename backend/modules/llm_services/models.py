@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections import deque
@@ -41,6 +42,15 @@ def new_request_id() -> uuid.UUID:
             continue
         if set("abcdf") & set(request_id.hex):
             return request_id
+
+
+def derived_request_id(*parts: object) -> uuid.UUID:
+    """Return the id that belongs to `parts`, the same in every process (UUID 5), that SQLite keeps as text."""
+    name = json.dumps(parts)
+    request_id = uuid.uuid5(uuid.NAMESPACE_OID, name)
+    while not set("abcdf") & set(request_id.hex):
+        request_id = uuid.uuid5(request_id, name)
+    return request_id
 
 
 def _draw() -> list[uuid.UUID]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..wires.wire import Answer, LLMCall, Wire
     from .figures_only import FiguresOnly
     from .http import Endpoint
+    from .idempotency import Claim
     from .structured import ParsedObject
 
 Result = TypeVar("Result")
@@ -46,7 +47,7 @@ class Attempt:
     `payload` is what the wire rendered, `body` the same as it is sent. `number` is 1 for the first attempt; later
     ones name the row of the first in `first_id`, and know what the earlier ones `spent` and for how many seconds they
     `waited`. `cached_request_id` is the row whose answer the response cache gave: such an attempt is not sent.
-    `figures_only` keeps what was said out of the row.
+    `figures_only` keeps what was said out of the row; `claim` gives it the id that its idempotency key leads to.
     What came back `is_large` where nothing that grows with it may be done on the event loop; `prepared` are then the
     columns of the row's end, made in a thread, with the error that they tell of. Of a stream, `first_piece_ms` are
     the milliseconds until something of the answer came; `is_handed_out` says whether `on_text` has been called, and
@@ -67,6 +68,7 @@ class Attempt:
     exchange: Exchange = field(default_factory=Exchange)
     cached_request_id: UUID | None = None
     figures_only: FiguresOnly | None = None
+    claim: Claim | None = None
     is_large: bool = False
     started: float = 0.0
     entry: Entry = field(init=False)

@@ -33,6 +33,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
     """Return the columns that are known before the request is sent."""
     call = attempt.call
     messages = [_message(message) for message in call.messages]
+    claim = attempt.claim.params if attempt.claim else {}
     first = {"first_attempt": str(attempt.first_id)} if attempt.first_id else {}
     columns = {
         "provider": attempt.vendor.provider_type,
@@ -42,7 +43,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
         "temperature": call.temperature,
         "max_output_tokens": call.max_output_tokens,
         "messages": messages,
-        "additional_params": {**call.params, **first} or None,
+        "additional_params": {**call.params, **claim, **first} or None,
         "request_payload": attempt.body,
         "retry_attempt": attempt.number,
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IDENTIFIER: Final = re.compile(r"[\w.:/@+~=-]{1,100}", re.ASCII)
 UPSTREAM_PROVIDER: Final = re.compile(r"[\w.()-]+(?: [\w.()-]+){0,2}", re.ASCII)  # such as Google AI Studio
 # Options that are the caller's own labels, and those that are set to a name.
-LABELS: Final = frozenset({"metadata", "first_attempt", "idempotency_key"})
+LABELS: Final = frozenset({"metadata", "first_attempt", "idempotency_key", "idempotency_claim"})
 NAMED_SETTINGS: Final = frozenset({"service_tier", "size", "quality", "voice", "audio_format"})
 # What is kept of an option that is an object.
 SETTINGS_OF_OBJECTS: Final = frozenset({"effort", "max_tokens", "exclude", "enabled", "verbosity"})

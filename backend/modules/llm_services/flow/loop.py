@@ -39,13 +39,24 @@ TOOL_CALLS: Final = ToolCallMemory()
 
 
 async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
-    """Answer a call from the response cache where it has the answer, else by attempts at the vendor.
+    """Answer a call: from the row of its idempotency key, from the response cache, or by attempts at the vendor.
 
     Raises ValueError for a call that the wire cannot express, LLMError when the last attempt fails.
     """
     if not provider.vendor.reports_cost:
         await pricing.load(is_renewed=provider.config.update_prices)
     attempt = await _first_attempt(provider, call)
+    if not call.options.idempotency_key:
+        return await _attempts(provider, attempt)
+    from . import idempotency  # noqa: PLC0415 - a call without a key does without it
+
+    return await idempotency.Job(
+        provider.config, provider._ledger, attempt, partial(_attempts, provider), _remember
+    ).answer()
+
+
+async def _attempts(provider: LLMProvider, attempt: Attempt) -> Completion:
+    """Return the response cache's answer where it has one, else that of the first attempt that is answered."""
     slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt, provider.config) else None
     if slot and (cached := await slot.answer(attempt)):
         return await _send(provider, cached)
@@ -77,6 +88,8 @@ def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
     """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
     attempt.entry = await _pending_entry(attempt)
+    if attempt.claim:
+        attempt.claim.name(attempt.entry)
     is_sent = not attempt.cached_request_id
     # An application that has not imported OpenTelemetry cannot have set it up.
     is_traced = "opentelemetry" in sys.modules and is_sent
@@ -85,6 +98,8 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
             attempt.started = time.perf_counter()
             try:
                 await provider._create_llm_request(attempt)
+                if attempt.claim:
+                    await attempt.claim.confirm(attempt.entry)
                 if is_sent:
                     timeout = attempt.call.options.timeout or provider.config.request_timeout
                     await http.prepare(attempt.endpoint, timeout)
@@ -104,8 +119,14 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                 raise
             await provider._update_llm_request_success(attempt, completion)
     if attempt.answer.tool_turn:
-        TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
+        _remember(attempt)
     return completion
+
+
+def _remember(attempt: Attempt) -> None:
+    """Keep the tool calls of an answer, for the results that a caller may send without them."""
+    if attempt.answer.tool_turn:
+        TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
 
 
 def _reserved(provider: LLMProvider, attempt: Attempt) -> AbstractAsyncContextManager[None]:

@@ -26,6 +26,7 @@ NOT_IN_THE_BODY = {
     "verbosity",
     "text",
     "extra_body",
+    "idempotency_key",
     "store_content",
     "use_cache",
     "timeout",

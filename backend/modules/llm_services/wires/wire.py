@@ -108,6 +108,7 @@ class Options(BaseModel):
     and is merged into the request. `metadata` labels the row, for reports; it is sent if the API has a field for it.
     `use_cache` says whether the response cache may answer. `store_content=False` keeps the text of prompt and answer
     out of the table. `timeout`, in seconds, replaces REQUEST_TIMEOUT. `stream` requests the answer as a stream.
+    A call with an `idempotency_key` that was answered within a day returns that answer; nothing is sent.
     """
 
     model_config = STRICT
@@ -122,6 +123,7 @@ class Options(BaseModel):
     metadata: dict[str, str] | None = None
     use_cache: bool | None = None
     store_content: bool | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")] | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     stream: bool | None = None
 
