@@ -34,6 +34,16 @@ def test(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
 
+@nox.session(default=False)
+def oldest(session: nox.Session) -> None:
+    """Test the database code with the oldest SQLAlchemy that pyproject.toml allows."""
+    install(session, "test", "-e", ".[cli,postgres]")
+    (floor,) = [each for each in PYPROJECT["project"]["optional-dependencies"]["module"] if "SQLAlchemy" in each]
+    session.install(floor.replace(">=", "=="))
+    tests = ["tests/ledger", "tests/drop_in", "tests/service", "tests/reporting", "tests/contract"]
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *(session.posargs or tests))
+
+
 @nox.session(name="claude-types", default=False)
 def claude_types(session: nox.Session) -> None:
     """Hold the requests to Claude against the types of today's anthropic package; `test` has its last 0.x."""

@@ -74,7 +74,7 @@ def main() -> int:
         _write(report, _name(engine), arguments)
     except BrokenPipeError:
         raise  # nobody reads on, which is no failure
-    except (SQLAlchemyError, ValueError, OSError, ImportError) as error:
+    except (SQLAlchemyError, ValueError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         print(f"report.py: {' '.join(str(cause).split()) or type(cause).__name__}", file=sys.stderr)
         return WRONG_USAGE

@@ -17,6 +17,8 @@ from stand_in.vendors import OPENROUTER, VENDORS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from stand_in.pytest_plugin import LLMStandIn
 
 OWN = [script for script in SCRIPTS if script != STAND_IN]
@@ -64,6 +66,15 @@ def test_a_missing_package_is_a_line_with_the_command(script: str, module: str, 
     (line,) = done.stderr.splitlines()
     assert f"{sys.executable} -m pip install {package}" in line
     assert (1 if script == STAND_IN else WRONG_USAGE) == done.returncode
+
+
+def test_a_package_of_one_option_is_missed_when_the_option_is_given(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Where only --html needs jinja2, its absence is the same line then, and no matter without --html."""
+    url = sqlite_engine.url.render_as_string()
+    done = run_customized(command(REPORT, "--html", "page.html"), tmp_path, HIDDEN="jinja2", DATABASE_URL=url)
+    (line,) = done.stderr.splitlines()
+    assert (WRONG_USAGE, True) == (done.returncode, f"{sys.executable} -m pip install jinja2" in line)
+    assert 0 == run_customized(command(REPORT), tmp_path, HIDDEN="jinja2", DATABASE_URL=url).returncode
 
 
 def test_a_folder_that_was_not_copied_is_named(tmp_path: Path) -> None:
