@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from sqlalchemy import create_engine, event, select, text, update
+from sqlalchemy.orm import Session
 
 from ledger.written_rows import FACTS, PARAMS, SECRET, written
 from modules.llm_services.ledger import forgetting
@@ -23,7 +24,7 @@ from modules.llm_services.ledger.forgetting import (
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMRequest
 from reporting.reported_rows import FIRST, noon, row, write
-from support.calls import rows
+from support.calls import Consumer, Lesson, rows, titles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,6 +243,27 @@ def test_on_postgresql_nobody_waits(postgres_engine: Engine) -> None:
     assert 1 == len(added)
     with postgres_engine.connect() as connection:
         assert "completed" == connection.scalar(select(LLMRequestModel.status).where(LLMRequestModel.id == pending))
+
+
+def test_a_row_that_others_refer_to_is_not_locked_for_them(postgres_engine: Engine) -> None:
+    """A consumer whose new row names a request, and is not committed, neither stops its forgetting nor is stopped."""
+    Consumer.metadata.create_all(postgres_engine)
+    before, chosen = write(postgres_engine, written(), written())
+    other = create_engine(postgres_engine.url, connect_args={"options": "-c lock_timeout=100"})
+
+    def refer(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("UPDATE"):
+            with Session(other) as session, session.begin():
+                session.add(Lesson(title="during", request_id=chosen))
+
+    event.listen(postgres_engine, "after_cursor_execute", refer)
+    with Session(other) as session, session.begin():
+        session.add(Lesson(title="before", request_id=before))
+        session.flush()
+        assert [2] == list(forget(postgres_engine, [before, chosen], NOW))
+    event.remove(postgres_engine, "after_cursor_execute", refer)
+    other.dispose()
+    assert ["before", "during", "during"] == sorted(titles(postgres_engine))
 
 
 def test_a_late_settlement_can_be_forgotten_again(engine: Engine) -> None:

@@ -135,7 +135,7 @@ def _writing(engine: Engine) -> Generator[Connection]:
 def _forget_row(connection: Connection, request_id: UUID, now: datetime) -> None:
     settled = ROWS.id == request_id, ROWS.status != RequestStatus.PENDING.value
     columns = cast(ROWS.additional_params, Text), cast(ROWS.response_raw, Text)
-    row = connection.execute(select(*columns).where(*settled).with_for_update(of=ROWS)).first()
+    row = connection.execute(select(*columns).where(*settled).with_for_update(of=ROWS, key_share=True)).first()
     if row is None:
         return
     params, envelope = (_object(column) for column in row)
