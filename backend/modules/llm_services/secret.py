@@ -1,7 +1,7 @@
-"""Keys as values: a text that shows itself nowhere, and what masks every key that this process has been given.
+"""Keys: a string that does not show itself, and functions that mask all keys that this process has read.
 
-A key is known by its value and not by its shape: whole, in base64 or URL encoding, and by the parts of it that
-vendors quote (`sk-or-v1-0a1b...9f`).
+A key is recognised by its value, not by its shape: whole, in base64 or URL encoding, and by the parts that vendors
+quote (`sk-or-v1-0a1b...9f`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 MASK: Final = "[redacted]"
 MAX_KEYS: Final = 256
-# What is shorter is no key but a placeholder ("none", "EMPTY"), and may be in any text.
+# A shorter value is a placeholder ("none", "EMPTY"), which may occur in any text.
 MIN_KEY_LENGTH: Final = 6
 MIN_LENGTH_WITHOUT_DIGITS: Final = 10
 PART_LENGTH: Final = 8
 BASE64_LENGTH: Final = 12
 MIN_QUOTED_AT_ONE_END: Final = 4
 MIN_QUOTED: Final = 6
-# The beginning that keys of one kind share, such as sk-or-v1-.
+# The prefix that keys of one kind share, such as sk-or-v1-.
 FAMILY: Final = re.compile(r"(?:[A-Za-z0-9]{1,6}[-_])*")
 ELLIPSIS: Final = re.compile(r"\*{3,}|\.{3,}|\u2026+|\u2022{3,}")
 QUOTE_LENGTH: Final = 16
@@ -36,16 +36,16 @@ KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog
 
 
 class Secret(str):
-    """A key: a string like any other, but for its repr. A pickle holds None in its place."""
+    """A key: a string with a masked repr. A pickle has None in its place."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Show nothing: tracebacks with local variables, and error trackers, call it."""
+        """Return a mask: tracebacks with local variables, and error trackers, call repr."""
         return f"'{MASK}'"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave the key out: whoever reads a pickle has an environment of his own."""
+        """Leave the key out of a pickle."""
         return type(None), ()
 
     def __copy__(self) -> Secret:
@@ -56,7 +56,7 @@ class Secret(str):
 
 
 class _Forms:
-    """What of a key is looked for in a text."""
+    """The parts of a key that are searched for in a text."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -68,7 +68,7 @@ class _Forms:
 
 
 def _is_random(part: str) -> bool:
-    """Return True if a part of a key is in no text by chance."""
+    """Return True if a part of a key is too long to occur in a text by chance."""
     return any(character.isdigit() for character in part)
 
 
@@ -78,14 +78,14 @@ def _family(key: str) -> str:
 
 
 def _shortest_part(key: str, family: str) -> str | None:
-    """Return the shortest beginning of a key that is in no text by chance, None where only the whole is."""
+    """Return the shortest prefix of a key that does not occur by chance, None if only the whole key is long enough."""
     digits = (index for index, character in enumerate(key) if index >= len(family) and character.isdigit())
     end = max(len(family) + PART_LENGTH, next(digits, len(key)) + 1)
     return key[:end] if end < len(key) else None
 
 
 def _base64_cores(key: str) -> list[str]:
-    """Return what base64 makes of a key wherever it begins in the encoded bytes, without what depends on the rest."""
+    """Return the base64 forms of a key at every offset, without the characters that depend on its neighbours."""
     cores = []
     for offset in range(3):
         encoded = base64.b64encode(b"\x00" * offset + key.encode()).decode().rstrip("=")
@@ -99,7 +99,7 @@ _keys: dict[str, None] = {}
 
 
 def remember(key: str) -> Secret:
-    """Mask this key from now on wherever text is kept or shown; return it as a Secret."""
+    """Mask this key from now on wherever text is stored or shown; return it as a Secret."""
     if key not in _keys and len(key) >= (MIN_KEY_LENGTH if _is_random(key) else MIN_LENGTH_WITHOUT_DIGITS):
         _keys[key] = None
         if len(_keys) > MAX_KEYS:
@@ -119,7 +119,7 @@ _forms = lru_cache(maxsize=MAX_KEYS)(_Forms)
 
 
 def mask(text: str) -> str:
-    """Return `text` with every key that is known masked, whole or in part."""
+    """Return `text` with every known key masked, whole or in part."""
     for key in list(_keys):
         forms = _forms(key)
         for form in forms.whole:
@@ -152,9 +152,9 @@ def mask_record(record: logging.LogRecord) -> bool:
 
 
 def without_frames(error: BaseException) -> BaseException | None:
-    """Return an error, and its causes, without the frames of libraries, whose variables hold the key as plain text.
+    """Return an error and its causes without the frames of libraries, which hold the key as plain text.
 
-    None for one whose own message holds a key.
+    Returns None if the message itself has a key.
     """
     error = error.with_traceback(None)
     for chained in (error.__cause__, error.__context__):
@@ -164,7 +164,7 @@ def without_frames(error: BaseException) -> BaseException | None:
 
 
 def _without_heads(text: str, key: str, head: str, in_its_place: str = MASK) -> str:
-    """Return a text without the beginnings of a key, each as far as it goes."""
+    """Return a text without prefixes of a key, each as long as it matches."""
     beginning, *rest = text.split(head)
     masked = [beginning]
     for piece in rest:
@@ -174,7 +174,7 @@ def _without_heads(text: str, key: str, head: str, in_its_place: str = MASK) -> 
 
 
 def _without_quotes(text: str) -> str:
-    """Return a text without what vendors quote of a key: its beginning and its end around dots or asterisks."""
+    """Return a text without quotes of a key: its beginning and end around dots or asterisks."""
     kept: list[str] = []
     start = 0
     for found in ELLIPSIS.finditer(text):
@@ -191,7 +191,7 @@ def _without_quotes(text: str) -> str:
 
 
 def _is_quoted(key: str, beginning: str, end: str) -> bool:
-    """Return True if a quote shows more of a key than what its family shares, and more than chance does."""
+    """Return True if a quote shows more of a key than its kind's prefix, and too much for chance."""
     own = beginning.removeprefix(_family(key)) if len(beginning) >= len(_family(key)) else ""
     if own and end:
         return len(beginning) + len(end) >= MIN_QUOTED

@@ -1,6 +1,6 @@
-"""Bodies of responses: read and inflated up to a limit, which is counted in inflated bytes.
+"""Response bodies: read and decompressed up to a limit, which is counted in decompressed bytes.
 
-What a server sends decides neither how much memory is used nor for how long the event loop is kept.
+A server can neither fill the memory nor block the event loop.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 
-# A kilobyte of gzip inflates to a megabyte, one of Brotli or Zstandard to a gigabyte: output comes in pieces.
+# A kilobyte of gzip can become a megabyte, one of Brotli or Zstandard a gigabyte, so the output comes in pieces.
 PIECE_BYTES: Final = 2**16
 BEGINNING_BYTES: Final = 10_000
-ZLIB_METHOD: Final = 8  # the low half of a zlib header; what begins with another is deflate without one
+ZLIB_METHOD: Final = 8  # the low half of a zlib header's first byte; without it, it is raw deflate
 
 
 class BodyTooLargeError(httpx.DecodingError):
-    """A body goes on beyond the limit; `beginning` is how it begins, as text."""
+    """A body is larger than the limit; `beginning` is its beginning as text."""
 
     def __init__(self, beginning: bytes) -> None:
         super().__init__("the body is too large")
@@ -28,7 +28,7 @@ class BodyTooLargeError(httpx.DecodingError):
 
 
 def accepted_encodings() -> str:
-    """Return the encodings that `read` inflates, as a request names them: Brotli and Zstandard where installed."""
+    """Return the encodings that `read` decompresses, as a request names them: Brotli and Zstandard if installed."""
     from aiohttp import compression_utils  # noqa: PLC0415 - importing aiohttp has an effect, as http.py says
 
     extras = {"br": compression_utils.HAS_BROTLI, "zstd": compression_utils.HAS_ZSTD}
@@ -40,14 +40,14 @@ class SilentStreamError(httpx.ReadTimeout):
 
 
 async def read(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> list[bytes]:
-    """Return a body inflated, in pieces; raises what `inflated` does."""
+    """Return a decompressed body, in pieces; raise the errors of `inflated`."""
     return [piece async for piece in inflated(chunks, content_encoding, max_bytes)]
 
 
 async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> AsyncGenerator[bytes]:
     """Yield a body inflated, as it comes; an encoding that nobody knows is left as it is.
 
-    Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that is not encoded as it says.
+    Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that does not match its encoding.
     """
     encodings = [name.strip().lower() for name in content_encoding.split(",")] if content_encoding else []
     decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
@@ -63,7 +63,7 @@ async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_byte
                 raise BodyTooLargeError(beginning)
             yield piece
             if decoders:
-                await asyncio.sleep(0)  # other calls go on, and the deadline holds
+                await asyncio.sleep(0)  # other calls can run, and the deadline applies
 
 
 def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:
@@ -75,14 +75,14 @@ def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:
 
 
 class _Decoder:
-    """A content encoding; aiohttp's decompressors are those that stop at a length."""
+    """A content encoding, by aiohttp's decompressors, which can stop at a length."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._decompressor: Any = None
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk inflates to."""
+        """Yield a chunk, decompressed."""
         if not chunk:
             return
         try:

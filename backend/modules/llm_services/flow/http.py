@@ -1,4 +1,4 @@
-"""One request: a shared client, one deadline, and exceptions that say whether the request left the machine."""
+"""Send one request: a shared client, one deadline, and exceptions that say whether the request was sent."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from .transport import Client
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
-LARGE_BYTES: Final = 250_000  # of a body: decoding this much takes about a millisecond, and is done in a thread
+LARGE_BYTES: Final = 250_000  # bytes of a body: decoding this many takes about a millisecond, and is done in a thread
 MAX_QUOTE_CHARACTERS: Final = 200
-LONGEST_ODDITY_BYTES: Final = 300  # of what `is_well_formed` looks for: the digits of a number
+LONGEST_ODDITY_BYTES: Final = 300  # digits of the longest number that `is_well_formed` looks for
 
 NOT_REPEATED: Final = "the request was sent and may have been billed, so it is not repeated"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a provider's requests go, and the headers that authenticate them there.
+    """The address of a provider's requests, and the headers that authenticate them.
 
-    Headers are Secrets, and the keys in them are masked from now on. `sign` returns further headers for a URL and the
-    body sent there; it may read files or ask the network. `imports` are the modules that it needs.
+    Headers are Secrets; the keys in them are masked from now on. `sign` returns further headers for a URL and a body;
+    it may read files or use the network. `imports` are the modules that it needs.
     """
 
     base_url: str
@@ -58,9 +58,9 @@ class Endpoint:
 
 
 async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
-    """Make what `post` needs, before any clock runs: the first time, that imports aiohttp and reads certificates.
+    """Prepare what `post` needs before its deadline starts: the first time, import aiohttp and read certificates.
 
-    Raises LLMError, naming the variable, for an environment that leads nowhere, RuntimeError for a missing package.
+    Raises LLMError, naming the variable, for wrong network settings, and RuntimeError for a missing package.
     """
     if not endpoint.imports and (asyncio.get_running_loop(), endpoint.base_url) in _clients:
         return
@@ -70,7 +70,7 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
             if endpoint.imports:
                 await threads.run(partial(packages.load, *endpoint.imports))
                 for name in endpoint.imports:
-                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs, at DEBUG, what it signs
+                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs at DEBUG what it signs
             await _client(endpoint.base_url)
     except TimeoutError as error:
         message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
@@ -85,10 +85,10 @@ async def post(
     exchange: Exchange,
     max_bytes: int,
 ) -> bool:
-    """Send `body`, which is `payload` encoded, and put what comes back into `exchange`; return True if it is large.
+    """Send `body`, which is `payload` encoded, and put the response into `exchange`; return True if it is large.
 
-    `timeout` is the deadline in seconds for the whole exchange, however slowly bytes drip in; `max_bytes` is the limit
-    of a body, inflated. Raises LLMTimeoutError beyond the one, LLMError beyond the other or when the connection fails.
+    `timeout` is the deadline in seconds for the whole exchange, however slowly bytes arrive; `max_bytes` limits the
+    decompressed body. Raises LLMTimeoutError at the deadline, LLMError at the limit or if the connection fails.
     """
     client = await _client(endpoint.base_url)
     url = endpoint.base_url + endpoint.path
@@ -115,8 +115,8 @@ async def post(
 
 
 async def _read(response: httpx.Response, exchange: Exchange) -> bool:
-    """Put a response into `exchange`, decoded, in a thread if it is large; return True if it is."""
-    if exchange.status_code is None:  # a response event hook notes it; a patched `post` runs no hooks
+    """Put a decoded response into `exchange`, in a thread if it is large; return True if it is large."""
+    if exchange.status_code is None:  # a response hook does this too; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
     exchange.headers = mask_all(exchange.headers)
     if exchange.is_stream:
@@ -133,7 +133,7 @@ async def _signature(endpoint: Endpoint, url: str, body: JSONText) -> dict[str, 
     return hide_headers(await threads.run(partial(endpoint.sign, url, body.encode())))
 
 
-# What a patched client may raise, beside what the transport knows.
+# What a patched client may raise besides the transport's errors.
 NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -145,7 +145,7 @@ NEVER_SENT: Final = (
 
 
 def _failure(error: Exception, address: str, timeout: float, exchange: Exchange) -> LLMError:
-    """Name what became of a request that was not answered: whether it was sent decides whether it may be repeated."""
+    """Return the error for a request without an answer; only one that was not sent may be repeated."""
     is_sent = exchange.is_sent and not isinstance(error, NEVER_SENT)
     match error:
         case TimeoutError() | httpx.TimeoutException() if not is_sent:
@@ -172,7 +172,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
 
 
 def _quote(error: Exception) -> str:
-    """Quote an error briefly: it may hold bytes of the wire."""
+    """Quote an error briefly: it may contain bytes of the response."""
     quote: str = redact(" ".join(str(error).split()))[:MAX_QUOTE_CHARACTERS]
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
@@ -199,9 +199,9 @@ def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - as above
 
 
 def _text(content: bytes, kind: str) -> str:
-    """Return a body that is no JSON: as text; in base64 where it is labelled as mere bytes, and is no text.
+    """Return a body that is not JSON as text, or in base64 if it is labelled as bytes and is not text.
 
-    Some servers label sound so (livekit/agents#6930), and as text it would be lost after it was paid for.
+    Some servers label audio as bytes (livekit/agents#6930); as text it would be lost after it was paid for.
     """
     text = content.decode("utf-8", "replace")
     is_binary = "octet-stream" in kind.lower() and ("\0" in text or "\ufffd" in text)
@@ -214,7 +214,7 @@ def _size(content: object) -> int:
 
 
 def _is_well_formed(content: object) -> bool:
-    """Return what `is_well_formed` does of a body, which may be large: it is looked at in pieces that overlap."""
+    """Return `is_well_formed` for a body that may be large, in overlapping pieces."""
     if not isinstance(content, bytes) or len(content) <= PIECE_LENGTH:
         return is_well_formed(content)
     if content.count(b"{") + content.count(b"[") > DEEPEST_JSON:
@@ -224,7 +224,7 @@ def _is_well_formed(content: object) -> bool:
 
 
 async def _note(response: httpx.Response) -> None:
-    """Run when the headers have arrived and the body has not: a body that never ends leaves its id all the same."""
+    """Keep the headers as soon as they arrive, so that a body that never ends still leaves its id."""
     exchange: Exchange = response.request.extensions["exchange"]
     exchange.note(response.status_code, response.headers)
 
@@ -233,12 +233,12 @@ _clients: dict[tuple[asyncio.AbstractEventLoop, str], tuple[Client, AsyncGenerat
 
 
 async def _client(base_url: str) -> Client:
-    """Return this event loop's client for `base_url`, which is closed with the loop."""
+    """Return this event loop's client for `base_url`; it is closed with the loop."""
     loop = asyncio.get_running_loop()
     key = loop, base_url
     if key not in _clients:
         make = await threads.run(partial(_maker, base_url))
-        if key not in _clients:  # another task may have been here meanwhile
+        if key not in _clients:  # another task may have made one meanwhile
             if not any(its_loop is loop for its_loop, _ in list(_clients)):
                 _close_clients_with(loop)
             lifetime = _lifetime(key, make)
@@ -247,9 +247,9 @@ async def _client(base_url: str) -> Client:
 
 
 def _maker(base_url: str) -> Callable[..., Client]:
-    """Return what makes a client, certificates read: work of a tenth of a second, for a thread to do."""
+    """Return a function that makes a client, with certificates read; this takes a tenth of a second, in a thread."""
     certificates, proxy = network.certificates(), network.proxy_for(base_url)
-    packages.load(f"{__package__}.transport")  # only now: importing aiohttp opens SSLKEYLOGFILE
+    packages.load(f"{__package__}.transport")  # only now, because importing aiohttp opens SSLKEYLOGFILE
     from .transport import Client  # noqa: PLC0415 - what imports this module does not pay for aiohttp
 
     return partial(Client, certificates, proxy)
@@ -266,10 +266,10 @@ async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str], make: Callable[.
 
 
 def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop's clients before `loop.close`, where nobody awaits `shutdown_asyncgens`.
+    """Close a loop's clients in `loop.close`, for loops whose `shutdown_asyncgens` is not awaited.
 
-    Celery's tasks make a loop by hand, run it and close it (BerriAI/litellm#13251), and a loop calls nothing of ours
-    at its end: hence this in its way.
+    Celery's tasks create, run and close a loop by hand (BerriAI/litellm#13251). A loop has no hook for its end, so its
+    `close` is wrapped.
     """
     close = loop.close
 
@@ -278,11 +278,11 @@ def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
             closing = _close_clients(loop)
             try:
                 loop.run_until_complete(closing)
-            except RuntimeError:  # it runs, or this thread runs another one
+            except RuntimeError:  # it is running, or this thread runs another one
                 closing.close()
         close()
 
-    with suppress(AttributeError):  # a loop that takes no attributes
+    with suppress(AttributeError):  # a loop that does not allow attributes
         loop.close = close_clients_first  # type: ignore[method-assign]
 
 

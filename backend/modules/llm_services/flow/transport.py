@@ -1,4 +1,4 @@
-"""httpx on aiohttp's connections, with failures named truthfully.
+"""httpx on aiohttp's connections, with the right exception for each failure.
 
 httpx's own connection pool costs milliseconds of CPU per call when hundreds are in flight; aiohttp's does not.
 httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the request was sent a ConnectTimeout.
@@ -34,7 +34,7 @@ CHUNK_BYTES: Final = 2**18
 EVENT_STREAMS: Final = ("text/event-stream", "application/vnd.amazon.eventstream")
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
-# The first that fits names the failure of a request that has a connection, and of one that has none.
+# The first match gives the exception for a request with a connection, and for one without.
 NAMES: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientOSError, httpx.ReadError),
@@ -51,10 +51,10 @@ _exchange: Final[ContextVar[Exchange]] = ContextVar("exchange")
 
 
 class NamedTruthfully:
-    """Within it, httpx's exception is raised for what aiohttp's says, whatever it was called on the way.
+    """A block in which aiohttp's exceptions become httpx's.
 
-    Whether the request may have been sent follows from whether it has a connection, and not from the exception: a
-    proxy's refusal and a server's hanging up look the same.
+    Whether the request may have been sent depends on whether it has a connection, not on the exception: a proxy that
+    refuses and a server that disconnects raise the same one.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -64,7 +64,7 @@ class NamedTruthfully:
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        """Raise the error under its name."""
+        """Raise httpx's exception for aiohttp's."""
         names = NAMES if self._exchange.is_sent else NAMES_WITHOUT_CONNECTION
         kinds = (httpx.TransportError, aiohttp.ClientError) if self._exchange.is_sent else Exception
         if isinstance(error, kinds):
@@ -74,12 +74,12 @@ class NamedTruthfully:
 
 
 async def _note_connection(*_: object) -> None:
-    """Run when a request has its connection, proxies and TLS included: its first byte leaves next."""
+    """Note that a request has its connection, proxies and TLS included: its first byte is sent next."""
     _exchange.get().is_sent = True
 
 
 class Resolver(AbstractResolver):
-    """Looks up names in the module's own threads; aiohttp's would wait for the application's."""
+    """Resolve names in our own threads; aiohttp's resolver would wait for the application's."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -105,32 +105,32 @@ class Resolver(AbstractResolver):
 
 
 class Connection(ResponseHandler):
-    """A connection that is not used again once bytes came that nobody had asked for.
+    """A connection that is not reused after it has received unexpected bytes.
 
-    aiohttp pairs requests and responses by their order alone: a response too many would answer the next request.
+    aiohttp pairs requests and responses by their order only: an extra response would answer the next request.
     """
 
     def is_connected(self) -> bool:
-        """Return True if an idle connection can be used: it is open, and nothing has come on it."""
+        """Return True if an idle connection can be used: it is open, and has received nothing."""
         return super().is_connected() and not self.should_close and not self._is_readable()
 
     def _is_readable(self) -> bool:
-        """Return True if something, be it the end, has come that the event loop has not read yet."""
+        """Return True if the socket has bytes, or its end, that the event loop has not read yet."""
         connection = self.transport.get_extra_info("socket") if self.transport else None
         if connection is None:
             return False
         if not hasattr(select, "poll"):  # Windows
             return bool(select.select([connection], [], [], 0)[0])
-        poll = select.poll()  # unlike select, it takes descriptors beyond 1,024
+        poll = select.poll()  # unlike select, it accepts descriptors beyond 1,024
         poll.register(connection.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
 
 class Transport(AiohttpTransport):
-    """aiohttp's connections for httpx: as many as are needed, and no cookies."""
+    """aiohttp's connections for httpx, without a limit on their number and without cookies."""
 
     def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None) -> None:
-        """Reach hosts with these certificates, through `proxy` where there is one."""
+        """Use these certificates, and `proxy` if there is one."""
         self._socks = proxy if proxy and proxy.socks_version else None
         super().__init__(verify=certificates, proxy=proxy.for_httpx() if proxy and not self._socks else None)
 
@@ -171,7 +171,7 @@ class Transport(AiohttpTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its response, the body still to be read."""
+        """Send a request and return its response, with the body still unread."""
         exchange: Exchange = request.extensions["exchange"]
         exchange.is_sent = False
         token = _exchange.set(exchange)
@@ -186,7 +186,7 @@ class Transport(AiohttpTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A body whose failures are named like those of its head."""
+    """A body whose failures raise the same exceptions as those of its head."""
 
     def __init__(self, body: httpx.AsyncByteStream, exchange: Exchange) -> None:
         self._body = body
@@ -203,17 +203,17 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _NoCookies(httpx.Cookies):
-    """A jar that takes nothing: what a server sets for one caller is not sent for another."""
+    """A cookie jar that stores nothing: a cookie set for one caller is not sent for another."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
-        """Leave them."""
+        """Ignore the cookies."""
 
 
 _parsed: Final = cache(httpx.URL)
 
 
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    """Yield a body in pieces, between which the event loop goes on."""
+    """Yield a body in pieces, so that the event loop can run in between."""
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
 
@@ -221,12 +221,12 @@ async def _chunks(data: bytes) -> AsyncIterator[bytes]:
 class Client(httpx.AsyncClient):
     """httpx's client, on this transport.
 
-    It sends a request as it is given. What httpx's own client does around that (cookies, redirects, authentication,
-    merging of URLs, the environment) is half the CPU of a call, and none of it is wanted here.
+    It sends a request unchanged. What httpx's own client does besides (cookies, redirects, authentication, merging of
+    URLs, the environment) is half the CPU of a call, and is not needed here.
     """
 
     def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None, **options: Any) -> None:
-        """Reach one host through `proxy` where there is one; `options` are httpx's."""
+        """Connect to one host, through `proxy` if there is one; `options` are httpx's."""
         super().__init__(transport=Transport(certificates, proxy), trust_env=False, **options)
         self.route = f" through the proxy {proxy}" if proxy else ""
         self._cookies = _NoCookies()
@@ -235,12 +235,12 @@ class Client(httpx.AsyncClient):
     async def request(self, method: str, url: httpx.URL | str, **parts: Any) -> httpx.Response:
         """Send the JSON text in `extensions` with `headers` within `timeout`; hooks run before the body is read.
 
-        `json` is the same, for whoever patches `post`; it is not encoded again.
+        `json` is the same value, for tests that patch `post`; it is not encoded again.
         """
         extensions = dict(parts["extensions"])
         body: str = extensions.pop("body")
         data = body.encode() if len(body) <= CHUNK_BYTES else await threads.run(body.encode)
-        # aiohttp warns of large bodies in one piece, which keep the loop while they are copied.
+        # aiohttp warns about large bodies in one piece, because copying them blocks the loop.
         length = {"content-length": str(len(data))}
         request = httpx.Request(
             method,

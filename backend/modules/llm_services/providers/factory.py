@@ -1,4 +1,4 @@
-"""Makes providers; a vendor's class is imported when it is first needed."""
+"""Create providers; a vendor's class is imported at its first use."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ..config import LLMConfig
     from .base import LLMProvider
 
-# The logger that every module of llm_services logs below.
+# The parent of every logger in llm_services.
 LOGGERS: Final = logging.getLogger(__package__.rpartition(".")[0])
 
 
 def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
-    """Return the provider that `config.provider` names, its logger at the level that `config` names, if any.
+    """Return the provider `config.provider`, and set the level of the module's loggers if `config` has one.
 
-    Raises RuntimeError, naming the variables to set, when it cannot be called.
+    Raises RuntimeError, naming the variables to set, if the provider is not configured.
     """
     try:
         provider = config.validate_config()
@@ -37,15 +37,15 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
 
 @cache
 def import_base() -> None:
-    """Import what all providers share, httpx among it: a tenth of a second, for a thread to do.
+    """Import the code that all providers share, such as httpx. It takes a tenth of a second: call it in a thread.
 
-    Raises RuntimeError, naming it, for a package that is not installed.
+    Raises RuntimeError, naming the package, if one is not installed.
     """
     packages.load(f"{__package__}.base")
 
 
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
-    """Return the class that serves a provider type; RuntimeError, naming it, for a package that is not installed."""
+    """Return the class of a provider type; raise RuntimeError, naming the package, if one is not installed."""
     return _imported(VENDORS[provider].provider_class)
 
 

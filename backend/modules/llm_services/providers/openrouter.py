@@ -1,4 +1,4 @@
-"""OpenRouter: Chat Completions with options, costs and errors of its own.
+"""OpenRouter: Chat Completions with its own options, costs and errors.
 
 https://openrouter.ai/docs/api-reference/chat-completion
 """
@@ -35,19 +35,19 @@ NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | 
     "router_metadata",
 }
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
-# How OpenRouter names a cap that only midnight lifts: `limit_rpd/...`, free-models-per-day, ..._free_tier_daily,
+# OpenRouter's names for a cap that ends at midnight: `limit_rpd/...`, free-models-per-day, ..._free_tier_daily,
 # "Key limit exceeded (daily limit)".
-# How OpenRouter names its own limits, wherever it puts the name.
+# OpenRouter's names for its own limits, in any field.
 OWN_LIMIT: Final = re.compile(r"limit_rp[a-z]/")
 UPSTREAM_CODES: Final = ("provider_error_code", "provider_code")
 DAILY_LIMIT: Final = re.compile(r"limit_rpd(?![a-z])|per[-_ ]day(?![a-z])|(?<![a-z])daily(?![a-z])", re.IGNORECASE)
 SECONDS_PER_DAY: Final = 86_400
-# A key's own limit, by its source or by where the message sends its owner: https://openrouter.ai/docs/api-reference/limits
+# The key's own limit, by its source or the linked page: https://openrouter.ai/docs/api-reference/limits
 KEY_LIMIT: Final = re.compile(r"openrouter_key_limit|settings/keys|\bkey limit\b|\bkey's [a-z ]*limit\b", re.IGNORECASE)
-MAX_SEARCHED_CHARACTERS: Final = 10_000  # of an error's text, which a proxy may have filled with anything
+MAX_SEARCHED_CHARACTERS: Final = 10_000  # characters of an error's text, which may come from a proxy
 RAISE_KEY_LIMIT: Final = "raise the limit of the API key at https://openrouter.ai/settings/keys"
 AFFORDABLE_TOKENS: Final = re.compile(r"requested up to ([0-9]{1,12}) tokens, but can only afford ([0-9]{1,12})")
-# Errors that may pass and errors that will not, by name; one that is not here is judged by its status.
+# Transient and permanent errors by name; the status decides for other names.
 TRANSIENT_ERRORS: Final = (
     "rate_limit_exceeded provider_unavailable provider_overloaded timeout server capacity_exhausted "
     "temporarily_unavailable server_error internal_server_error overloaded_error"
@@ -67,7 +67,7 @@ Seconds = Annotated[int, Field(ge=1)]
 
 
 class ProviderPreferences(BaseModel):
-    """Which endpoints may serve (https://openrouter.ai/docs/features/provider-routing); the wire refuses other keys."""
+    """The endpoints that may serve a call (https://openrouter.ai/docs/features/provider-routing); no other keys."""
 
     model_config = STRICT
 
@@ -90,8 +90,8 @@ class ProviderPreferences(BaseModel):
 class OpenRouterOptions(ChatCompletionsOptions):
     """OpenRouter's own options (https://openrouter.ai/docs/api-reference/parameters), by name and type.
 
-    `response_cache`, `response_cache_ttl` (seconds) and `response_cache_clear` control OpenRouter's response cache;
-    with `router_metadata` the row says which endpoints were tried.
+    `response_cache`, `response_cache_ttl` (seconds) and `response_cache_clear` control OpenRouter's response cache.
+    With `router_metadata` the row has the endpoints that were tried.
     """
 
     provider: ProviderPreferences | None = None
@@ -115,7 +115,7 @@ class OpenRouterOptions(ChatCompletionsOptions):
     router_metadata: bool | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return what goes into the body: what was given, without what was None; model names without our prefix."""
+        """Return the fields of the body: the options that are not None, with model names without our prefix."""
         body = self.model_dump(exclude=NOT_IN_OPENROUTERS_BODY, exclude_none=True)
         verbosity = {"verbosity": self.any_verbosity} if self.any_verbosity else {}
         return _own_names(body) | verbosity
@@ -132,13 +132,13 @@ class OpenRouterOptions(ChatCompletionsOptions):
 
 
 class OpenRouterWire(ChatCompletionsWire):
-    """Chat Completions as OpenRouter speaks it; `usage` needs no request, it always comes."""
+    """Chat Completions at OpenRouter; `usage` is always sent and need not be requested."""
 
     options = OpenRouterOptions
     stream_parameters: ClassVar[dict[str, Any]] = {"stream": True}
 
     def render(self, call: LLMCall) -> dict[str, Any]:
-        """Return the body of POST /chat/completions, its model names without our prefix wherever they are."""
+        """Return the body of POST /chat/completions, with model names without our prefix."""
         if extra_body := call.options.extra_body:
             options = call.options.model_copy(update={"extra_body": _own_names(extra_body)})
             call = replace(call, options=options)
@@ -149,16 +149,16 @@ class OpenRouterWire(ChatCompletionsWire):
         return wire_model(model)
 
     def schema_mode(self, call: LLMCall) -> dict[str, Any]:
-        """Request the model's schema, of endpoints that honour it."""
+        """Request an answer by the schema, from endpoints that support it."""
         requested = super().schema_mode(call)
         given = cast("OpenRouterOptions", call.options).body().get("provider", {})
         return requested | {"provider": {"require_parameters": True, **given}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that give way; beside `require_parameters` it is all of them.
+        """Return the defaults that are left out; with `require_parameters` all of them.
 
-        It rules out every endpoint that lacks any parameter sent, so only what the caller gave is sent
-        (https://openrouter.ai/docs/features/provider-routing).
+        That option excludes every endpoint that lacks a parameter of the request, so only the caller's parameters are
+        sent (https://openrouter.ai/docs/features/provider-routing).
         """
         providers = (payload.get("provider"), (call.options.extra_body or {}).get("provider"))
         if any(mapping(provider).get("require_parameters") for provider in providers):
@@ -166,7 +166,7 @@ class OpenRouterWire(ChatCompletionsWire):
         return super().excluded_defaults(call, payload)
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
-        """Read tokens and cost where OpenRouter puts them, and where the specification's example has them.
+        """Read tokens and cost, from OpenRouter's fields and from those of the specification's example.
 
         https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged.
         """
@@ -179,7 +179,7 @@ class OpenRouterWire(ChatCompletionsWire):
         return replace(tokens, cached_input_tokens=cached, cost=charged, cached=bool(cached) or hit)
 
     def details(self, body: dict[str, Any], choice: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
-        """Return what else the row keeps: which generation it was, and who served it."""
+        """Return further facts for the row: the generation, and who served it."""
         is_byok = mapping(body.get("usage")).get("is_byok")
         return {
             "generation_id": exchange.headers.get("x-generation-id") or text(body.get("id")),
@@ -193,7 +193,7 @@ class OpenRouterWire(ChatCompletionsWire):
         }
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return what OpenRouter, or the vendor behind it, says is wrong, in the body or in its first choice.
+        """Return the error of OpenRouter, or of the vendor behind it, from the body or its first choice.
 
         https://openrouter.ai/docs/api-reference/errors
         """
@@ -208,13 +208,13 @@ class OpenRouterWire(ChatCompletionsWire):
 
 
 class OpenRouterProvider(LLMProvider):
-    """200+ models behind one key; names are `openrouter/<author>/<model>`."""
+    """All models of OpenRouter; names are `openrouter/<author>/<model>`."""
 
     provider_type = LLMProviderType.OPENROUTER
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: OpenRouterWire()}
 
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return Chat Completions, with the key and, where configured, the application's name."""
+        """Return the path of Chat Completions, with the key and, if configured, the application's name."""
         headers = cast("OpenRouterOptions", call.options).headers() | {
             "Authorization": f"Bearer {self.config.openrouter_api_key}",
             "HTTP-Referer": self.config.openrouter_app_url,
@@ -241,10 +241,10 @@ def _router_facts(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> float | None:
-    """Return what a call cost in USD, all in; None where a part of that is not known, or no figure that can be.
+    """Return the full cost of a call in USD; None if a part of it is missing or impossible.
 
-    With your own provider key `cost` is OpenRouter's fee alone, null where it takes none, and the upstream cost comes
-    on top, given as a sum or as its two parts; otherwise the upstream cost is inside it.
+    With the caller's own provider key (BYOK), `cost` is OpenRouter's fee, or null if there is none, and the upstream
+    cost is added, given as a sum or in two parts. Otherwise `cost` includes it.
     """
     if not is_byok:
         return usd(cost)
@@ -257,10 +257,10 @@ def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> floa
 
 
 def wire_model(model: str) -> str:
-    """Return the name that OpenRouter knows a model by.
+    """Return OpenRouter's own name of a model.
 
-    The prefix goes, once, where an `<author>/<model>` or a bare `@preset/...` follows it; a single segment is one
-    of OpenRouter's own models (`openrouter/auto`), whose author the prefix is. Raises ValueError for empty parts.
+    The prefix is removed once if an `<author>/<model>` or a bare `@preset/...` follows. With a single segment it is
+    one of OpenRouter's own models (`openrouter/auto`), and the prefix is its author. Raises ValueError for empty parts.
     """
     rest = model.removeprefix(PREFIX)
     head = rest.split("@", 1)[0]
@@ -270,7 +270,7 @@ def wire_model(model: str) -> str:
 
 
 def _own_names(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a body with its fallback models, and those that plugins choose from, by the names OpenRouter knows."""
+    """Return a body with OpenRouter's own names of its fallback models, and of those in plugins."""
     models = value.get("models")
     named = {"models": [wire_model(str(model).strip()) for model in models]} if isinstance(models, list) else {}
     plugins = {"plugins": _without_prefix(value["plugins"])} if "plugins" in value else {}
@@ -290,7 +290,7 @@ def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> ParsedError:
-    """Read an error object; its own numeric code comes before the HTTP status."""
+    """Read an error object; its own numeric code takes precedence over the HTTP status."""
     error = mapping(given) or {"message": str(given)}
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
     codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
@@ -314,12 +314,12 @@ def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> Par
 
 
 def _first_name(*names: object) -> str | None:
-    """Return the first that is a name and not a number."""
+    """Return the first value that is a name and not a number."""
     return next((name for name in map(text, names) if name and not name.isdigit()), None)
 
 
 def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    """Return True if OpenRouter's own text names a limit; what a provider behind it says is about its pool."""
+    """Return True if OpenRouter's own text names a limit; the text of a provider behind it is about its pool."""
     named = (error.get("message"), error.get("code"), metadata.get("limit_source"), metadata.get("remedy_hint"))
     own_limit = OWN_LIMIT.search(text(metadata.get("raw")) or "")
     names = filter(None, (*map(text, named), own_limit and own_limit[0]))
@@ -327,7 +327,7 @@ def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[
 
 
 def _upstream_message(metadata: dict[str, Any]) -> str | None:
-    """Return what the provider behind OpenRouter said, after its own name for the error."""
+    """Return the message of the provider behind OpenRouter, after its name for the error."""
     raw = metadata.get("raw")
     message = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
     code = _first_name(*(metadata.get(key) for key in UPSTREAM_CODES))
@@ -335,7 +335,7 @@ def _upstream_message(metadata: dict[str, Any]) -> str | None:
 
 
 def _remedy(status: int | None, error: dict[str, Any], metadata: dict[str, Any]) -> str | None:
-    """Return what OpenRouter says to do; where only the limit is named, which limit that is."""
+    """Return OpenRouter's advice, or the name of the limit if there is no advice."""
     if hint := text(metadata.get("remedy_hint")):
         return hint
     is_payment = status in {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
@@ -345,27 +345,27 @@ def _remedy(status: int | None, error: dict[str, Any], metadata: dict[str, Any])
 def _wait(
     availability: dict[str, Any], metadata: dict[str, Any], headers: Mapping[str, str], *, is_daily: bool
 ) -> float | None:
-    """Return the seconds until OpenRouter wants to be called again: those that it names, else those of the day left."""
+    """Return the seconds until the next call is allowed: OpenRouter's own figure, otherwise those until midnight."""
     limits = {key.lower(): value for key, value in mapping(metadata.get("headers")).items()}
     reset = next(filter(None, (limits.get("x-ratelimit-reset"), metadata.get("resets_at"))), None)
     hints = (availability.get("retry_after"), metadata.get("retry_after_seconds"), limits.get("retry-after"))
     wait = server_wait(hints, reset, headers)
     if not is_daily:
         return wait
-    # A shorter hint beside the reset is that of a limit on the minute. Daily limits begin anew at midnight UTC.
+    # A shorter hint beside the reset is for a limit per minute. Daily limits end at midnight UTC.
     until_reset = max(wait or 0.0, seconds_until_reset(reset, headers) or 0.0)
     return until_reset or SECONDS_PER_DAY - answered_at(headers) % SECONDS_PER_DAY
 
 
 def _numeric(code: object) -> int | None:
-    """Return a code that is a number, also one written as a string."""
+    """Return a numeric code, also if it is written as a string."""
     if isinstance(code, int) and not isinstance(code, bool):
         return code
     return int(code) if isinstance(code, str) and re.fullmatch("[0-9]{1,4}", code) else None
 
 
 def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
-    """Return OpenRouter's message, after the balance in figures, with the reasons of a moderation."""
+    """Return OpenRouter's message, with the balance in front and the reasons of a moderation."""
     message = text(error.get("message")) or ""
     if balance := AFFORDABLE_TOKENS.search(message):
         requested, affordable = map(int, balance.groups())
@@ -377,7 +377,7 @@ def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
 def _retryable(
     status: int | None, name: str | None, metadata: dict[str, Any], availability: dict[str, Any]
 ) -> bool | None:
-    """Return OpenRouter's own statement on whether to retry: its flag, then the error's name; None without either."""
+    """Return whether OpenRouter advises a retry: by its flag, then by the error's name; None without either."""
     if isinstance(availability.get("retryable"), bool):
         return bool(availability["retryable"])
     in_flight = {str(metadata.get("reason")), str(metadata.get("limit_source"))} & IN_FLIGHT
@@ -387,7 +387,7 @@ def _retryable(
 
 
 def _hint(status: int | None, name: str | None, call: LLMCall) -> str:
-    """Return what to do about a name that was sent whole, or a model that no endpoint serves with a schema."""
+    """Return advice for a name that was sent whole, or a model without an endpoint that supports schemas."""
     if status == HTTPStatus.BAD_REQUEST and call.model.count("/") < MODEL_NAME_SLASHES:
         return "; a model of another author is named openrouter/<author>/<model>"
     by_schema = call.response_model is not None and call.params.get("structured_output") == "json_schema"

@@ -1,4 +1,4 @@
-"""OpenRouter's generation statistics: what a generation cost, as known later.
+"""OpenRouter's statistics of a generation, which have its cost after it has ended.
 
 https://openrouter.ai/docs/api-reference/get-a-generation
 """
@@ -23,7 +23,7 @@ from .openrouter import charged_usd
 if TYPE_CHECKING:
     from ..config import LLMConfig
 
-# Statistics exist some time after a generation ended; until then it is not found.
+# The statistics appear some time after the end of a generation; until then the answer is 404.
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -40,10 +40,10 @@ def connect(config: LLMConfig, url: str, key: str | None) -> httpx.Client:
 
 
 class GenerationStatistics:
-    """A connection to the statistics, for as long as the block lasts."""
+    """A connection to the statistics, for a `with` block."""
 
     def __init__(self, config: LLMConfig) -> None:
-        """Use the key of `config`; raises ValueError without one, LLMError for a network that leads nowhere."""
+        """Use the key of `config`; raise ValueError if there is none, LLMError for wrong network settings."""
         if not config.openrouter_api_key:
             raise ValueError("OPENROUTER_API_KEY is not set: OpenRouter gives statistics to the account's own key")
         self._url = f"{config.openrouter_base_url or OPENROUTER_BASE_URL}/generation"
@@ -58,10 +58,10 @@ class GenerationStatistics:
         self._client.close()
 
     def usage(self, generation_id: str, *, wait: bool = True) -> Usage:
-        """Return what a generation used and cost, all in.
+        """Return the usage and the full cost of a generation.
 
-        One that is not found yet is requested again, for some seconds, with `wait`.
-        Raises LLMError when OpenRouter does not say.
+        With `wait`, the request is repeated for some seconds while the generation is not found.
+        Raises LLMError if OpenRouter does not return it.
         """
         for pause in (*(PAUSES_SECONDS if wait else ()), None):
             try:
