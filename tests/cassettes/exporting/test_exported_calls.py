@@ -18,6 +18,7 @@ from modules.llm_services.flow import loop
 from modules.llm_services.ledger.forgetting import forget
 from modules.llm_services.ledger.maintenance import settle_abandoned
 from modules.llm_services.models import LLMRequestModel
+from support.calls import COMPLETION
 from support.doors import DOORS
 
 if TYPE_CHECKING:
@@ -66,6 +67,17 @@ def test_one_attempt_comes_back_alone(session: Session) -> None:
     first, last = incident.requests
     assert "LLMProviderError" == type(export([[first]], mask=False).replay.error).__name__
     check_same(incident, export([[last]], mask=False))
+
+
+@pytest.mark.parametrize("setting", [{}, {"LLM_STORE": "figures", "LLM_LIMIT_USD_DAY": "0.000001"}], ids=["", "set"])
+def test_a_call_with_a_key_comes_back(
+    session: Session, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str]
+) -> None:
+    """A replay sends the request, and looks no key up; settings of this machine's own do not change it."""
+    incident = make_calls(session, lambda llm: llm.generate_response(QUESTION, model=COMPLETION, idempotency_key="job"))
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+    check_same(incident, export([incident.requests], mask=False))
 
 
 @pytest.mark.usefixtures("_retried")
