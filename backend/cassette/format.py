@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 STAND_IN: Final = "the stand-in (not OpenRouter)"
 STAND_IN_HEADER: Final = "x-stand-in"
 AUDIO: Final = "audio/"
+EVENT_STREAM: Final = "text/event-stream"
+END_OF_EVENT: Final = "\n\n"
+# An event that is one line of data, named or not.
+EVENT: Final = re.compile(r"(?:event: (?P<name>[^\n]+)\n)?data: (?P<data>[^\n]+)")
 PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
 # Line ends of YAML's beside \n: they survive only where they are escaped.
 LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
@@ -122,8 +126,30 @@ def _response_entry(interaction: dict[str, Any]) -> dict[str, Any]:
     if isinstance(body, bytes) or headers.get("content-type", "").startswith(AUDIO):
         audio = body.encode() if isinstance(body, str) else body
         return {**entry, "base64": base64.b64encode(audio).decode()}
+    if headers.get("content-type", "").startswith(EVENT_STREAM) and body.endswith(END_OF_EVENT):
+        return {
+            **entry,
+            "events": [_event_entry(event) for event in body.removesuffix(END_OF_EVENT).split(END_OF_EVENT)],
+        }
     content = body.lstrip(" \t\r\n")
     return {**entry, "padding": _padding_entry(body[: len(body) - len(content)]), **_body_entry(content)}
+
+
+def _event_entry(event: str) -> dict[str, Any] | str:
+    """Return an event that holds JSON with that parsed, as `body`; a comment, or any other event, as it is."""
+    found = EVENT.fullmatch(event)
+    entry = _body_entry(found["data"]) if found else {}
+    if not found or "body" not in entry:
+        return event
+    return {"event": found["name"], **entry} if found["name"] else entry
+
+
+def _event(entry: dict[str, Any] | str) -> str:
+    """Return an event as it goes over the wire."""
+    if isinstance(entry, str):
+        return entry
+    name = f"event: {entry['event']}\n" if "event" in entry else ""
+    return f"{name}data: {_body(entry)}"
 
 
 def _padding_entry(space: str) -> int | str:
@@ -161,6 +187,8 @@ def _interaction(entry: dict[str, Any]) -> dict[str, Any]:
 def _response_body(entry: dict[str, Any]) -> str | bytes:
     if "base64" in entry:
         return base64.b64decode(entry["base64"])
+    if "events" in entry:
+        return "".join(f"{_event(event)}{END_OF_EVENT}" for event in entry["events"])
     padding = entry["padding"]
     return f"{PADDING * padding if isinstance(padding, int) else padding}{_body(entry)}"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modules.llm_services.pricing import cache_saving
+from modules.llm_services.reporting.tables import _headlines
 from modules.llm_services.reporting.values import Groups, Latency, Report, ResponseCache
 from modules.llm_services.types import LLMProviderType
 from reporting.reported_rows import ONE, SECOND, TWO, brief, noon, report, row, write
@@ -146,6 +147,17 @@ def test_latency(found: Report) -> None:
     """Of completed attempts the nearest rank; an answer of the module's own cache took no model's time."""
     assert Latency(5, 300, 500) == found.latency
     assert {ONE: Latency(3, 200, 500), TWO: Latency(2, 300, 400)} == found.latencies
+
+
+def test_when_streamed_answers_began(engine: Engine) -> None:
+    """Of completed streams the time to the first piece has percentiles of its own; what is no time is left out."""
+    envelope = {"body": {}, "cost_source": "reported"}
+    streamed = [row(response_raw={**envelope, "time_to_first_piece_ms": ms}) for ms in (50, 10, 20, "soon", None)]
+    failed = row(status="failed", response_raw={**envelope, "time_to_first_piece_ms": 1})
+    write(engine, *streamed, failed, row(), row(response_raw=["no object"]))
+    found = report(engine)
+    assert Latency(3, 20, 50) == found.first_piece
+    assert ("First piece", "0.02 s") in [line[:2] for line in _headlines(found)]
 
 
 def test_what_has_no_end(found: Report) -> None:

@@ -90,6 +90,7 @@ class Scenario:
     tool: bool = False
     max_output_tokens: int | None = None
     key: str | None = None
+    stream: bool = False
     live: Live | None = None
     not_live: str | None = None
 
@@ -108,12 +109,16 @@ class Scenario:
         model = recorded["interactions"][0]["request"]["body"]["model"]
         return self.as_live if self.live.model.endswith(f"/{model}") else self
 
-    async def ask(self, llm: LLMServicesProvider) -> tuple[LLMResponse, UUID]:
+    async def ask(
+        self, llm: LLMServicesProvider, on_text: Callable[[str], None] | None = None
+    ) -> tuple[LLMResponse, UUID]:
         """Ask for text."""
+        options: dict[str, Any] = {"stream": True, "on_text": on_text} if self.stream else {}
         return await llm.generate_response(
             [LLMMessage(role="user", content=self.question)],
             model=self.model,
             max_output_tokens=self.max_output_tokens,
+            **options,
         )
 
     async def ask_for_city(self, llm: LLMServicesProvider) -> tuple[City, UUID, dict[str, Any]]:
@@ -163,6 +168,7 @@ class Scenario:
 
 _TABLE: Final = (
     Scenario(name="plain-completion"),
+    Scenario(name="streamed", stream=True),
     Scenario(
         name="prompt-cache-hit",
         model="openrouter/stand-in/prompt-cache-hit",

@@ -54,6 +54,45 @@ def answer(text: str) -> str:
     return string
 
 
+EVENTS = st.lists(
+    JSON.filter(lambda value: isinstance(value, dict | list)).map(lambda value: f"data: {json.dumps(value)}")
+    | st.sampled_from(
+        ["data: [DONE]", ": OPENROUTER PROCESSING", "event: ping\ndata: {}", "data: a\ndata: b", "id: 1"]
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(EVENTS)
+def test_a_stream_comes_back_event_by_event(events: list[str]) -> None:
+    """Of a stream, replay gives back every event in its order, with every value; comments are events too."""
+    body = "".join(f"{event}\n\n" for event in events)
+    made = interaction(body, content_type="text/event-stream")
+    assume(events == scrub(events))  # no secret by chance
+    [back] = deserialize(serialize({"interactions": [made]}))["interactions"]
+    replayed = back["response"]["body"]["string"].removesuffix("\n\n").split("\n\n")
+    assert [_read(event) for event in events] == [_read(event) for event in replayed]
+
+
+def _read(event: str) -> object:
+    try:
+        return json.loads(event.removeprefix("data: "))
+    except ValueError:
+        return event
+
+
+def test_a_stream_is_readable() -> None:
+    """An event's JSON is parsed, its name beside it; what is no JSON is a line of text."""
+    body = ': OPENROUTER PROCESSING\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\ndata: [DONE]\n\n'
+    response = written(interaction(body, content_type="text/event-stream"))["interactions"][0]["response"]
+    assert [
+        ": OPENROUTER PROCESSING",
+        {"event": "message_stop", "body": {"type": "message_stop"}},
+        "data: [DONE]",
+    ] == response["events"]
+
+
 @given(body=st.lists(JSON) | st.dictionaries(PLAIN, JSON), padding=st.integers(0, 40))
 def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
     """Of a JSON body, replay gives back every value, the order of keys, and every character of padding."""

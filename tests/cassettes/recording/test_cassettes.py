@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,22 @@ async def test_plain_completion(
     assert recorded["id"] == response.provider_response_id
     assert datetime.fromtimestamp(recorded["created"], UTC) == response.response_created_at
     assert ("openrouter", scenario.model) == (response.provider, response.model)
+    assert snapshot == row(request_id)
+
+
+async def test_streamed(
+    scenario: Scenario, llm: LLMServicesProvider, vcr: Cassette, row: Row, snapshot: SnapshotAssertion
+) -> None:
+    """A stream is replayed event by event: text in pieces, and the figures of its last event."""
+    pieces: list[str] = []
+    response, request_id = await scenario.ask(llm, on_text=pieces.append)
+    events = vcr.responses[0]["body"]["string"].decode().split("\n\n")
+    chunks = [json.loads(event.removeprefix("data: ")) for event in events if event.startswith("data: {")]
+    contents = [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
+    assert list(filter(None, contents)) == pieces
+    assert len(pieces) > 1
+    assert "".join(pieces) == response.content
+    assert chunks[-1]["usage"]["cost"] == response.cost_estimate
     assert snapshot == row(request_id)
 
 

@@ -38,6 +38,7 @@ FIELDS: Final = (
     "cache_creation_tokens",
     "cached_request_id",
     "upstream_attempts",
+    "time_to_first_piece_ms",
 )
 NEXT_ATTEMPT: Final = " → "
 

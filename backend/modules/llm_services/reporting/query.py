@@ -70,15 +70,22 @@ def totals_query(dialect: Dialect, scope: Scope, overdue: datetime) -> CompoundS
     """Return the query that adds up the rows of a part: by all Dimensions, by user, and by each of its labels.
 
     A row of its result has the number of its grouping, in this order; the Dimensions; the name of the user or the
-    label's value; the execution times separated by commas; and the totals by name. A row that has been pending since
+    label's value; the execution times separated by commas, and so the times to the first piece of streams; and the
+    totals by name. A row that has been pending since
     before `overdue` is overdue.
     """
     attempts = _attempts(dialect, scope, overdue)
-    times = func.aggregate_strings(cast(attempts.c.execution_time_ms, Text), TIMES_SEPARATOR)
+    times = [
+        func.aggregate_strings(cast(column, Text), TIMES_SEPARATOR)
+        for column in (attempts.c.execution_time_ms, attempts.c.first_piece_ms)
+    ]
     names = ["user_id", *map(_label_column, range(len(scope.labels)))]
     return union_all(
         _totals(dialect, attempts, Dimensions._fields, times),
-        *(_totals(dialect, attempts, [name], null(), grouping) for grouping, name in enumerate(names, start=1)),
+        *(
+            _totals(dialect, attempts, [name], [null(), null()], grouping)
+            for grouping, name in enumerate(names, start=1)
+        ),
     )
 
 
@@ -87,13 +94,14 @@ def _label_column(number: int) -> str:
 
 
 def _totals(
-    dialect: Dialect, attempts: CTE, keys: Sequence[str], times: ColumnElement[Any], grouping: int = 0
+    dialect: Dialect, attempts: CTE, keys: Sequence[str], times: Sequence[ColumnElement[Any]], grouping: int = 0
 ) -> Select[*tuple[Any, ...]]:
     """Add up by `keys`: all Dimensions, or in a later `grouping` the one column whose values are names."""
     dimensions = (attempts.c[name] if name in keys else null().label(name) for name in Dimensions._fields)
     name = cast(attempts.c[keys[0]], Text) if grouping else null()
     sums = (cast(value, BigInteger).label(title) for title, value in _sums(dialect, attempts).items())
-    columns = (literal_column(str(grouping)), *dimensions, name.label("name"), times.label("times"))
+    named = (value.label(title) for title, value in zip(("times", "first_pieces"), times, strict=True))
+    columns = (literal_column(str(grouping)), *dimensions, name.label("name"), *named)
     return select(*columns, *sums).group_by(*(attempts.c[key] for key in keys))
 
 
@@ -150,6 +158,7 @@ def _attempts(dialect: Dialect, scope: Scope, overdue: datetime) -> CTE:
         "fallback": case((and_(is_routed, dialect.field("upstream_attempts").is_not(None)), dialect.fallback())),
         "cost_micros": case((has_cost, micros)),
         "cost_rest": case((has_cost, rest)),
+        "first_piece_ms": dialect.field("time_to_first_piece_ms"),
         "cached_input_tokens": case((is_cached, dialect.field("cached_input_tokens"))),
         "cache_creation_tokens": dialect.field("cache_creation_tokens"),
         "original_cost": case((and_(is_cached, ROWS.cost_estimate == 0), _known_cost(dialect, original_id))),

@@ -72,22 +72,27 @@ class Totals:
         self.users: defaultdict[Key, Sums] = defaultdict(Counter)
         self.labels: dict[str, defaultdict[Key, Sums]] = {name: defaultdict(Counter) for name in labels}
         self.times: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.first_pieces = Counter[str]()
 
     def add(self, result: CursorResult[*tuple[Any, ...]]) -> None:
         """Add the totals of a part."""
         width = len(Dimensions._fields) + 1
-        titles = list(result.keys())[width + 2 :]
+        titles = list(result.keys())[width + 3 :]
         named = [self.users, *self.labels.values()]
         for row in result:
-            name, times, *numbers = row[width:]
+            name, times, first_pieces, *numbers = row[width:]
             sums = {title: number or 0 for title, number in zip(titles, numbers, strict=True)}
             if row[0]:
                 named[row[0] - 1][name,].update(sums)
                 continue
             group = Dimensions(*row[1:width])
             self.groups[group].update(sums)
-            if times and group.status == RequestStatus.COMPLETED and group.cost_source != CostSource.CACHED:
+            if group.status != RequestStatus.COMPLETED or group.cost_source == CostSource.CACHED:
+                continue
+            if times:
                 self.times[group.model].update(times.split(TIMES_SEPARATOR))
+            if first_pieces:
+                self.first_pieces.update(time for time in first_pieces.split(TIMES_SEPARATOR) if time.isdecimal())
 
     def models(self) -> dict[tuple[str, str], Figures]:
         """Return the totals by model and provider."""
@@ -129,6 +134,7 @@ def _report(totals: Totals, scope: Scope, made_at: datetime, top: int) -> Report
         retries=_figures(retries.get((), Counter())),
         latency=_latency(*totals.times.values()),
         latencies=latencies,
+        first_piece=_latency(totals.first_pieces),
         prompt_cache=_prompt_cache(totals.by(lambda row: (row.provider, row.model, row.served_model))),
         response_cache=_response_cache(cost_sources.get((CostSource.CACHED,), Counter())),
     )

@@ -149,6 +149,9 @@ def _headlines(report: Report) -> Iterator[tuple[str, str, str]]:
     if report.latency:
         note = f"median of {report.latency.answers:,} answers; 95 in 100 came within {seconds(report.latency.p95_ms)}"
         yield ("Answer time", seconds(report.latency.p50_ms), note)
+    if first := report.first_piece:
+        note = f"median of {first.answers:,} streamed answers; 95 in 100 began within {seconds(first.p95_ms)}"
+        yield ("First piece", seconds(first.p50_ms), note)
 
 
 def _models(report: Report) -> Section:

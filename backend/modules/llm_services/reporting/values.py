@@ -151,6 +151,7 @@ class Report:
     retries: Figures
     latency: Latency | None
     latencies: dict[str, Latency]
+    first_piece: Latency | None
     prompt_cache: PromptCache
     response_cache: ResponseCache
 
