@@ -35,6 +35,7 @@ OF_LLM_SERVICES = {
     f"{LLM_SERVICES}.service": {"LLMMessage", "LLMRequest"},
     f"{LLM_SERVICES}.types": {"MessageRole"},
 }
+MERGE_MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 SECRETS = re.compile(
     r"""
       sk-or-v1-[0-9a-f]{32,}     # OpenRouter: a key
@@ -110,14 +111,32 @@ def test_whoever_installs_the_wheel_has_its_types() -> None:
     assert [] == [package for package in packages if not (ROOT / package / "py.typed").exists()]
 
 
-def test_no_file_holds_a_secret() -> None:
-    """No file that git tracks, or would, holds an API key, a session cookie or an account id."""
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Return the text of each file that git tracks, or would, by its path."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     files = [path for entry in listed.split("\0") if (path := ROOT / entry).is_file()]
-    assert [] == [name(path) for path in files if SECRETS.search(path.read_text(errors="ignore"))]
+    return {name(path): path.read_text(errors="ignore") for path in files}
+
+
+def test_no_file_holds_a_secret(texts: dict[str, str]) -> None:
+    """No file that git tracks, or would, holds an API key, a session cookie or an account id."""
+    assert [] == [path for path, text in texts.items() if SECRETS.search(text)]
+
+
+def test_no_file_holds_a_merge_marker(texts: dict[str, str]) -> None:
+    """No file that git tracks, or would, holds a line that git leaves where two changes conflict."""
+    assert [] == [path for path, text in texts.items() if MERGE_MARKER.search(text)]
+
+
+@pytest.mark.parametrize("marker", ["<" * 7 + " HEAD", ">" * 7 + " branch", "|" * 7 + " base", "<" * 7])
+def test_a_merge_marker_is_recognised(marker: str) -> None:
+    """A marker is found on a line of its own, and not within one."""
+    assert MERGE_MARKER.search(f"before\n{marker}\nafter")
+    assert not MERGE_MARKER.search(f"a row of {marker}")
 
 
 @pytest.mark.parametrize(

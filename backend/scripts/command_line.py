@@ -49,7 +49,7 @@ def number(unit: str, largest: float) -> Callable[[str], float]:
         except ValueError:
             value = -1
         if not 0 <= value <= largest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from 0 to {largest:g}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from 0 to {largest:,}")
         return value
 
     return read
