@@ -137,6 +137,16 @@ def test_a_call_needs_no_other_package(application: Application) -> None:
     assert "completed 0.000194" in application.run(f"python without.py {shlex.join(others)}")
 
 
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
+def test_the_copied_scripts_find_the_module(application: Application) -> None:
+    """Each script that the page copies runs in the application, and its table says what it is for."""
+    application.follow()
+    copied = sorted(path.name for path in (application.folder / "scripts").glob("*.py") if path.stem != "command_line")
+    assert [] == [script for script in copied if f"| `{script}` |" not in PAGE]
+    printed = [application.run(f"python scripts/{script} --help") for script in copied]
+    assert [f"usage: {script}" for script in copied] == [text.split(" [")[0] for text in printed]
+
+
 def closure(requirements: list[str]) -> set[str]:
     """Return the names of packages and of all that they require, without extras."""
     names: set[str] = set()
