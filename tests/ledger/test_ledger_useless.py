@@ -76,6 +76,19 @@ async def test_a_failover_during_the_call_does_not_lose_the_answer(
     assert [0.2] == pauses.lengths
 
 
+async def test_a_connection_that_was_closed_is_left_for_a_new_one(postgres_engine: Engine, pauses: Pauses) -> None:
+    """The driver's own connection was closed below the pool: the next row is written on another."""
+    pauses.over.set()
+    with Session(postgres_engine) as session:
+        await ask(session)
+        with writer_for(postgres_engine).engine.connect() as connection:
+            below = connection.connection.dbapi_connection
+        assert below
+        below.close()
+        await ask(session)
+    assert ["completed", "completed"] == [row.status for row in rows(postgres_engine)]
+
+
 async def test_the_ledger_leaves_nothing_in_a_connection(postgres_engine: Engine) -> None:
     """No statement is prepared on a connection that a pooler may share out, however often it is executed."""
     left: list[int | None] = []

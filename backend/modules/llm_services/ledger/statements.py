@@ -5,7 +5,7 @@ SQLAlchemy knows the dialects, and compiles; executing through it costs more tha
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -141,15 +141,13 @@ def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:
 def on_cursor(connection: Connection) -> Generator[Any]:
     """Yield a cursor of the driver's; what the driver raises is raised as SQLAlchemy would."""
     proxied, dialect = connection.connection, connection.dialect
-    cursor = proxied.cursor()
     try:
-        yield cursor
+        with closing(proxied.cursor()) as cursor:
+            yield cursor
     except dialect.loaded_dbapi.Error as error:
-        is_lost = dialect.is_disconnect(error, proxied, cursor)
+        is_lost = dialect.is_disconnect(error, proxied, None)
         if is_lost:
             connection.invalidate(error)
         raise DBAPIError.instance(
             None, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_lost, dialect=dialect
         ) from error
-    finally:
-        cursor.close()
