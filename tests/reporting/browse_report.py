@@ -27,13 +27,19 @@ REGIONS: Final = """() => Object.fromEntries([...document.querySelectorAll("[rol
 ]))"""
 LAST_BARS: Final = """() => [...document.querySelectorAll("svg svg")].map(chart =>
     [...chart.querySelectorAll(".bar")].at(-1).getBoundingClientRect().right)"""
+LINES: Final = """() => [...document.querySelectorAll("td")].map(cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map(rect => rect.top)).size || 1;
+})"""
 GROUND: Final = "() => getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
 
 
 @pytest.fixture
 def path(sqlite_engine: Engine, tmp_path: Path) -> Path:
     """Write a page."""
-    write(sqlite_engine, *(row(created_at=noon(FIRST) + timedelta(days=days)) for days in range(2)))
+    ended = row(provider="openai", model="o1-preview", status="failed", error_type="LLMValidationError")
+    write(sqlite_engine, ended, *(row(created_at=noon(FIRST) + timedelta(days=days)) for days in range(2)))
     file = tmp_path / "report.html"
     file.write_text(page(report(sqlite_engine), "sqlite:///test.db"), encoding="utf-8")
     return file
@@ -65,6 +71,12 @@ def test_the_last_day_is_in_view(path: Path) -> None:
     """On a phone, a chart begins at its end."""
     for shown in opened(path, PHONE):
         assert [True, True] == [0 < right <= PHONE for right in shown.evaluate(LAST_BARS)]
+
+
+def test_no_date_or_figure_is_broken(path: Path) -> None:
+    """On a phone too, a cell that is no name is one line high."""
+    for shown in opened(path, PHONE):
+        assert {1} == set(shown.evaluate(LINES))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
