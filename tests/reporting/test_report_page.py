@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import date
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import ZipFile
 
 import pytest
 
-from modules.llm_services.reporting.page import TEMPLATE, charts, page, tick_step
+from modules.llm_services.reporting.page import charts, page, tick_step
 from modules.llm_services.reporting.report import read_report
 from modules.llm_services.reporting.tables import compact
 from modules.llm_services.reporting.values import Scope
@@ -140,15 +136,6 @@ def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
     assert 2 * 365 == sum(bar["class"] == "bar" for bar in rects)
     assert all(0 < percent(bar["x"]) and percent(bar["x"]) + percent(bar["width"]) < 100 for bar in rects)
     assert 8 >= len(charts(read)[1].dates)
-
-
-def test_the_wheel_has_the_template(tmp_path: Path) -> None:
-    """Who installs the wheel has the page's template beside the code that draws it."""
-    root = Path(__file__).resolve().parents[2]
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=root, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    assert f"modules/llm_services/reporting/{TEMPLATE}" in ZipFile(wheel).namelist()
 
 
 @pytest.mark.parametrize(
