@@ -10,6 +10,7 @@ import pytest
 from flow.conftest import MESSAGES, MODEL, provider
 from modules.llm_services.exceptions import LLMError, LLMProviderError, LLMTimeoutError
 from modules.llm_services.flow import http, streaming
+from modules.llm_services.ledger.maintenance import generations, unpriced
 from modules.llm_services.models import LLMRequestModel
 from support.server import Visit, serving
 from support.streams import USAGE, chunk, event, of_text, send, sends
@@ -173,6 +174,14 @@ async def test_an_answer_is_read_up_to_the_limit(session: Session) -> None:
             await small.generate_response(MESSAGES, model=MODEL, stream=True)
     [row] = rows(session)
     assert 10_000 < len(row.response_content or "") < 50_000
+
+
+async def test_the_cost_of_a_broken_stream_can_be_found_later(session: Session) -> None:
+    """A stream that broke has a generation id and no cost: reconcile_costs.py will ask OpenRouter for it."""
+    async with serving(sends(event(chunk(content="Pa")))) as server:
+        with pytest.raises(LLMError, match="the stream ended before the answer did"):
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, stream=True)
+    assert ["gen-1"] == [row.provider_response_id for row in generations(session, unpriced())]
 
 
 async def test_a_server_that_hangs_after_the_last_event_has_answered(

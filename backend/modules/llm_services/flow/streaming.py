@@ -198,7 +198,8 @@ class _Stream:
         if self._assembly.is_over:
             with suppress(TimeoutError, httpx.HTTPError):
                 async with asyncio.timeout(END_OF_BODY_SECONDS):
-                    await anext(pieces, None)
+                    async for _ in pieces:
+                        pass
 
     async def _take_all(self, events: Iterator[bytes], piece: bytes) -> None:
         if not self._assembly.events:
