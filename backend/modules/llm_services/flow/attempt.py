@@ -1,4 +1,4 @@
-"""One attempt of a call as a value: what is sent, the row that records it, and what came back, read once."""
+"""One attempt of a call as a value: the request, its row, and the response, which is read once."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ NOTHING_SPENT: Final = Usage(
 
 @dataclass(kw_only=True)
 class Attempt:
-    """An attempt of `call`, by `wire`, at `endpoint` of `vendor`.
+    """An attempt of `call` through `wire` at `endpoint` of `vendor`.
 
-    `payload` is what the wire rendered, `body` the same as it is sent. `number` is 1 for the first attempt; later
-    ones name the row of the first in `first_id`, and know what the earlier ones `spent` and for how many seconds they
-    `waited`. `cached_request_id` is the row whose answer the response cache gave: such an attempt is not sent.
-    `figures_only` keeps what was said out of the row; `claim` gives it the id that its idempotency key leads to.
-    What came back `is_large` where nothing that grows with it may be done on the event loop; `prepared` are then the
-    columns of the row's end, made in a thread, with the error that they tell of. Of a stream, `first_piece_ms` are
-    the milliseconds until something of the answer came; `is_handed_out` says whether `on_text` has been called, and
-    `callback_error` is what it raised.
+    `payload` is the rendered request, `body` the same as bytes. `number` is 1 for the first attempt. Later ones have
+    the id of the first row in `first_id`, the usage of the earlier attempts in `spent`, and the seconds of all waits
+    in `waited`. `cached_request_id` is the row whose answer the response cache returned; then nothing is sent.
+    `figures_only` keeps prompt and answer out of the row. `claim` gives the row the id of its idempotency key.
+    If the response `is_large`, work that grows with it is done in a thread; `prepared` has the columns that the row is
+    settled with, made there, and the error. For a stream, `first_piece_ms` is the time until the first piece of the
+    answer in milliseconds, `is_handed_out` says whether `on_text` has been called, and `callback_error` is what it
+    raised.
     """
 
     vendor: Vendor
@@ -81,7 +81,7 @@ class Attempt:
 
     @cached_property
     def answer(self) -> Answer:
-        """What the exchange holds, with a price; to be read once the exchange is over, whether or not it failed."""
+        """The answer with its price; read it once the exchange is over, whether or not it failed."""
         return self._parse_answer()
 
     def _parse_answer(self) -> Answer:
@@ -97,13 +97,13 @@ class Attempt:
         return replace(answer, usage=usage)
 
     def _names_in_the_price_table(self, served: str | None) -> list[str]:
-        """Return the served name, then the requested; before both a profile of Amazon's, which has its own price."""
+        """Return the names to price, in order: Amazon's inference profile, the served model, the requested model."""
         path = PROFILE.fullmatch(unquote(self.endpoint.path))
         profile = path[1] if path and (served or "") in path[1] else None
         return [name for name in (profile, served, self.call.model) if name]
 
     async def read(self) -> ParsedObject | None:
-        """Return what `parse` returns, once; what may take long is done in a thread, and the event loop goes on."""
+        """Parse the exchange, once; in a thread if that may take long."""
         if self._is_read:
             return self.parsed
         call = self.call
@@ -117,7 +117,7 @@ class Attempt:
         return self.parsed
 
     def parse(self) -> ParsedObject | None:
-        """Return the object of a structured call, None of any other; raises the LLMError that says what is wrong."""
+        """Return the object of a structured call, None for other calls; raise LLMError if there is no valid object."""
         error = self.wire.parse_error(self.exchange, self.call)
         if error or not self.exchange.is_success or not self._is_answered:
             raise exception_for(error, self.vendor, self.call, self.exchange, self.answer)
@@ -127,7 +127,7 @@ class Attempt:
 
     @property
     def _is_answered(self) -> bool:
-        """Whether there is an answer, of the kind that was wanted, whose tool calls are whole."""
+        """Whether there is an answer of the requested kind, with complete tool calls."""
         answer = self.answer
         is_spoilt = bool(answer.tool_calls) and (answer.is_cut or answer.is_refused)
         has_media = answer.media is not None or self.call.kind is Kind.TEXT
@@ -142,7 +142,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a finished call hands out; `spent` is what its earlier attempts used and cost."""
+    """The result of a call; `spent` is the usage and cost of its earlier attempts."""
 
     response: LLMResponse
     request_id: UUID
@@ -153,7 +153,7 @@ class Completion:
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, in a thread of its own: the application may keep those of the event loop busy."""
+    """Return what `work` returns, in a thread of ours: the event loop's own may be busy with the application."""
     executor = ThreadPoolExecutor(1, "llm-answer")
     try:
         return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)

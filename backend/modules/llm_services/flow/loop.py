@@ -1,4 +1,4 @@
-"""How a call goes: attempts, a row each, until one has an answer, or neither waiting nor a correction can help."""
+"""The retry loop: attempts, each with its row, until one has an answer or no retry can help."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BACKOFF_SECONDS: Final = 0.5
 WAIT_BUDGET_SECONDS: Final = 60.0
-# Encoding this much takes about a millisecond.
+# Encoding this many characters takes about a millisecond.
 LARGE_CHARACTERS: Final = 250_000
 TOOL_CALLS: Final = ToolCallMemory()
 
@@ -76,9 +76,9 @@ async def _attempts(provider: LLMProvider, attempt: Attempt) -> Completion:
 
 
 def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
-    """Return True if the response cache has a part in a call.
+    """Return True if a call uses the response cache.
 
-    It has none in an image's, whose URL ends after an hour, and where no content may be stored.
+    Images never do, because their URLs may expire, nor do calls whose content may not be stored.
     """
     call = attempt.call
     wanted = config.cache_enabled if call.options.use_cache is None else call.options.use_cache
@@ -86,12 +86,12 @@ def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
 
 
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
-    """Make one attempt: open its row, send the request unless the cache has answered it, settle the row."""
+    """Make one attempt: open its row, send the request unless the cache has the answer, settle the row."""
     attempt.entry = await _pending_entry(attempt)
     if attempt.claim:
         attempt.claim.name(attempt.entry)
     is_sent = not attempt.cached_request_id
-    # An application that has not imported OpenTelemetry cannot have set it up.
+    # If the application has not imported OpenTelemetry, it has not set it up.
     is_traced = "opentelemetry" in sys.modules and is_sent
     async with _reserved(provider, attempt) if provider.has_spend_limits and is_sent else nullcontext():
         with telemetry.span_of(attempt) if is_traced else nullcontext():
@@ -136,7 +136,7 @@ def _reserved(provider: LLMProvider, attempt: Attempt) -> AbstractAsyncContextMa
 
 
 async def _pending_entry(attempt: Attempt) -> Entry:
-    """Return the pending row of an attempt, made in a thread if what it sends is large."""
+    """Return the pending row of an attempt; a large one is made in a thread."""
     if len(attempt.body) < LARGE_CHARACTERS:
         return new_entry(**columns.pending(attempt))
     return await threads.run(lambda: new_entry(**sanitize_early(columns.pending(attempt), SANITIZERS)))
@@ -162,14 +162,14 @@ async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
 
 
 async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
-    """Encode a payload once, for the wire and the row alike; what is large off the loop."""
+    """Encode a payload once, for the request and the row; a large one in a thread."""
     if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
         return encode_payload(payload)
     return await threads.run(partial(encode_payload, payload, is_large=True))
 
 
 def _size(message: LLMMessage) -> int:
-    """Return the characters of a message, roughly: those of its texts, and of the URLs of its parts."""
+    """Return the approximate number of characters of a message: its texts and the URLs of its parts."""
     content = message.content or ""
     if isinstance(content, str):
         return len(content)
@@ -183,10 +183,10 @@ def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
 
 
 async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
-    """Return the attempt that follows a failed one, None when `error` is final.
+    """Return the next attempt after a failed one, None if `error` is final.
 
-    It repeats the request after a wait, or shows the model what was wrong with its object, once and at once. After a
-    piece of its text was handed out an attempt has none: its text would come twice.
+    It repeats the request after a wait; or, once and without a wait, it sends the model its validation errors. There is
+    none after a piece of text has been passed to `on_text`: the text would arrive twice.
     """
     if attempt.number > max_retries or attempt.is_handed_out:
         return None
@@ -214,10 +214,10 @@ async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> 
 
 
 def wait_seconds(error: LLMError, number: int, waited: float) -> float | None:
-    """Return the seconds to wait after attempt `number`; None for an error that waiting does not cure.
+    """Return the seconds to wait after attempt `number`; None for an error that a retry cannot fix.
 
-    They are exponential backoff with jitter, on top of the server's own figure where there is one: all callers of one
-    limit are told the same figure. All waits of a call together, `waited` of them over, stay within the budget.
+    This is exponential backoff with jitter, added to the server's own figure if there is one, because all callers of a
+    limit get the same figure. All waits of a call together stay within the budget; `waited` is the sum so far.
     """
     if not error.retryable:
         return None
