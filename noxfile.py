@@ -1,4 +1,4 @@
-"""The project's sessions: `nox` runs lint, types and test, `nox --list` tells of the others."""
+"""The project's sessions: `nox` runs what a change has to pass, `nox --list` lists the others."""
 
 import shutil
 
@@ -6,6 +6,7 @@ import nox
 
 nox.needs_version = ">=2026.4"
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "uv|virtualenv"
 
 SITE = "build/site"
 SCRIPTS_PATH = "backend/scripts:tests"  # where the scripts below tests/ find what they share
@@ -13,25 +14,50 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 @nox.session
+def check(session: nox.Session) -> None:
+    """Run lint, types and test in one environment: what a change has to pass."""
+    install(session, "check", "-e", ".[cli,postgres]")
+    run_lint(session)
+    session.run("mypy", "--no-incremental")  # a cache of 60 MB would be read once
+    run_tests(session)
+
+
+@nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Check style, formatting, the direction of imports, spelling, and that no code is dead."""
     install(session, "lint")
-    session.run("bash", "format_code.sh", "--no-venv", "--check", external=True)
+    run_lint(session)
 
 
-@nox.session
+@nox.session(default=False)
 def types(session: nox.Session) -> None:
-    """Check types, strictly, and what consumers may write with a second checker too."""
+    """Check types, strictly."""
     install(session, "types", "-e", ".[cli,postgres]")
-    session.run("mypy")
-    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")  # else it takes what is in .venv
+    session.run("mypy", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def test(session: nox.Session) -> None:
     """Run all tests, or what is given after `--`."""
     install(session, "test", "-e", ".[cli,postgres]")
-    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
+    run_tests(session)
+
+
+def test_with_python(session: nox.Session) -> None:
+    """Run the tests with this version of Python."""
+    install(session, "test", "-e", ".[cli,postgres]")
+    run_tests(session)
+
+
+for version in nox.project.python_versions(PYPROJECT):
+    nox.session(python=version, name=f"test-{version}", default=False)(test_with_python)
+
+
+@nox.session(default=False)
+def pyright(session: nox.Session) -> None:
+    """Check what consumers may write with a second type checker, which brings a Node of 200 MB."""
+    install(session, "pyright", "-e", ".[cli,postgres]")
+    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")  # else it takes what is in .venv
 
 
 @nox.session(default=False)
@@ -112,6 +138,16 @@ def demo(session: nox.Session) -> None:
     """Ask a model what is given after `--`, and show the row that the call wrote."""
     session.install("-e", ".[cli]")
     session.run("python", "backend/scripts/ask.py", *session.posargs)
+
+
+def run_lint(session: nox.Session) -> None:
+    """Run the checks that format_code.sh lists."""
+    session.run("bash", "format_code.sh", "--no-venv", "--check", external=True)
+
+
+def run_tests(session: nox.Session) -> None:
+    """Run the tests on every core, and name the slowest."""
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--durations=20", *session.posargs)
 
 
 def build_site(session: nox.Session) -> None:

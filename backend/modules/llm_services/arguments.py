@@ -14,6 +14,8 @@ Argument = TypeVar("Argument")
 Input = TypeVar("Input", LLMMessage, ToolDefinition)
 
 # Fields of a message that hold JSON; the content, which may be large, is encoded only when it is sent.
+# Python 3.12 and later encode more levels than what reads and stores them can take.
+MAX_LEVELS: Final = 500
 JSON_FIELDS: Final = ("function_call", "tool_calls", "reasoning_details", "cache_control")
 
 
@@ -36,9 +38,20 @@ def moment(name: str, value: datetime) -> datetime:
 def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a caller passes
     """Raise ValueError, naming the argument, for a value that cannot be sent as JSON."""
     try:
-        json.dumps(value, allow_nan=False)
+        encoded = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"{name}: it cannot be sent as JSON: {error}") from error
+    if encoded.count("[") + encoded.count("{") > MAX_LEVELS and _levels(value) > MAX_LEVELS:
+        raise ValueError(f"{name}: it cannot be sent as JSON: it nests deeper than {MAX_LEVELS} levels")
+
+
+def _levels(value: Any) -> int:  # noqa: ANN401 - as above
+    """Return how deep lists and dicts nest."""
+    levels, layer = 0, [value]
+    while layer := [item for item in layer if isinstance(item, dict | list | tuple)]:
+        levels += 1
+        layer = [child for item in layer for child in (item.values() if isinstance(item, dict) else item)]
+    return levels
 
 
 def messages(values: Any) -> list[LLMMessage]:  # noqa: ANN401 - as above

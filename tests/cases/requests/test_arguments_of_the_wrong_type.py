@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from cases.bodies import VENDORS, completion
 from cases.caller import QUESTION
+from modules.llm_services.arguments import MAX_LEVELS
 from modules.llm_services.public import LLMMessage
 
 if TYPE_CHECKING:
@@ -31,10 +33,10 @@ def cyclic() -> dict[str, Any]:
     return found
 
 
-def bottomless() -> list[Any]:
-    """Return ten thousand lists, one in the other."""
+def nested(levels: int) -> list[Any]:
+    """Return so many lists, one in the other."""
     found: list[Any] = []
-    for _ in range(10_000):
+    for _ in range(levels - 1):
         found = [found]
     return found
 
@@ -50,6 +52,7 @@ MESSAGES: Final = {
     "a dict with an unknown role": [{"role": "king", "content": "hi"}],
     "a dict whose content is a number": [{"role": "user", "content": 5}],
     "a dict with an unknown field": [{"role": "user", "content": "hi", "colour": "red"}],
+    "a dict with a level too many": [{"role": "user", "content": "hi", "cache_control": {"a": nested(MAX_LEVELS)}}],
     "an empty list": [],
     "a message and None": [*QUESTION, None],
     "a set": {1, 2},
@@ -76,12 +79,14 @@ OTHERS: Final = {
     "extra_body, a set inside": ("extra_body", {"a": {1}}),
     "extra_body, NaN inside": ("extra_body", {"a": float("nan")}),
     "extra_body, keys that are no texts": ("extra_body", {(1, 2): 3}),
-    "extra_body, bottomless": ("extra_body", {"a": bottomless()}),
+    "extra_body, bottomless": ("extra_body", {"a": nested(10_000)}),
+    "extra_body, a level too deep": ("extra_body", {"a": nested(MAX_LEVELS)}),
     "metadata, cyclic": ("metadata", cyclic()),
     "reasoning, a text": ("reasoning", "high"),
     "provider, a list": ("provider", ["Azure"]),
     "an unknown option, cyclic": ("colour", cyclic()),
     "an unknown option, an object": ("colour", object()),
+    "an unknown option, a level too deep": ("colour", nested(MAX_LEVELS + 1)),
     "use_cache, a text": ("use_cache", "sometimes"),
 }
 TOOLS: Final = {
@@ -121,6 +126,13 @@ async def test_tools_that_are_none_are_refused(caller: Caller, tools: Any) -> No
     with pytest.raises((ValueError, TypeError), match="tool"):
         await caller.with_tools(completion(), tools=tools)
     assert nothing_happened(caller)
+
+
+async def test_the_deepest_option_is_recorded(caller: Caller) -> None:
+    """An option of 500 levels, the most that is taken, is on the row."""
+    deepest = nested(MAX_LEVELS)
+    outcome = await caller.text(completion(), colour=deepest)
+    assert json.dumps(deepest) in json.dumps(outcome.row.additional_params)
 
 
 async def test_plain_dicts_are_messages(caller: Caller, vendor: Vendor) -> None:
