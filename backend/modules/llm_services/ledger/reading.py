@@ -104,9 +104,8 @@ def costs_since(since: datetime, day: datetime, before: datetime, but: Collectio
     rows, is_today = LLMRequestModel, LLMRequestModel.created_at >= day
     is_unknown = and_(rows.cost_estimate.is_(None), or_(rows.status == RequestStatus.PENDING.value, _may_be_billed()))
     unstored = rows.additional_params["messages_characters"].as_string()
-    characters = case(
-        (unstored.regexp_match("^[0-9]{1,9}$"), cast(unstored, Integer)), else_=func.length(cast(rows.messages, Text))
-    )
+    is_count = cast(unstored, Text).regexp_match("^[0-9]{1,9}$")  # SQLite hands a number on; SQLAlchemy 2.0 wants text
+    characters = case((is_count, cast(unstored, Integer)), else_=func.length(cast(rows.messages, Text)))
     prompt = characters / CHARACTERS_OF_A_TOKEN
     row = (
         select(
