@@ -20,7 +20,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
 from sqlalchemy.exc import SQLAlchemyError
 
 from .config import create_llm_config_from_env
@@ -53,11 +53,19 @@ def _permitted(options: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 class Message(LLMMessage):
-    """One message of a conversation; an unknown role is a 400."""
+    """One message of a conversation; an unknown role is a 400, one that says nothing a 422."""
 
     model_config = STRICT
 
     role: str = Field(json_schema_extra={"enum": list(MessageRole)})  # wider, until it is read
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        """Refuse a message that would be sent and paid for nothing; a tool may have no output."""
+        text = self.content.strip() if isinstance(self.content, str) else self.content
+        if not (text or self.tool_calls or self.function_call or self.role == MessageRole.TOOL):
+            raise ValueError("content is empty")
+        return self
 
 
 class CreateResponse(BaseModel):
