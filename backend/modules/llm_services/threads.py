@@ -102,8 +102,10 @@ class JobThread:
         """End the thread, unless a job takes too long."""
         self.starting.acquire()
         thread, is_idle = self.thread, threading.Event()
+        if thread is None or not thread.is_alive():
+            return []
         self.jobs.put(is_idle.set)
-        if thread is None or not is_idle.wait(FORK_SECONDS):
+        if not is_idle.wait(FORK_SECONDS):
             return []
         self.end()
         thread.join()

@@ -6,6 +6,7 @@ way that it goes with a key. All ids are made up.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from cases.scripted_server import Reply, ScriptedServer
@@ -43,7 +44,10 @@ class OpenRouterLike(ScriptedServer):
             "CF-RAY": RAY,
             "Server": "cloudflare",
         }
-        return Reply(body, status, headers | {"X-Generation-Id": GENERATION.format(number)})
+        headers["X-Generation-Id"] = GENERATION.format(number)
+        if request.body.get("stream") and "choices" in body:
+            return Reply(_events(body), status, headers | {"Content-Type": "text/event-stream"})
+        return Reply(body, status, headers)
 
     def _answer(self, request: Request, number: int) -> tuple[int, dict[str, Any]]:
         model = request.body["model"]
@@ -93,6 +97,19 @@ class OpenRouterLike(ScriptedServer):
                 "completion_tokens_details": {"reasoning_tokens": 0, "image_tokens": 0},
             },
         }
+
+
+def _events(completion: dict[str, Any]) -> str:
+    """Return a completion as a stream of events, one for each word."""
+    [choice] = completion["choices"]
+    about = {name: completion[name] for name in ("id", "provider", "model", "created")}
+    about["object"] = "chat.completion.chunk"
+    words = choice["message"]["content"].split(" ")
+    pieces = [words[0], *(f" {word}" for word in words[1:])]
+    end = {"finish_reason": choice["finish_reason"], "native_finish_reason": choice["native_finish_reason"]}
+    chunks = [{**about, "choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]} for piece in pieces]
+    chunks.append({**about, "choices": [{"index": 0, "delta": {"content": ""}, **end}], "usage": completion["usage"]})
+    return "".join(f"data: {event}\n\n" for event in [*map(json.dumps, chunks), "[DONE]"])
 
 
 def _error(code: int, message: str, **more: object) -> tuple[int, dict[str, Any]]:
