@@ -107,7 +107,9 @@ def _events(completion: dict[str, Any]) -> str:
     words = choice["message"]["content"].split(" ")
     pieces = [words[0], *(f" {word}" for word in words[1:])]
     end = {"finish_reason": choice["finish_reason"], "native_finish_reason": choice["native_finish_reason"]}
-    chunks = [{**about, "choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]} for piece in pieces]
+    chunks = [
+        {**about, "choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]} for piece in pieces
+    ]
     chunks.append({**about, "choices": [{"index": 0, "delta": {"content": ""}, **end}], "usage": completion["usage"]})
     return "".join(f"data: {event}\n\n" for event in [*map(json.dumps, chunks), "[DONE]"])
 
