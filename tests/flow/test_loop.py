@@ -152,7 +152,7 @@ async def test_an_unknown_option_is_kept_and_logged_once(session: Session, caplo
     async with serving(lambda visit: visit.answer(COMPLETION)) as server:
         asked = provider(session, server.base_url, 0)
         for _ in range(2):
-            await asked.generate_response(MESSAGES, model=MODEL, colour="green")
-    assert [{"colour": "green"}] * 2 == [row.additional_params for row in rows(session)]
-    assert not any("colour" in visit.payload for visit in server.visits)
-    assert 1 == sum("colour" in record.getMessage() for record in caplog.records)
+            await asked.generate_response(MESSAGES, model=MODEL, hue_of_the_sky="green")
+    assert [{"hue_of_the_sky": "green"}] * 2 == [row.additional_params for row in rows(session)]
+    assert not any("hue_of_the_sky" in visit.payload for visit in server.visits)
+    assert 1 == sum("hue_of_the_sky" in record.getMessage() for record in caplog.records)
