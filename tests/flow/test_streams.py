@@ -133,13 +133,12 @@ async def test_what_is_cached_is_handed_out_in_one_piece(
     session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A hit of the response cache has no pieces: its text comes whole, once."""
-    monkeypatch.chdir(tmp_path)
     pieces: list[str] = []
     async with serving(sends(of_text("Pa", "ris"))) as server:
+        openrouter = provider(session, server.base_url)
+        monkeypatch.setattr(openrouter, "config", openrouter.config.model_copy(update={"cache_dir": str(tmp_path)}))
         for _ in range(2):
-            await provider(session, server.base_url).generate_response(
-                MESSAGES, model=MODEL, on_text=pieces.append, use_cache=True
-            )
+            await openrouter.generate_response(MESSAGES, model=MODEL, on_text=pieces.append, use_cache=True)
     assert ["Pa", "ris", "Paris"] == pieces
     assert 1 == len(server.visits)
 
