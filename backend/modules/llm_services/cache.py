@@ -38,7 +38,7 @@ class ResponseCache:
 
     def __init__(self, directory: str, url: str | None = None) -> None:
         """Store entries at `url` if there is one, otherwise in `directory`; neither is used before the first entry."""
-        self._place = directory, url
+        self._place = str(Path(directory).absolute()), url  # a process may change its directory
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - JSON, of any shape if it was damaged
         """Return the entry for `key`, None if there is none or it cannot be read."""

@@ -18,6 +18,7 @@ import pytest
 from flow.response_cache.conftest import SERVER, completion, started_server
 from flow.response_cache.test_cache_hits import MODEL, QUESTION
 from modules.llm_services import cache
+from modules.llm_services.cache import ResponseCache
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.public import llm_services_provider
 from support.processes import without_slow_steps
@@ -247,3 +248,14 @@ def test_what_is_kept_is_readable(directory: Path) -> None:
 
     assert completion("Paris.") == asyncio.run(kept())
     assert completion("Paris.") == json.loads(only_file(directory).read_bytes()[EXPIRY:])
+
+
+async def test_a_process_may_change_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A relative directory is looked for where the process is now, and made there."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        cache = ResponseCache(".cache")
+        assert await cache.get("key") is None
+        await cache.put("key", {"in": name})
+        assert {"in": name} == await cache.get("key")
