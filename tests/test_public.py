@@ -16,6 +16,7 @@ from modules import llm_services
 from modules.llm_services import public, service
 from modules.llm_services.models import LLMRequestModel, new_request_id
 from modules.llm_services.public import llm_services_admin_provider, llm_services_provider
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -60,7 +61,7 @@ def test_a_value_is_defined_once() -> None:
 def test_importing_is_silent(statement: str, tmp_path: Path) -> None:
     """Importing the door, and building a service, prints nothing, writes nothing and needs no environment."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", statement]
-    environment = {"PYTHONPATH": str(BACKEND), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = bare_environment(PYTHONPATH=str(BACKEND), PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
     assert [] == list(tmp_path.iterdir())
@@ -70,7 +71,9 @@ def test_importing_the_door_registers_the_table() -> None:
     """Importing `public` alone puts llm_requests on the metadata, for the foreign keys of other tables."""
     statement = "import modules.llm_services.public, modules.shared_models as s; print(*s.Base.metadata.tables)"
     command = [sys.executable, "-c", statement]
-    done = subprocess.run(command, env={"PYTHONPATH": str(BACKEND)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=bare_environment(PYTHONPATH=str(BACKEND)), capture_output=True, text=True, check=True
+    )
     assert "llm_requests\n" == done.stdout
 
 

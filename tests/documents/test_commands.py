@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shlex
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from support.processes import bare_environment
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # The commands of an application are run by tests/drop_in/test_into_your_application.py.
@@ -62,7 +63,7 @@ def extras() -> frozenset[str]:
 @cache
 def usage(script: str) -> str:
     """Return the help text of a script or a module."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend")}
+    environment = bare_environment(PYTHONPATH=str(ROOT / "backend"))
     command = [sys.executable, *script.split(), "--help"]
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from stand_in.vendors import OPENROUTER
 from stand_in.vendors import environment as stand_in_environment
-from support.processes import without_slow_steps
+from support.processes import bare_environment, without_slow_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -26,16 +25,13 @@ EXAMPLES = [
     for number, (code, printed) in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
 ]
 
+BARE = bare_environment(PYTHONPATH=str(ROOT / "backend"))
+
 
 @pytest.fixture
 def environment(base_url: str) -> dict[str, str]:
     """Return the environment that leads to the stand-in and to a database in the working directory."""
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "backend"),
-        **stand_in_environment(base_url),
-        "LLM_PROVIDER": OPENROUTER,
-    }
+    return {**BARE, **stand_in_environment(base_url), "LLM_PROVIDER": OPENROUTER}
 
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
@@ -76,10 +72,9 @@ def test_a_link_leads_to_a_file(path: Path) -> None:
     assert [] == [link for link in links if not (path.parent / link).exists()]
 
 
-def test_ask_answers_and_shows_its_row(environment: dict[str, str], tmp_path: Path) -> None:
+def test_ask_answers_and_shows_its_row(tmp_path: Path) -> None:
     """The main job without a key says so, asks the stand-in, prints the answer and the row, and warns of nothing."""
-    keyless = {name: environment[name] for name in ("PATH", "PYTHONPATH")}
-    printed = run([str(ROOT / "backend/scripts/ask.py"), "What is a ledger?"], keyless, tmp_path)
+    printed = run([str(ROOT / "backend/scripts/ask.py"), "What is a ledger?"], BARE, tmp_path)
     assert "OPENROUTER_API_KEY is not set" in printed
     assert "This is the stand-in for OpenRouter" in printed
     assert re.search(r"status +│ completed", printed)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import bare_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/life-of-a-request.md"
 STEPS = {
@@ -28,7 +30,7 @@ MAX_MOVES = 104
 @pytest.fixture(scope="module")
 def trace() -> str:
     """Trace a text call in a process of its own, where nothing else goes on."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"])}
+    environment = bare_environment(PYTHONPATH=os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"]))
     script = [sys.executable, str(ROOT / "tests/documents/trace_call.py")]
     return subprocess.run(script, env=environment, capture_output=True, text=True, check=True).stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from sqlalchemy import text
 from drop_in.places import CLAUDE_AT_AMAZON, OPENROUTER_MODEL
 from stand_in.vendors.openai import IMAGE, SILENCE
 from support import databases
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, url: URL, environment: dict[str, str]) -> dict[str, Any]:
     """Run the application for a day, warnings being errors; return what it saw."""
     databases.empty(url)
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{folder}:{TESTS}", "PYTHONDONTWRITEBYTECODE": "1"}
+    given = bare_environment(PYTHONPATH=f"{folder}:{TESTS}", PYTHONDONTWRITEBYTECODE="1")
     given["LOG_LEVEL"] = "ERROR"  # which models are said to end soon depends on the day
     given |= environment | {"DATABASE_URL": url.render_as_string(hide_password=False)}
     command = [sys.executable, "-W", "error", "-m", "drop_in.application"]

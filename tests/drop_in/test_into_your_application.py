@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, inspect, make_url, text
 
 from stand_in.vendors import OPENROUTER, VENDORS
 from support import databases
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Application:
         """Copy the shop as it was before; its tables are there."""
         self.folder, self.url = folder, url
         self.environment = {
+            **bare_environment(),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "LLM_SERVICES": str(ROOT),
             "DATABASE_URL": url.render_as_string(hide_password=False),

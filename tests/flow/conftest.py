@@ -16,7 +16,7 @@ from modules.llm_services.flow import loop
 from modules.llm_services.flow.network import CERTIFICATE_VARIABLES
 from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-from support.processes import without_slow_steps
+from support.processes import bare_environment, without_slow_steps
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -70,13 +70,12 @@ def process(tmp_path: Path) -> Process:
 
     def ran(*arguments: str, script: str = "one_call.py", **environment: str) -> dict[str, Any]:
         command = [sys.executable, "-X", "dev", "-W", "error", str(HERE / script), *arguments]
-        settings = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"]),
-            "DATABASE_URL": f"sqlite:///{tmp_path / 'process.db'}",
-            "OPENROUTER_API_KEY": "sk-or-v1-process",
-            "MAX_RETRIES": "0",
-        }
+        settings = bare_environment(
+            PYTHONPATH=os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"]),
+            DATABASE_URL=f"sqlite:///{tmp_path / 'process.db'}",
+            OPENROUTER_API_KEY="sk-or-v1-process",
+            MAX_RETRIES="0",
+        )
         done = subprocess.run(
             command, env=settings | environment, cwd=tmp_path, capture_output=True, text=True, check=False
         )

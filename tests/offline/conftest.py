@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,7 @@ def tested(python: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPr
 
     def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *options]
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "", **variables}
+        environment = bare_environment(**{"PYTHONPATH": "", **variables})
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     return run

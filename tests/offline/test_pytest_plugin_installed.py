@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 from offline.conftest import GUARDED, QUIET
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,5 +52,5 @@ def test_the_application_is_the_installed_one(python: Path) -> None:
     """These tests are of the wheel: the stand-in is the one of the virtual environment."""
     code = "import stand_in; print(stand_in.__file__)"
     command = [str(python), "-c", code]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True, env={}).stdout
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=bare_environment()).stdout
     assert printed.startswith(str(python.parent.parent))

@@ -1,8 +1,8 @@
 """The vendors' published types, as judges of what is sent and of what the stand-in answers.
 
-From the packages openai (3.x), anthropic (0.x, and 2.x in `nox -s claude-types`), google-genai (3.x) and botocore
-(1.4x): a key that they do not know, a value of another type and a missing field are problems. They are used here
-only, never in the path of a request.
+From the packages openai (3.x), anthropic (0.x, and 2.x in `nox -s claude-types`) and google-genai (3.x), which
+`nox -s conformance` installs: a key that they do not know, a value of another type and a missing field are problems.
+They are used here only, never in the path of a request.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
@@ -23,12 +24,31 @@ from modules.llm_services.types import LLMProviderType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from providers.conftest import At
+
 Body = dict[str, Any]
 
 # anthropic 1.0 removed them from its types, since models from claude-opus-4-7 on refuse them. Older models take them
 # still, and the stand-in refuses them for the others.
 REMOVED_FROM_ANTHROPIC = frozenset() if version("anthropic").startswith("0.") else {"temperature", "top_p", "top_k"}
 CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # arbitrary: a file stands where base64 may stand
+
+
+@pytest.fixture(autouse=True)
+def judge_rows(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold the rows of a test that is marked `judged` against the vendors' types, when the test is over."""
+    at: At | None = request.getfixturevalue("at") if request.node.get_closest_marker("judged") else None
+    yield
+    if at is None:
+        return
+    rows = at.rows()
+    assert rows
+    for row in rows:
+        kind = at.door.provider, row["api_variant"]
+        assert [] == problems_of_request(*kind, row["request_payload"])
+        body = (row["response_raw"] or {}).get("body")
+        if row["status"] == "completed" and isinstance(body, dict):
+            assert [] == problems_of_answer(*kind, body)
 
 
 def problems_of_request(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
@@ -148,12 +168,3 @@ _REQUESTS: dict[LLMProviderType, Callable[[str], TypeAdapter[Any]]] = {
     LLMProviderType.ANTHROPIC: _anthropic_request,
     LLMProviderType.GEMINI: _gemini_request,
 }
-
-
-def errors_of_bedrock() -> dict[str, int]:
-    """Return the errors that Amazon's own description of InvokeModel names, with their statuses."""
-    loader = import_module("botocore.loaders").Loader()
-    model = loader.load_service_model("bedrock-runtime", "service-2")
-    shapes = (model["shapes"][error["shape"]] for error in model["operations"]["InvokeModel"]["errors"])
-    names = (error["shape"] for error in model["operations"]["InvokeModel"]["errors"])
-    return {name: shape["error"]["httpStatusCode"] for name, shape in zip(names, shapes, strict=True)}

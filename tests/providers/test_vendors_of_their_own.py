@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import Loader
 
 from modules.llm_services import LLMAuthenticationError, LLMError, LLMMessage
 from modules.llm_services.config import LLMConfig
@@ -16,7 +17,7 @@ from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
 from providers.conftest import QUESTION
 from providers.test_every_vendor import WEATHER, City
-from stand_in.vendors.bedrock import AWS_SECRET
+from stand_in.vendors.bedrock import AWS_SECRET, Bedrock
 from support.doors import DOORS
 
 if TYPE_CHECKING:
@@ -144,6 +145,25 @@ async def test_amazons_profile(at: At, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(LLMAuthenticationError, match="nobody"):
         await at.scene("", AWS_PROFILE="nobody", **without).llm.generate_response(QUESTION, model=at.door.model)
     assert ["completed", "failed"] == [row["status"] for row in at.rows()]
+
+
+@only(LLMProviderType.BEDROCK)
+async def test_what_amazon_signs(at: At) -> None:
+    """A request whose path, body or signature has changed on the way is refused."""
+    await at.llm.generate_response(QUESTION, model=at.door.model)
+    with pytest.raises(LLMError, match="refused the API key"):
+        await at.scene("", AWS_SECRET_ACCESS_KEY="another").llm.generate_response(QUESTION, model=at.door.model)
+
+
+def test_amazons_errors() -> None:
+    """The stand-in's errors of Bedrock are those that Amazon's description of InvokeModel names, with its statuses."""
+    model = Loader().load_service_model("bedrock-runtime", "service-2")
+    shapes = [error["shape"] for error in model["operations"]["InvokeModel"]["errors"]]
+    described = {shape: model["shapes"][shape]["error"]["httpStatusCode"] for shape in shapes}
+    sent = {error.kind: error.status for error in Bedrock.errors.values()}
+    # Amazon refuses a key before the service is asked, so that its description does not name that error.
+    assert {"UnrecognizedClientException"} == sent.keys() - described.keys()
+    assert all(sent[name] == described[name] for name in sent.keys() & described.keys())
 
 
 @pytest.mark.parametrize("provider", list(LLMProviderType))

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from modules.llm_services.routes import llm_router
 from routes.mounted import COMPLETION, MESSAGES, application, asked, post
 from support.calls import only_row, rows
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     import httpx
@@ -162,5 +163,6 @@ def test_the_door_opens_without_fastapi() -> None:
     """Importing `public` does not import FastAPI, which only who mounts the routes has installed."""
     statement = "import sys, modules.llm_services.public; print('fastapi' in sys.modules)"
     command = [sys.executable, "-c", statement]
-    done = subprocess.run(command, env={"PYTHONPATH": str(BACKEND)}, capture_output=True, text=True, check=True)
+    environment = bare_environment(PYTHONPATH=str(BACKEND))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "False\n" == done.stdout

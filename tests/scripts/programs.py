@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.processes import bare_environment
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +28,7 @@ SCRIPTS = {path.as_posix(): [str(ROOT / path)] for path in FILES} | {STAND_IN: [
 # INTERRUPT_AT names, or the n-th after the import of command_line. It hides the package that HIDDEN names.
 SITE_CUSTOMIZE = """
 import os, signal, sys
+from support.processes import bare_environment
 
 at, hidden = os.environ.get("INTERRUPT_AT", ""), os.environ.get("HIDDEN")
 left = [int(at) if at.isdecimal() else 0]
@@ -51,7 +54,7 @@ def command(script: str, *arguments: str) -> list[str]:
 def environment(**variables: str) -> dict[str, str]:
     """Return an environment without a key."""
     path = os.pathsep.join(str(ROOT / folder) for folder in ("backend", "backend/scripts", "tests"))
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
+    return bare_environment(**{"PYTHONPATH": path, **variables})
 
 
 def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

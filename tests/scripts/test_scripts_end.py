@@ -13,6 +13,7 @@ import pytest
 
 from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_customized
 from stand_in.vendors import OPENROUTER, VENDORS
+from support.processes import bare_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def test_a_folder_that_was_not_copied_is_named(tmp_path: Path) -> None:
 def test_a_script_finds_the_modules_beside_it(script: str, tmp_path: Path) -> None:
     """A script runs from any folder and without PYTHONPATH, where only the packages are installed."""
     done = subprocess.run(
-        command(script, "--help"), cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, check=False
+        command(script, "--help"), cwd=tmp_path, env=bare_environment(), capture_output=True, check=False
     )
     assert (0, b"") == (done.returncode, done.stderr)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+# Where programs are, and compiled modules.
+INHERITED: Final = ("PATH", "PYTHONPYCACHEPREFIX")
 SLOW_STEP: Final = re.compile(r"^Executing <.*> took [\d.]+ seconds\n", re.MULTILINE)
+
+
+def bare_environment(**variables: str) -> dict[str, str]:
+    """Return an environment with these variables, and no setting of this process."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | variables
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from modules.llm_services import cache
 from modules.llm_services.cache import ResponseCache
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.public import llm_services_provider
-from support.processes import without_slow_steps
+from support.processes import bare_environment, without_slow_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,7 +232,7 @@ with stand_in.running() as url:
     os.environ |= dict(OPENROUTER_BASE_URL=url, OPENROUTER_API_KEY="sk-or-ends", LLM_CACHE_ENABLED="true")
     asyncio.run(main())
 """
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend"), **settings}
+    environment = bare_environment(PYTHONPATH=str(ROOT / "backend"), **settings)
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", lines]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (0, "True\n", "") == (done.returncode, done.stdout, without_slow_steps(done.stderr))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
+from support.processes import bare_environment
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -182,12 +182,7 @@ question = [LLMMessage(role="user", content="Hi")]
 asyncio.run(llm_services_provider().generate_response(question, model="{MODEL}"))
 print([name for name in sys.modules if name.startswith("opentelemetry")])
 """
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(BACKEND),
-        "OPENROUTER_BASE_URL": base_url,
-        "OPENROUTER_API_KEY": KEY,
-    }
+    environment = bare_environment(PYTHONPATH=str(BACKEND), OPENROUTER_BASE_URL=base_url, OPENROUTER_API_KEY=KEY)
     done = subprocess.run(
         [sys.executable, "-c", lines], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
