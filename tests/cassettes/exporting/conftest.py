@@ -32,7 +32,7 @@ def lead(monkeypatch: pytest.MonkeyPatch, base_url: str) -> Callable[..., str]:
     """Return a function that configures one vendor, played by a scene of the stand-in, and returns a model of it."""
 
     def configure(provider: LLMProviderType, scene: str = "") -> str:
-        monkeypatch.delenv("OPENROUTER_API_KEY")
+        monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
         door = DOORS[provider]
         for name, value in door.environment(base_url, scene).items():
             monkeypatch.setenv(name, value)

@@ -1,14 +1,19 @@
-"""backend/scripts/export_cassette.py, run as a person runs it, and the test that it prints, run unchanged."""
+"""backend/scripts/export_cassette.py: what it writes, prints and refuses; and the tests that it prints, unchanged."""
 
 from __future__ import annotations
 
+import command_line
+
+import atexit
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import export_cassette
 import pytest
 import yaml
 from sqlalchemy.orm import Session
@@ -16,33 +21,50 @@ from sqlalchemy.orm import Session
 from cassette.format import read_origin
 from cassettes.exporting.conftest import KEY
 from cassettes.exporting.incidents import QUESTION, WEATHER, City, make_calls
+from cassettes.exporting.test_exported_calls import tool_call_and_result
 from cassettes.recording.record import ROOT
+from modules.infrastructure.public import Infrastructure, infrastructure_provider
+from modules.llm_services import LLMServicesProvider
 from modules.llm_services.types import LLMProviderType
+from support import databases
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Engine
-
-    from modules.llm_services import LLMServicesProvider
 
 SCRIPT = ROOT / "backend/scripts/export_cassette.py"
 TEXT = "openrouter/author/model"
+KEPT = "--keep-prompts"
+OWN_MODEL = "--response-model=cassettes.exporting.incidents:City"
 Lead = Callable[..., str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Calls = Sequence[Callable[[LLMServicesProvider], Any]]
 
 
-def run(engine: Engine, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command on the test's database."""
-    url = engine.url.render_as_string(hide_password=False)
-    environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT / 'tests'}"}
-    command = [sys.executable, "-W", "error", SCRIPT, *arguments]
-    return subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
+@pytest.fixture
+def run(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs the command on the test's SQLite file, in this process."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv("DATABASE_URL", sqlite_engine.url.render_as_string())
+        monkeypatch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            exit_code = command_line.run(export_cassette.main)
+        except SystemExit as end:
+            exit_code = int(end.code or 0)
+        if database := infrastructure_provider()._database:
+            databases.close(database.engine)
+            atexit.unregister(database.engine.dispose)
+        return subprocess.CompletedProcess(sys.argv, exit_code, *capsys.readouterr())
+
+    return run
 
 
-def request_id_of(engine: Engine, call: Callable[[LLMServicesProvider], Any]) -> str:
-    """Make a call, and return the id of its last row."""
+def request_id_of(engine: Engine, *calls: Callable[[LLMServicesProvider], Any]) -> str:
+    """Make calls, and return the id of their last row."""
     with Session(engine) as session:
-        return str(make_calls(session, call).requests[-1].id)
+        return str(make_calls(session, *calls).requests[-1].id)
 
 
 def text(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - an awaitable
@@ -50,36 +72,51 @@ def text(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - an awaitable
     return llm.generate_response(QUESTION, model=TEXT)
 
 
-CALLS: dict[str, tuple[LLMProviderType | None, Callable[[LLMServicesProvider], Any]]] = {
-    "text": (None, text),
-    "error": (None, lambda llm: llm.generate_response(QUESTION, model="openrouter/stand-in/daily-cap")),
-    "object": (None, lambda llm: llm.generate_structured_response(QUESTION, City, model=TEXT)),
-    "object by schema": (
+def error(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - as above
+    """Ask for text, and be refused."""
+    return llm.generate_response(QUESTION, model="openrouter/stand-in/daily-cap")
+
+
+def an_object(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - as above
+    """Ask for an object."""
+    return llm.generate_structured_response(QUESTION, City, model=TEXT)
+
+
+# Those of OpenRouter first: the other vendors are configured in its place.
+PRINTED: Sequence[tuple[LLMProviderType | None, str, Calls]] = (
+    (None, KEPT, [text]),
+    (None, KEPT, [error]),
+    (None, "--mask-prompts", [error]),
+    (None, KEPT, [an_object]),
+    (None, "--mask-prompts", [an_object]),
+    (None, OWN_MODEL, [an_object]),
+    (
         None,
-        lambda llm: llm.generate_structured_response(QUESTION, City, model=TEXT, structured_output="json_schema"),
+        KEPT,
+        [lambda llm: llm.generate_structured_response(QUESTION, City, model=TEXT, structured_output="json_schema")],
     ),
-    "tools": (None, lambda llm: llm.generate_response_with_tools(QUESTION, [WEATHER], model=TEXT)),
-    "forced tool": (
+    (None, KEPT, [lambda llm: llm.generate_response_with_tools(QUESTION, [WEATHER], model=TEXT)]),
+    (None, KEPT, tool_call_and_result(TEXT)),
+    (
         LLMProviderType.BEDROCK,
-        lambda llm: llm.generate_structured_response(QUESTION, City, model="claude-haiku-4-5"),
+        KEPT,
+        [lambda llm: llm.generate_structured_response(QUESTION, City, model="claude-haiku-4-5")],
     ),
-    "image": (LLMProviderType.OPENAI, lambda llm: llm.generate_image("A walnut")),
-    "speech": (LLMProviderType.OPENAI, lambda llm: llm.generate_audio("A walnut", "nova", model="tts-1")),
-}
+    (LLMProviderType.OPENAI, KEPT, [lambda llm: llm.generate_image("A walnut")]),
+    (LLMProviderType.OPENAI, KEPT, [lambda llm: llm.generate_audio("A walnut", "nova", model="tts-1")]),
+)
 
 
-def summary_of(test: str, file: Path) -> str:
-    """Run a printed test below tests/, where it is pasted; return the last line of pytest, or all when it fails."""
-    file_to_run = ROOT / f"tests/cassettes/exporting/test_pasted_{uuid.uuid4().hex}.py"
-    file_to_run.write_text(test)
-    try:
-        command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", str(file_to_run)]
+def outcome_of(*printed: str) -> str:
+    """Run printed tests below tests/, where they are pasted; return the last line of pytest, or all when one fails."""
+    with tempfile.TemporaryDirectory(prefix="pasted_", dir=ROOT / "tests/cassettes/exporting") as folder:
+        for number, test in enumerate(printed):
+            (Path(folder) / f"test_pasted_{number}.py").write_text(test)
+        command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", folder]
         done = subprocess.run(
             command, cwd=ROOT, env=environment_without_keys(), check=False, capture_output=True, text=True
         )
-    finally:
-        file_to_run.unlink()
-    return done.stdout.splitlines()[-1] if not done.returncode else f"{file.read_text()}{done.stdout}{done.stderr}"
+    return done.stdout.splitlines()[-1] if not done.returncode else done.stdout + done.stderr
 
 
 def environment_without_keys() -> dict[str, str]:
@@ -88,42 +125,45 @@ def environment_without_keys() -> dict[str, str]:
     return {**kept, "PYTEST_ADDOPTS": ""}
 
 
-@pytest.mark.parametrize(
-    ("name", "option"),
-    [*((name, "--keep-prompts") for name in CALLS), ("error", "--mask-prompts"), ("object", "--mask-prompts")],
-)
-def test_the_printed_test_passes(sqlite_engine: Engine, tmp_path: Path, lead: Lead, name: str, option: str) -> None:
-    """The command writes the cassette and prints a test, which passes unchanged."""
-    provider, call = CALLS[name]
-    if provider:
-        lead(provider)
-    done = run(sqlite_engine, request_id_of(sqlite_engine, call), "--out", tmp_path, option)
-    assert 0 == done.returncode, done.stderr
-    [file] = tmp_path.glob("*.yaml")
-    assert str(file) in done.stderr
-    assert summary_of(done.stdout, file).startswith("1 passed")
+def test_the_printed_tests_pass(sqlite_engine: Engine, tmp_path: Path, lead: Lead, run: Run) -> None:
+    """For each kind of call the command writes a cassette and prints a test, which passes unchanged."""
+    printed = []
+    for provider, option, calls in PRINTED:
+        if provider:
+            lead(provider)
+        request_id = request_id_of(sqlite_engine, *calls)
+        done = run(request_id, "--out", tmp_path, option)
+        assert 0 == done.returncode, done.stderr
+        assert str(tmp_path / f"{request_id}.yaml") in done.stderr
+        printed.append(done.stdout)
+    outcome = outcome_of(*printed)
+    assert outcome.startswith(f"{len(PRINTED)} passed"), outcome
 
 
-def test_a_changed_cassette_makes_the_printed_test_red(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_a_changed_cassette_makes_the_printed_test_red(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """The printed test fails when the answer in the cassette is another."""
-    done = run(sqlite_engine, request_id_of(sqlite_engine, text), "--out", tmp_path)
+    done = run(request_id_of(sqlite_engine, text), "--out", tmp_path)
     [file] = tmp_path.glob("*.yaml")
     file.write_text(file.read_text().replace("finish_reason: stop", "finish_reason: length"))
-    assert "1 failed" in summary_of(done.stdout, file)
+    assert "1 failed" in outcome_of(done.stdout)
 
 
-def test_a_row_of_postgresql(postgres_engine: Engine, tmp_path: Path) -> None:
-    """DATABASE_URL leads to PostgreSQL as well."""
-    done = run(postgres_engine, request_id_of(postgres_engine, text), "--out", tmp_path)
+def test_a_person_exports_a_row_of_postgresql(postgres_engine: Engine, tmp_path: Path) -> None:
+    """The command is a program; DATABASE_URL leads it to PostgreSQL as well."""
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT / 'tests'}"}
+    request_id = request_id_of(postgres_engine, text)
+    command = [sys.executable, "-W", "error", str(SCRIPT), request_id, "--out", str(tmp_path)]
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
     assert 0 == done.returncode, done.stderr
     assert [".yaml"] == [file.suffix for file in tmp_path.iterdir() if file.is_file() and file.suffix != ".db"]
 
 
-def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """Without an option no prompt is written; the key is never written."""
     request_id = request_id_of(sqlite_engine, text)
-    masked = run(sqlite_engine, request_id, "--out", tmp_path / "masked")
-    kept = run(sqlite_engine, request_id, "--out", tmp_path / "kept", "--keep-prompts")
+    masked = run(request_id, "--out", tmp_path / "masked")
+    kept = run(request_id, "--out", tmp_path / "kept", "--keep-prompts")
     file = f"{request_id}.yaml"
     assert "Walnut" not in masked.stdout + masked.stderr + (tmp_path / "masked" / file).read_text()
     assert "Walnut" in kept.stdout
@@ -131,70 +171,64 @@ def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path) -
     assert KEY not in kept.stdout + (tmp_path / "kept" / file).read_text()
 
 
-def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """The origin in the file names its row, the days of the call and of the export, and says if prompts are masked."""
     request_id = request_id_of(sqlite_engine, text)
-    run(sqlite_engine, request_id, "--out", tmp_path)
+    run(request_id, "--out", tmp_path)
     found = read_origin(tmp_path / f"{request_id}.yaml")
     assert "not the wire" in found["source"]
     assert ([request_id], "openrouter", "masked") == (found["requests"], found["provider"], found["prompts"])
     assert {"asked", "exported"} < found.keys()
 
 
-def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """A file that is there stays, with exit code 2, until --force."""
     request_id = request_id_of(sqlite_engine, text)
     file = tmp_path / f"{request_id}.yaml"
     file.write_text("mine")
-    done = run(sqlite_engine, request_id, "--out", tmp_path)
+    done = run(request_id, "--out", tmp_path)
     assert (2, "mine", True) == (done.returncode, file.read_text(), "--force" in done.stderr)
-    assert 0 == run(sqlite_engine, request_id, "--out", tmp_path, "--force").returncode
+    assert 0 == run(request_id, "--out", tmp_path, "--force").returncode
     assert yaml.safe_load(file.read_text())["interactions"]
 
 
 @pytest.mark.parametrize("request_id", ["9f0c3a7e-7b4d-4585-b08a-ab5d7be13a78", "no-id"])
-def test_an_unknown_row(sqlite_engine: Engine, tmp_path: Path, request_id: str) -> None:
+def test_an_unknown_row(run: Run, tmp_path: Path, request_id: str) -> None:
     """An id that no row has is an error with exit code 2."""
-    done = run(sqlite_engine, request_id, "--out", tmp_path)
+    done = run(request_id, "--out", tmp_path)
     assert (2, True) == (done.returncode, f"there is no row {request_id}" in done.stderr)
 
 
-def test_a_refusal(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_a_refusal(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """A row that had no exchange is refused with exit code 1 and what to use instead; nothing is written."""
     request_id = request_id_of(
         sqlite_engine, lambda llm: llm.generate_response(QUESTION, model="openrouter/stand-in/reset")
     )
-    done = run(sqlite_engine, request_id, "--out", tmp_path / "out")
+    done = run(request_id, "--out", tmp_path / "out")
     assert (1, True, False) == (done.returncode, "stand-in/disconnect" in done.stderr, (tmp_path / "out").exists())
 
 
-def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """--response-model names the class, which the printed test then imports; a name that leads nowhere is refused."""
-    _provider, call = CALLS["object"]
-    request_id = request_id_of(sqlite_engine, call)
-    done = run(sqlite_engine, request_id, "--out", tmp_path, "--response-model", "cassettes.exporting.incidents:City")
+    request_id = request_id_of(sqlite_engine, an_object)
+    done = run(request_id, "--out", tmp_path, OWN_MODEL)
     assert "from cassettes.exporting.incidents import City" in done.stdout
-    assert summary_of(done.stdout, tmp_path / f"{request_id}.yaml").startswith("1 passed")
     for name in ("cassettes.exporting.incidents:NoSuch", "no.such:City", "cassettes.exporting.incidents:QUESTION"):
-        assert 1 == run(sqlite_engine, request_id, "--out", tmp_path, "--force", "--response-model", name).returncode
+        assert 1 == run(request_id, "--out", tmp_path, "--force", "--response-model", name).returncode
 
 
-def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
     """A request that was made of what the service remembered is exported with that turn."""
-    from cassettes.exporting.test_exported_calls import tool_call_and_result  # noqa: PLC0415 - its two turns
-
     with Session(sqlite_engine) as session:
         requests = make_calls(session, *tool_call_and_result(TEXT)).requests
-    done = run(sqlite_engine, str(requests[-1].id), "--out", tmp_path)
+    done = run(str(requests[-1].id), "--out", tmp_path)
     assert 0 == done.returncode, done.stderr
-    file = tmp_path / f"{requests[-1].id}.yaml"
-    assert [str(request.id) for request in requests] == read_origin(file)["requests"]
-    assert summary_of(done.stdout, file).startswith("1 passed")
+    assert [str(request.id) for request in requests] == read_origin(tmp_path / f"{requests[-1].id}.yaml")["requests"]
 
 
-def test_help_teaches(sqlite_engine: Engine) -> None:
+def test_help_teaches(run: Run) -> None:
     """The help says what is masked, what is scrubbed, and where rows are."""
-    help_text = run(sqlite_engine, "--help").stdout
+    help_text = run("--help").stdout
     assert all(
         word in help_text for word in ("--keep-prompts", "DATABASE_URL", "scrubbed", "--call", "--response-model")
     )

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
@@ -24,6 +25,7 @@ from stand_in.vendors.openrouter_bodies import user_id
 if TYPE_CHECKING:
     from pathlib import Path
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live and scenario.vendor == "openrouter"}
 # What the stand-in sends, or is sent, that leads to somebody.
 LEAKS = {
@@ -47,17 +49,20 @@ def on_disk(folder: Path) -> str:
     return "\n".join(f"{path}\n{path.read_bytes().decode('latin-1')}" for path in folder.rglob("*") if path.is_file())
 
 
-def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run record.py as a person does."""
-    source = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "backend", "backend/scripts"))
-    known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
-    return subprocess.run(
-        [sys.executable, ROOT / "tests/cassettes/recording/record.py", *arguments],
-        env={**known, "PYTHONPATH": source, **variables},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs record.py with these variables, and no other that the module reads, in this process."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        for name in VARIABLE_NAMES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        exit_code = record.main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, exit_code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -111,7 +116,11 @@ def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: s
 
     The stand-in sends them all, so that there was something to leave out; the ids' placeholders are there.
     """
-    done = run("--stand-in", "--into", into)
+    source = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "backend", "backend/scripts"))
+    known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
+    command = [sys.executable, str(ROOT / "tests/cassettes/recording/record.py"), "--stand-in", "--into", str(into)]
+    environ = {**known, "PYTHONPATH": source}
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
     everything = f"{len(SCENARIOS)} recorded, 0 left as they are, 0 failed"
     assert (0, everything) == (done.returncode, done.stdout.splitlines()[-1])
     assert (into / "snapshots/test_cassettes.ambr").exists()
@@ -133,7 +142,7 @@ def sent_and_received(base_url: str) -> str:
     return "\n".join(messages)
 
 
-def test_live_asks_only_what_can_be_ordered(into: Path) -> None:
+def test_live_asks_only_what_can_be_ordered(into: Path, run: Run) -> None:
     """With OpenRouter's key it records what can be ordered there, in view, and leaves the rest as it is, saying why.
 
     Of the cookies and ids that the server sends, none is written; the README says who answered.
@@ -159,7 +168,9 @@ def test_live_asks_only_what_can_be_ordered(into: Path) -> None:
         ("prompt-cache-hit", 2, "prompt-cache-hit 200 answer, at request 2"),
     ],
 )
-def test_a_request_is_repeated_until_the_answer_is_wanted(into: Path, name: str, requests: int, shown: str) -> None:
+def test_a_request_is_repeated_until_the_answer_is_wanted(
+    into: Path, run: Run, name: str, requests: int, shown: str
+) -> None:
     """A free model is called until it refuses, a long prompt until it is cached; the last exchange alone is kept."""
     with running(OpenRouterLike(free_requests=3)) as server:
         done = run(name, "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=f"{server.url}/api/v1")
@@ -169,7 +180,7 @@ def test_a_request_is_repeated_until_the_answer_is_wanted(into: Path, name: str,
     assert [interaction["request"]["body"]] * requests == [request.body for request in server.requests]
 
 
-def test_a_model_that_never_refuses_is_given_up(into: Path) -> None:
+def test_a_model_that_never_refuses_is_given_up(into: Path, run: Run) -> None:
     """After 30 requests without a refusal it stops; the older cassette stays, and the exit code is 1."""
     with running(OpenRouterLike(free_requests=99)) as server:
         variables = {"OPENROUTER_API_KEY": MADE_UP_KEY, "OPENROUTER_BASE_URL": f"{server.url}/api/v1"}
@@ -178,13 +189,13 @@ def test_a_model_that_never_refuses_is_given_up(into: Path) -> None:
     assert "before" == servers(into)["free-model-limit"]
 
 
-def test_what_the_stand_in_signed_never_passes_for_openrouter(into: Path, base_url: str) -> None:
+def test_what_the_stand_in_signed_never_passes_for_openrouter(into: Path, base_url: str, run: Run) -> None:
     """Also where its address is given as OpenRouter's, the cassette names the stand-in."""
     done = run("truncated", "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=base_url)
     assert (0, "the stand-in (not OpenRouter)") == (done.returncode, servers(into)["truncated"])
 
 
-def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str) -> None:
+def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str, run: Run) -> None:
     """When a server answers something else than the test is about, the older cassette stays, and the exit code is 1."""
     done = run("plain-completion", "--into", into, OPENROUTER_API_KEY=REFUSED_KEY, OPENROUTER_BASE_URL=base_url)
     assert 1 == done.returncode
