@@ -27,13 +27,27 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import parser, run, usage, visible
+from command_line import parser, run, show_help, usage, visible
 
 import asyncio
 import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("question", help="what to ask")
+    options.add_argument(
+        "--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model"
+    )
+    options.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from pydantic import BaseModel, Field
 from rich.console import Console
@@ -68,7 +82,7 @@ class Answer(BaseModel):
 
 def main() -> int:
     """Ask, and return 0 for an answer, 1 for a failed call, 2 for a question that cannot be asked."""
-    arguments = _arguments()
+    arguments = _options().parse_args()
     console = Console()
     with usage():
         infrastructure_provider().initialize()
@@ -81,16 +95,6 @@ def main() -> int:
             _announce(console, VENDORS[provider], arguments.model or config.default_model(provider))
         with usage():
             return asyncio.run(_ask(llm_services_provider(), console, arguments))
-
-
-def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("question", help="what to ask")
-    options.add_argument(
-        "--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model"
-    )
-    options.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
-    return options.parse_args()
 
 
 def _use_stand_in(console: Console, cleanup: ExitStack) -> None:

@@ -2,17 +2,35 @@
 
 A script imports this before anything else. From then on Ctrl-C, a package that is missing, a closed pipe, a database
 that is down and a file that cannot be written end it with one line on standard error, or none, and an exit code. That
-includes its imports: this file imports nothing but the standard library.
+includes its imports: this file imports nothing but the standard library, and that after the first lines.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
 import sys
+
+# A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+
+def _end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """End a script that fails outside of `run`, so while it imports."""
+    exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else _ending(error)
+    if exit_code is None:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        os._exit(exit_code)
+
+
+sys.excepthook = _end
+
+import argparse
+import re
 from contextlib import contextmanager
 from datetime import date, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote
@@ -22,22 +40,28 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy import Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 WRONG_USAGE: Final = 2
 NO_DATABASE: Final = 3
-# A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
-INTERRUPTED: Final = 130
-NOBODY_READS: Final = 141
 # What a terminal does not show but does: control characters, and those that turn the direction of writing.
 INSTRUCTION: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # The packages on the index that have another name than what is imported.
 PACKAGES: Final = {"dotenv": "python-dotenv", "vcr": "vcrpy", "yaml": "PyYAML"}
+RIGHT_URL: Final = "is this the right DATABASE_URL?"
 OUR_FOLDERS: Final = ("cassette", "modules", "stand_in")
 
 
 def parser(docstring: str | None) -> argparse.ArgumentParser:
     """Return a parser whose help is a script's docstring, its lines unchanged."""
     return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def show_help(options: argparse.ArgumentParser) -> None:
+    """Print the help and end the script if the command line has `--help`: before an import that needs a package."""
+    arguments = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    if {"-h", "--help"} & set(arguments):
+        sys.exit(run(lambda: print(options.format_help(), end="")))
 
 
 def number(unit: str, largest: float) -> Callable[[str], float]:
@@ -63,11 +87,11 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day: write it as 2026-12-31") from error
 
 
-def run(main: Callable[[], int]) -> int:
+def run(main: Callable[[], int | None]) -> int:
     """Run a script and return its exit code."""
     try:
         try:
-            return main()
+            return main() or 0
         finally:
             sys.stdout.flush()
     except BaseException as error:
@@ -83,7 +107,7 @@ def _ending(error: BaseException) -> int | None:
         return INTERRUPTED
     closed_pipe = error.__context__ if isinstance(error, SystemExit) else error  # rich exits when a pipe is closed
     if isinstance(closed_pipe, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it is flushed once more at the end
+        _discard_output()
         return NOBODY_READS
     exit_code, message = WRONG_USAGE, str(error)
     if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
@@ -92,8 +116,17 @@ def _ending(error: BaseException) -> int | None:
         exit_code, message = NO_DATABASE, f"the database: {getattr(error, 'orig', None) or error}"
     elif not isinstance(error, OSError):
         return None
-    _complain(message)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+    complain(message)
     return exit_code
+
+
+def _discard_output() -> None:
+    """Lead standard output, which is flushed once more at the end, to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _how_to_install(name: str) -> str:
@@ -112,21 +145,26 @@ def _is_of_the_database(error: BaseException) -> bool:
     return exceptions is not None and isinstance(error, exceptions.SQLAlchemyError)
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
     """Write one line to standard error, which names the script."""
     sys.stderr.write(f"{Path(sys.argv[0]).name}: {visible(' '.join(message.split()))}\n")
 
 
-def _end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """End a script that fails outside of `run`, so while it imports."""
-    exit_code = _ending(error)
-    if exit_code is None:
-        sys.__excepthook__(kind, error, traceback)
-    else:
-        os._exit(exit_code)
+def _prepare_streams() -> None:
+    """Let output go on where a stream is closed, knows no character but ASCII, or is said to be 0 columns wide.
+
+    A closed stream's number would be the next file's, which might be the database.
+    """
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if os.environ.get("COLUMNS") == "0":
+        del os.environ["COLUMNS"]
 
 
-sys.excepthook = _end
+_prepare_streams()
 # The scripts stand beside `modules`, here and in an application that has copied both.
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
@@ -137,22 +175,51 @@ def usage() -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError) as error:  # RuntimeError: a provider that is not configured, a package
-        _complain(str(error))
+        complain(str(error))
         raise SystemExit(WRONG_USAGE) from None
 
 
 def check_database(engine: Engine) -> None:
-    """Raise ValueError for a database that is not there: SQLite would make an empty one in its place.
+    """Raise ValueError for a database that is not there, or has not this release's table.
 
-    Raises SQLAlchemyError where it cannot be reached.
+    SQLite would make an empty file in its place, and the infrastructure an empty table: the look at the table comes
+    before what the infrastructure does with a new connection. Raises SQLAlchemyError where it cannot be reached.
     """
-    from sqlalchemy import inspect  # noqa: PLC0415 - most scripts have not connected yet, and may never
+    from sqlalchemy import Engine, StaticPool, event  # noqa: PLC0415 - most scripts have not connected yet
 
-    question = "is this the right DATABASE_URL?"
     if engine.dialect.name == "sqlite" and (path := _sqlite_file(engine.url.database or "")) and not path.exists():
-        raise ValueError(f"there is no SQLite file {path}: {question}")
-    if not inspect(engine).has_table("llm_requests"):
-        raise ValueError(f"there is no table llm_requests in {engine.url.render_as_string()}: {question}")
+        raise ValueError(f"there is no SQLite file {path}: {RIGHT_URL}")
+
+    def look(connection: DBAPIConnection, _record: object) -> None:
+        options = engine.get_execution_options()
+        try:
+            _check_table(Engine(StaticPool(lambda: connection), engine.dialect, engine.url, execution_options=options))
+        except ValueError:
+            connection.close()
+            raise
+
+    event.listen(engine.pool, "connect", look, insert=True)
+    try:
+        _check_table(engine)
+    finally:
+        event.remove(engine.pool, "connect", look)
+
+
+def _check_table(engine: Engine) -> None:
+    from sqlalchemy import select  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError, ProgrammingError  # noqa: PLC0415
+
+    from modules.llm_services.models import LLMRequestModel  # noqa: PLC0415
+
+    try:
+        with engine.connect() as connection:
+            connection.execute(select(LLMRequestModel.__table__).limit(0))
+    except DBAPIError as error:
+        message = str(error.orig).partition("\n")[0]
+        if isinstance(error, ProgrammingError) or "no such" in message:  # SQLite has no class of its own for it
+            url = engine.url.render_as_string()
+            raise ValueError(f"the table llm_requests cannot be read in {url}: {message}: {RIGHT_URL}") from error
+        raise
 
 
 def _sqlite_file(database: str) -> Path | None:

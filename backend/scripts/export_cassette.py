@@ -25,12 +25,31 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import WRONG_USAGE, check_database, parser, run, usage, visible
+from command_line import WRONG_USAGE, check_database, complain, parser, run, show_help, usage
 
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("request_id", metavar="REQUEST_ID", help="the id of a row; an LLMError has it as .request_id")
+    options.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
+    prompts = options.add_mutually_exclusive_group()
+    prompts.add_argument("--mask-prompts", action="store_true", help="mask what users and models wrote: the default")
+    prompts.add_argument("--keep-prompts", action="store_true", help="keep it, word for word")
+    options.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
+    options.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
+    options.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from pydantic import BaseModel
 
@@ -49,14 +68,13 @@ if TYPE_CHECKING:
 
     from modules.llm_services import LLMRequest
 
-ROOT = Path(__file__).resolve().parents[2]
 MAX_TURNS = 10
 REFUSED = 1
 
 
 def main() -> int:
     """Export; return the exit code."""
-    arguments = _arguments()
+    arguments = _options().parse_args()
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
@@ -66,14 +84,17 @@ def main() -> int:
             check_database(session.get_bind().engine)
         request = llm_services_admin_provider(session).get_request(arguments.request_id)
         if request is None:
-            return _complain(f"there is no row {arguments.request_id} in this database", WRONG_USAGE)
+            complain(f"there is no row {arguments.request_id} in this database")
+            return WRONG_USAGE
         file: Path = arguments.out.resolve() / f"{request.id}.yaml"
         if file.exists() and not arguments.force:
-            return _complain(f"{file} is there already: --force overwrites it", WRONG_USAGE)
+            complain(f"{file} is there already: --force overwrites it")
+            return WRONG_USAGE
         try:
             exported = _export(session, request, arguments)
         except NotExportableError as error:
-            return _complain(f"request {request.id} is not exported: {error}", REFUSED)
+            complain(f"request {request.id} is not exported: {error}")
+            return REFUSED
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(exported.text, "utf-8")
     advice = "read it before you commit it. The test to paste below tests/:\n"
@@ -107,24 +128,6 @@ def _model(name: str) -> type[BaseModel]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise NotExportableError(f"--response-model {name} is no Pydantic model")
     return model
-
-
-def _complain(message: str, exit_code: int) -> int:
-    print(visible(message), file=sys.stderr)
-    return exit_code
-
-
-def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("request_id", metavar="REQUEST_ID", help="the id of a row; an LLMError has it as .request_id")
-    options.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
-    prompts = options.add_mutually_exclusive_group()
-    prompts.add_argument("--mask-prompts", action="store_true", help="mask what users and models wrote: the default")
-    prompts.add_argument("--keep-prompts", action="store_true", help="keep it, word for word")
-    options.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
-    options.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
-    options.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
-    return options.parse_args()
 
 
 if __name__ == "__main__":

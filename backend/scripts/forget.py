@@ -26,7 +26,7 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import Steps, check_database, parser, run, usage, visible
+from command_line import Steps, check_database, parser, run, show_help, usage, visible
 
 import argparse
 import re
@@ -36,6 +36,48 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+ROOT = Path(__file__).resolve().parents[2]
+HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+def _age(text: str) -> datetime:
+    """Return the moment that lies so long ago."""
+    number, unit = text[:-1], text[-1:]
+    if not number.isdecimal() or unit not in HOURS:
+        raise argparse.ArgumentTypeError(f"{text} is no age: write it as 90d, 12h or 6w")
+    try:
+        return datetime.now(UTC) - timedelta(hours=int(number) * HOURS[unit])
+    except OverflowError as error:
+        raise argparse.ArgumentTypeError(f"{text}: the calendar does not go that far") from error
+
+
+def _user(text: str) -> int:
+    if not text.lstrip("-").isdecimal() or abs(int(text)) > LARGEST_INTEGER:
+        raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
+    return int(text)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no request id") from error
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--older-than", type=_age, metavar="AGE", help="calls that began longer ago: 90d, 12h, 6w")
+    options.add_argument("--user", type=_user, metavar="ID", help="calls of this user")
+    options.add_argument("--request", type=_id, metavar="ID", help="the call that this row belongs to, all attempts")
+    options.add_argument("--dry-run", action="store_true", help="change nothing")
+    exported = ROOT / "cassettes/exported"
+    options.add_argument("--exported", type=Path, default=exported, help="where exported cassettes are (%(default)s)")
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,9 +95,7 @@ if TYPE_CHECKING:
 
     from modules.llm_services.config import LLMConfig
 
-ROOT = Path(__file__).resolve().parents[2]
 ROWS_PER_STEP = 1_000
-HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 ROW_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 INCOMPLETE = 1
 NOT_REACHED = """not reached, see docs/privacy.md:
@@ -144,38 +184,8 @@ def _print_rest(engine: Engine) -> None:
     print(NOT_REACHED, end="")
 
 
-def _age(text: str) -> datetime:
-    """Return the moment that lies so long ago."""
-    number, unit = text[:-1], text[-1:]
-    if not number.isdecimal() or unit not in HOURS:
-        raise argparse.ArgumentTypeError(f"{text} is no age: write it as 90d, 12h or 6w")
-    try:
-        return datetime.now(UTC) - timedelta(hours=int(number) * HOURS[unit])
-    except OverflowError as error:
-        raise argparse.ArgumentTypeError(f"{text}: the calendar does not go that far") from error
-
-
-def _user(text: str) -> int:
-    if not text.lstrip("-").isdecimal() or abs(int(text)) > LARGEST_INTEGER:
-        raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
-    return int(text)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no request id") from error
-
-
 def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("--older-than", type=_age, metavar="AGE", help="calls that began longer ago: 90d, 12h, 6w")
-    options.add_argument("--user", type=_user, metavar="ID", help="calls of this user")
-    options.add_argument("--request", type=_id, metavar="ID", help="the call that this row belongs to, all attempts")
-    options.add_argument("--dry-run", action="store_true", help="change nothing")
-    exported = ROOT / "cassettes/exported"
-    options.add_argument("--exported", type=Path, default=exported, help="where exported cassettes are (%(default)s)")
+    options = _options()
     arguments = options.parse_args()
     given = arguments.older_than, arguments.user, arguments.request
     if given == (None, None, None) or (arguments.request and given[:2] != (None, None)):

@@ -20,12 +20,30 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import day, number, parser, run
+from command_line import day, number, parser, run, show_help
 
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+
+DAYS = 60
+MOST_DAYS = 36_500
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument(
+        "--days", type=number("days", MOST_DAYS), default=DAYS, metavar="N", help=f"how far to look ({DAYS})"
+    )
+    options.add_argument(
+        "--today", type=day, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD", help="as if it were that day"
+    )
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from modules.llm_services.config import VARIABLES, LLMConfig
 from modules.llm_services.types import LLMProviderType
@@ -33,9 +51,6 @@ from modules.llm_services.vendors import VENDORS
 
 if TYPE_CHECKING:
     import argparse
-
-DAYS = 60
-MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Default:
 
 def main() -> int:
     """Print the defaults that end, then the names, by day; return 1 where a default does."""
-    arguments = _arguments()
+    arguments = _options().parse_args()
     last = arguments.today + timedelta(days=arguments.days)
     defaults = [default for default in all_defaults() if default.end and default.end <= last]
     for default in defaults:
@@ -98,17 +113,6 @@ def names_by_end() -> dict[date | None, list[str]]:
     ends = {name: end for vendor in VENDORS.values() for name, end in vendor.models.items()}
     days = sorted({end for end in ends.values() if end})
     return {day: [name for name, end in ends.items() if end == day] for day in [*days, None]}
-
-
-def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument(
-        "--days", type=number("days", MOST_DAYS), default=DAYS, metavar="N", help=f"how far to look ({DAYS})"
-    )
-    options.add_argument(
-        "--today", type=day, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD", help="as if it were that day"
-    )
-    return options.parse_args()
 
 
 if __name__ == "__main__":

@@ -24,20 +24,47 @@ variables, of the environment or of .env:
 exit codes:
     0  nothing is left open
     1  a row could not be settled or audited, or differs; with --bill, the bill and the table differ
-    2  the command line or a variable is wrong, or there is no key
+    2  the command line or a variable is wrong, or there is no key or no such database
     3  the database cannot be reached, or read
     130  interrupted; what was settled stays settled
 """
 
 from __future__ import annotations
 
-from command_line import check_database, parser, run, usage, visible
+from command_line import check_database, number, parser, run, show_help, usage, visible
 
 import argparse
 import os
 import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+
+MOST_DAYS = 36_500
+DAYS_INTO_NEXT_MONTH = 31
+
+
+def _month(text: str) -> Scope:
+    """Return the days of a month."""
+    try:
+        first = date.fromisoformat(f"{text}-01")
+        return Scope(first, (first + timedelta(days=DAYS_INTO_NEXT_MONTH)).replace(day=1) - timedelta(days=1))
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month: write it as 2026-11") from error
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    work = options.add_mutually_exclusive_group()
+    work.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
+    work.add_argument("--bill", type=_month, metavar="YYYY-MM", help="compare with the bill of a month, change nothing")
+    options.add_argument(
+        "--days", type=number("days", MOST_DAYS), default=30, metavar="N", help="how far to look back (%(default)s)"
+    )
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from rich.progress import track
 
@@ -61,14 +88,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-LONGEST_DAYS = 36_500
-DAYS_INTO_NEXT_MONTH = 31
 SMALLEST_DIFFERENCE_USD = 1e-9
 
 
 def main() -> int:
     """Reconcile or audit; return 0 when nothing is left open, 1 when something is, 2 without a key."""
-    arguments = _arguments()
+    arguments = _options().parse_args()
     infrastructure = infrastructure_provider()
     if arguments.bill:
         return _bill(arguments.bill)
@@ -79,6 +104,8 @@ def main() -> int:
         except LLMError as error:  # of a proxy or of certificates
             raise ValueError(str(error)) from error
     with statistics, infrastructure.get_database_session().session as session:
+        with usage():
+            check_database(session.get_bind().engine)
         work = _audit if arguments.audit else _settle
         return work(session, statistics, datetime.now(UTC) - timedelta(days=arguments.days))
 
@@ -161,31 +188,6 @@ def _audit(session: Session, statistics: GenerationStatistics, since: datetime) 
             differing += 1
     print(f"{len(rows) - unanswered} of {len(rows)} audited, {differing} differ")
     return 1 if differing or unanswered else 0
-
-
-def _days(text: str) -> float:
-    days = float(text)
-    if not 0 <= days <= LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text} is no number of days up to {LONGEST_DAYS}")
-    return days
-
-
-def _month(text: str) -> Scope:
-    """Return the days of a month."""
-    try:
-        first = date.fromisoformat(f"{text}-01")
-        return Scope(first, (first + timedelta(days=DAYS_INTO_NEXT_MONTH)).replace(day=1) - timedelta(days=1))
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a month: write it as 2026-11") from error
-
-
-def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    work = options.add_mutually_exclusive_group()
-    work.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
-    work.add_argument("--bill", type=_month, metavar="YYYY-MM", help="compare with the bill of a month, change nothing")
-    options.add_argument("--days", type=_days, default=30, help="how far to look back (%(default)s)")
-    return options.parse_args()
 
 
 if __name__ == "__main__":

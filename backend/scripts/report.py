@@ -21,13 +21,14 @@ variables, of the environment or of .env:
 
 exit codes:
     0  reported
-    2  the command line or a variable is wrong, the table cannot be read, or the page cannot be written
+    2  the command line or a variable is wrong, there is no such database or table, or the page cannot be written
+    3  the database cannot be reached, or read
     130  interrupted
 """
 
 from __future__ import annotations
 
-from command_line import WRONG_USAGE, Steps, check_database, parser, run
+from command_line import Steps, check_database, parser, run, show_help, usage
 
 import argparse
 import json
@@ -38,7 +39,59 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
+DAYS = 30
+BY_HELP = "add up by a name in the metadata of calls, as well; can be repeated"
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    period = options.add_argument_group("which rows")
+    period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
+    period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
+    period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
+    period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
+    period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
+    output = options.add_argument_group("how it is shown")
+    period.add_argument("--check-models", action="store_true", help="look up in OpenRouter's list which models end")
+    output.add_argument("--by", type=_label, action="append", default=[], metavar="metadata.NAME", help=BY_HELP)
+    output.add_argument("--top", type=_positive, metavar="N", help="how many of the dearest to name")
+    output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    return options
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day: write it as 2026-12-31") from error
+
+
+def _label(text: str) -> str:
+    """Return the name in the metadata."""
+    name = text.removeprefix(METADATA)
+    if name in {"", text}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name in the metadata of calls: write it as metadata.team")
+    return name
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
+    return int(text)
+
+
+def _user(text: str) -> int:
+    try:
+        if abs(int(text)) <= LARGEST_INTEGER:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services import LLMError
@@ -57,14 +110,11 @@ if TYPE_CHECKING:
     from modules.llm_services.config import LLMConfig
     from modules.llm_services.reporting.dialects import Part
 
-DAYS = 30
-BY_HELP = "add up by a name in the metadata of calls, as well; can be repeated"
-
 
 def main() -> int:
-    """Report; return 0, or 2 where there is nothing to read from or nowhere to write to."""
+    """Report, and return 0."""
     arguments = _arguments()
-    try:
+    with usage():
         if arguments.html:
             _check_writable(arguments.html)
         config, engine = create_llm_config_from_env(), _engine()
@@ -72,12 +122,6 @@ def main() -> int:
         listed = _listed(config) if arguments.check_models else None
         report = read_report(engine, arguments.scope, longest, arguments.top, listed, _tracked)
         _write(report, _name(engine), arguments)
-    except BrokenPipeError:
-        raise  # nobody reads on, which is no failure
-    except (SQLAlchemyError, ValueError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        print(f"report.py: {' '.join(str(cause).split()) or type(cause).__name__}", file=sys.stderr)
-        return WRONG_USAGE
     return 0
 
 
@@ -139,19 +183,8 @@ def _write(report: Report, database: str, arguments: argparse.Namespace) -> None
 
 
 def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    period = options.add_argument_group("which rows")
-    period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
-    period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
-    period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
-    period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
-    period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
-    output = options.add_argument_group("how it is shown")
-    period.add_argument("--check-models", action="store_true", help="look up in OpenRouter's list which models end")
-    output.add_argument("--by", type=_label, action="append", default=[], metavar="metadata.NAME", help=BY_HELP)
-    output.add_argument("--top", type=_positive, default=TOP, metavar="N", help="name the N dearest (%(default)s)")
-    output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
-    output.add_argument("--json", action="store_true", help="print JSON")
+    options = _options()
+    options.set_defaults(top=TOP)
     arguments = options.parse_args()
     until = arguments.until or datetime.now(UTC).date()
     if arguments.since and arguments.days:
@@ -165,36 +198,6 @@ def _arguments() -> argparse.Namespace:
     except OverflowError:
         options.error("the calendar does not go that far")
     return arguments
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no day: write it as 2026-12-31") from error
-
-
-def _label(text: str) -> str:
-    """Return the name in the metadata."""
-    name = text.removeprefix(METADATA)
-    if name in {"", text}:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name in the metadata of calls: write it as metadata.team")
-    return name
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
-    return int(text)
-
-
-def _user(text: str) -> int:
-    try:
-        if abs(int(text)) <= LARGEST_INTEGER:
-            return int(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
 
 
 if __name__ == "__main__":

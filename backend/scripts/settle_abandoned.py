@@ -23,11 +23,29 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import check_database, number, parser, run, usage
+from command_line import check_database, number, parser, run, show_help, usage
 
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+MOST_MINUTES = 60 * 24 * 36_500
+
+
+def _options() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument(
+        "--minutes",
+        type=number("minutes", MOST_MINUTES),
+        metavar="N",
+        help="how long a row may be pending; default: the longest an attempt takes",
+    )
+    options.add_argument("--dry-run", action="store_true", help="change nothing")
+    return options
+
+
+if __name__ == "__main__":
+    show_help(_options())
 
 from modules.infrastructure.public import infrastructure_provider
 from modules.llm_services.config import create_llm_config_from_env
@@ -36,12 +54,10 @@ from modules.llm_services.ledger.maintenance import longest_attempt, settle_aban
 if TYPE_CHECKING:
     import argparse
 
-MOST_MINUTES = 60 * 24 * 36_500
-
 
 def main() -> int:
     """Settle, and print each id; return 0."""
-    arguments = _arguments()
+    arguments = _options().parse_args()
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
@@ -58,18 +74,6 @@ def main() -> int:
     done = "would be settled" if arguments.dry_run else "settled"
     print(f"{len(abandoned)} {done} that were pending for more than {seconds:g} s", file=sys.stderr)
     return 0
-
-
-def _arguments() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument(
-        "--minutes",
-        type=number("minutes", MOST_MINUTES),
-        metavar="N",
-        help="how long a row may be pending; default: the longest an attempt takes",
-    )
-    options.add_argument("--dry-run", action="store_true", help="change nothing")
-    return options.parse_args()
 
 
 if __name__ == "__main__":

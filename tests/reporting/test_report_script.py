@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from modules.llm_services.config import VARIABLE_NAMES
 from reporting.reported_rows import ONE, SECOND, noon, row, write
@@ -201,31 +200,19 @@ def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], m
 
 
 @pytest.mark.parametrize(
-    ("url", "message"),
+    ("url", "code", "message"),
     [
-        ("postgresql+psycopg://nobody:secret@127.0.0.1:1/none", "connection"),
-        ("sqlite:////nowhere/at/all.db", "there is no SQLite file /nowhere/at/all.db: is this the right DATABASE_URL?"),
-        ("sqlite:///not-yet.db", "there is no SQLite file not-yet.db"),
-        ("sqlite:///file:not-yet.db?uri=true", "there is no SQLite file not-yet.db"),
-        ("nonsense", "DATABASE_URL"),
+        ("postgresql+psycopg://nobody:secret@127.0.0.1:1/none", 3, "connection"),
+        ("sqlite:////nowhere/at/all.db", 2, "there is no SQLite file /nowhere/at/all.db: is this the right"),
+        ("sqlite:///not-yet.db", 2, "there is no SQLite file not-yet.db"),
+        ("sqlite:///file:not-yet.db?uri=true", 2, "there is no SQLite file not-yet.db"),
+        ("nonsense", 2, "DATABASE_URL"),
     ],
 )
-def test_a_database_that_is_not_there(tmp_path: Path, url: str, message: str) -> None:
-    """A database that cannot be reached ends with 2 and one line, without the password; no file is made for it."""
+def test_a_database_that_is_not_there(tmp_path: Path, url: str, code: int, message: str) -> None:
+    """A database that cannot be reached is one line, without the password; no file is made for it."""
     done = run(url, tmp_path)
-    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert (code, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert message in done.stderr
     assert "secret" not in done.stderr
     assert [] == list(tmp_path.iterdir())
-
-
-def test_a_table_that_is_not_there(tmp_path: Path) -> None:
-    """A database without the table, where none can be made, ends with 2 and one line."""
-    path = tmp_path / "empty.db"
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE something (else_ INTEGER)"))
-    engine.dispose()
-    done = run(f"sqlite:///file:{path}?mode=ro&uri=true", tmp_path)
-    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
-    assert "report.py: " in done.stderr

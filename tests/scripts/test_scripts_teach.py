@@ -100,7 +100,9 @@ def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("script", WHERE_ROWS_ARE)
 @pytest.mark.parametrize(
-    ("variable", "value"), [("DATABASE_URL", "nowhere"), ("REQUEST_TIMEOUT", "soon")], ids=["database", "timeout"]
+    ("variable", "value"),
+    [("DATABASE_URL", "nowhere"), ("DATABASE_URL", "postgresql://user@host:port/name"), ("REQUEST_TIMEOUT", "soon")],
+    ids=["database", "port", "timeout"],
 )
 def test_a_variable_that_is_wrong_is_named(script: str, variable: str, value: str, tmp_path: Path) -> None:
     """A variable that cannot be read is one sentence that names it, and exit code 2."""

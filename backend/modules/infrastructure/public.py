@@ -58,7 +58,7 @@ def _chosen() -> Database:
     url = os.environ.get("DATABASE_URL", "").strip()
     try:
         return Database(url or DEFAULT_DATABASE_URL)
-    except (ArgumentError, ImportError) as error:
+    except (ArgumentError, ImportError, ValueError) as error:  # ValueError: of a port that is no number
         raise ValueError(f"DATABASE_URL: {error}; expected {EXAMPLE_URLS}") from error
 
 
