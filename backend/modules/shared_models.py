@@ -1,6 +1,6 @@
 """The declarative base that every module's tables hang on."""
 
-from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
+from sqlalchemy import UUID as PostgresUUID
 from sqlalchemy.orm import DeclarativeBase
 
 __all__ = ["Base", "PostgresUUID"]

@@ -118,12 +118,13 @@ def hide_table(engine: Engine) -> None:
 
 @contextmanager
 def writer_held(engine: Engine) -> Generator[threading.Event]:
-    """Keep the ledger's thread from writing until the event is set, or the block ends."""
+    """Keep the ledger from writing until the event is set, or the block ends."""
     held, gate = threading.Event(), threading.Event()
 
     def hold() -> None:
-        held.set()
-        gate.wait()
+        with writer_for(engine).writing:
+            held.set()
+            gate.wait()
 
     writer_for(engine)._call(hold)
     held.wait(timeout=60)  # else it may still be about to look at the queue once more

@@ -51,7 +51,7 @@ def lock_timeout(request_timeout: float) -> float:
     return request_timeout + LOCK_MARGIN_SECONDS
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """A row of a call; `is_open` once its pending state is written or queued. `schemas` are those of its session."""
 
@@ -115,7 +115,9 @@ class Ledger:
             write.schemas = entry.schemas
             writer = writer_for(bind.engine)
             may_join = writer.is_sqlite and (writer.is_shared or caller is not None)
-            if not (may_join and write_in_caller_transaction(caller, bind.engine, writer, write)):
+            (writer.open_entries.discard if changes else writer.open_entries.add)(entry)
+            is_written = may_join and write_in_caller_transaction(caller, bind.engine, writer, write)
+            if not (is_written or writer.write_alone(write)):
                 writer.submit(write)
                 await written(writer, write, is_leaving=is_leaving)
         except asyncio.CancelledError:

@@ -7,7 +7,7 @@ caller's connection holds the write lock, or there is no second connection (a da
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from .writer import PendingWrite, Writer
 
 # Without WAL a commit waits for readers. No new reader begins while it waits, so that the wait ends.
 READERS_MILLISECONDS: Final = 10
+NORMAL: Final = 1
+NO_WAIT: Final = "llm_ledger_no_wait"
 
 
 class DatabaseFile:
@@ -57,6 +60,19 @@ def impatient(connection: DBAPIConnection, _record: object) -> None:
     is_wal = cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     cursor.execute(f"PRAGMA busy_timeout={0 if is_wal else READERS_MILLISECONDS}")
     cursor.close()
+
+
+def leave_checkpoints(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    """Let a connection make no checkpoints, and note whether its commits then never wait for the disk.
+
+    In WAL mode with synchronous=NORMAL, only a checkpoint and the commit after it do:
+    https://www.sqlite.org/pragma.html#pragma_synchronous
+    """
+    with closing(connection.cursor()) as cursor:
+        is_wal = cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        is_normal = cursor.execute("PRAGMA synchronous").fetchone()[0] <= NORMAL
+        cursor.execute("PRAGMA wal_autocheckpoint=0")
+    record.info[NO_WAIT] = is_wal and is_normal
 
 
 def write_in_caller_transaction(caller: Connection | None, engine: Engine, writer: Writer, write: PendingWrite) -> bool:

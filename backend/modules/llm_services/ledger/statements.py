@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from ..models import LLMRequestModel
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.sql import ClauseElement
 
     Row = dict[str, Any]
     Parameters = tuple[Any, ...] | dict[str, Any]
     # Executes a statement once for each of its parameters, and returns how many rows that concerned.
     ExecuteThere = Callable[[str, list[Parameters]], int]
-    Execute = Callable[[Connection, str, list[Parameters]], int]
+    Execute = Callable[[Any, str, list[Parameters]], int]
     Schemas = Mapping[str | None, str | None]
+    Insert = sqlite.Insert | postgresql.Insert
 
-Insert = sqlite.Insert | postgresql.Insert
-INSERTS: Final[dict[str, Callable[[Table], Insert]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+DIALECTS: Final = ("sqlite", "postgresql")
 MAX_SCHEMAS: Final = 512  # whose statements are kept: each tenant may have one
 NEW: Final = "new_"  # before the name of a column that an update changes
 
@@ -83,8 +84,8 @@ class Statements:
 
     def __init__(self, dialect: Dialect, schemas: Schemas | None = None) -> None:
         """Raise ValueError for a database that is not supported."""
-        if dialect.name not in INSERTS:
-            raise ValueError(f"the ledger writes to {' and '.join(INSERTS)}, not to {dialect.name}")
+        if dialect.name not in DIALECTS:
+            raise ValueError(f"the ledger writes to {' and '.join(DIALECTS)}, not to {dialect.name}")
         self._dialect, self._table = dialect, _table(schemas or {})
         self._update = lru_cache(self._compiled_update)
         self.translated = lru_cache(MAX_SCHEMAS)(self._translated)
@@ -102,14 +103,18 @@ class Statements:
     def _translated(self, schemas: tuple[tuple[str | None, str | None], ...]) -> Statements:
         return Statements(self._dialect, dict(schemas))
 
+    def _new_insert(self) -> Insert:
+        insert: Insert = import_module(f"sqlalchemy.dialects.{self._dialect.name}").insert(self._table)
+        return insert
+
     @cached_property
     def _insert(self) -> Statement:
-        insert = INSERTS[self._dialect.name](self._table).on_conflict_do_nothing(index_elements=["id"])
+        insert = self._new_insert().on_conflict_do_nothing(index_elements=["id"])
         return Statement(insert, self._table, self._dialect)
 
     @cached_property
     def _upsert(self) -> Statement:
-        insert = INSERTS[self._dialect.name](self._table)
+        insert = self._new_insert()
         columns = {column.name: insert.excluded[column.name] for column in self._table.columns if column.name != "id"}
         upsert = insert.on_conflict_do_update(index_elements=["id"], set_=columns)
         return Statement(upsert, self._table, self._dialect)
@@ -130,6 +135,11 @@ def by_driver(connection: Connection, sql: str, parameters: list[Parameters]) ->
     with on_cursor(connection) as cursor:
         (cursor.execute if len(parameters) == 1 else cursor.executemany)(sql, _one_or_many(parameters))
         return int(cursor.rowcount)
+
+
+def directly(connection: Any, sql: str, parameters: list[Parameters]) -> int:  # noqa: ANN401 - sqlite3's own
+    """Execute a statement for one row on a connection of the driver's."""
+    return int(connection.execute(sql, *parameters).rowcount)
 
 
 def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:

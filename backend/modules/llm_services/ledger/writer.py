@@ -1,4 +1,7 @@
-"""The writer thread: one for each engine, with connections of its own, writing many rows in one commit."""
+"""The writer thread: one for each engine, with connections of its own, writing many rows in one commit.
+
+On SQLite, a call that is alone commits its row in its own thread: that takes less time than a switch of threads.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,40 @@ import threading
 import time
 import weakref
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from ..threads import JobThread
 from .connections import DATABASE_TIMEOUT_SECONDS, ServerConnections, closer, derived, is_disconnect, is_row_lock
-from .sqlite import DatabaseFile, impatient, is_locked, is_shared
-from .statements import Statements, by_driver
+from .sqlite import NO_WAIT, DatabaseFile, impatient, is_locked, is_shared, leave_checkpoints
+from .statements import Statements, by_driver, directly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
+    from .ledger import Entry
     from .statements import Execute, Row, Schemas
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_ROWS: Final = 256
+# With more calls in flight, it costs less that their rows wait for the ledger's thread and share a commit.
+LONE_CALLS: Final = 2
+LONE_ROW_CHARACTERS: Final = 50_000
+# The ledger's thread makes two of this many writes: a checkpoint, and the commit after it.
+CHECKPOINT_PERIOD: Final = 64
+CHECKPOINT_WRITES: Final = 2
+# After a commit that took longer, the ledger's thread writes for this many times as long.
+SLOW_SECONDS: Final = 0.005
+SLOW_FACTOR: Final = 200
 LOCK_PAUSE_SECONDS: Final = 0.005
 RECONNECT_PAUSES_SECONDS: Final = (0.2, 1.0, 2.0)
 # How long an ending process waits for its last rows; orchestrators kill it after 10 seconds.
@@ -64,6 +77,12 @@ class PendingWrite:
     timer: asyncio.TimerHandle | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     queued_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def size(self) -> int:
+        """The number of characters to write."""
+        values = map(self.row.__getitem__, self.changes) if self.changes else self.row.values()
+        return sum(len(value) for value in values if isinstance(value, str))
 
     @property
     def is_patient(self) -> bool:
@@ -113,10 +132,12 @@ class Writer:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._server = None if self.is_sqlite else ServerConnections(engine)
         self.engine = self._server.engine if self._server else derived(engine)
-        # For callers' threads, which check locks: a SQLite connection may be bound to the thread that made it.
+        # For callers' threads: a SQLite connection may be bound to the thread that made it.
         self.looking = derived(engine)
         if self.is_sqlite:
             event.listen(self.engine.pool, "connect", impatient)
+            for prepare in (impatient, leave_checkpoints):
+                event.listen(self.looking.pool, "connect", prepare)
             self.file, self.looked_at = DatabaseFile(self.engine), DatabaseFile(self.looking)
         self._statements = statements
         self.inherited = inherited
@@ -124,6 +145,8 @@ class Writer:
         # Held while this thread has SQLite's write lock, so that it is not taken for a caller's.
         self.writing = threading.Lock()
         self.shared = threading.local()  # the shared connection, as each caller's thread keeps it
+        self.open_entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # of the calls in flight
+        self._lone_writes, self._lone_from = 0, 0.0
         self._queue: deque[PendingWrite] = deque()
         self._is_called = False  # whether the thread is to look at the queue
         self._thread = _closed_with(self)
@@ -134,6 +157,36 @@ class Writer:
     def is_shared(self) -> bool:
         """Whether the caller's connection is the only one to its data."""
         return self.is_sqlite and is_shared(self.looking)
+
+    def write_alone(self, write: PendingWrite) -> bool:
+        """Commit a row in its caller's thread if that takes a moment; return False if it has to be submitted."""
+        is_idle = self._ends_at == NEVER and not (self._is_called or self._queue)
+        if not (self.is_sqlite and is_idle and len(self.open_entries) <= LONE_CALLS):
+            return False
+        self._lone_writes = (self._lone_writes + 1) % CHECKPOINT_PERIOD
+        began = time.monotonic()
+        is_slow = self._lone_writes < CHECKPOINT_WRITES or began < self._lone_from or write.size > LONE_ROW_CHARACTERS
+        if is_slow or not self.writing.acquire(blocking=False):
+            return False
+        try:
+            return self._commit_alone(write)
+        except (DBAPIError, sqlite3.Error, OSError):  # the ledger's thread waits for a lock, and reports other errors
+            return False
+        finally:
+            self.writing.release()
+            took = time.monotonic() - began
+            if took > SLOW_SECONDS:
+                self._lone_from = max(self._lone_from, began + SLOW_FACTOR * took)
+
+    def _commit_alone(self, write: PendingWrite) -> bool:
+        self.check(self.looked_at)
+        with closing(self.looking.raw_connection()) as connection:
+            if not connection.info[NO_WAIT]:
+                self._lone_from = NEVER
+                return False
+            self.run(cast("Any", connection.dbapi_connection), [write], directly)
+            connection.commit()
+        return True
 
     def submit(self, write: PendingWrite) -> None:
         """Queue `write`, which is over when its row is committed; raise RuntimeError if the process is ending."""

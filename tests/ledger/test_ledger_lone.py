@@ -1,0 +1,130 @@
+"""On SQLite, a lone call commits its row in its own thread, unless that might take long."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from modules.llm_services.exceptions import LLMError
+from modules.llm_services.ledger import writer
+from modules.llm_services.ledger.writer import LONE_CALLS, writer_for
+from support.calls import NO_CREDITS, Held, ask, draft, rows
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from support.calls import Serve
+
+
+@pytest.fixture
+async def by_thread(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Make a first call, of which the ledger's thread writes one row; return its transactions from then on."""
+    monkeypatch.setattr(writer, "SLOW_SECONDS", float("inf"))  # a busy machine is no slow disk
+    with Session(sqlite_engine) as session:
+        await ask(session)
+    return transactions_of_thread(sqlite_engine)
+
+
+def transactions_of_thread(engine: Engine) -> list[object]:
+    """Return a list to which each transaction of the ledger's thread is added."""
+    transactions: list[object] = []
+    event.listen(writer_for(engine).engine, "checkout", lambda *_: transactions.append(object()))
+    return transactions
+
+
+def log_bytes(engine: Engine) -> int:
+    """Return the size of SQLite's write-ahead log."""
+    return Path(f"{engine.url.database}-wal").stat().st_size
+
+
+async def test_a_lone_call_needs_no_thread(sqlite_engine: Engine, by_thread: list[object]) -> None:
+    """Both writes of a call that is alone are committed where the caller is, visible to others when it returns."""
+    with Session(sqlite_engine) as session:
+        request_id = await ask(session)
+    assert [] == by_thread
+    assert ("completed", request_id) == [(row.status, row.id) for row in rows(sqlite_engine)][-1]
+
+
+async def test_calls_in_company_share_the_commits_of_the_thread(
+    sqlite_engine: Engine, by_thread: list[object], serve: Serve
+) -> None:
+    """As soon as more calls are in flight than LONE_CALLS, the thread writes."""
+    held = Held(expected=LONE_CALLS + 1)
+    with Session(sqlite_engine) as session:
+        async with serve(held), asyncio.TaskGroup() as group:
+            for _ in range(LONE_CALLS + 1):
+                group.create_task(ask(session))
+            await held.arrived.wait()
+            assert by_thread
+            held.let_go.set()
+
+
+async def test_a_call_is_alone_again_after_others(sqlite_engine: Engine, by_thread: list[object]) -> None:
+    """Calls that have ended, if only with an error that somebody keeps, leave a later call alone."""
+    with Session(sqlite_engine) as session:
+        errors = await asyncio.gather(*(ask(session, NO_CREDITS) for _ in range(8)), return_exceptions=True)
+        by_thread.clear()
+        await ask(session)
+    assert all(isinstance(error, LLMError) for error in errors)
+    assert [] == by_thread
+
+
+async def test_a_large_row_is_left_to_the_thread(sqlite_engine: Engine, by_thread: list[object]) -> None:
+    """Megabytes are not written on the event loop."""
+    with Session(sqlite_engine) as session:
+        await ask(session, question="x" * writer.LONE_ROW_CHARACTERS)
+    assert by_thread
+
+
+async def test_a_write_that_would_sync_the_disk_is_left_to_the_thread(sqlite_engine: Engine) -> None:
+    """With synchronous=FULL each commit waits for the disk, and none of them on the event loop."""
+    event.listen(sqlite_engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
+    transactions = transactions_of_thread(sqlite_engine)
+    with Session(sqlite_engine) as session:
+        for _ in range(3):
+            await ask(session)
+    assert 2 * 3 == len(transactions)
+
+
+async def test_the_next_rows_after_a_slow_write_are_left_to_the_thread(
+    sqlite_engine: Engine, by_thread: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that took long once keeps the event loop waiting only once."""
+    monkeypatch.setattr(writer, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "SLOW_FACTOR", float("inf"))
+    with Session(sqlite_engine) as session:
+        await ask(session)
+        await ask(session)
+    assert by_thread
+
+
+async def test_a_lone_row_waits_in_the_thread_for_the_lock_of_another(
+    sqlite_engine: Engine, by_thread: list[object]
+) -> None:
+    """If another connection is writing, the row is handed to the thread, which waits for it."""
+    with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
+        draft(other)
+        call = asyncio.create_task(ask(session))
+        while not by_thread:  # noqa: ASYNC110 - a pool's checkout sets no event
+            await asyncio.sleep(0)
+        other.commit()
+        await call
+    assert "completed" == rows(sqlite_engine)[-1].status
+
+
+async def test_lone_calls_do_not_let_the_log_grow(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every so many writes the thread writes one, and makes the checkpoint, after which the log begins anew."""
+    monkeypatch.setattr(writer, "SLOW_SECONDS", float("inf"))
+    event.listen(sqlite_engine, "connect", lambda connection, _: connection.execute("PRAGMA wal_autocheckpoint=1"))
+    with Session(sqlite_engine) as session:
+        for _ in range(writer.CHECKPOINT_PERIOD):
+            await ask(session)
+        after_two_checkpoints = log_bytes(sqlite_engine)
+        for _ in range(3 * writer.CHECKPOINT_PERIOD):
+            await ask(session)
+    assert log_bytes(sqlite_engine) < 2 * after_two_checkpoints
