@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
 
 from faults.messages import MESSAGES
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 
 if TYPE_CHECKING:
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from modules.llm_services.models import LLMRequestModel
     from stand_in.scenario import Scenario
 
 PATIENCE_SECONDS = 5.0
@@ -55,11 +54,6 @@ async def outcome(call: Awaitable[UUID]) -> Outcome:
     except LLMError as raised:
         request_id, error = raised.request_id, raised
     return Outcome(request_id, error, time.perf_counter() - started)
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))
 
 
 def check_exception(scenario: Scenario, error: LLMError | None) -> None:

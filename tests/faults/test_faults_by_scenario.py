@@ -10,11 +10,12 @@ import pytest
 from pydantic import BaseModel
 
 from faults.conftest import REQUEST_TIMEOUT
-from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome, rows
+from faults.outcomes import ask, check_exception, check_nothing_is_left, check_row, outcome
 from modules.llm_services import LLMMessage, LLMValidationError, llm_services_provider
 from modules.llm_services.flow import loop
 from stand_in.scenario import Fault
 from stand_in.scenarios import SCENARIOS
+from support.attempts import rows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome, rows
+from faults.outcomes import check_exception, check_nothing_is_left, check_row, outcome
 from modules.llm_services.public import LLMMessage, ToolDefinition, llm_services_provider
 from stand_in.scenarios import FAULTY_REQUESTS, SCENARIOS
+from support.attempts import rows
 
 if TYPE_CHECKING:
     from uuid import UUID

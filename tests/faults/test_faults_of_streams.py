@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from faults.outcomes import Outcome, check_nothing_is_left, check_row, outcome, rows
+from faults.outcomes import Outcome, check_nothing_is_left, check_row, outcome
 from faults.test_faults_by_scenario import hurry
 from modules.llm_services import LLMMessage, llm_services_provider
 from stand_in.scenario import Failure
 from stand_in.scenarios import SCENARIOS
+from support.attempts import rows
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -1,4 +1,4 @@
-"""An environment that names no proxy, and processes that make calls in one that does."""
+"""An environment that names no proxy, processes that make calls in one that does, and an OpenRouter with a script."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
-from modules.llm_services.config import LLMConfig
+from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.flow import loop
 from modules.llm_services.flow.network import CERTIFICATE_VARIABLES
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
 from support.processes import bare_environment, without_slow_steps
+from support.server import Visit, serving
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from support.server import Server
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
-MESSAGES: Final = [LLMMessage(role=MessageRole.USER, content="hi")]
-MODEL: Final = "openrouter/author/model"
-COMPLETION: Final = {
-    "id": "gen-1",
-    "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.5},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -43,18 +38,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
-
-
-def provider(session: Session, base_url: str, *, timeout: float = 5, retries: int = 0) -> OpenRouterProvider:
-    """Return a provider that calls `base_url`."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-network",
-        openrouter_base_url=base_url,
-        request_timeout=timeout,
-        max_retries=retries,
-    )
-    return OpenRouterProvider(config, session)
 
 
 class Process(Protocol):
@@ -84,3 +67,53 @@ def process(tmp_path: Path) -> Process:
         return outcome
 
     return ran
+
+
+CITIES = ("Paris", "Rome", "Oslo", "Bern")
+
+
+@dataclass
+class OpenRouter:
+    """A server in OpenRouter's place, which gives the `replies` first, and then one city after another."""
+
+    served: Server
+    replies: list[Callable[[Visit], Awaitable[None] | None]] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """How many requests came."""
+        return len(self.served.visits)
+
+
+def city(visit: Visit, name: str) -> None:
+    """Answer with a city: as text, as an object, or in a tool call, as the request wants it."""
+    message: dict[str, Any] = {"role": "assistant", "content": name}
+    if "tools" in visit.payload:
+        function = {"name": "look", "arguments": json.dumps({"city": name})}
+        message = {"content": None, "tool_calls": [{"id": "call-1", "type": "function", "function": function}]}
+    elif "response_format" in visit.payload:
+        message["content"] = json.dumps({"name": name})
+    usage = {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8, "cost": 0.25}
+    choices = [{"message": message, "finish_reason": "stop"}]
+    visit.answer({"id": f"gen-{name}", "model": "author/model", "choices": choices, "usage": usage})
+
+
+@pytest.fixture
+async def openrouter(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[OpenRouter]:
+    """Serve OpenRouter on this machine, nothing else being set."""
+    for name in VARIABLE_NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+    def answer(visit: Visit) -> Awaitable[None] | None:
+        if router.replies:
+            return router.replies.pop(0)(visit)
+        city(visit, CITIES[(router.requests - 1) % len(CITIES)])
+        return None
+
+    async with serving(answer) as served:
+        router = OpenRouter(served)
+        monkeypatch.setenv("OPENROUTER_BASE_URL", served.base_url)
+        monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-keyed")
+        monkeypatch.setenv("MAX_RETRIES", "0")
+        monkeypatch.setattr("modules.llm_services.flow.idempotency.FIRST_PAUSE_SECONDS", 0.01)
+        yield router

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from modules.llm_services.config import LLMConfig
-from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy.orm import Session
-
     from support.server import Visit
-
-MESSAGES = [LLMMessage(role=MessageRole.USER, content="How many?")]
-MODEL = "openrouter/author/model"
 
 
 def completion(content: str | None, finish_reason: str = "stop", **message: object) -> dict[str, Any]:
@@ -33,20 +21,3 @@ def answering(*bodies: dict[str, Any]) -> Callable[[Visit], None]:
     """Return a handler that answers with each body in turn."""
     turns = iter(bodies)
     return lambda visit: visit.answer(next(turns))
-
-
-def provider(session: Session, base_url: str, **settings: Any) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url`."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-paid",
-        openrouter_base_url=base_url,
-        **settings,
-    )
-    return OpenRouterProvider(config, session)
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    session.expire_all()
-    return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 
-from flow.paid import MESSAGES, MODEL, completion, provider, rows
+from flow.paid import completion
 from modules.llm_services.exceptions import LLMError, LLMTimeoutError
 from modules.llm_services.flow import bodies
+from support.attempts import MESSAGES, MODEL, provider, rows
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ async def test_a_body_beyond_the_limit_is_an_error(session: Session, answer: Cal
     """Beyond 64 MB, inflated, a body is read no further: an LLMError, and a row with what was seen."""
     async with serving(answer) as server:
         with pytest.raises(LLMError, match="larger than LLM_MAX_RESPONSE_MB") as caught:
-            await provider(session, server.base_url, max_retries=3).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
     (row,) = rows(session)
     assert (200, False, row.id) == (caught.value.status_code, caught.value.retryable, caught.value.request_id)
     assert ("failed", "gen-1-big", None) == (row.status, row.provider_response_id, row.cost_estimate)
@@ -74,7 +75,7 @@ async def test_a_body_beyond_the_limit_is_an_error(session: Session, answer: Cal
 async def test_memory_does_not_grow_with_what_is_sent(session: Session) -> None:
     """A body of a gigabyte, in a megabyte of gzip, costs no more memory than the limit."""
     async with serving(raw(bomb(1000), "content-encoding: gzip")) as server:
-        called = provider(session, server.base_url, max_retries=0, max_response_mb=1)
+        called = provider(session, server.base_url, max_response_mb=1)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(LLMError, match="larger"):
             await called.generate_response(MESSAGES, model=MODEL)
@@ -89,18 +90,20 @@ async def test_the_limit_is_a_setting(session: Session) -> None:
         visit.answer(completion("0" * MEGABYTE))
 
     async with serving(answer) as server:
-        large = provider(session, server.base_url, max_response_mb=2)
+        large = provider(session, server.base_url, retries=3, max_response_mb=2)
         response, _request_id = await large.generate_response(MESSAGES, model=MODEL)
         assert MEGABYTE == len(response.content)
         with pytest.raises(LLMError, match="larger"):
-            await provider(session, server.base_url, max_response_mb=0.5).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=3, max_response_mb=0.5).generate_response(
+                MESSAGES, model=MODEL
+            )
 
 
 async def test_inflating_ends_with_the_deadline(session: Session) -> None:
     """A body that inflates for long ends in an LLMTimeoutError at REQUEST_TIMEOUT."""
     packed = raw(bomb(1000) * 40, "content-encoding: gzip")
     async with serving(packed) as server:
-        called = provider(session, server.base_url, request_timeout=0.3, max_response_mb=100_000)
+        called = provider(session, server.base_url, retries=3, request_timeout=0.3, max_response_mb=100_000)
         with pytest.raises(LLMTimeoutError, match=r"within 0\.3 s"):
             await called.generate_response(MESSAGES, model=MODEL)
 
@@ -119,7 +122,9 @@ async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
     }[encoding]
     name = encoding.removesuffix(" without a header")
     async with serving(raw(encoded, f"content-encoding: {name}", f"content-length: {len(encoded)}")) as server:
-        response, _request_id = await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
+        response, _request_id = await provider(session, server.base_url, retries=3).generate_response(
+            MESSAGES, model=MODEL
+        )
     assert "hi" == response.content
     assert f"accept-encoding: {bodies.accepted_encodings()}" in server.visits[0].head.lower()
 
@@ -128,7 +133,7 @@ async def test_a_body_that_is_not_encoded_as_it_says(session: Session) -> None:
     """It is an LLMError that says so."""
     async with serving(raw(b"{}", "content-encoding: gzip", "content-length: 2")) as server:
         with pytest.raises(LLMError, match="is not encoded as it says"):
-            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
 
 
 @pytest.mark.parametrize(("package", "name"), [("brotli", "br"), ("backports.zstd", "zstd")])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import BaseModel, PlainSerializer, computed_field, field_validator, model_validator
 
-from flow.paid import MESSAGES, MODEL, answering, completion, provider, rows
+from flow.paid import answering, completion
 from modules.llm_services.exceptions import LLMValidationError
+from support.attempts import MESSAGES, MODEL, provider, rows
 from support.server import serving
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ async def test_an_object_that_cannot_be_dumped_is_paid_and_recorded(
 ) -> None:
     """The row has tokens, cost, body and the JSON that was validated, and the caller gets the object."""
     async with serving(answering(completion(content))) as server:
-        asked = provider(session, server.base_url)
+        asked = provider(session, server.base_url, retries=3)
         value, _request_id, usage = await asked.generate_structured_response(MESSAGES, response_model, model=MODEL)
     (row,) = rows(session)
     assert response_model is type(value)
@@ -156,7 +157,9 @@ async def test_a_validator_that_raises_anything_is_a_wrong_object(
     body = completion(f'{fence}{{"name": null}}')
     async with serving(answering(body, body)) as server:
         with pytest.raises(LLMValidationError, match=f"which raised {cause.__name__}") as caught:
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, Checked, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, Checked, model=MODEL
+            )
     assert 2 == len(server.visits)
     assert isinstance(caught.value.__cause__, cause)
     assert caught.value.response is not None
@@ -183,7 +186,9 @@ async def test_an_interruption_passes_through(
 
     async with serving(answering(completion(content))) as server:
         with pytest.raises(interruption):
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, Interrupted, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, Interrupted, model=MODEL
+            )
     (row,) = rows(session)
     assert ("failed", 0.1, interruption.__name__) == (row.status, row.cost_estimate, row.error_type)
 
@@ -191,7 +196,7 @@ async def test_an_interruption_passes_through(
 async def test_a_cached_answer_is_not_dumped_either(session: Session, tmp_path: Path) -> None:
     """What the response cache answers is the object too, whatever its class makes of a dump."""
     async with serving(answering(completion(COUNTED))) as server:
-        asked = provider(session, server.base_url, cache_enabled=True, cache_dir=str(tmp_path))
+        asked = provider(session, server.base_url, retries=3, cache_enabled=True, cache_dir=str(tmp_path))
         for _again in range(2):
             await asked.generate_structured_response(MESSAGES, Computed, model=MODEL)
     assert 1 == len(server.visits)
@@ -213,7 +218,7 @@ async def test_a_cached_answer_that_its_class_refuses_is_asked_for(session: Sess
 
     body = completion('{"name": "a"}')
     async with serving(answering(body, body)) as server:
-        asked = provider(session, server.base_url, cache_enabled=True, cache_dir=str(tmp_path), max_retries=0)
+        asked = provider(session, server.base_url, cache_enabled=True, cache_dir=str(tmp_path))
         await asked.generate_structured_response(MESSAGES, Moody, model=MODEL)
         is_broken = True
         with pytest.raises(LLMValidationError, match="raised KeyError: 'mood'"):
@@ -244,7 +249,7 @@ class Unknown:
 async def test_what_no_answer_can_fit_is_a_type_error(session: Session, response_model: Any) -> None:  # noqa: ANN401
     """A TypeError names what is taken, before a row is written and before anything is sent."""
     async with serving(answering()) as server:
-        asked = provider(session, server.base_url)
+        asked = provider(session, server.base_url, retries=3)
         with pytest.raises(TypeError, match="a Pydantic model, a dataclass, a TypedDict, or a type that"):
             await asked.generate_structured_response(MESSAGES, response_model, model=MODEL)
     assert ([], []) == (server.visits, rows(session))

@@ -6,22 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
-from sqlalchemy import select
 
-from modules.llm_services.config import LLMConfig
+from flow.paid import answering, completion
 from modules.llm_services.exceptions import LLMValidationError
-from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
-from support.server import Visit, serving
+from modules.llm_services.types import LLMMessage, MessageRole
+from support.attempts import MODEL, provider, rows
+from support.server import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.orm import Session
 
 MESSAGES = [LLMMessage(role=MessageRole.USER, content="Which city?")]
-MODEL = "openrouter/author/model"
 
 
 class City(BaseModel):
@@ -31,43 +26,14 @@ class City(BaseModel):
     population: int
 
 
-def completion(content: str | None, finish_reason: str = "stop", **message: object) -> dict[str, Any]:
-    """Return a completion that cost 0.1 USD."""
-    choice = {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish_reason}
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.1}
-    return {"id": "gen-1", "choices": [choice], "usage": usage}
-
-
 WRONG = completion('{"name": "Paris"}')
 RIGHT = completion('{"name": "Paris", "population": 2}') | {"usage": {"total_tokens": 20, "cost": 0.2}}
-
-
-def answering(*bodies: dict[str, Any]) -> Callable[[Visit], None]:
-    """Return a handler that answers with each body in turn."""
-    turns = iter(bodies)
-    return lambda visit: visit.answer(next(turns))
-
-
-def provider(session: Session, base_url: str, retries: int = 3) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url`."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-again",
-        openrouter_base_url=base_url,
-        max_retries=retries,
-    )
-    return OpenRouterProvider(config, session)
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))
 
 
 async def test_the_model_is_asked_again_with_the_validators_words(session: Session) -> None:
     """A wrong shape is asked for once more, on a row of its own; what both attempts cost is summed."""
     async with serving(answering(WRONG, RIGHT)) as server:
-        asked = provider(session, server.base_url)
+        asked = provider(session, server.base_url, retries=3)
         city, request_id, usage = await asked.generate_structured_response(MESSAGES, City, model=MODEL)
     assert City(name="Paris", population=2) == city
     said = server.visits[1].payload["messages"]
@@ -89,7 +55,9 @@ async def test_the_model_is_asked_again_once(session: Session) -> None:
     """A second wrong answer is the end: an LLMValidationError that names its row, whatever MAX_RETRIES allows."""
     async with serving(answering(WRONG, WRONG)) as server:
         with pytest.raises(LLMValidationError, match="population: Field required") as caught:
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, City, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, City, model=MODEL
+            )
     assert 2 == len(server.visits)
     assert rows(session)[1].id == caught.value.request_id
 
@@ -98,7 +66,7 @@ async def test_no_retries_is_no_second_question(session: Session) -> None:
     """MAX_RETRIES=0 turns asking again off."""
     async with serving(answering(WRONG)) as server:
         with pytest.raises(LLMValidationError):
-            await provider(session, server.base_url, 0).generate_structured_response(MESSAGES, City, model=MODEL)
+            await provider(session, server.base_url).generate_structured_response(MESSAGES, City, model=MODEL)
     assert 1 == len(server.visits)
 
 
@@ -118,7 +86,9 @@ async def test_what_would_end_the_same_way_is_not_asked_again(
     """A truncated, refused or empty answer is named as that, billed on its row, and not asked for again."""
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=words) as caught:
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, City, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, City, model=MODEL
+            )
     (row,) = rows(session)
     assert (caught.value.request_id, 0.1, 15) == (row.id, row.cost_estimate, row.tokens_used)
     assert ("failed", "LLMValidationError") == (row.status, row.error_type)
@@ -128,5 +98,7 @@ async def test_a_refused_request_is_not_asked_again(session: Session) -> None:
     """A 400 is an LLMValidationError too, but about the request: there is no answer to correct."""
     async with serving(lambda visit: visit.answer({"error": {"code": 400, "message": "no"}}, 400)) as server:
         with pytest.raises(LLMValidationError):
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, City, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, City, model=MODEL
+            )
     assert 1 == len(server.visits)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from flow.paid import MESSAGES, MODEL, answering, completion, provider, rows
+from flow.paid import answering, completion
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.types import ToolDefinition
+from support.attempts import MESSAGES, MODEL, provider, rows
 from support.server import serving
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ async def test_a_cut_or_refused_object_is_an_error(session: Session, body: dict[
     """It is not asked for again, since it would end the same way; the row has what was billed."""
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=message) as caught:
-            await provider(session, server.base_url).generate_structured_response(MESSAGES, Found, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_structured_response(
+                MESSAGES, Found, model=MODEL
+            )
     (row,) = rows(session)
     assert ("failed", 0.1) == (row.status, row.cost_estimate)
     assert caught.value.response is not None
@@ -64,7 +67,9 @@ async def test_a_cut_tool_call_is_an_error_that_says_so(session: Session, argume
     body = completion("Let me see.", "length", tool_calls=[tool_call(arguments)])
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=r"truncated .* raise max_output_tokens") as caught:
-            await provider(session, server.base_url).generate_response_with_tools(MESSAGES, [TOOL], model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response_with_tools(
+                MESSAGES, [TOOL], model=MODEL
+            )
     assert caught.value.response is not None
     assert "Let me see." == caught.value.response.content
 
@@ -74,7 +79,9 @@ async def test_a_readable_tool_call_rides_on_the_error(session: Session) -> None
     calls = [tool_call('{"city": "Rome"}'), tool_call('{"city": "Par')]
     async with serving(answering(completion(None, "tool_calls", tool_calls=calls))) as server:
         with pytest.raises(LLMValidationError, match="not a JSON object") as caught:
-            await provider(session, server.base_url).generate_response_with_tools(MESSAGES, [TOOL], model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response_with_tools(
+                MESSAGES, [TOOL], model=MODEL
+            )
     assert caught.value.response is not None
     assert {"city": "Rome"} == caught.value.response.response_output[0]["arguments"]
 
@@ -82,6 +89,6 @@ async def test_a_readable_tool_call_rides_on_the_error(session: Session) -> None
 async def test_a_cut_text_beside_tools_is_an_answer(session: Session) -> None:
     """Text that was cut is returned as it came, although tools were there to be called."""
     async with serving(answering(completion("Let me", "length"))) as server:
-        asked = provider(session, server.base_url)
+        asked = provider(session, server.base_url, retries=3)
         response, calls, _request_id = await asked.generate_response_with_tools(MESSAGES, [TOOL], model=MODEL)
     assert ("Let me", "length", None) == (response.content, response.finish_reason, calls)

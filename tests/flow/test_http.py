@@ -8,35 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMTimeoutError
-from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from support.attempts import MESSAGES, MODEL, provider, rows
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
-MODEL = "openrouter/author/model"
-
-
-def provider(session: Session, base_url: str, *, timeout: float = 5, retries: int = 0) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url`."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-connection",
-        openrouter_base_url=base_url,
-        request_timeout=timeout,
-        max_retries=retries,
-    )
-    return OpenRouterProvider(config, session)
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return session.query(LLMRequestModel).order_by(LLMRequestModel.retry_attempt).all()
 
 
 async def test_a_refused_connection_was_never_sent(session: Session) -> None:
@@ -90,7 +67,9 @@ async def test_padding_without_end_meets_the_deadline(session: Session) -> None:
 
     async with serving(drip) as server:
         with pytest.raises(LLMTimeoutError, match=r"within 1 s \(REQUEST_TIMEOUT\)") as caught:
-            await provider(session, server.base_url, timeout=1, retries=3).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, request_timeout=1, retries=3).generate_response(
+                MESSAGES, model=MODEL
+            )
     (row,) = rows(session)
     assert ("LLMTimeoutError", None, "gen-1-slow") == (row.error_type, row.cost_estimate, row.provider_response_id)
     assert 1000 <= (row.execution_time_ms or 0)

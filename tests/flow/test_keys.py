@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from flow.paid import MESSAGES, MODEL, completion, provider
+from flow.paid import completion
 from modules.llm_services.config import LLMConfig, create_llm_config_from_env
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.flow import network
@@ -25,6 +25,7 @@ from modules.llm_services.sanitize import encode_payload
 from modules.llm_services.secret import MASK, Secret, mask, remember
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.wires.wire import Exchange
+from support.attempts import KEY, MESSAGES, MODEL, provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def test_a_key_that_comes_back_is_masked(
     error = {"error": {"message": said, "code": status, "metadata": {"raw": said}}}
     body = completion(said, reasoning=said) if status == 200 else error
     async with serving(lambda visit: visit.answer(body, status)) as server:
-        called = provider(session, server.base_url, max_retries=0)
+        called = provider(session, server.base_url)
         called.config = LLMConfig(**{**called.config.model_dump(), "openrouter_api_key": key})
         with nullcontext() if status == 200 else pytest.raises(LLMError) as caught:
             await called.generate_response(MESSAGES, model=MODEL)
@@ -84,13 +85,12 @@ async def test_a_key_that_comes_back_is_masked(
 
 async def test_a_key_in_a_prompt_is_masked_in_the_row(session: Session) -> None:
     """Who sends the key to a model sends it; the row does not keep it. The caller's answer is as it came."""
-    key = "sk-or-v1-paid"
-    async with serving(lambda visit: visit.answer(completion(f"It is {key}."))) as server:
-        messages = [{"role": "user", "content": f"My key is {key}."}]
-        response, _id = await provider(session, server.base_url).generate_response(messages, model=MODEL)  # type: ignore[arg-type]
-    assert f"It is {key}." == response.content
-    assert key in str(server.visits[0].payload)
-    assert key not in str(session.execute(text("SELECT * FROM llm_requests")).all())
+    async with serving(lambda visit: visit.answer(completion(f"It is {KEY}."))) as server:
+        messages = [{"role": "user", "content": f"My key is {KEY}."}]
+        response, _id = await provider(session, server.base_url, retries=3).generate_response(messages, model=MODEL)  # type: ignore[arg-type]
+    assert f"It is {KEY}." == response.content
+    assert KEY in str(server.visits[0].payload)
+    assert KEY not in str(session.execute(text("SELECT * FROM llm_requests")).all())
 
 
 @pytest.mark.parametrize("placeholder", ["none", "EMPTY", "ollama", "lm-studio", "sk-x"])
@@ -159,7 +159,7 @@ async def test_a_traceback_shows_no_key(session: Session, config: LLMConfig, kin
 async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
     """Nor does one that breaks after the request was sent, or a call that is cancelled then."""
     async with serving(lambda _visit: None) as server:
-        called = provider(session, server.base_url)
+        called = provider(session, server.base_url, retries=3)
         called.config = called.config.model_copy(update={"openrouter_api_key": remember(HEX)})
         with pytest.raises(LLMError, match="may have been billed") as caught:
             await called.generate_response(MESSAGES, model=MODEL)

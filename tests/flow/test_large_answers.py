@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from flow.paid import MESSAGES, MODEL, answering, completion, provider
+from flow.paid import answering, completion
 from modules.llm_services.exceptions import LLMValidationError
 from modules.llm_services.flow import http
 from modules.llm_services.flow.structured import LARGE_ANSWER_CHARACTERS, parse
 from modules.llm_services.wires.wire import Answer
+from support.attempts import MESSAGES, MODEL, provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ async def test_what_may_take_long_leaves_the_loop_free(session: Session, content
             return items
 
     async with serving(answering(completion(content))) as server:
-        asked = provider(session, server.base_url)
+        asked = provider(session, server.base_url, retries=3)
         value, _request_id, _usage = await asked.generate_structured_response(MESSAGES, Waiting, model=MODEL)
     assert "a" == value.items[0][0]
 
@@ -118,7 +119,7 @@ async def test_a_small_answer_is_validated_where_it_comes(session: Session) -> N
             return items
 
     async with serving(answering(completion('{"items": []}'))) as server:
-        await provider(session, server.base_url).generate_structured_response(MESSAGES, Noting, model=MODEL)
+        await provider(session, server.base_url, retries=3).generate_structured_response(MESSAGES, Noting, model=MODEL)
     assert [threading.current_thread()] == threads
 
 
@@ -133,7 +134,9 @@ async def test_a_large_answer_is_read_like_a_small_one(session: Session, odd: st
     for length in (10, http.LARGE_BYTES):
         body = json.dumps(completion("x" * length + odd), ensure_ascii=is_ascii)
         async with serving(partial(Visit.answer, body=body)) as server:
-            response, _request_id = await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
+            response, _request_id = await provider(session, server.base_url, retries=3).generate_response(
+                MESSAGES, model=MODEL
+            )
         texts.append(response.content.lstrip("x"))
     small, large = texts
     assert small == large

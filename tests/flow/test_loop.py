@@ -6,51 +6,16 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
 
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMRateLimitError
-from modules.llm_services.flow import loop
 from modules.llm_services.flow.loop import wait_seconds
-from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from support.attempts import COMPLETION, MESSAGES, MODEL, provider, rows
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy.orm import Session
-
-MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
-MODEL = "openrouter/author/model"
-COMPLETION = {
-    "id": "gen-1",
-    "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.5},
-}
-
-
-@pytest.fixture
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once where the server names no wait."""
-    monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
-
-
-def provider(session: Session, base_url: str, retries: int) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url` and tries again `retries` times."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-attempts",
-        openrouter_base_url=base_url,
-        max_retries=retries,
-    )
-    return OpenRouterProvider(config, session)
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return list(session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.retry_attempt)))
 
 
 def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = "0") -> Callable[[Visit], None]:
@@ -71,7 +36,9 @@ def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = 
 async def test_what_may_pass_is_tried_again(session: Session, status: int, code: int) -> None:
     """408, 429 and 5xx, inside a 200 too, are tried again: a row each, the later ones naming the first."""
     async with serving(refusing(2, status, {"code": code, "message": "later"})) as server:
-        response, request_id = await provider(session, server.base_url, 2).generate_response(MESSAGES, model=MODEL)
+        response, request_id = await provider(session, server.base_url, retries=2).generate_response(
+            MESSAGES, model=MODEL
+        )
     first, second, third = rows(session)
     assert "hello" == response.content
     assert (third.id, 0.5) == (request_id, third.cost_estimate)
@@ -88,7 +55,7 @@ async def test_retries_end(session: Session) -> None:
     """After MAX_RETRIES attempts beyond the first the error is raised, and names the last row."""
     async with serving(refusing(9, 503, {"code": 503, "message": "later"})) as server:
         with pytest.raises(LLMError) as caught:
-            await provider(session, server.base_url, 2).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=2).generate_response(MESSAGES, model=MODEL)
     assert 3 == len(server.visits)
     assert rows(session)[2].id == caught.value.request_id
 
@@ -97,7 +64,7 @@ async def test_no_retries_is_one_call(session: Session) -> None:
     """MAX_RETRIES=0 is one call, whatever fails."""
     async with serving(refusing(9, 503, {"code": 503, "message": "later"})) as server:
         with pytest.raises(LLMError):
-            await provider(session, server.base_url, 0).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=0).generate_response(MESSAGES, model=MODEL)
     assert 1 == len(server.visits)
 
 
@@ -106,7 +73,7 @@ async def test_what_will_not_pass_is_not_tried_again(session: Session, code: int
     """Other 4xx are one attempt, for they would fail the same way."""
     async with serving(refusing(1, code, {"code": code, "message": "no"})) as server:
         with pytest.raises(LLMError):
-            await provider(session, server.base_url, 3).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
     assert [("failed", 1)] == [(row.status, row.retry_attempt) for row in rows(session)]
 
 
@@ -114,7 +81,7 @@ async def test_a_wait_that_is_too_long_fails_at_once(session: Session) -> None:
     """A wait beyond the budget of 60 s is not begun: the error says when to come back."""
     async with serving(refusing(1, 429, {"code": 429, "message": "tomorrow"}, retry_after="61")) as server:
         with pytest.raises(LLMRateLimitError, match="retry after 61 s") as caught:
-            await provider(session, server.base_url, 3).generate_response(MESSAGES, model=MODEL)
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
     assert (1, 61.0) == (len(server.visits), caught.value.retry_after)
 
 
@@ -122,7 +89,7 @@ async def test_an_empty_answer_is_not_asked_again(session: Session) -> None:
     """Empty text is an answer: one attempt, "" returned, its cost on the row."""
     empty = COMPLETION | {"choices": [{"message": {"role": "assistant", "content": None}, "finish_reason": "stop"}]}
     async with serving(lambda visit: visit.answer(empty)) as server:
-        response, _ = await provider(session, server.base_url, 3).generate_response(MESSAGES, model=MODEL)
+        response, _ = await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
     assert ("", 1) == (response.content, len(server.visits))
     assert ["", 0.5] == [rows(session)[0].response_content, rows(session)[0].cost_estimate]
 
@@ -139,7 +106,7 @@ async def test_an_attempt_is_one_line_in_the_log(session: Session, caplog: pytes
     """Each attempt logs its row's id and figures in one line, and neither what was asked nor what was answered."""
     caplog.set_level(logging.INFO, logger="modules.llm_services")
     async with serving(refusing(1, 503, {"code": 503, "message": "later"})) as server:
-        await provider(session, server.base_url, 1).generate_response(MESSAGES, model=MODEL)
+        await provider(session, server.base_url, retries=1).generate_response(MESSAGES, model=MODEL)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("modules.llm_services")]
     assert [f"id={row.id} " in line for row, line in zip(rows(session), lines, strict=True)] == [True, True]
     assert "status=failed retry_attempt=1" in lines[0]
@@ -150,7 +117,7 @@ async def test_an_attempt_is_one_line_in_the_log(session: Session, caplog: pytes
 async def test_an_unknown_option_is_kept_and_logged_once(session: Session, caplog: pytest.LogCaptureFixture) -> None:
     """An option that no provider knows is in additional_params, not on the wire, and in one line of the log."""
     async with serving(lambda visit: visit.answer(COMPLETION)) as server:
-        asked = provider(session, server.base_url, 0)
+        asked = provider(session, server.base_url, retries=0)
         for _ in range(2):
             await asked.generate_response(MESSAGES, model=MODEL, hue_of_the_sky="green")
     assert [{"hue_of_the_sky": "green"}] * 2 == [row.additional_params for row in rows(session)]

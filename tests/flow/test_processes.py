@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from flow.conftest import COMPLETION, MESSAGES, MODEL, provider
 from modules.llm_services import cache, pricing
 from modules.llm_services.flow.http import Endpoint, post, prepare
 from modules.llm_services.sanitize import encode_payload
 from modules.llm_services.wires.wire import Exchange
+from support.attempts import COMPLETION, MESSAGES, MODEL, provider
 from support.server import serving
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import trustme
 from sqlalchemy import select
 
 from flow import proxies
-from flow.conftest import COMPLETION, MESSAGES, MODEL, provider
 from flow.proxies import ProxyServer, connect, proxying, socks
 from modules.llm_services.exceptions import LLMError, LLMTimeoutError
 from modules.llm_services.models import LLMRequestModel
+from support.attempts import COMPLETION, MESSAGES, MODEL, provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -170,7 +170,9 @@ async def test_a_silent_proxy_has_carried_nothing(
     async with proxying(is_silent) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         with pytest.raises(LLMTimeoutError, match="nothing was sent") as caught:
-            await provider(session, f"https://{HOST}/api/v1", timeout=0.2).generate_response(MESSAGES, model=MODEL)
+            await provider(session, f"https://{HOST}/api/v1", request_timeout=0.2).generate_response(
+                MESSAGES, model=MODEL
+            )
     assert (True, 1) == (caught.value.retryable, len(proxy.asked))
 
 

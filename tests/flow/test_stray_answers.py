@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from flow.paid import MESSAGES, MODEL, completion, provider
+from flow.paid import completion
+from support.attempts import MESSAGES, MODEL, provider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -67,7 +68,7 @@ async def keep_alive(at_once: bytes = b"") -> AsyncGenerator[KeepAlive]:
 
 async def texts(session: Session, server: KeepAlive, later: bytes = b"", *, is_read: bool = True) -> list[str]:
     """Return the answers of three calls; `later` comes between the first two, read by the event loop or not yet."""
-    called = provider(session, server.url)
+    called = provider(session, server.url, retries=3)
     answers = []
     for number in range(3):
         response, _request_id = await called.generate_response(MESSAGES, model=MODEL)

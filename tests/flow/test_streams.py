@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from flow.conftest import MESSAGES, MODEL, provider
 from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.providers.openai import OpenAIProvider
 from modules.llm_services.types import LLMProviderType, ToolDefinition
+from support.attempts import KEY, MESSAGES, MODEL, provider, rows
 from support.server import serving
 from support.streams import END, USAGE, chunk, event, of_text, sends
 
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.orm import Session
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return session.query(LLMRequestModel).order_by(LLMRequestModel.retry_attempt).all()
 
 
 class City(BaseModel):
@@ -160,7 +154,7 @@ async def test_a_large_stream_is_put_together_beside_the_loop(session: Session) 
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 3_000_000}}
     stream = event(chunk(images=[picture])) + of_text(*["word " * 1000] * 400)
     async with serving(sends(stream)) as server:
-        response, _ = await provider(session, server.base_url, timeout=60).generate_response(
+        response, _ = await provider(session, server.base_url, request_timeout=60).generate_response(
             MESSAGES, model=MODEL, stream=True
         )
     [row] = rows(session)
@@ -211,10 +205,9 @@ async def test_images_and_speech_are_not_streamed(session: Session, option: dict
 
 async def test_a_secret_in_a_stream_is_on_no_row(session: Session) -> None:
     """A key that a server sends back is masked in the text, the body and the error of the row."""
-    key = "sk-or-v1-network"
-    stream = event(chunk(content=f"your key is {key}")) + event({"error": {"code": 400, "message": f"{key} is bad"}})
+    stream = event(chunk(content=f"your key is {KEY}")) + event({"error": {"code": 400, "message": f"{KEY} is bad"}})
     async with serving(sends(stream)) as server:
         with pytest.raises(LLMError) as caught:
             await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, stream=True)
     [row] = rows(session)
-    assert key not in f"{caught.value} {row.error_message} {row.response_content} {row.response_raw}"
+    assert KEY not in f"{caught.value} {row.error_message} {row.response_content} {row.response_raw}"

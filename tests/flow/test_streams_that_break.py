@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flow.conftest import MESSAGES, MODEL, provider
 from modules.llm_services.exceptions import LLMError, LLMProviderError, LLMTimeoutError
 from modules.llm_services.flow import http, streaming
 from modules.llm_services.ledger.maintenance import generations, unpriced
-from modules.llm_services.models import LLMRequestModel
+from support.attempts import MESSAGES, MODEL, provider, rows
 from support.server import Visit, serving
 from support.streams import USAGE, chunk, event, of_text, send, sends
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-
-def rows(session: Session) -> list[LLMRequestModel]:
-    """Return all rows, in the order of their attempts."""
-    return session.query(LLMRequestModel).order_by(LLMRequestModel.retry_attempt).all()
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mine"), TimeoutError(), LLMError("mine", retryable=True)])
@@ -127,7 +121,7 @@ async def test_silence_between_pieces_has_a_limit_of_its_own(session: Session) -
         await asyncio.Event().wait()
 
     async with serving(stop) as server:
-        impatient = provider(session, server.base_url, timeout=60)
+        impatient = provider(session, server.base_url, request_timeout=60)
         impatient.config = impatient.config.model_copy(update={"stream_idle_timeout": config_limit})
         with pytest.raises(LLMTimeoutError, match=r"silent for 0\.2 s \(STREAM_IDLE_TIMEOUT\)"):
             await impatient.generate_response(MESSAGES, model=MODEL, stream=True)
@@ -142,7 +136,7 @@ async def test_a_callback_that_takes_its_time_is_no_silence(session: Session) ->
         await asyncio.sleep(0.2)
 
     async with serving(sends(of_text("a", "b"))) as server:
-        impatient = provider(session, server.base_url, timeout=60)
+        impatient = provider(session, server.base_url, request_timeout=60)
         impatient.config = impatient.config.model_copy(update={"stream_idle_timeout": 0.05})
         response, _ = await impatient.generate_response(MESSAGES, model=MODEL, on_text=dawdle)
     assert "ab" == response.content
@@ -160,7 +154,9 @@ async def test_the_deadline_holds_however_steadily_it_drips(session: Session) ->
 
     async with serving(drip) as server:
         with pytest.raises(LLMTimeoutError, match="no whole answer"):
-            await provider(session, server.base_url, timeout=0.5).generate_response(MESSAGES, model=MODEL, stream=True)
+            await provider(session, server.base_url, request_timeout=0.5).generate_response(
+                MESSAGES, model=MODEL, stream=True
+            )
     [row] = rows(session)
     assert set("a") == set(row.response_content or "")
 
@@ -195,7 +191,7 @@ async def test_a_server_that_hangs_after_the_last_event_has_answered(
         await asyncio.Event().wait()
 
     async with serving(hang) as server:
-        response, _ = await provider(session, server.base_url, timeout=60).generate_response(
+        response, _ = await provider(session, server.base_url, request_timeout=60).generate_response(
             MESSAGES, model=MODEL, stream=True
         )
     assert ("Paris", 0.25) == (response.content, response.cost_estimate)

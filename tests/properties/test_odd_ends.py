@@ -10,15 +10,14 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError, LLMValidationError
 from modules.llm_services.flow.structured import parse
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole, ToolDefinition
+from modules.llm_services.types import LLMMessage, MessageRole, ToolDefinition
 from modules.llm_services.wires.wire import Answer
 from properties.mutations import CHARSETS, ODD_CHARSETS
 from properties.shapes import CALL, completion
+from support.attempts import MESSAGES, MODEL, provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
-MODEL = "openrouter/author/model"
 TOOLS = [ToolDefinition(name="look", description="look", parameters={"type": "object"})]
 
 
@@ -36,17 +33,6 @@ class City(BaseModel):
 
     name: str
     population: int
-
-
-def provider(session: Session, base_url: str, retries: int = 0) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url`."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-odd-ends",
-        openrouter_base_url=base_url,
-        max_retries=retries,
-    )
-    return OpenRouterProvider(config, session)
 
 
 def raw(head: str, body: bytes = b"") -> Callable[[Visit], None]:

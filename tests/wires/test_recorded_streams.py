@@ -16,11 +16,10 @@ from uuid import UUID
 
 import pytest
 
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, LLMResponse, MessageRole, ToolCall, ToolDefinition
+from modules.llm_services.types import LLMMessage, LLMResponse, MessageRole, ToolCall, ToolDefinition
+from support.attempts import provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -110,13 +109,7 @@ async def test_a_recorded_stream(session: Session, recorded: Json) -> None:
         visit.writer.write(head.encode() + recorded["body"].encode())
 
     async with serving(play) as server:
-        config = LLMConfig(
-            provider=LLMProviderType.OPENROUTER,
-            openrouter_api_key="sk-or-v1-recorded",
-            openrouter_base_url=server.base_url,
-            max_retries=0,
-        )
-        call = OpenRouterProvider(config, session).generate_response_with_tools(
+        call = provider(session, server.base_url).generate_response_with_tools(
             MESSAGES, TOOLS, model="openrouter/author/model", on_text=pieces.append
         )
         answer, error = await outcome(call)

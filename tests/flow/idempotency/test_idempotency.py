@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from flow.idempotency.conftest import OpenRouter
+    from flow.conftest import OpenRouter
     from modules.llm_services.public import LLMServicesProvider
     from support.server import Visit
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import pytest
     from sqlalchemy import Engine
 
-    from flow.conftest import Process
-    from flow.idempotency.conftest import OpenRouter
+    from flow.conftest import OpenRouter, Process
 
 SCRIPT = "idempotency/keyed_call.py"
 

@@ -23,7 +23,8 @@ from support.calls import Held, ask, hide_table, rows
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from flow.spend_limits.conftest import Clock, OpenRouter
+    from flow.conftest import OpenRouter
+    from flow.spend_limits.conftest import Clock
     from support.server import Visit
 
 DAY, MONTH, USER = "LLM_LIMIT_USD_DAY", "LLM_LIMIT_USD_MONTH", "LLM_LIMIT_USD_DAY_PER_USER"
@@ -199,7 +200,7 @@ async def test_a_hundred_calls_at_once_do_not_slip_under_the_limit(
     """Calls in flight hold what they may cost: of a hundred, as many begin as the limit has room for."""
     monkeypatch.setenv(DAY, str(9.5 * price(len(LONG_QUESTION) + 16)))
     held = Held(expected=10)
-    openrouter.answers[:] = [held] * 100
+    openrouter.replies[:] = [held] * 100
     with Session(engine) as session:
         calls = [asyncio.ensure_future(ask(session, model=PRICED, question=LONG_QUESTION)) for _ in range(100)]
         await held.arrived.wait()
@@ -220,7 +221,7 @@ async def test_what_a_failed_call_held_is_given_back(
 ) -> None:
     """A vendor's 429 costs nothing, so that the limit has room for the next call."""
     monkeypatch.setenv(DAY, str(0.5 * price(len(LONG_QUESTION))))
-    openrouter.answers[:] = [refused]
+    openrouter.replies[:] = [refused]
     with Session(engine) as session:
         error = await refusal(session, model=PRICED, question=LONG_QUESTION)
         assert 429 == error.status_code
@@ -243,7 +244,7 @@ async def test_a_retry_that_would_pass_the_limit_is_refused(
         await held.let_go.wait()
         refused(visit)
 
-    openrouter.answers[:] = [refuse_late]
+    openrouter.replies[:] = [refuse_late]
     with Session(engine) as session:
         late = asyncio.ensure_future(ask(session))
         await held.arrived.wait()

@@ -17,8 +17,7 @@ from support.calls import ask, rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flow.conftest import Process
-    from flow.spend_limits.conftest import OpenRouter
+    from flow.conftest import OpenRouter, Process
 
 SCRIPT = "spend_limits/spending_calls.py"
 
