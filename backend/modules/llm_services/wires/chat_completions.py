@@ -12,7 +12,7 @@ from .abilities import takes_default_temperature
 from .chat_completions_stream import ChatCompletionsAssembly
 from .conversation import call_id, join_instruction
 from .errors import openai_error
-from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable, usd
+from .lenient import arguments, items, mapping, moment, openai_usage, text, undecodable, usd
 from .schemas import instruction, json_schema_format
 from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, failed_end, with_extra_body
 
@@ -173,20 +173,7 @@ class ChatCompletionsWire(Wire):
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
         """Read the tokens from OpenAI's fields."""
         del exchange
-        usage = mapping(body.get("usage"))
-        prompt = mapping(usage.get("prompt_tokens_details"))
-        cached = count(prompt.get("cached_tokens"))
-        return Usage(
-            input_tokens=count(usage.get("prompt_tokens")),
-            output_tokens=count(usage.get("completion_tokens")),
-            total_tokens=count(usage.get("total_tokens")),
-            cached_input_tokens=cached,
-            cache_creation_tokens=count(prompt.get("cache_write_tokens")),
-            reasoning_tokens=count(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
-            rates=rates(service_tier=body.get("service_tier")),
-            cost=usd(usage.get("cost")),
-            cached=bool(cached),
-        )
+        return openai_usage(body, "prompt", "completion", cost=usd(mapping(body.get("usage")).get("cost")))
 
     def details(self, body: dict[str, Any], choice: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
         """Return further facts about an answer for the row."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from ..types import ImageResponse, Usage
+from ..types import ImageResponse
 from .errors import openai_error
-from .lenient import count, items, mapping, moment, text
+from .lenient import items, mapping, moment, openai_usage, text
 from .wire import Answer, Options, Wire, with_extra_body
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ImagesWire(Wire):
         is_address = bool(urls) and not urls[0].startswith("data:")
         return Answer(
             content=urls[0] if is_address else "",
-            usage=_usage(mapping(body.get("usage"))),
+            usage=openai_usage(body, "input", "output"),  # dall-e is billed by the image, and reports none
             created_at=moment(body.get("created")),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
             is_found=bool(urls),
@@ -102,12 +102,3 @@ def _url(image: dict[str, Any], kind: str) -> str | None:
     """Return an image's URL; for base64 a `data:` URL."""
     data = text(image.get("b64_json"))
     return text(image.get("url")) or (f"data:image/{MEDIA_TYPES.get(kind, kind)};base64,{data}" if data else None)
-
-
-def _usage(usage: dict[str, Any]) -> Usage:
-    """Read the tokens of the newer models; dall-e is billed by the image and reports none."""
-    return Usage(
-        input_tokens=count(usage.get("input_tokens")),
-        output_tokens=count(usage.get("output_tokens")),
-        total_tokens=count(usage.get("total_tokens")),
-    )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .. import pieces
 from ..sanitize import excerpt
-from ..types import DEEPEST_JSON, LARGEST_INTEGER
+from ..types import DEEPEST_JSON, LARGEST_INTEGER, Usage
 from .repair import whole_object
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
@@ -81,6 +81,24 @@ def rates(**named: object) -> dict[str, str]:
     """Return the rate in an answer that differs from the list price, such as a service tier, in lower case."""
     read = {name: rate.lower() for name, given in named.items() if (rate := text(given))}
     return {name: rate for name, rate in read.items() if rate not in LIST_PRICE_RATES}
+
+
+def openai_usage(body: dict[str, Any], prompt: str, completion: str, **more: Any) -> Usage:
+    """Read the tokens from OpenAI's fields, whose names begin with `prompt` and `completion`; `more` is added."""
+    usage = mapping(body.get("usage"))
+    details = mapping(usage.get(f"{prompt}_tokens_details"))
+    cached = count(details.get("cached_tokens"))
+    return Usage(
+        input_tokens=count(usage.get(f"{prompt}_tokens")),
+        output_tokens=count(usage.get(f"{completion}_tokens")),
+        total_tokens=count(usage.get("total_tokens")),
+        cached_input_tokens=cached,
+        cache_creation_tokens=count(details.get("cache_write_tokens")),
+        reasoning_tokens=count(mapping(usage.get(f"{completion}_tokens_details")).get("reasoning_tokens")),
+        rates=rates(service_tier=body.get("service_tier")),
+        cached=bool(cached),
+        **more,
+    )
 
 
 def moment(value: object) -> datetime | None:

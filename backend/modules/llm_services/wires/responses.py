@@ -12,11 +12,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from ..sanitize import excerpt
-from ..types import ToolCall, Usage
+from ..types import ToolCall
 from .abilities import OpenAIAbilities, Sampling, nearest_effort, openai
 from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
-from .lenient import arguments, count, items, mapping, moment, rates, text, undecodable
+from .lenient import arguments, count, items, mapping, moment, openai_usage, text, undecodable
 from .responses_stream import ResponsesAssembly
 from .schemas import instruction, json_schema_format
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
@@ -124,7 +124,7 @@ class ResponsesWire(Wire):
             finish_reason=FINISH_REASONS.get(reason, reason) if reason else ended if output else None,
             refusal=refusal,
             tool_calls=tool_calls,
-            usage=_usage(body, output),
+            usage=openai_usage(body, "input", "output", pieces=_pieces(body, output)),
             response_id=text(body.get("id")),
             created_at=moment(body.get("created_at")),
             details={
@@ -320,23 +320,6 @@ def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
     name = text(call.get("name")) or ""
     return ToolCall(
         id=call_id(call.get("call_id"), index, name), name=name, arguments=arguments(call.get("arguments")) or {}
-    )
-
-
-def _usage(body: dict[str, Any], output: list[Item]) -> Usage:
-    usage = mapping(body.get("usage"))
-    details = mapping(usage.get("input_tokens_details"))
-    cached = count(details.get("cached_tokens"))
-    return Usage(
-        input_tokens=count(usage.get("input_tokens")),
-        output_tokens=count(usage.get("output_tokens")),
-        total_tokens=count(usage.get("total_tokens")),
-        cached_input_tokens=cached,
-        cache_creation_tokens=count(details.get("cache_write_tokens")),
-        reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("reasoning_tokens")),
-        rates=rates(service_tier=body.get("service_tier")),
-        pieces=_pieces(body, output),
-        cached=bool(cached),
     )
 
 
