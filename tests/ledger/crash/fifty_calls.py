@@ -1,4 +1,4 @@
-"""A process that forks, when told to, one that keeps fifty calls in flight until it is killed.
+"""A process that forks, when told to, one that keeps calls in flight until it is killed.
 
 It is told on its standard input and tells on its standard output, a JSON object a line: the forked process says what
 came of each call the moment that the call returns; this one says which process that is, and how it ended.
@@ -14,7 +14,7 @@ from unittest import mock
 
 import psycopg  # noqa: F401 - what is imported before the fork is not waited for after it
 
-from ledger.crash.script import IN_FLIGHT, MODEL, is_streamed
+from ledger.crash.script import MODEL, is_streamed
 from modules.llm_services import LLMError, LLMServicesProvider
 from modules.llm_services.ledger.writer import PendingWrite, Writer, finish
 from modules.llm_services.public import LLMMessage, llm_services_provider
@@ -40,19 +40,19 @@ def tell(**what: object) -> None:
     os.write(STANDARD_OUTPUT, json.dumps(what).encode() + b"\n")
 
 
-def play(run: int, base_url: str, late: int) -> None:
+def play(run: int, base_url: str, late: int, in_flight: int) -> None:
     """Make calls of `OPENROUTER_BASE_URL`, the user `run` of DATABASE_URL, without end."""
     os.environ["OPENROUTER_BASE_URL"] = base_url
     if late:
         break_the_ledgers_word(late)
-    asyncio.run(fifty_calls(run))
+    asyncio.run(calls(run, in_flight))
 
 
-async def fifty_calls(run: int) -> None:
-    """Keep fifty calls in flight."""
+async def calls(run: int, in_flight: int) -> None:
+    """Keep so many calls in flight."""
     llm, numbers = llm_services_provider(), itertools.count()
     async with asyncio.TaskGroup() as group:
-        for _ in range(IN_FLIGHT):
+        for _ in range(in_flight):
             group.create_task(call_after_call(llm, run, numbers))
 
 

@@ -1,4 +1,4 @@
-"""A process with fifty calls in flight, killed at a random instant, and what both of its ends saw until then."""
+"""A process that makes calls and is killed at a random instant, and what the server and the reader saw until then."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 BACKEND = HERE.parents[2] / "backend"
 SLOWEST_ANSWER_SECONDS = 0.05
 LATEST_EVENT = 200
+LATEST_EVENT_ALONE = 20
 LONGEST_DELAY_SECONDS = 0.01
 LONGEST_LIFE_SECONDS = 60
 LAST_WORD = "0-0"
@@ -38,17 +39,23 @@ Event = Literal["received", "answered", "handed"]
 
 @dataclass(frozen=True)
 class Instant:
-    """When the process dies: so many events of a kind after its first answer was handed out, and a moment later."""
+    """When the process dies: so many events of a kind after its first answer was handed out, and a moment later.
+
+    It has `in_flight` calls at a time: the ledger writes the row of a lone call in another way.
+    """
 
     event: Event
     count: int
     delay: float = 0.0
+    in_flight: int = script.IN_FLIGHT
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Instant:
         """Draw one."""
         event: Event = chance.choice(get_args(Event))
-        return cls(event, chance.randint(1, LATEST_EVENT), chance.uniform(0, LONGEST_DELAY_SECONDS))
+        in_flight = chance.choice((script.IN_FLIGHT, 1))
+        latest = LATEST_EVENT if in_flight > 1 else LATEST_EVENT_ALONE
+        return cls(event, chance.randint(1, latest), chance.uniform(0, LONGEST_DELAY_SECONDS), in_flight)
 
 
 @dataclass
@@ -123,7 +130,7 @@ class Nursery:
         async with serving(witness.answer) as server, asyncio.timeout(LONGEST_LIFE_SECONDS):
             assert self.process.stdin
             assert self.process.stdout
-            order = {"run": run, "base_url": server.base_url, "late": late}
+            order = {"run": run, "base_url": server.base_url, "late": late, "in_flight": instant.in_flight}
             self.process.stdin.write(json.dumps(order).encode() + b"\n")
             reading = asyncio.ensure_future(witness.read(self.process.stdout))
             reached = asyncio.ensure_future(witness.reached.wait())

@@ -1,4 +1,4 @@
-"""A process is killed with fifty calls in flight: what was asked is in the ledger, what was handed out is settled.
+"""A process is killed during its calls: each request that was sent has its row, each returned answer a settled one.
 
 Five kills on each database; CRASH_KILLS says how many otherwise, and from twenty on the run tells how far it is:
 
