@@ -2,7 +2,7 @@
 # Formats the code, fixes what can be fixed, and then runs every lint check. The checks are listed
 # here and nowhere else: the lint session of noxfile.py runs this script with --no-venv --check.
 #
-#   ./format_code.sh              with the tools in .venv, which is made when missing
+#   ./format_code.sh              with the tools in .venv, which is created if missing
 #   ./format_code.sh --no-venv    with the tools on PATH
 #   ./format_code.sh --check      change nothing, only check
 set -euo pipefail

@@ -21,7 +21,7 @@ def check(session: nox.Session) -> None:
     install(session, "check", "-e", ".[cli,postgres]")
     install_nox(session)
     run_lint(session)
-    session.run("mypy", f"--cache-dir={os.devnull}")  # a cache of 90 MB would be read once
+    session.run("mypy", f"--cache-dir={os.devnull}")  # a cache of 90 MB would be used only once
     with tempfile.TemporaryDirectory() as compiled:  # 40 MB, which are not left behind
         # uv compiles nothing, and the tests start some hundred processes, each of which would compile all it imports.
         session.env.update({"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": None})
@@ -30,7 +30,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, the direction of imports, spelling, and that no code is dead."""
+    """Check style, formatting, the direction of imports, spelling, and for dead code."""
     install(session, "lint")
     run_lint(session)
 
@@ -62,9 +62,9 @@ for version in nox.project.python_versions(PYPROJECT):
 
 @nox.session(default=False)
 def pyright(session: nox.Session) -> None:
-    """Check what consumers may write with a second type checker, which brings a Node of 200 MB."""
+    """Check the types that consumers use with a second type checker, which installs 200 MB of Node."""
     install(session, "pyright", "-e", ".[cli,postgres]")
-    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")  # else it takes what is in .venv
+    session.run("basedpyright", "--pythonpath", f"{session.bin}/python")  # otherwise it uses .venv
 
 
 @nox.session(default=False)
@@ -88,27 +88,27 @@ def conformance(session: nox.Session) -> None:
 def claude_types(session: nox.Session) -> None:
     """Check the requests to Claude with the types of today's anthropic package; `conformance` has its last 0.x."""
     install(session, "conformance", "-e", ".[cli,postgres]")
-    session.install("anthropic>=2,<3")  # in the place of 0.x: one environment holds one of them
+    session.install("anthropic>=2,<3")  # replaces 0.x
     run_conformance(session)
 
 
 @nox.session(default=False)
 def record(session: nox.Session) -> None:
-    """Record the cassettes anew, against every vendor whose key is set; needs the network and costs cents."""
+    """Record the cassettes again from every vendor whose key is set; needs the network and costs cents."""
     install(session, "test", "-e", ".[cli,postgres]")
     session.run("python", "tests/cassettes/recording/record.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what a call costs beside other clients, and write docs/benchmarks.md; needs PyPI."""
+    """Measure what a call costs, compared with other clients, and write docs/benchmarks.md; needs PyPI."""
     install(session, "test", "-e", ".[cli,postgres]")
     session.run("python", "tests/benchmarks/run.py", *session.posargs, env={"PYTHONPATH": SCRIPTS_PATH})
 
 
 @nox.session(default=False)
 def models(session: nox.Session) -> None:
-    """Say which defaults and names of models end within 60 days; fails where a default does."""
+    """List the default models and the model names that end within 60 days; fail if a default does."""
     session.install("-e", ".[cli]")
     session.run("python", "backend/scripts/model_ends.py", *session.posargs)
 
@@ -130,14 +130,14 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Build the documents into build/site, strictly: a link that leads nowhere is a failure."""
+    """Build the documents into build/site; fail on a broken link."""
     install(session, "docs")
     build_site(session)
 
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
-    """Look at each page of the documents, and at a report, in Chromium, narrow and wide; needs a Chromium on PATH."""
+    """Check each page of the documents, and a report, in Chromium, narrow and wide; needs Chromium on PATH."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         session.error("no Chromium on PATH: install one (Debian and Ubuntu: apt-get install chromium)")
@@ -149,7 +149,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Ask a model what is given after `--`, and show the row that the call wrote."""
+    """Ask a model the question after `--`, and show the row that the call wrote."""
     session.install("-e", ".[cli]")
     session.run("python", "backend/scripts/ask.py", *session.posargs)
 
@@ -165,13 +165,13 @@ def run_tests(session: nox.Session) -> None:
 
 
 def run_conformance(session: nox.Session, *files: str) -> None:
-    """Run the tests of the providers, with the SDKs as judges, and the tests that need them."""
+    """Run the tests of the providers with the types of the SDKs, and the tests that need them."""
     judges = ("tests/providers", "tests/providers/conform_openrouter.py", "tests/providers/conform_vendors.py")
     session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *judges, *files, *session.posargs)
 
 
 def build_site(session: nox.Session) -> None:
-    """Build the documents anew, and check what was built."""
+    """Build the documents from scratch, and check the result."""
     shutil.rmtree(SITE, ignore_errors=True)
     session.run("sphinx-build", "-E", "-W", "--keep-going", "-n", "-q", "docs", SITE)
     session.run("python", "tests/documents/site_check.py", SITE)
@@ -183,5 +183,5 @@ def install_nox(session: nox.Session) -> None:
 
 
 def install(session: nox.Session, group: str, *project: str) -> None:
-    """Install a dependency group of pyproject.toml and, where given, the project itself."""
+    """Install a dependency group of pyproject.toml and, if given, the project itself."""
     session.install(*nox.project.dependency_groups(PYPROJECT, group), *project)

@@ -1,4 +1,4 @@
-"""Sphinx's configuration, which it reads from nowhere else; the pages and their order are those of index.md."""
+"""Sphinx's configuration, which cannot be in pyproject.toml; index.md lists the pages in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 project = "llm-services"
 extensions = ["myst_parser"]
-myst_heading_anchors = 3  # a link to a heading works here as on a code host
+myst_heading_anchors = 3  # links to headings work as on a code host
 nitpicky = True
 html_theme = "furo"
 html_title = project
@@ -18,7 +18,7 @@ html_favicon = "icon.svg"
 html_static_path = ["site.css", "site.js"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
-smartquotes = False  # a value in quotes is a value of the code
+smartquotes = False  # quoted values have to match the code
 html_copy_source = False
 html_show_copyright = False
 html_use_index = False
@@ -28,7 +28,7 @@ PAGE: Final = re.compile(r"^- \[[^]]+\]\(([^)]+)\.md\)", re.MULTILINE)
 
 
 def add_contents(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Make a part of the sidebar of each section of index.md, which stays plain Markdown."""
+    """Make each section of index.md, which stays plain Markdown, a part of the sidebar."""
     if docname == "index":
         for caption, pages in SECTION.findall(source[0]):
             listed = "\n".join(PAGE.findall(pages))
@@ -36,5 +36,5 @@ def add_contents(_app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Have index.md read this way."""
+    """Register `add_contents`."""
     app.connect("source-read", add_contents)

@@ -1,4 +1,4 @@
-"""Fixtures that every suite can use: a database, empty but for the tables, and the one stand-in."""
+"""Fixtures for every suite: empty databases with the tables, and one stand-in for all tests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from stand_in.pytest_plugin import StandInServer
 
-os.environ["AWS_CONFIG_FILE"] = os.devnull  # no profile of this machine says in which region a test calls Bedrock
+os.environ["AWS_CONFIG_FILE"] = os.devnull  # keep a profile on this machine from choosing the region of Bedrock calls
 
 
 @pytest.fixture(scope="session")
 def base_url(llm_stand_in_server: StandInServer) -> str:
-    """Return the stand-in's address in OpenRouter's place."""
+    """Return the stand-in's base URL, for OpenRouter."""
     return llm_stand_in_server.url
 
 
@@ -36,7 +36,7 @@ def postgres_server() -> Iterator[URL]:
 
 @pytest.fixture
 def postgres_engine(postgres_server: URL) -> Iterator[Engine]:
-    """Return an engine on a PostgreSQL database that holds nothing of any other test."""
+    """Return an engine on a PostgreSQL database without any other test's rows."""
     databases.empty(postgres_server)
     with databases.ready(postgres_server) as engine:
         yield engine
@@ -44,7 +44,7 @@ def postgres_engine(postgres_server: URL) -> Iterator[Engine]:
 
 @pytest.fixture
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    """Return an engine on a SQLite file that no other test sees."""
+    """Return an engine on a new SQLite file."""
     with databases.ready(f"sqlite:///{tmp_path / 'test.db'}") as engine:
         yield engine
 

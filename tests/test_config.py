@@ -1,4 +1,4 @@
-"""The environment, read once and checked."""
+"""Reading and validating the environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_defaults() -> None:
-    """With nothing set: no provider, temperature 0.7, no token cap, 180 seconds, 3 retries, OpenRouter's own URL."""
+    """Without variables: no provider, temperature 0.7, no token limit, 180 seconds, 3 retries, OpenRouter's own URL."""
     config = create_llm_config_from_env()
     assert (None, None) == (config.provider, config.model)
     assert (0.7, None, 180.0, 3) == (
@@ -49,7 +49,7 @@ def test_a_key_chooses_openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_change_of_the_environment_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is set, changed, removed or set back between two calls is what the next configuration holds."""
+    """A variable that is set, changed, removed or restored between two calls is in the next configuration."""
     seen = [create_llm_config_from_env().temperature]
     for value in ("0.1", "0.2", "0.1"):
         monkeypatch.setenv("TEMPERATURE", value)
@@ -59,14 +59,14 @@ def test_a_change_of_the_environment_is_seen_at_once(monkeypatch: pytest.MonkeyP
 
 
 def test_a_dict_in_the_place_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests that put a dict of their own in the place of `os.environ` get what it holds."""
+    """Variables are also read from a dict that a test puts in the place of `os.environ`."""
     monkeypatch.setattr(os, "environ", {"OPENROUTER_API_KEY": KEY})
     assert KEY == create_llm_config_from_env().openrouter_api_key
 
 
 @pytest.mark.parametrize("name", VARIABLE_NAMES)
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A variable of nothing but spaces is one that is not set."""
+    """A variable that contains only spaces counts as unset."""
     defaults = create_llm_config_from_env()
     monkeypatch.setenv(name, "  \t ")
     assert defaults == create_llm_config_from_env()
@@ -114,7 +114,7 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     ],
 )
 def test_a_malformed_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """A malformed value is a ValueError that names its variable; a key's value stays out of it."""
+    """A malformed value raises a ValueError that names the variable and does not show a key."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=name) as caught:
         create_llm_config_from_env()
@@ -132,7 +132,7 @@ def test_no_key_travels_in_the_clear(monkeypatch: pytest.MonkeyPatch, url: str) 
 
 @pytest.mark.parametrize("url", ["http://localhost:8765/api/v1/", "http://127.0.0.1:1/api/v1", "http://[::1]:1/api/v1"])
 def test_plain_http_is_for_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Plain http to this machine is taken, without the trailing slash."""
+    """Plain http to this machine is accepted, and a trailing slash is removed."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", url)
     assert url.rstrip("/") == create_llm_config_from_env().openrouter_base_url
 
@@ -154,7 +154,7 @@ def test_llm_provider_names_the_default(monkeypatch: pytest.MonkeyPatch, hint: s
 
 
 def test_arguments_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """provider_override and model_override win over LLM_PROVIDER and the provider's default model."""
+    """provider_override and model_override take precedence over LLM_PROVIDER and the default model."""
     monkeypatch.setenv("LLM_PROVIDER", "openai")
     config = create_llm_config_from_env(LLMProviderType.OPENROUTER, "openrouter/auto")
     assert (LLMProviderType.OPENROUTER, "openrouter/auto") == (config.provider, config.model)
@@ -169,7 +169,7 @@ def test_a_provider_that_is_not_configured_says_what_to_set(provider: LLMProvide
 
 
 def test_a_configuration_shows_no_key() -> None:
-    """Neither repr nor str of a configuration, nor its validation errors, hold the key."""
+    """Neither the repr nor the str of a configuration, nor its validation errors, contain the key."""
     config = LLMConfig(openrouter_api_key=KEY)
     with pytest.raises(ValueError, match="openrouter_api_key") as caught:
         LLMConfig(openrouter_api_key=f"a space and {KEY}")
@@ -237,13 +237,13 @@ def test_a_configuration_shows_no_key() -> None:
 def test_a_pasted_path_is_not_doubled(
     monkeypatch: pytest.MonkeyPatch, name: str, pasted: str, field: str, value: str
 ) -> None:
-    """What a provider adds to an address or a name is left out of what was pasted; any other path stays."""
+    """A path that the provider adds itself is removed from a pasted address or name; any other path stays."""
     monkeypatch.setenv(name, f" {pasted} ")
     assert value == getattr(create_llm_config_from_env(), field)
 
 
 def test_the_first_variable_of_the_region_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS_REGION comes before AWS_DEFAULT_REGION; with neither, the profile is asked when Bedrock is called."""
+    """AWS_REGION takes precedence over AWS_DEFAULT_REGION; without both, the profile's region is read at the call."""
     assert create_llm_config_from_env().aws_region is None
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert "eu-central-1" == create_llm_config_from_env().aws_region
@@ -252,7 +252,7 @@ def test_the_first_variable_of_the_region_counts(monkeypatch: pytest.MonkeyPatch
 
 
 def test_models_are_added_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LLM_MODELS holds pairs of a name and a provider, named as LLM_PROVIDER names it."""
+    """LLM_MODELS contains pairs of a model name and a provider, in any form that LLM_PROVIDER accepts."""
     monkeypatch.setenv("LLM_MODELS", " gpt-7 = openai,my-deployment=Azure ,, x=google,")
     expected = {
         "gpt-7": LLMProviderType.OPENAI,

@@ -1,4 +1,4 @@
-"""The house rules that no tool of the lint session checks."""
+"""The project's rules that no tool of the lint session checks."""
 
 import ast
 import re
@@ -21,8 +21,8 @@ LLM_SERVICES = "modules.llm_services"
 MODULE = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
 CONSUMERS = sorted((ROOT / "tests/drop_in/consumers").rglob("*.py"))
 
-# What is taken from which module; that no other module is imported, import-linter proves. It sees neither names nor
-# imports for type checking.
+# The names that may be imported, by module. import-linter checks that no other module is imported, but not the names,
+# and not imports for type checking.
 OF_THE_APPLICATION = {
     "modules.shared_models": {"Base", "PostgresUUID"},
     "modules.infrastructure.public": {"infrastructure_provider"},
@@ -55,14 +55,14 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_a_file_has_at_most_400_lines(path: Path) -> None:
-    """Every Python file is read in one sitting: it has at most 400 lines."""
+    """Every Python file has at most 400 lines."""
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert 400 >= lines
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_a_function_has_fewer_than_40_lines(path: Path) -> None:
-    """Every function fits on a screen: it has fewer than 40 lines, decorators aside."""
+    """Every function has fewer than 40 lines, not counting decorators."""
     long = {
         node.name: lines
         for node in ast.walk(ast.parse(path.read_bytes()))
@@ -74,26 +74,26 @@ def test_a_function_has_fewer_than_40_lines(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULE, ids=name)
 def test_llm_services_takes_three_names_from_the_application(path: Path) -> None:
-    """llm_services fits into another application: it uses its base, its UUID type, its database."""
+    """llm_services uses only the application's base, its UUID type and its database."""
     taken = {(module, taken) for module, taken in imports(path) if not f"{module}.".startswith(f"{LLM_SERVICES}.")}
     assert set() == names_beyond(OF_THE_APPLICATION, taken)
 
 
 @pytest.mark.parametrize("path", CONSUMERS, ids=name)
 def test_a_consumer_takes_the_names_of_the_interface(path: Path) -> None:
-    """The consumers of the tests use nothing of llm_services but what the interface names."""
+    """The consumers in the tests use only the names of llm_services that the interface lists."""
     taken = {(module, taken) for module, taken in imports(path) if f"{module}.".startswith(f"{LLM_SERVICES}.")}
     assert set() == names_beyond(OF_LLM_SERVICES, taken)
 
 
 def names_beyond(allowed: dict[str, set[str]], taken: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return what is taken of this project's modules beyond what is allowed."""
+    """Return the names that are imported from this project's modules but not allowed."""
     ours = ((module, name) for module, name in taken if module.split(".")[0] == "modules")
     return {(module, name) for module, name in ours if name not in allowed.get(module, ())}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the absolute name of each module that a file imports, with what it takes from it ("" for all)."""
+    """Yield the absolute name of each module that a file imports, with the imported name ("" for the whole module)."""
     package = path.relative_to(ROOT).parent.parts[1:]
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -105,7 +105,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_whoever_installs_the_wheel_has_its_types() -> None:
-    """Each package at the top of the wheel is marked as typed, as PEP 561 has it; a mark further down covers less."""
+    """Each top-level package of the wheel is marked as typed (PEP 561); a marker in a subpackage would cover less."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert [] == [package for package in packages if not (ROOT / package / "py.typed").exists()]
@@ -113,7 +113,7 @@ def test_whoever_installs_the_wheel_has_its_types() -> None:
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    """Return the text of each file that git tracks, or would, by its path."""
+    """Return the text of each file that git tracks or would track, by path."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -123,18 +123,18 @@ def texts() -> dict[str, str]:
 
 
 def test_no_file_holds_a_secret(texts: dict[str, str]) -> None:
-    """No file that git tracks, or would, holds an API key, a session cookie or an account id."""
+    """No file that git tracks, or would track, contains an API key, a session cookie or an account id."""
     assert [] == [path for path, text in texts.items() if SECRETS.search(text)]
 
 
 def test_no_file_holds_a_merge_marker(texts: dict[str, str]) -> None:
-    """No file that git tracks, or would, holds a line that git leaves where two changes conflict."""
+    """No file that git tracks, or would track, contains a merge conflict marker."""
     assert [] == [path for path, text in texts.items() if MERGE_MARKER.search(text)]
 
 
 @pytest.mark.parametrize("marker", ["<" * 7 + " HEAD", ">" * 7 + " branch", "|" * 7 + " base", "<" * 7])
 def test_a_merge_marker_is_recognised(marker: str) -> None:
-    """A marker is found on a line of its own, and not within one."""
+    """A merge marker is recognised at the beginning of a line, and not inside one."""
     assert MERGE_MARKER.search(f"before\n{marker}\nafter")
     assert not MERGE_MARKER.search(f"a row of {marker}")
 
@@ -155,6 +155,6 @@ def test_a_secret_is_recognised(secret: str) -> None:
 
 
 def test_the_network_is_blocked() -> None:
-    """No test reaches another machine: a connection to any address but this machine's own is refused."""
+    """A connection to another machine is refused in tests."""
     with socket.socket() as connection, pytest.raises(RuntimeError, match="Network is disabled"):
         connection.connect(("192.0.2.1", 443))

@@ -1,4 +1,4 @@
-"""The database that the module stands on when it runs alone."""
+"""The database that the module uses when it runs without an application."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_default_is_a_sqlite_file_in_wal_mode(tmp_path: Path) -> None:
-    """With nothing set, the database is llm_services.db in the working directory, in WAL mode, with its tables."""
+    """By default, the database is llm_services.db in the working directory, in WAL mode, with its tables."""
     infrastructure = Infrastructure()
     infrastructure.initialize()
     assert [] == list(tmp_path.iterdir())
@@ -45,7 +45,7 @@ def test_initializing_twice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_dotenv_fills_what_the_environment_leaves_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A .env file in the working directory sets what is not set, and overrides nothing."""
+    """A .env file in the working directory sets variables that are not set, and overrides none."""
     (tmp_path / ".env").write_text("TEST_OF_DOTENV_A=file\nTEST_OF_DOTENV_B=file\n")
     monkeypatch.setenv("TEST_OF_DOTENV_A", "environment")
     monkeypatch.setenv("TEST_OF_DOTENV_B", "to be undone")
@@ -56,20 +56,20 @@ def test_dotenv_fills_what_the_environment_leaves_open(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("url", ["nonsense", "postgres://localhost/x", "sqlite+nodriver:///x.db"])
 def test_a_malformed_url_is_named(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """A DATABASE_URL that leads nowhere is a ValueError that names it and shows what one looks like."""
+    """An invalid DATABASE_URL raises a ValueError that names it and shows an example."""
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ValueError, match=r"DATABASE_URL: .*postgresql\+psycopg://"):
         Infrastructure().initialize()
 
 
 def test_infrastructure_must_be_initialized() -> None:
-    """A session before initialize is a RuntimeError that says what to call."""
+    """A session before initialize raises a RuntimeError that says what to call."""
     with pytest.raises(RuntimeError, match=r"initialize\(\)"):
         Infrastructure().get_database_session()
 
 
 def test_a_session_context_commits_or_rolls_back(tmp_path: Path) -> None:
-    """The block commits at its end, and rolls back when it raises."""
+    """The context commits at its end, and rolls back if it raises."""
     database = Database(f"sqlite:///{tmp_path}/block.db")
     with database.session_context() as session:
         session.execute(text("CREATE TABLE notes (words TEXT)"))
@@ -89,7 +89,7 @@ def test_a_session_context_commits_or_rolls_back(tmp_path: Path) -> None:
 
 
 def test_threads_that_begin_at_once_share_one_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one thread initializes, another that does so too waits for it, and gets the same engine."""
+    """A thread that initializes while another one does waits for it, and gets the same engine."""
     infrastructure = Infrastructure()
     second = threading.Thread(target=infrastructure.initialize)
     made: list[Database] = []
@@ -98,7 +98,7 @@ def test_threads_that_begin_at_once_share_one_database(monkeypatch: pytest.Monke
         if not made:
             made.append(Database(url))
             second.start()
-            second.join(timeout=0.2)  # it waits for this thread; if it does not, it has its own database by then
+            second.join(timeout=0.2)  # it has to wait for this thread; otherwise it would have its own database by now
             return made[0]
         made.append(Database(url))
         return made[-1]
@@ -110,5 +110,5 @@ def test_threads_that_begin_at_once_share_one_database(monkeypatch: pytest.Monke
 
 
 def test_there_is_one_infrastructure() -> None:
-    """Whoever asks for the infrastructure gets the same one."""
+    """Every caller gets the same infrastructure."""
     assert infrastructure_provider() is infrastructure_provider()

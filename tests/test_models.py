@@ -24,7 +24,7 @@ SAFE = UUID("11111111-1111-4111-8111-11111111111a")
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> deque[UUID]:
-    """Draw these ids first, in this order."""
+    """Make these the next random ids, in this order."""
     ids = deque([DIGITS, FLOAT, SAFE])
     monkeypatch.setattr("modules.llm_services.models._drawn", ids)
     return ids
@@ -32,7 +32,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> deque[UUID]:
 
 @pytest.mark.parametrize("dangerous", [DIGITS, FLOAT], ids=["digits", "float"])
 def test_sqlite_loses_an_id_that_looks_like_a_number(sqlite_engine: Engine, dangerous: UUID) -> None:
-    """The danger is real: such an id, written as any other, becomes a float that no UUID can be made of."""
+    """An id that looks like a number, written like any other, becomes a float, from which the UUID is lost."""
     row = {"id": dangerous, "provider": "p", "model": "m", "temperature": 0.0, "messages": []}
     with sqlite_engine.begin() as connection:
         connection.execute(insert(LLMRequestModel), row)
@@ -42,14 +42,14 @@ def test_sqlite_loses_an_id_that_looks_like_a_number(sqlite_engine: Engine, dang
 
 
 def test_a_request_id_never_looks_like_a_number(drawn: deque[UUID]) -> None:
-    """Ids that SQLite would take for a number are drawn again."""
+    """An id that SQLite would take for a number is replaced with another one."""
     assert SAFE == new_request_id()
     assert not drawn
 
 
 @pytest.mark.usefixtures("llm_stand_in")
 async def test_a_call_whose_first_ids_look_like_numbers_is_found(sqlite_engine: Engine, drawn: deque[UUID]) -> None:
-    """The row of a call has a safe id, stored as text."""
+    """The row of such a call has a safe id, stored as text."""
     with Session(sqlite_engine) as session:
         assert SAFE == await ask(session)
         assert "text" == session.scalar(text("SELECT typeof(id) FROM llm_requests"))
@@ -57,13 +57,13 @@ async def test_a_call_whose_first_ids_look_like_numbers_is_found(sqlite_engine: 
 
 
 def test_ids_are_random() -> None:
-    """A thousand ids are a thousand, each a UUID of version 4."""
+    """A thousand ids are all different, and each is a UUID of version 4."""
     ids = [new_request_id() for _ in range(1000)]
     assert (1000, {4}) == (len(set(ids)), {each.version for each in ids})
 
 
 def test_a_process_that_forks_draws_its_own() -> None:
-    """What was drawn before a fork is the parent's: the child's first id is another one."""
+    """A forked child does not use the random numbers that its parent had read."""
     new_request_id()
     reading, writing = os.pipe()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""Prices by the table: what a call cost where its vendor does not say, and what one may cost."""
+"""Costs from the price table: what a call cost if its vendor does not say, and estimates before a call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def per_token(vendor: LLMProviderType, model: str, **tokens: int) -> Decimal:
-    """Return the table's price of one token of a kind: of a million of them, divided."""
+    """Return the table's price of one token of a kind: its price per million, divided."""
     return (
         calc_price(TableUsage(**tokens), model_ref=model, provider_id=VENDORS[vendor].price_table_name).total_price
         / 1_000_000
@@ -40,7 +40,7 @@ def per_token(vendor: LLMProviderType, model: str, **tokens: int) -> Decimal:
 
 
 def test_every_kind_of_token_has_its_price() -> None:
-    """Fresh, cached and written input and output are each priced as what they are, to the last digit."""
+    """Uncached, cached and cache-written input and output each have their own price, exact to the last digit."""
     usage = Usage(input_tokens=1000, cached_input_tokens=300, cache_creation_tokens=200, output_tokens=50)
     million = 1_000_000
     model = "claude-haiku-4-5"
@@ -57,7 +57,7 @@ def test_every_kind_of_token_has_its_price() -> None:
 
 @pytest.mark.parametrize("model", ["no-such-model", "tts-1"])
 def test_what_the_table_does_not_price(model: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A model that is not in the table, or there without a price, stays without a cost, and the log says why."""
+    """A model that is not in the table, or has no price there, has no cost, and the log says why."""
     usage = Usage(input_tokens=10, output_tokens=10)
     with caplog.at_level(logging.INFO):
         assert usage == priced(usage, OPENAI, [model])
@@ -65,13 +65,13 @@ def test_what_the_table_does_not_price(model: str, caplog: pytest.LogCaptureFixt
 
 
 def test_what_the_vendor_says_stands() -> None:
-    """A cost that the vendor reported is not estimated again, and without tokens there is nothing to estimate."""
+    """A cost that the vendor reported is not estimated again, and without tokens nothing is estimated."""
     for usage in (Usage(input_tokens=10, output_tokens=10, cost=0.5), Usage()):
         assert usage == priced(usage, OPENAI, ["gpt-5-mini"])
 
 
 def test_an_estimate_before_the_call(session: Session) -> None:
-    """The question's tokens and as many of an answer, at the list price, for every provider's names."""
+    """The estimate is the list price of the prompt's tokens and of as many output tokens, for all providers' names."""
     llm = llm_services_provider(session)
     for model in ("gpt-5-mini", "claude-haiku-4-5", "gemini-2.5-flash", "openrouter/anthropic/claude-3-opus"):
         once, twice = llm.estimate_cost(QUESTION, model), llm.estimate_cost(QUESTION * 2, model)
@@ -80,7 +80,7 @@ def test_an_estimate_before_the_call(session: Session) -> None:
 
 
 def test_an_estimate_at_amazon(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who serves a model is who is estimated: Amazon's price of an id, Anthropic's where only a name is known."""
+    """The estimate uses the serving vendor's price: Amazon's for its ids, Anthropic's if only a name is known."""
     monkeypatch.setenv("CLAUDE_PROVIDER", "bedrock")
     estimated = llm_services_provider(session).estimate_cost(QUESTION, "claude-haiku-4-5")
     assert estimated == expected(QUESTION, CLAUDE, "claude-haiku-4-5", None) > 0
@@ -89,14 +89,14 @@ def test_an_estimate_at_amazon(session: Session, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("suffix", [":nitro", ":online", "@preset/mine", ":floor@preset/mine"])
 def test_an_estimate_of_a_variant(session: Session, suffix: str) -> None:
-    """A suffix of OpenRouter's that chooses how a model is served leaves the model's price as it is."""
+    """A suffix of OpenRouter that chooses how a model is served does not change the model's price."""
     llm = llm_services_provider(session)
     plain = "openrouter/anthropic/claude-3-opus"
     assert 0 < llm.estimate_cost(QUESTION, plain) == llm.estimate_cost(QUESTION, plain + suffix)
 
 
 def test_a_cap_bounds_the_estimate() -> None:
-    """An answer that may not be long does not cost much."""
+    """A token limit lowers the estimate."""
     assert expected(QUESTION, OPENAI, "gpt-5-mini", 1) < expected(QUESTION, OPENAI, "gpt-5-mini", None)
 
 
@@ -124,7 +124,7 @@ def test_parts_are_counted() -> None:
     ],
 )
 def test_an_estimate_is_never_an_exception(session: Session, model: str | None) -> None:
-    """A free model, an unknown one, none at all: 0.0."""
+    """For a free model, an unknown model or no model, the estimate is 0.0."""
     assert 0.0 == llm_services_provider(session).estimate_cost(QUESTION, model)
 
 
@@ -132,5 +132,5 @@ def test_an_estimate_is_never_an_exception(session: Session, model: str | None) 
     "model", sorted(name for name in MODEL_PROVIDER_MAP if name.startswith(("gpt", "o1", "claude", "gemini-2.5-flash")))
 )
 def test_models_of_the_map(model: str, session: Session) -> None:
-    """An estimate of any model that can be named is a number."""
+    """The estimate for any routed model is a number."""
     assert 0 <= llm_services_provider(session).estimate_cost(QUESTION, model) < 1

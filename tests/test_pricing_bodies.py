@@ -1,4 +1,4 @@
-"""What an answer cost by the price table: every part of a body that is billed, or no figure at all."""
+"""Costs from the price table: every billed part of a body is priced, or there is no cost at all."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from support.billed import billed
 OPENAI, AZURE = LLMProviderType.OPENAI, LLMProviderType.AZURE_OPENAI
 CLAUDE, BEDROCK, GEMINI = LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK, LLMProviderType.GEMINI
 THOUSAND: Final = {"input_tokens": 1000, "output_tokens": 1000}
-# 100,000 tokens in, of which 40,000 cached, and 10,000 out.
+# 100,000 input tokens, of which 40,000 are cached, and 10,000 output tokens.
 LARGE: Final = {"input_tokens": 100_000, "input_tokens_details": {"cached_tokens": 40_000}, "output_tokens": 10_000}
 
 
 def openai(model: str, usage: dict[str, Any], **body: object) -> dict[str, Any]:
-    """Return a response of OpenAI's."""
+    """Return an OpenAI response."""
     return {"model": model, "usage": usage, **body}
 
 
 def claude(model: str, **usage: object) -> dict[str, Any]:
-    """Return a message of Anthropic's, of a thousand tokens in and out unless `usage` says other."""
+    """Return an Anthropic message with a thousand tokens in and out, unless `usage` says otherwise."""
     return {"model": model, "usage": THOUSAND | usage}
 
 
 def gemini(model: str, prompt: int, output: int | None, **usage: object) -> dict[str, Any]:
-    """Return an answer of Gemini's."""
+    """Return a Gemini answer."""
     counts = {"promptTokenCount": prompt, "candidatesTokenCount": output}
     return {"modelVersion": model, "usageMetadata": {k: v for k, v in (counts | usage).items() if v is not None}}
 
 
 def modality(name: str, tokens: int) -> list[dict[str, Any]]:
-    """Return tokens of one modality, as Gemini details them."""
+    """Return the tokens of one modality, in the form of Gemini's details."""
     return [{"modality": name, "tokenCount": tokens}]
 
 
@@ -52,7 +52,7 @@ HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flas
 @pytest.mark.parametrize(
     ("vendor", "body", "cost"),
     [
-        # A cache that keeps for an hour costs twice the input to write, one of five minutes five quarters.
+        # Writing to a cache costs twice the input price for one hour, and 1.25 times for five minutes.
         (CLAUDE, claude(HAIKU, input_tokens=100, output_tokens=100, **HOUR), 0.0206),
         (CLAUDE, claude(HAIKU, input_tokens=100, output_tokens=100, **MINUTES), 0.0131),
         (CLAUDE, claude(HAIKU, input_tokens=100, output_tokens=100, **BOTH), 0.0176),
@@ -65,7 +65,7 @@ HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flas
             ),
             0.008097,
         ),
-        # Tiers.
+        # Service tiers.
         (OPENAI, openai(MINI, LARGE), 0.036),
         (OPENAI, openai(MINI, LARGE, service_tier="default"), 0.036),
         (OPENAI, openai(MINI, LARGE, service_tier="flex"), 0.018),
@@ -74,7 +74,7 @@ HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flas
         (CLAUDE, claude(HAIKU, service_tier="batch"), 0.003),
         (CLAUDE, claude("claude-opus-4-8", speed="fast"), 0.06),
         (GEMINI, gemini(FLASH, 1000, 100, serviceTier="standard"), 0.00055),
-        # Counts of Gemini.
+        # Gemini's token counts.
         (GEMINI, gemini(FLASH, 2595, None, totalTokenCount=2595), 0.0007785),
         (
             GEMINI,
@@ -112,7 +112,7 @@ HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flas
     ],
 )
 def test_every_part_of_a_body_is_priced(vendor: LLMProviderType, body: dict[str, Any], cost: float) -> None:
-    """Writes to a cache, tiers, modalities and searches are each priced as what they are."""
+    """Cache writes, tiers, modalities and searches each have their own price."""
     found = billed(vendor, body, body.get("model") or body["modelVersion"])
     assert pytest.approx(cost, rel=1e-12) == found.cost
     assert CostSource.ESTIMATED == found.cost_source
@@ -144,7 +144,7 @@ def test_every_part_of_a_body_is_priced(vendor: LLMProviderType, body: dict[str,
 def test_a_part_is_not_taken_for_the_whole(
     vendor: LLMProviderType, body: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where something is billed that the table has no price for, there is no figure, and the log says what it was."""
+    """If a billed part has no price in the table, there is no cost, and the log names the part."""
     with caplog.at_level(logging.INFO):
         found = billed(vendor, body, body.get("model") or body["modelVersion"])
     assert None is found.cost
@@ -174,7 +174,7 @@ def test_a_part_is_not_taken_for_the_whole(
     ],
 )
 def test_counts_that_cannot_be_have_no_price(vendor: LLMProviderType, body: dict[str, Any]) -> None:
-    """Counts that are negative or absurd, or contradict each other, are not priced, and nothing is raised."""
+    """Negative, absurd or contradictory counts are not priced, and raise nothing."""
     assert None is billed(vendor, body, body.get("model") or body["modelVersion"]).cost
 
 
@@ -194,7 +194,7 @@ def test_counts_that_cannot_be_have_no_price(vendor: LLMProviderType, body: dict
 def test_the_requested_name_where_the_served_one_has_no_price(
     vendor: LLMProviderType, served: str | None, requested: str, cost: float | None
 ) -> None:
-    """The served name comes first, without Gemini's path, and the requested one where the table does not know it."""
+    """The served name is tried first, without Gemini's path, then the requested one."""
     body = {"model": served, "modelVersion": served, "usage": THOUSAND}
     body["usageMetadata"] = {"promptTokenCount": 1000, "candidatesTokenCount": 1000}
     assert (cost if cost is None else pytest.approx(cost, rel=1e-12)) == billed(vendor, body, requested).cost
@@ -211,13 +211,13 @@ def test_the_requested_name_where_the_served_one_has_no_price(
     ],
 )
 def test_a_profile_of_amazons_has_its_own_price(profile: str, cost: float) -> None:
-    """A regional profile costs a tenth more than the global one; one of another model or a customer's says nothing."""
+    """A regional profile costs a tenth more than the global one; profiles of other models are ignored."""
     found = billed(BEDROCK, claude("claude-haiku-4-5-20251001"), HAIKU, path=f"/model/{profile}/invoke")
     assert pytest.approx(cost, rel=1e-12) == found.cost
 
 
 def image_usage(text_out: int | None = None) -> dict[str, Any]:
-    """Return the usage of an image: 1,000 tokens of text in, 1,000 out, detailed where `text_out` of them are text."""
+    """Return the usage of an image: 1,000 text tokens in, and 1,000 tokens out, of which `text_out` are text."""
     details = {} if text_out is None else {"text_tokens": text_out, "image_tokens": 1000 - text_out}
     usage: dict[str, Any] = THOUSAND | {"input_tokens_details": {"text_tokens": 1000, "image_tokens": 0}}
     return {"data": [{}], "usage": usage | ({"output_tokens_details": details} if details else {})}
@@ -234,21 +234,21 @@ def image_usage(text_out: int | None = None) -> dict[str, Any]:
     ],
 )
 def test_images_of_openai(model: str, body: dict[str, Any], cost: float | None) -> None:
-    """Tokens of images are priced as such, and not at all where nobody says which are; an image alone has no price."""
+    """Image tokens have their own price; without details about the tokens, or for an image alone, there is no price."""
     found = billed(OPENAI, body, model, kind=Kind.IMAGE)
     assert (cost if cost is None else pytest.approx(cost, rel=1e-12)) == found.cost
 
 
 @pytest.mark.parametrize(("model", "cost"), [("tts-1", 0.0015), ("tts-1-hd", 0.003), ("gpt-4o-mini-tts", None)])
 def test_speech_of_openai(model: str, cost: float | None) -> None:
-    """Speech that is priced by the characters that it reads is priced by them; no answer counts its tokens."""
+    """Speech is priced by the characters of its text if the model is billed that way; no answer counts tokens."""
     found = billed(OPENAI, "AAAA", model, kind=Kind.SPEECH, prompt="x" * 100)
     assert (cost if cost is None else pytest.approx(cost, rel=1e-12)) == found.cost
     assert None is billed(OPENAI, "", model, kind=Kind.SPEECH).cost
 
 
 def test_speech_of_gemini() -> None:
-    """Gemini's speech has tokens like any other answer."""
+    """Gemini's speech is priced by tokens, like other answers."""
     usage = {"promptTokenCount": 11, "candidatesTokenCount": 111, "totalTokenCount": 122}
     body = {"modelVersion": "gemini-2.5-flash-preview-tts", "usageMetadata": usage}
     assert pytest.approx(0.0011155) == billed(GEMINI, body, "gemini-2.5-flash-preview-tts", kind=Kind.SPEECH).cost

@@ -1,6 +1,6 @@
-"""Answers recorded from the live services: the estimate is what genai-prices makes of the same body.
+"""Recorded answers of the live services: the estimate equals what genai-prices computes for the body.
 
-The recordings are no part of this repository: RECORDINGS_FOLDER names their folder, which holds one for each vendor.
+The recordings are not in this repository: RECORDINGS_FOLDER names their folder, with one subfolder for each vendor.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ FILES: Final = sorted(Path(FOLDER).glob("*/*.json")) if FOLDER else []
 RECORDED: Final = [path for path in FILES if not path.name.startswith("error")]
 VENDOR_OF_FOLDER: Final = {"azure": LLMProviderType.AZURE_OPENAI}
 FLAVORS: Final = {"openai": "responses", "azure": "responses", "bedrock": "anthropic"}
-# What Amazon calls a model of its own; the price is that of the name that is requested.
+# Amazon's names for its models; the price is that of the requested name.
 REQUESTED: Final = {"claude-3-haiku-48k-20240307": "claude-3-haiku-20240307"}
 
 
 def own_reading(vendor: str, body: dict[str, Any], model: str) -> PriceCalculation:
-    """Return what genai-prices reads in a body and makes of it at the tier that it names.
+    """Return the usage that genai-prices extracts from a body, and its price at the tier in the body.
 
-    Its reader does not see what OpenAI's hosted tools did beside the tokens, which `tool_usage` has.
+    Its extractor does not see OpenAI's hosted tools, which are in `tool_usage`.
     """
     seller = VENDORS[VENDOR_OF_FOLDER.get(vendor) or LLMProviderType(vendor)].price_table_name
     named = {name: value for name, value in body.items() if name not in {"model", "modelVersion"}}
@@ -49,7 +49,7 @@ def own_reading(vendor: str, body: dict[str, Any], model: str) -> PriceCalculati
 @pytest.mark.skipif(not RECORDED, reason=f"no recordings in {FOLDER}")
 @pytest.mark.parametrize("path", [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in RECORDED])
 def test_an_estimate_is_what_the_table_makes_of_the_body(path: Path) -> None:
-    """Body by body, to the last digit; an answer without usage has no price."""
+    """The estimate for each body is exact to the last digit; an answer without usage has no price."""
     body, vendor = json.loads(path.read_text(encoding="utf-8"))["response"]["body"], path.parent.name
     served = str(body.get("model") or body.get("modelVersion")).removeprefix("models/")
     model, kind = REQUESTED.get(served, served), Kind.SPEECH if "tts" in served else Kind.TEXT

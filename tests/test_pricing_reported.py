@@ -1,4 +1,4 @@
-"""Costs that OpenRouter reports: whole, or unknown."""
+"""Costs that OpenRouter reports are complete or unknown."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ UNKNOWN: Final[list[dict[str, Any]]] = [
     ],
 )
 def test_a_cost_is_whole(usage: dict[str, Any], cost: float) -> None:
-    """With a key of your own the fee and the upstream cost make the cost, whichever of its two forms that has."""
+    """With your own provider key, the cost is the fee plus the upstream cost, in either of its two forms."""
     found = billed(OPENROUTER, {"usage": usage}, "openrouter/author/model")
     assert (cost, CostSource.REPORTED) == (found.cost, found.cost_source)
 
 
 @pytest.mark.parametrize("usage", UNKNOWN)
 def test_a_part_or_an_absurd_figure_is_no_cost(usage: dict[str, Any]) -> None:
-    """The fee alone, a negative figure or more than a million: nobody was charged that, so the cost is unknown."""
+    """The fee alone, a negative figure or more than a million USD cannot be right, so the cost is unknown."""
     assert None is billed(OPENROUTER, {"usage": usage}, "openrouter/author/model").cost
 
 
 @pytest.mark.parametrize("usage", [{"cost": -1.0, "prompt_tokens": -9}, {"cost": 0, **OWN_KEY}])
 async def test_what_is_not_booked_is_in_the_body(session: Session, usage: dict[str, Any]) -> None:
-    """A completed row has 0.0 and says unpriced, no negative count, and the body as it came."""
+    """A completed row with such a figure has cost 0.0, `unpriced`, no negative count, and the unchanged body."""
     told = await story(session, completion() | {"usage": usage})
     assert (0.0, None, "unpriced") == (told.rows[0].cost_estimate, told.rows[0].input_tokens, told.raw["cost_source"])
     assert usage == told.raw["body"]["usage"]
 
 
 async def test_what_is_not_booked_is_unknown_on_a_failed_row(session: Session) -> None:
-    """A failed row has no cost and no source for a figure that cannot be."""
+    """A failed row with an impossible figure has neither a cost nor a cost source."""
     failed = {"error": {"code": 502, "message": "words"}}
     told = await story(session, Reply(completion() | failed | {"usage": {"cost": -1.0}}), retries=0)
     assert LLMProviderError is type(told.failed)
@@ -85,13 +85,13 @@ def statistics(**data: object) -> httpx.Response:
 
 
 def test_the_statistics_are_whole_too() -> None:
-    """OpenRouter's books add the upstream cost to the fee as its answers do."""
+    """The generation statistics add the upstream cost to the fee, as answers do."""
     assert 0.051 == _usage(statistics(total_cost=0.001, is_byok=True, upstream_inference_cost=0.05)).cost
     assert 0.2 == _usage(statistics(total_cost=0.2, is_byok=False, upstream_inference_cost=0.05)).cost
 
 
 @pytest.mark.parametrize("data", [{}, {"total_cost": -1}, {"total_cost": 0, "is_byok": True}])
 def test_statistics_without_a_whole_cost_say_nothing(data: dict[str, Any]) -> None:
-    """Where the books have no whole cost, the row stays as it is."""
+    """If the statistics have no complete cost, the row is not changed."""
     with pytest.raises(LLMError, match="no cost in the answer"):
         _usage(statistics(**data))

@@ -1,4 +1,4 @@
-"""LLM_UPDATE_PRICES: a deployed release prices the models of months to come, and no call waits for that."""
+"""LLM_UPDATE_PRICES: a deployed release can price newer models, and no call waits for the update."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def updaters() -> list[threading.Thread]:
 
 
 def end_updates() -> None:
-    """Stop what fetches, and wait for its end."""
+    """Stop the fetching threads, and wait for them."""
     if pricing._renew.cache_info().currsize:
         pricing._renew().stop()  # type: ignore[no-untyped-call]
     for thread in updaters():
@@ -61,7 +61,7 @@ def end_updates() -> None:
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
-    """Stand in for the table's publisher; afterwards nothing fetches, and the table is the installed one again."""
+    """Replace the table's publisher; afterwards, stop fetching and restore the installed table."""
 
     def publish(answer: Callable[[], httpx2.Response]) -> None:
         monkeypatch.setattr(httpx2, "get", lambda *_args, **_options: answer())
@@ -74,19 +74,19 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
 
 
 def response(status: int = 200, **content: Any) -> httpx2.Response:
-    """Return what the publisher answers."""
+    """Return the publisher's response."""
     return httpx2.Response(status, request=httpx2.Request("GET", "https://prices.example"), **content)
 
 
 async def test_off_by_default(publish: Publish) -> None:
-    """Without the variable nothing is fetched, and no thread begins."""
+    """Without the variable, nothing is fetched and no thread starts."""
     publish(lambda: pytest.fail("the table was fetched"))
     await pricing.load()
     assert (False, []) == (create_llm_config_from_env().update_prices, updaters())
 
 
 async def test_a_model_of_next_month(publish: Publish) -> None:
-    """A model that the release does not know has a price once the table was fetched, and the row says since when."""
+    """A model that the release does not know has a price after a fetch, and the row has the time of the fetch."""
     publish(lambda: response(json=NEW_TABLE))
     assert None is billed(OPENAI, BODY, NEXT_MONTHS).cost
     await pricing.load(is_renewed=True)
@@ -103,7 +103,7 @@ async def test_a_table_that_does_not_come(
     answer: httpx2.Response,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The old table stays, the log says why, and a call that is priced meanwhile is priced by it."""
+    """If the fetch fails, the old table is kept and used, and the log says why."""
     publish(lambda: answer)
     with caplog.at_level(logging.ERROR):
         await pricing.load(is_renewed=True)
@@ -120,7 +120,7 @@ async def test_no_call_waits_for_a_table(
     session: Session,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A call is answered and priced by the table at hand while the publisher is silent; later calls fetch nothing."""
+    """While the publisher is silent, calls use the current table, and later calls start no further fetch."""
     silence, fetches = threading.Event(), []
 
     def silent() -> httpx2.Response:
@@ -155,7 +155,7 @@ print([thread.daemon for thread in threading.enumerate() if thread.name.startswi
 
 
 def test_no_thread_holds_the_end_of_a_process() -> None:
-    """A process whose fetch is not answered ends at once, and says nothing."""
+    """A process exits at once and without output while a fetch is not answered."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT]
     done = subprocess.run(command, cwd=BACKEND, capture_output=True, text=True, check=False)
     assert (0, "[True]\n", "") == (done.returncode, done.stdout, without_slow_steps(done.stderr))

@@ -1,4 +1,4 @@
-"""The door: its names, what importing it does, and what it reads."""
+"""The public interface: its names, the effects of importing it, and its reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def row(**columns: object) -> LLMRequestModel:
-    """Return a completed row made at noon."""
+    """Return a completed row, created at noon."""
     given = {
         "provider": "openrouter",
         "model": "openrouter/a/b",
@@ -40,13 +40,13 @@ def row(**columns: object) -> LLMRequestModel:
 
 @pytest.mark.parametrize("module", [llm_services, public, service])
 def test_every_name_that_is_promised_is_there(module: object) -> None:
-    """`__all__` names nothing that is not there, and the door names what consumers import."""
+    """All names in `__all__` exist, and they include those that consumers import."""
     names = set(module.__all__)  # type: ignore[attr-defined]
     assert set() == names - set(dir(module))
 
 
 def test_a_value_is_defined_once() -> None:
-    """public, service and types hand out the same classes, not twins of them."""
+    """public, service and types export the same classes, not copies of them."""
     assert public.LLMMessage is service.LLMMessage is llm_services.LLMMessage
     assert public.LLMRequest is service.LLMRequest is llm_services.LLMRequest
 
@@ -59,7 +59,7 @@ def test_a_value_is_defined_once() -> None:
     ],
 )
 def test_importing_is_silent(statement: str, tmp_path: Path) -> None:
-    """Importing the door, and building a service, prints nothing, writes nothing and needs no environment."""
+    """Importing `public` and building a service prints nothing, writes nothing and needs no environment."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", statement]
     environment = bare_environment(PYTHONPATH=str(BACKEND), PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -85,7 +85,7 @@ def test_the_admin_door_takes_a_session_only(session: Session) -> None:
 
 
 def test_lists_are_newest_first_and_stable(session: Session) -> None:
-    """Requests are listed newest first; those of the same instant keep their order from page to page."""
+    """Requests are listed newest first; those with the same time keep their order from page to page."""
     session.add_all([row(created_at=NOON - timedelta(seconds=age // 2)) for age in range(10)])
     session.flush()
     admin = llm_services_admin_provider(session)
@@ -96,7 +96,7 @@ def test_lists_are_newest_first_and_stable(session: Session) -> None:
 
 
 def test_lists_leave_the_bodies_out(session: Session) -> None:
-    """A list loads neither what was sent nor what came, word for word; a single request has both."""
+    """A list does not load the request and response bodies; a single request has both."""
     session.add(made := row(request_payload={"a": 1}, response_raw={"b": 2}))
     session.commit()
     llm = llm_services_provider(session)
@@ -108,7 +108,7 @@ def test_lists_leave_the_bodies_out(session: Session) -> None:
 
 
 def test_figures_of_rows(session: Session) -> None:
-    """Counts and sums are of rows: by user, by status, since a moment in any zone; unknown costs add nothing."""
+    """Counts and sums are of rows: by user, by status, since a time in any zone; unknown costs add nothing."""
     session.add_all(
         [
             row(user_id=1, cost_estimate=0.25),
@@ -131,7 +131,7 @@ def test_figures_of_rows(session: Session) -> None:
 
 @pytest.mark.parametrize("user_id", ["1; DROP TABLE", None, 1.5, True, 2**40, -(2**40)])
 def test_a_user_that_cannot_be_has_no_requests(session: Session, user_id: object) -> None:
-    """A user id that is no integer a column can hold gets an empty answer, not a database error."""
+    """A user id that does not fit the column gets an empty result, not a database error."""
     llm = llm_services_provider(session)
     assert [] == llm.get_user_requests(user_id)  # type: ignore[arg-type]
     assert 0 == llm.get_request_count_by_user(user_id)  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def test_a_user_that_cannot_be_has_no_requests(session: Session, user_id: object
 
 @pytest.mark.parametrize("request_id", [uuid4(), str(uuid4()), "nonsense"], ids=["id", "text", "nonsense"])
 def test_a_request_that_is_not_there_is_none(session: Session, request_id: object) -> None:
-    """An id without a row, or that is no id at all, is None."""
+    """An id without a row, or an invalid id, gives None."""
     assert None is llm_services_provider(session).get_request(request_id)  # type: ignore[arg-type]
 
 
@@ -154,7 +154,7 @@ def test_a_request_mirrors_its_row(session: Session) -> None:
 
 
 def test_an_odd_row_does_not_take_the_others_with_it(session: Session) -> None:
-    """A row that another hand has damaged is listed as it is, beside the sound ones."""
+    """An invalid row is listed unchanged, beside the valid ones."""
     session.add_all([row(), row(), row()])
     session.flush()
     session.execute(text("UPDATE llm_requests SET temperature = 'warm', status = 7 WHERE rowid = 2"))
@@ -164,7 +164,7 @@ def test_an_odd_row_does_not_take_the_others_with_it(session: Session) -> None:
 
 
 def test_reading_leaves_the_callers_session_alone(session: Session) -> None:
-    """Reads neither commit nor roll back: what the caller had not committed is still there, and still uncommitted."""
+    """Reads neither commit nor roll back: the caller's uncommitted changes stay, and stay uncommitted."""
     session.add(row(user_id=1))
     session.flush()
     assert 1 == llm_services_admin_provider(session).count_all_requests()

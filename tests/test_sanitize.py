@@ -1,4 +1,4 @@
-"""The key appears nowhere but in the header that opens the door."""
+"""The key appears nowhere except in the header that authenticates the request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MESSAGES = [LLMMessage(role=MessageRole.USER, content="hi")]
 async def test_the_key_is_in_no_log_no_error_and_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """Even a server that echoes the key finds it in no log at DEBUG, exception, repr or row."""
+    """Even if a server echoes the key, it is in no DEBUG log, exception, repr or row."""
     caplog.set_level(logging.DEBUG)
     engine = create_engine(f"sqlite:///{tmp_path}/rows.db", echo="debug")
     Base.metadata.create_all(engine)
@@ -72,14 +72,14 @@ async def test_the_key_is_in_no_log_no_error_and_no_row(
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_keys_and_account_ids_are_masked(secret: str) -> None:
-    """Keys of every vendor and ids of accounts are masked inside any string of any depth."""
+    """Keys of every vendor and account ids are masked in any string, at any depth."""
     assert {"error": [f"({MASK}) seen"]} == redact({"error": [f"({secret}) seen"]})
 
 
 @pytest.mark.parametrize("before", ["", "\n", "\t", '"', "\\", "\u2028", "ä ", "/"])
 @pytest.mark.parametrize("secret", SECRETS)
 def test_what_is_encoded_is_masked_before(secret: str, before: str) -> None:
-    """A secret is seen in encoded JSON, whatever the character before it is encoded as."""
+    """A secret in encoded JSON is recognised, however the character before it is escaped."""
     said = {"error": [{"message": f"{before}{secret.replace(' ', before or ' ')}"}]}
     encoded = encode_redacted_json(said)
     assert encoded
@@ -87,7 +87,7 @@ def test_what_is_encoded_is_masked_before(secret: str, before: str) -> None:
 
 
 def test_texts_are_masked_together_as_they_are_one_by_one() -> None:
-    """A key in one of several texts is masked there, also at its end, and in none of the others."""
+    """A key in one of several texts is masked in that text, even at its end, and in no other."""
     key = remember("7Hk2Lm9Xw4Tb1VrZq8Ny")
     texts = {"a": f"begins {key}", "b": key[len(key) // 2 :], "c": f"{key[:8]}...", "d": key[-6:], "e": ""}
     assert {name: mask(text) for name, text in texts.items()} == mask_all(texts)
@@ -99,12 +99,12 @@ def test_texts_are_masked_together_as_they_are_one_by_one() -> None:
     ["task-oriented", "a user-friendly key-value store", "gen-1784218677-naXC565Rfw", "org_internationalization"],
 )
 def test_plain_words_are_not_masked(words: str) -> None:
-    """What is no secret stays: words, and the generation ids that a row is found by."""
+    """Text that is not secret stays, including the generation ids by which rows are found."""
     assert words == redact(words)
 
 
 def test_a_models_own_words_are_not_masked() -> None:
-    """What a model says is kept as it came, even if it looks like a key; the account beside it is not."""
+    """A model's answer is kept unchanged, even if it looks like a key; the account id beside it is masked."""
     said = {"content": "export KEY=sk-example-1234567890", "user_id": 7}
     body = {
         "choices": [{"message": said}],
@@ -116,7 +116,7 @@ def test_a_models_own_words_are_not_masked() -> None:
 
 
 def test_an_account_is_masked_by_its_place() -> None:
-    """The account beside an error, or inside it, is masked; a field of that name elsewhere is data."""
+    """An account id beside or inside an error is masked; a field of that name elsewhere is data."""
     data = {"properties": {"user_id": {"type": "integer"}, "organization": {"type": "string"}}}
     error = {"message": "no", "metadata": {"organization": "acme", "org_id": "o-1"}}
     body = {"error": error, "user_id": "u", "echo": data}

@@ -1,4 +1,4 @@
-"""What a value becomes before a database sees it."""
+"""How values are sanitized for a database."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ DOCUMENT = Column("document", JSON)
     ],
 )
 def test_a_value_becomes_what_its_column_holds(column: Column[Any], value: object, stored: object) -> None:
-    """Text is cut and cleaned, a number that does not fit is None, JSON is cleaned all through."""
+    """Text is shortened and cleaned, a number that does not fit becomes None, and JSON is cleaned at every level."""
     found = column_sanitizer(column)(value)
     assert stored == (json.loads(found) if column is DOCUMENT and found else found)
 
 
 def test_a_number_too_large_for_a_float_is_none() -> None:
-    """A whole number that no float can hold is None in a float column, and does not raise."""
+    """A whole number that is too large for a float becomes None in a float column, and does not raise."""
     assert column_sanitizer(FLOAT)(10**400) is None
 
 
 def test_times_are_in_utc() -> None:
-    """A time of another zone is the same moment in UTC; one without a zone is taken to be UTC."""
+    """A time in another zone is converted to UTC; one without a zone is taken to be UTC."""
     column, noon = (
         Column("time", DateTime(timezone=True)),
         datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2))),
@@ -72,13 +72,13 @@ def test_times_are_in_utc() -> None:
 
 
 def test_an_enum_is_stored_as_a_plain_string() -> None:
-    """A member of a string enum is its value, of the type that a driver knows."""
+    """A member of a string enum is stored as its value, in a type that a driver knows."""
     stored = column_sanitizer(LONG)(RequestStatus.PENDING)
     assert ("pending", str) == (stored, type(stored))
 
 
 def levels(value: object) -> Iterator[object]:
-    """Yield a nested value, and what is inside it, level by level."""
+    """Yield a nested value and the values inside it, level by level."""
     while isinstance(value, list):
         yield value
         (value,) = value
@@ -86,12 +86,12 @@ def levels(value: object) -> Iterator[object]:
 
 
 def test_what_nests_too_deep_is_kept_as_text() -> None:
-    """JSON that has to be cleaned goes on as text below a hundred levels, nothing lost."""
+    """JSON that has to be cleaned is kept as text below a hundred levels, without loss."""
     deep = cast("Any", json.loads("[" * 500 + "NaN" + "]" * 500))
     *lists, innermost = levels(json.loads(encode_json(deep) or ""))
     assert (101, "[" * 399 + "NaN" + "]" * 399) == (len(lists), innermost)
 
 
 def test_an_object_of_another_kind_is_kept_as_text() -> None:
-    """What JSON has no form for is stored as its string."""
+    """A value that JSON cannot express is stored as its string."""
     assert '{"at": "2026-01-02 00:00:00"}' == encode_json({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - any object

@@ -1,4 +1,4 @@
-"""Threads of the module's own, which end before a fork."""
+"""The module's own threads, which end before a fork."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from modules.llm_services.threads import JobThread
 
 
 def test_a_fork_does_not_wait_for_a_thread_that_has_ended() -> None:
-    """A thread whose ledger was closed gets no job that would tell whether it is idle."""
+    """A fork does not wait for a thread that has ended, because it can no longer report that it is idle."""
     thread = JobThread("closed")
     thread.start()
     thread.end()

@@ -1,4 +1,4 @@
-"""Which provider a model name leads to, and under which name OpenRouter is asked."""
+"""Which provider a model name selects, and which name OpenRouter is sent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_prefix_is_stripped_once(requested: str, sent: str) -> None:
-    """The prefix goes where an author and a model follow; OpenRouter's own models keep it."""
+    """The prefix is removed if an author and a model follow; OpenRouter's own models keep it."""
     assert sent == wire_model(requested)
 
 
@@ -46,14 +46,14 @@ def test_the_prefix_is_stripped_once(requested: str, sent: str) -> None:
     "name", ["openrouter/", "openrouter/ ", "openrouter//claude", "openrouter/anthropic/", "openrouter/a//b"]
 )
 async def test_an_incomplete_name_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A name with an empty part is a ValueError that shows the expected form, before anything is sent."""
+    """A name with an empty part raises a ValueError that shows the expected form, before anything is sent."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-routing")
     with pytest.raises(ValueError, match="openrouter/<author>/<model>"):
         await llm_services_provider(Session()).generate_response(MESSAGES, model=name)
 
 
 async def test_a_name_longer_than_its_column_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that the row could not hold is a ValueError, before anything is sent."""
+    """A name that is longer than its column raises a ValueError before anything is sent."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-routing")
     with pytest.raises(ValueError, match="at most 100 characters, this one has 101"):
         await llm_services_provider(Session()).generate_response(MESSAGES, model="openrouter/a/".ljust(101, "x"))
@@ -73,7 +73,7 @@ async def test_a_name_longer_than_its_column_is_refused(monkeypatch: pytest.Monk
     ],
 )
 async def test_a_model_that_nothing_serves_is_refused(name: str, nearest: str) -> None:
-    """A name in no map is a ValueError with the nearest names, OpenRouter's form, and the variable that adds a name."""
+    """An unknown name raises a ValueError with the nearest names, and how to use OpenRouter or LLM_MODELS."""
     with pytest.raises(ValueError, match="is not supported") as caught:
         await llm_services_provider(Session()).generate_response(MESSAGES, model=name)
     assert nearest in str(caught.value)
@@ -88,7 +88,7 @@ OPENAI, AZURE = (
 @pytest.mark.parametrize(
     ("model", "environment", "provider"),
     [
-        # today's names, dated snapshots, and what was retired
+        # current names, dated snapshots and retired names
         ("gpt-5.1", OPENAI, LLMProviderType.OPENAI),
         ("gpt-5.4-pro-2026-03-05", {}, LLMProviderType.OPENAI),
         ("gpt-6.1-sol", AZURE, LLMProviderType.AZURE_OPENAI),
@@ -105,7 +105,7 @@ OPENAI, AZURE = (
         ("gemini-3.8-flash-tts", {}, LLMProviderType.GEMINI),
         (" gemini-3.8-flash\n", {}, LLMProviderType.GEMINI),
         ("models/gemini-3.8-flash", {}, LLMProviderType.GEMINI),
-        # what LLM_MODELS adds, or moves
+        # names that LLM_MODELS adds or reroutes
         ("gpt-7", {"LLM_MODELS": "gpt-7=openai"}, LLMProviderType.OPENAI),
         ("gpt-7", {"LLM_MODELS": "gpt-7=openai"} | AZURE, LLMProviderType.AZURE_OPENAI),
         ("claude-6", {"LLM_MODELS": "claude-6=claude", "CLAUDE_PROVIDER": "bedrock"}, LLMProviderType.BEDROCK),
@@ -113,7 +113,7 @@ OPENAI, AZURE = (
         ("gpt-5", {"LLM_MODELS": "gpt-5=azure_openai"} | OPENAI | AZURE, LLMProviderType.AZURE_OPENAI),
         ("models/tuned", {"LLM_MODELS": "models/tuned=google"}, LLMProviderType.GEMINI),
         ("global.anthropic.claude-opus-5", {"LLM_MODELS": "global.anthropic.claude-opus-5=bedrock"}, "bedrock"),
-        # a configured default may be named in a call
+        # a call may name a configured default
         ("prod-chat-eu", {"OPENAI_MODEL": "prod-chat-eu"} | AZURE, LLMProviderType.AZURE_OPENAI),
         ("prod-chat-eu", {"OPENAI_MODEL": "prod-chat-eu"} | OPENAI, LLMProviderType.OPENAI),
         ("prod-voice", {"AUDIO_MODEL": "prod-voice"} | AZURE, LLMProviderType.AZURE_OPENAI),
@@ -125,7 +125,7 @@ OPENAI, AZURE = (
 def test_a_name_leads_to_its_vendor(
     monkeypatch: pytest.MonkeyPatch, model: str, environment: dict[str, str], provider: LLMProviderType
 ) -> None:
-    """A name is routed by LLM_MODELS, by the map, which holds dated and retired names, or as a configured default."""
+    """A name is routed by LLM_MODELS, by the map, which has dated and retired names, or as a configured default."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert provider == route(model, create_llm_config_from_env())
@@ -133,33 +133,33 @@ def test_a_name_leads_to_its_vendor(
 
 @pytest.mark.parametrize("model", ["openrouter/openai/gpt-4", "openrouter/google/gemini-2.5-pro", "openrouter/auto"])
 async def test_openrouter_without_a_key_says_what_to_set(model: str) -> None:
-    """An OpenRouter model without a key is a RuntimeError that names both variables, whatever the name suggests."""
+    """An OpenRouter model without a key raises a RuntimeError that names both variables."""
     with pytest.raises(RuntimeError, match="OPENROUTER_API_KEY and OPENROUTER_BASE_URL"):
         await llm_services_provider(Session()).generate_response(MESSAGES, model=model)
 
 
 @pytest.mark.parametrize("model", MODEL_PROVIDER_MAP)
 async def test_a_known_model_without_its_provider_says_what_to_set(model: str) -> None:
-    """A model of a provider that is not there is a RuntimeError that names that provider's variables."""
+    """A model of a provider that is not configured raises a RuntimeError that names that provider's variables."""
     with pytest.raises(RuntimeError, match=VENDORS[MODEL_PROVIDER_MAP[model]].how_to_configure.split()[0]):
         await llm_services_provider(Session()).generate_response(MESSAGES, model=model)
 
 
 async def test_no_provider_at_all_says_what_to_set() -> None:
-    """Without a model and without a key, a call is a RuntimeError that names a variable to set."""
+    """Without a model and without a key, a call raises a RuntimeError that names a variable to set."""
     with pytest.raises(RuntimeError, match="OPENROUTER_API_KEY"):
         await llm_services_provider(Session()).generate_response(MESSAGES)
 
 
 async def test_images_are_openais() -> None:
-    """generate_image needs OpenAI, and is an LLMError that says so where OpenAI is not available."""
+    """generate_image raises an LLMError that names OpenAI if OpenAI is not configured."""
     with pytest.raises(LLMError, match="OPENAI_API_KEY") as caught:
         await llm_services_provider(Session()).generate_image("a ledger")
     assert LLMProviderType.OPENAI == caught.value.provider
 
 
 async def test_openrouter_neither_speaks_nor_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speech and web search through OpenRouter are NotImplementedError."""
+    """Speech and web search through OpenRouter raise NotImplementedError."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-routing")
     llm = llm_services_provider(Session())
     with pytest.raises(NotImplementedError, match="audio"):

@@ -1,1 +1,1 @@
-"""Cassettes: the exchange with a vendor as a file that a test replays, recorded or made of a row."""
+"""Cassettes: an exchange with a vendor as a file that tests replay, recorded or made from a row."""

@@ -1,4 +1,4 @@
-"""From rows back to a call: the rows that belong to it, and the method and arguments that send its request again."""
+"""Turn rows back into a call: find the rows that belong to it, and the method and arguments that repeat its request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-# How far apart the attempts of a call, and the turns of a conversation, may be: one process made them all.
+# The longest time between the attempts of a call, and between the turns of a conversation, since one process made them.
 MAX_CALL_DURATION: Final = timedelta(hours=1)
 MAX_CONVERSATION_DURATION: Final = timedelta(days=1)
 ROWS_PER_FETCH: Final = 100
@@ -44,18 +44,18 @@ TOOLS: Final = "generate_response_with_tools"
 IMAGE: Final = "generate_image"
 SPEECH: Final = "generate_audio"
 SPEECH_VARIANT: Final = "speech"
-# By api_variant, the method that takes one text, and the name of that argument.
+# By api_variant, the method that takes a single text, and the name of that argument.
 METHODS_OF_ONE_PROMPT: Final = {"images": (IMAGE, "prompt"), SPEECH_VARIANT: (SPEECH, "text")}
-# Arguments that the configuration gives where the caller does not; some wires send them only where the caller does.
+# Arguments that the configuration supplies if the caller does not; some wires send them only if the caller does.
 SETTING_VARIABLES: Final = {"temperature": "TEMPERATURE", "max_output_tokens": "MAX_OUTPUT_TOKENS"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedCall:
-    """A call of the service: its method, its arguments as JSON, and the model of a structured answer with its schema.
+    """A call of the service: its method, its arguments as JSON, and the schema of a structured answer with its model.
 
-    `environment` holds the variables that it needs beside the vendor's address and key; `attempts` is how many
-    requests it took.
+    `environment` has the variables that the call needs besides the vendor's address and key; `attempts` is the number
+    of its requests.
     """
 
     method: str
@@ -90,7 +90,7 @@ def attempts_of(session: Session, request: LLMRequest) -> list[LLMRequest]:
 
 
 def previous_turn(session: Session, request: LLMRequest) -> LLMRequest | None:
-    """Return the answer with the tool calls whose results `request` sends, None where it has no row."""
+    """Return the answer with the tool calls that `request` sends the results of; None if it has no row."""
     messages, rows = request.messages, LLMRequestModel
     is_result = [message.get("role") in RESULT_ROLES for message in messages]
     starts = [at for at in range(1, len(messages)) if is_result[at] and not is_result[at - 1]]
@@ -113,7 +113,7 @@ def previous_turn(session: Session, request: LLMRequest) -> LLMRequest | None:
 
 
 def call_from_row(row: Row, caller_settings: Collection[str] = tuple(SETTING_VARIABLES)) -> RecordedCall:
-    """Return the call behind a row; the settings that the caller did not give are in its environment."""
+    """Return the call behind a row; settings that the caller did not give are in its environment."""
     options = caller_options(row)
     if row["api_variant"] in METHODS_OF_ONE_PROMPT:
         return _call_of_one_prompt(row, options)
@@ -132,7 +132,7 @@ def call_from_row(row: Row, caller_settings: Collection[str] = tuple(SETTING_VAR
 
 
 def caller_options(row: Row) -> dict[str, Any]:
-    """Return the options that the caller gave, without what the service adds to them and without an idempotency key."""
+    """Return the options that the caller gave, without those that the service adds and without an idempotency key."""
     return {
         name: value
         for name, value in (row["additional_params"] or {}).items()
@@ -141,7 +141,7 @@ def caller_options(row: Row) -> dict[str, Any]:
 
 
 def _changed_settings(row: Row, names: Collection[str]) -> dict[str, str]:
-    """Return the variables of the settings whose value in the row is not the default."""
+    """Return the variables of the settings that differ from the default in the row."""
     defaults = LLMConfig()
     changed = (name for name in names if row[name] not in (None, getattr(defaults, name)))
     return {SETTING_VARIABLES[name]: str(row[name]) for name in changed}
@@ -158,7 +158,7 @@ def _call_of_one_prompt(row: Row, options: dict[str, Any]) -> RecordedCall:
 
 
 def _tools(payload: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the tools of a payload as callers define them, on whichever wire it was sent."""
+    """Return the tools of a payload as callers define them, whichever wire sent it."""
     tools = [mapping(tool) for tool in items(payload.get("tools"))]
     declarations = (
         mapping(declaration)

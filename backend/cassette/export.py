@@ -1,4 +1,4 @@
-"""Make a cassette of rows: it is replayed, and refused unless the replay leaves the same rows."""
+"""Make a cassette from rows; it is replayed, and refused unless the replay produces the same rows."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     from .call_from_rows import RecordedCall, Row
 
-# The settings that the caller may have given and not the configuration, in the order in which they are tried.
+# The settings that may come from the caller instead of the configuration, in the order in which they are tried.
 CALLER_SETTINGS: Final = (tuple(SETTING_VARIABLES), ("temperature",), ("max_output_tokens",), ())
 SOURCE: Final = "rows of llm_requests, not the wire: headers are those that the rows know of"
 MAX_DIFFERENCES_SHOWN: Final = 5
-# Different in every row: its id and times, whose call it was, and the vendor's id, which no cassette keeps.
+# These differ in every row: its id and times, the caller's user id, and the vendor's id, which no cassette keeps.
 NEVER_EQUAL: Final = frozenset(
     {
         *("id", "user_id", "created_at", "updated_at", "vendor_request_id"),
-        *("execution_time_ms", "time_to_first_piece_ms"),  # a stream is exported as the answer that it made
+        *("execution_time_ms", "time_to_first_piece_ms"),  # a stream is exported as the answer that it produced
     }
 )
 COSTS: Final = frozenset(
@@ -49,12 +49,12 @@ STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')  # in JSON
 
 
 class RequestDiffersError(NotExportableError):
-    """The call that the row describes does not make the request that the row holds."""
+    """The call that the row describes makes a different request from the one in the row."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """The text of a cassette and its origin, the calls that replay it, and how the last replay ended."""
+    """The text of a cassette and its origin, the calls that replay it, and the result of the last replay."""
 
     text: str
     origin: dict[str, Any]
@@ -63,10 +63,10 @@ class Export:
 
 
 def export(calls: Sequence[Sequence[LLMRequest]], *, mask: bool, model: type[BaseModel] | None = None) -> Export:
-    """Return the cassette of `calls`, given as the rows of their attempts; `model` is what the last one asked for.
+    """Return the cassette of `calls`, given as the rows of their attempts; `model` is the last call's response model.
 
-    Raises NotExportableError, with the reason, for rows that had no exchange, that do not hold the whole call,
-    or that a replay does not reproduce.
+    Raises NotExportableError, with the reason, for rows without an exchange, for rows that lack a part of the call, and
+    for rows that a replay does not reproduce.
     """
     attempts = [request for requests in calls for request in requests]
     origin = {
@@ -86,7 +86,7 @@ def export(calls: Sequence[Sequence[LLMRequest]], *, mask: bool, model: type[Bas
 
 @dataclass(frozen=True)
 class _Draft:
-    """A cassette in the making: its file, and the rows, by call, that its replay has to reproduce."""
+    """A cassette in the making: its file, and by call the rows that its replay has to reproduce."""
 
     file: Path
     rows: list[list[Row]]
@@ -120,7 +120,7 @@ class _Draft:
         return Export(self.file.read_text("utf-8"), self.origin, calls, replay)
 
     def export_masked(self, settings: tuple[str, ...]) -> Export:
-        """Return the cassette with its texts masked, by masks of the texts' length where no others replay."""
+        """Return the cassette with its texts masked, by masks of the same length if no others replay."""
         calls = self._calls(self.rows, settings)
         names = frozenset[str]().union(*map(application_names, calls))
         problem: NotExportableError | None = None
@@ -142,7 +142,7 @@ class _Draft:
         raise NotExportableError(f"with its texts masked, {problem}")
 
     def _calls(self, rows: list[list[Row]], settings: tuple[str, ...]) -> list[RecordedCall]:
-        """Return the calls behind `rows`; one without a model of the application's gets one made of its schema."""
+        """Return the calls behind `rows`; a structured call without the application's model gets one of its schema."""
         calls = [replace(call_from_row(attempts[0], settings), attempts=len(attempts)) for attempts in rows]
         models = [None] * (len(calls) - 1) + [self.model]
         try:
@@ -173,14 +173,14 @@ def _first_difference(payloads: list[Any], replayed: list[Any], error: Exception
 
 
 def _leaks(text: str, mask: str, cassette: str) -> bool:
-    """Return True if a cassette holds a masked text of several words; it may hold one word by chance."""
+    """Return True if a cassette contains a masked text of several words; it may contain one word by chance."""
     return " " in text.strip() and text != mask and text in cassette
 
 
 def differences(original: Sequence[Row], replayed: Sequence[Row], *, is_masked: bool) -> list[str]:
-    """Return the columns in which rows and those of their replay differ; of masked rows, what masks leave is compared.
+    """Return the columns in which rows differ from those of their replay; of masked rows, compare what masks leave.
 
-    A cost that another version of the price table, or the vendor's books, put there is not compared.
+    A cost is not compared if another version of the price table, or the vendor's statistics, gave it.
     """
     if len(original) != len(replayed):
         return [f"{len(original)} attempts became {len(replayed)}"]
@@ -199,20 +199,20 @@ def _ignored(row: Row, replayed: Row, *, is_alone: bool, is_masked: bool) -> fro
     raw, replayed_raw = mapping(row["response_raw"]), mapping(replayed["response_raw"])
     is_repriced = raw.get("price_table") != replayed_raw.get("price_table")
     is_reconciled = raw.get("cost_source") == CostSource.RECONCILED
-    is_by_character = is_masked and row["api_variant"] == SPEECH_VARIANT  # and a mask has another length
+    is_by_character = is_masked and row["api_variant"] == SPEECH_VARIANT  # the mask has another length
     costs = COSTS if is_repriced or is_reconciled or is_by_character else frozenset()
     return NEVER_EQUAL | costs | ({"retry_attempt"} if is_alone else frozenset())
 
 
 def _comparable(row: Row, ignored: frozenset[str], *, is_masked: bool) -> dict[str, Any]:
-    """Return what is compared of a row, by column, and by field of response_raw."""
+    """Return the values of a row to compare, by column and by field of response_raw."""
     columns = {name: value for name, value in row.items() if name not in ignored | {"response_raw"}}
     raw = mapping(row["response_raw"])
     columns |= {f"response_raw.{name}": value for name, value in raw.items() if name not in ignored}
     if not is_masked:
         payload = with_equal_placeholders(row["request_payload"])
         return columns | {"additional_params": caller_options(row), "request_payload": payload}
-    # How long a speech lasts is estimated by the length of its text.
+    # The duration of speech is estimated from the length of its text.
     output = None if row["api_variant"] == SPEECH_VARIANT else STRING.sub('""', json.dumps(row["response_output"]))
     columns |= {"response_output": output, "response_content": bool(row["response_content"])}
     return {name: value for name, value in columns.items() if name not in MASKED}
@@ -220,7 +220,7 @@ def _comparable(row: Row, ignored: frozenset[str], *, is_masked: bool) -> dict[s
 
 def _equal(name: str, value: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
     if name == "error_message" and value and other:
-        # It may quote the beginning of a body, in which a placeholder takes less room than the id did.
+        # The message may quote the beginning of a body, in which a placeholder is shorter than the id was.
         shorter, longer = (text.removesuffix("…") for text in sorted((value, other), key=len))
         return bool(longer.startswith(shorter))
     return bool(value == other)

@@ -1,6 +1,6 @@
-"""The file format of a cassette: where it comes from, headers by an allow-list, JSON bodies parsed for a reviewer.
+"""The file format of a cassette: its origin, headers by an allow-list, and JSON bodies that a reviewer can read.
 
-`serialize` is the only way to the disk, and it scrubs.
+Files are written only by `serialize`, which scrubs.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ STAND_IN_HEADER: Final = "x-stand-in"
 AUDIO: Final = "audio/"
 EVENT_STREAM: Final = "text/event-stream"
 END_OF_EVENT: Final = "\n\n"
-# An event that is one line of data, named or not.
+# An event with a single line of data, named or not.
 EVENT: Final = re.compile(r"(?:event: (?P<name>[^\n]+)\n)?data: (?P<data>[^\n]+)")
-PADDING: Final = "\n         \n"  # the unit in which OpenRouter keeps a connection alive
-# Line ends of YAML's beside \n: they survive only where they are escaped.
+PADDING: Final = "\n         \n"  # the unit of padding with which OpenRouter keeps a connection open
+# YAML's line ends besides \n; they survive only if they are escaped.
 LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
 # libyaml's, which takes a tenth of the time, where PyYAML was built with it.
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,7 +41,7 @@ MATCH_ON: Final = ("method", "host", "path", "canonical_body")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as a block, and repeats a value instead of referring to it."""
+    """Write a text of several lines as a block, and repeat a value instead of referring to it."""
 
     def ignore_aliases(self, data: object) -> bool:
         del data
@@ -56,15 +56,15 @@ _Dumper.add_representer(str, _Dumper.text)
 
 
 def configure(recorder: VCR) -> None:
-    """Teach vcrpy this format and this way of comparing bodies."""
+    """Register this format and this comparison of bodies with vcrpy."""
     recorder.register_serializer("yaml", SimpleNamespace(serialize=serialize, deserialize=deserialize))
     recorder.register_matcher(canonical_body.__name__, canonical_body)
 
 
 def serialize(cassette: dict[str, Any]) -> str:
-    """Return vcrpy's interactions as the text of a cassette, scrubbed, every URL at the vendor's own host.
+    """Return vcrpy's interactions as the text of a cassette, scrubbed, with every URL at the vendor's own host.
 
-    Without an `origin` beside the interactions, the origin is read from the responses.
+    If the interactions have no `origin`, it is read from the responses.
     """
     interactions: list[dict[str, Any]] = cassette["interactions"]
     entries = [{"request": _request_entry(made), "response": _response_entry(made)} for made in interactions]
@@ -78,7 +78,7 @@ def deserialize(text: str) -> dict[str, Any]:
 
 
 def read_origin(cassette: Path) -> dict[str, Any]:
-    """Return the origin that a cassette names."""
+    """Return the origin that a cassette states."""
     return dict(_load(cassette.read_text("utf-8"))["origin"])
 
 
@@ -96,7 +96,7 @@ def canonical_body(sent: Request, recorded: Request) -> None:
 
 
 def canonical(body: bytes) -> str:
-    """Return a JSON body with its keys in order, any other body as it is."""
+    """Return a JSON body with its keys in order, and any other body unchanged."""
     try:
         return json.dumps(json.loads(body), sort_keys=True, indent=2, ensure_ascii=False)
     except ValueError:
@@ -104,7 +104,7 @@ def canonical(body: bytes) -> str:
 
 
 def _origin(interactions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return who answered, by the responses: the stand-in signs its own."""
+    """Return who answered, by the responses; the stand-in signs its own."""
     servers, scenarios = set(), set()
     for interaction in interactions:
         signature = allowed_headers(interaction["response"]["headers"], (STAND_IN_HEADER,))
@@ -142,7 +142,7 @@ def _response_entry(interaction: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event_entry(event: str) -> dict[str, Any] | str:
-    """Return an event that holds JSON with that parsed, as `body`; a comment, or any other event, as it is."""
+    """Return an event with its JSON parsed as `body`; a comment or any other event is unchanged."""
     found = EVENT.fullmatch(event)
     entry = _body_entry(found["data"]) if found else {}
     if not found or "body" not in entry:
@@ -151,7 +151,7 @@ def _event_entry(event: str) -> dict[str, Any] | str:
 
 
 def _event(entry: dict[str, Any] | str) -> str:
-    """Return an event as it goes over the wire."""
+    """Return an event as it is sent."""
     if isinstance(entry, str):
         return entry
     name = f"event: {entry['event']}\n" if "event" in entry else ""
@@ -159,13 +159,13 @@ def _event(entry: dict[str, Any] | str) -> str:
 
 
 def _padding_entry(space: str) -> int | str:
-    """Return the number of OpenRouter's units of padding, or other white space as it is."""
+    """Return the number of units of OpenRouter's padding, or other white space unchanged."""
     units, rest = divmod(len(space), len(PADDING))
     return units if not rest and space == PADDING * units else space
 
 
 def _body_entry(text: str) -> dict[str, Any]:
-    """Return a JSON object or array, parsed, as `body`, any other text as `text`."""
+    """Return a JSON object or array parsed, as `body`, and any other text as `text`."""
     try:
         parsed = json.loads(text)
     except ValueError:

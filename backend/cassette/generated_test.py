@@ -1,6 +1,7 @@
 """The test to paste: the call as a consumer makes it, and how it ended.
 
-A developer runs it: what a row holds is a literal in it, a model's name and a schema's title too, and nowhere code.
+A developer runs it, so whatever a row contains is a literal in it, even a model's name or a schema's title, and never
+code.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from .export import Export
 
 LINE_WIDTH: Final = 100
-MAX_TEXT_LENGTH: Final = 400  # characters of a text that is compared
+MAX_TEXT_LENGTH: Final = 400  # the longest text that is compared
 ERROR_FIELDS: Final = ("status_code", "error_code", "retryable", "retry_after")
 CLASSES: Final = {"messages": "LLMMessage", "tools": "ToolDefinition"}
-# What the test imports by names that a schema's title may be, too.
+# Names that the test imports; a schema's title may be one of them.
 IMPORTED: Final = {*CLASSES.values(), *llm_services.__all__, "TYPE_CHECKING", "Session"}
 PLAIN: Final = re.compile(r"[\w ./:@~,-]*", re.ASCII)
 TEMPLATE: Final = '''\
@@ -52,9 +53,9 @@ async def test_request_{short}(session: Session, pytestconfig: pytest.Config) ->
 
 
 def generate_test(exported: Export, path: str, model_name: str | None = None) -> str:
-    """Return a test that replays the cassette at `path`, absolute or below the project.
+    """Return a test that replays the cassette at `path`, which is absolute or relative to the project.
 
-    `model_name` is the application's model of the answer, as `package.module:Class`.
+    `model_name` is the application's response model, as `package.module:Class`.
     """
     call, error = exported.calls[-1], exported.replay.error
     model_class = model_name.partition(":")[2] if model_name else None
@@ -111,7 +112,7 @@ def _model(call: RecordedCall) -> str:
 
 
 def _model_name(call: RecordedCall) -> str:
-    """Return what the test calls the model of the answer: the title of its schema, where that is a name."""
+    """Return the name of the response model in the test: the title of its schema, if that is a valid name."""
     name = call.response_model.__name__ if call.response_model else ""
     return name if _is_name(name) and name[0].isupper() and name not in IMPORTED else "Answer"
 
@@ -139,7 +140,7 @@ def _call(call: RecordedCall, model_name: str | None = None) -> str:
 
 
 def _keywords(values: dict[str, str]) -> list[str]:
-    """Return arguments as they are passed, given their values as Python; what is no name goes as a key of a dict."""
+    """Return arguments as they are passed, given their values as Python; invalid names become keys of a dict."""
     return [f"{name}={value}" if _is_name(name) else f"**{{{name!r}: {value}}}" for name, value in values.items()]
 
 
@@ -152,7 +153,7 @@ def _argument(name: str, value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _literal(value: Any, columns: int) -> str:  # noqa: ANN401 - JSON
-    """Return a value as Python, its further lines indented by `columns`."""
+    """Return a value as Python, with all lines but the first indented by `columns`."""
     return pprint.pformat(value, width=LINE_WIDTH, sort_dicts=False).replace("\n", "\n" + " " * columns)
 
 
@@ -188,7 +189,7 @@ def _audio_checks(result: Any) -> list[str]:  # noqa: ANN401 - what generate_aud
     return [f"{values!r} == (audio.mime_type, len(audio.audio_bytes()))"]
 
 
-# The names that the test gives to a method's result, and what it asserts of them.
+# The names that the test gives to a method's result, and what it asserts about them.
 RESULTS: Final[dict[str, tuple[str, Callable[[Any], list[str]]]]] = {
     TEXT: ("response, _request_id", lambda result: _response_checks(result[0])),
     TOOLS: ("response, calls, _request_id", _tool_checks),

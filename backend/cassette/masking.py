@@ -1,6 +1,6 @@
 """Mask what users and models wrote in a row; structure, roles, tools, schema, figures and an error's own text stay.
 
-A text has one mask, the same everywhere; the mask of a date is a date, that of an address an address.
+A text has the same mask everywhere; the mask of a date is a date, that of an address is an address.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .call_from_rows import RecordedCall, Row
 
-# A text of one of these forms keeps the form, which an object's validator may ask for.
+# A text in one of these forms keeps its form, because an object's validator may require it.
 DATA_URL: Final = re.compile(r"(data:[^,]*,).*", re.DOTALL)
 MASKS_OF_FORMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "2000-01-01"),
@@ -40,12 +40,12 @@ MASK_OF_TEXT: Final = "masked text {n}"
 
 CODE_FENCE: Final = re.compile(r"(```(?:json)?[^\S\n]*\n?)", re.IGNORECASE)
 OPENING_BRACKET: Final = re.compile(r"[{\[]")
-# Of JSON that is cut: its strings, and the letters between them.
+# Strings in truncated JSON, and the letters in them.
 STRING_OR_LETTERS: Final = re.compile(r'"((?:[^"\\]|\\.)*)("?)|[^\W\d_]+', re.DOTALL)
 ESCAPE_OR_CHARACTER: Final = re.compile(r"\\u[0-9a-f]{4}|\\.|[^\W_]")
 LITERALS: Final = frozenset({"true", "false", "null"})
 
-# Fields whose text is the wire's own; any other text is somebody's.
+# Fields with text of the wire's own; any other text was written by somebody.
 _WIRE_FIELDS: Final = (
     "type object role model provider status reason code detail effort format modality ttl id index phase "
     "finish_reason native_finish_reason stop_reason finishReason blockReason modelVersion service_tier "
@@ -53,28 +53,28 @@ _WIRE_FIELDS: Final = (
     "provider_name provider_code"
 )
 WIRE_FIELDS: Final = frozenset(_WIRE_FIELDS.split()) | frozenset(ID_FIELDS)
-# Options whose value is one of a few, or names a model or a voice.
+# Options with one of a few values, or with the name of a model or a voice.
 _WIRE_OPTIONS: Final = (
     "structured_output tool_choice verbosity service_tier truncation preset size quality style voice audio_format "
     "models transforms modalities"
 )
 WIRE_OPTIONS: Final = frozenset(_WIRE_OPTIONS.split())
-# Objects whose fields are named by a model or the application.
+# Objects with fields that a model or the application named.
 FREE_OBJECTS: Final = frozenset({"arguments", "args", "input", "metadata", "trace"})
 BASE64_FIELDS: Final = frozenset({"data", "file_data", "b64_json"})
 QUOTING_FIELDS: Final = frozenset({"flagged_input", "patterns"})
 SUCCESS: Final = range(200, 300)
 WIRE_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # how wires name their fields; any other name is a text
 WORD: Final = re.compile(r"\w(?:[\w'@.+-]*\w)?")
-MIN_QUOTE_LENGTH: Final = 8  # characters of a run of words, or of one word of letters
+MIN_QUOTE_LENGTH: Final = 8  # characters of several words, or of one word of letters
 MIN_CODE_LENGTH: Final = 4  # characters of one word that has more than letters
 
 
 @dataclass
 class TextMasker:
-    """The masks of one export; `kept` are the application's own names: of its schema and its tools.
+    """Masks the texts of one export; `kept` has the application's own names, from its schema and its tools.
 
-    With `keeps_length` the strings of an object get masks of their own length, for an object that no others fit.
+    With `keeps_length`, masks of an object's strings have the strings' length, for objects that no others fit.
     """
 
     kept: frozenset[str] = frozenset()
@@ -92,11 +92,11 @@ class TextMasker:
         return self.masks[text]
 
     def mask_object(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return JSON of a model's making with its strings masked; numbers and the schema's names stay."""
+        """Return JSON that a model wrote with its strings masked; numbers and the schema's names stay."""
         return map_json(value, self._mask_string, self._mask_string)
 
     def mask_json_text(self, text: str) -> str:
-        """Return a text with the objects in it, whole or cut, masked as objects, and the prose around them as text."""
+        """Return a text with its objects, whole or truncated, masked as objects, and the prose around them as text."""
         decoder, masked, at = json.JSONDecoder(), "", 0
         while bracket := OPENING_BRACKET.search(text, at):
             masked += self._mask_prose(text[at : bracket.start()])
@@ -108,7 +108,7 @@ class TextMasker:
         return masked + self._mask_prose(text[at:])
 
     def mask_base64(self, data: str) -> str:
-        """Return base64 of as many bytes as before, all of them zero."""
+        """Return base64 of the same number of bytes, all of them zero."""
         digits = data.rstrip("=")
         return self.masks.setdefault(data, "A" * len(digits) + "=" * (len(data) - len(digits)))
 
@@ -140,7 +140,7 @@ def _mask_of_form(text: str) -> str | None:
 
 
 def _same_length(text: str) -> str:
-    """Return a text of the same length, every letter an x and every digit a 9."""
+    """Return a text of the same length, with every letter an x and every digit a 9."""
     return re.sub(r"[^\W_]", lambda found: "9" if found[0].isdigit() else "X" if found[0].isupper() else "x", text)
 
 
@@ -149,7 +149,7 @@ def _mask_character(found: re.Match[str]) -> str:
 
 
 def mask_row(row: Row, call: RecordedCall, masker: TextMasker) -> Row:
-    """Return a row with its messages, options and answer masked: what a cassette is made of."""
+    """Return a row with its messages, options and answer masked; cassettes are made from it."""
     raw = row["response_raw"]
     body = mapping(raw).get("body")
     fields = _FieldMasker(masker, is_structured=call.method == STRUCTURED)
@@ -167,7 +167,7 @@ def mask_row(row: Row, call: RecordedCall, masker: TextMasker) -> Row:
 
 
 def application_names(call: RecordedCall) -> frozenset[str]:
-    """Return what the application named: its tools, and the properties and values of their schemas and the answer's."""
+    """Return the names that the application chose: its tools, and the properties and values of all schemas."""
     tools = items(call.arguments.get("tools"))
     results = (message for message in items(call.arguments.get("messages")) if message.get("role") == "tool")
     schemas = [call.schema, *(tool["parameters"] for tool in tools)]
@@ -191,13 +191,13 @@ def _schema_names(schema: Any) -> Iterator[str]:  # noqa: ANN401 - JSON Schema
 
 @dataclass(frozen=True)
 class _FieldMasker:
-    """Masks texts by their fields, which tell the wire's own from somebody's."""
+    """Masks texts by their fields, which distinguish the wire's own text from somebody's."""
 
     masker: TextMasker
     is_structured: bool
 
     def message(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return a caller's message; the result of a tool may be JSON, and stays JSON."""
+        """Return a caller's message, masked; a tool result that is JSON stays JSON."""
         content = message.get("content")
         masked = {name: self._field(name, value) for name, value in message.items()}
         if message.get("role") in {"tool", "function"} and isinstance(content, str):
@@ -205,14 +205,14 @@ class _FieldMasker:
         return masked
 
     def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return a caller's options; those whose value is one of a few keep it."""
+        """Return a caller's options, masked; those with one of a few values keep it."""
         return {
             name: value if name in WIRE_OPTIONS and not isinstance(value, dict) else self._field(name, value)
             for name, value in options.items()
         }
 
     def answer(self, value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
-        """Return the value of an answer's field `name`."""
+        """Return the value of an answer's field `name`, masked."""
         match value:
             case str():
                 return self._text(name, value)
@@ -227,7 +227,7 @@ class _FieldMasker:
                 return value
 
     def error(self, value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
-        """Return the value of an error's field `name`: its own text stays, what it quotes of masked texts does not."""
+        """Return the value of an error's field `name`; its own text stays, and quotes of masked texts are masked."""
         match value:
             case str():
                 return value if name in WIRE_FIELDS else self._without_quotes(value)
@@ -243,7 +243,7 @@ class _FieldMasker:
 
     def _field(self, name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
         if name == "logprobs":
-            return value and None  # they spell the answer, letter by letter
+            return value and None  # they spell the answer letter by letter
         if name == "error":
             return self.error(value)
         if name in FREE_OBJECTS and isinstance(value, dict):
@@ -259,7 +259,7 @@ class _FieldMasker:
         return self.masker.mask_base64(text) if is_base64 else self.masker.mask_text(text)
 
     def _without_quotes(self, text: str) -> str:
-        """Return an error's text with every run of words that a masked text has too replaced by a mask of the run."""
+        """Return an error's text in which every run of words from a masked text is replaced with a mask of that run."""
         masked_texts = " ".join(" ".join(self.masker.masks).split())
         words = list(WORD.finditer(text))
         result, end, at = "", 0, 0
@@ -274,7 +274,7 @@ class _FieldMasker:
 
 
 def _last_of_quote(text: str, words: list[re.Match[str]], first: int, masked_texts: str) -> int | None:
-    """Return the last word of the longest quote of `masked_texts` that begins at word `first`, None for a short one."""
+    """Return the last word of the longest quote of `masked_texts` that begins at word `first`; None if it is short."""
     quote, last = "", None
     for index in range(first, len(words)):
         run = text[words[first].start() : words[index].end()]

@@ -1,4 +1,4 @@
-"""Replay a cassette: requests are answered from the file, without a wait and without a network."""
+"""Replay a cassette: requests are answered from the file, without waits and without a network."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from .call_from_rows import RecordedCall, Row
 
-# Any request is answered: by the first response that is left.
+# Any request is answered, by the first response that is left.
 MATCH_IN_ORDER: Final = ("method",)
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What the last call returned or raised, and of all calls the rows and the URLs that were requested."""
+    """The result or error of the last call, and of all calls the rows and the requested URLs."""
 
     result: Any
     error: Exception | None
@@ -62,7 +62,7 @@ def replaying(cassette: Path, **variables: str) -> Iterator[Cassette]:
 def replay_calls(
     cassette: Path, provider: str, calls: Sequence[RecordedCall], match_on: tuple[str, ...] = MATCH_ON
 ) -> Replay:
-    """Make `calls`, all by one service, answered from `cassette`; their rows go to a database in memory."""
+    """Make `calls` with one service, answered from `cassette`; their rows go to a database in memory."""
     urls: dict[str, str] = {}
 
     def note_url(sent: Request, _recorded: Request) -> None:
@@ -82,7 +82,7 @@ def replay_calls(
 
 
 def variables_of(calls: Sequence[RecordedCall]) -> dict[str, str]:
-    """Return the variables, beside the vendor's, with which these calls are made as they were."""
+    """Return the variables, besides the vendor's, with which these calls were made."""
     variables = {name: value for call in calls for name, value in call.environment.items()}
     retries = max(call.attempts for call in calls) - 1
     return variables | ({"MAX_RETRIES": str(retries)} if retries else {})

@@ -1,4 +1,4 @@
-"""From a row back to its exchange: the status, headers and body of the response, or why there is none to replay."""
+"""Turn a row back into its exchange: the response's status, headers and body, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class NotExportableError(Exception):
-    """A row that cannot become a cassette: the message gives the reason, and what to use instead."""
+    """A row that cannot become a cassette; the message gives the reason, and what to use instead."""
 
 
 def exchange_from_row(row: Row) -> dict[str, Any]:
-    """Return the exchange as vcrpy holds one, with a blank URL; raises NotExportableError where there was none."""
+    """Return the exchange in vcrpy's form, with a blank URL; raise NotExportableError if there was none."""
     if reason := _why_not(row):
         raise NotExportableError(reason)
     raw: dict[str, Any] = row["response_raw"]
@@ -65,7 +65,7 @@ def _why_not(row: Row) -> str | None:
 
 
 def _why_no_response(row: Row, raw: dict[str, Any]) -> str | None:
-    """Return why a failed request has no complete response, None where it has one."""
+    """Return why a failed request has no complete response; None if it has one."""
     error = row["error_type"]
     status = raw.get("http_status", raw.get("status_code"))
     if error == ABANDONED:
@@ -79,27 +79,27 @@ def _why_no_response(row: Row, raw: dict[str, Any]) -> str | None:
     if status is None:
         is_silent = error == "LLMTimeoutError"
         instead = _instead(row, "silence", "hang") if is_silent else _instead(row, "disconnect", "cut-body")
-        return f"nothing came back: {instead}"
+        return f"there was no response: {instead}"
     if raw.get("incomplete"):
         instead = _instead(row, "stall-mid-body" if error == "LLMTimeoutError" else "half-body", "cut-body")
-        return f"its stream did not come whole: {instead}"
+        return f"its stream is incomplete: {instead}"
     if raw.get("body") is not None or raw.get("retryable"):
         return None
     if error == "LLMTimeoutError":
-        return f"the answer had begun and did not end in time: {_instead(row, 'stall', 'hang')}"
-    scenario = "bad-gzip" if "not encoded as it says" in (row["error_message"] or "") else "half-body"
-    return f"the connection broke while the answer came: {_instead(row, scenario, 'cut-body')}"
+        return f"the answer began but did not end in time: {_instead(row, 'stall', 'hang')}"
+    scenario = "bad-gzip" if "does not match its Content-Encoding" in (row["error_message"] or "") else "half-body"
+    return f"the connection broke during the answer: {_instead(row, scenario, 'cut-body')}"
 
 
 def _instead(row: Row, openrouter_scenario: str, vendor_scenario: str) -> str:
-    """Name the stand-in's scenario that fails in the same way."""
+    """Return a hint that names the stand-in's scenario with the same failure."""
     if row["provider"] == LLMProviderType.OPENROUTER:
         return f"ask the stand-in for openrouter/stand-in/{openrouter_scenario}"
     return f"ask the stand-in's {vendor_scenario!r} on that vendor's wire (docs/stand-in.md)"
 
 
 def _headers(row: Row, raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the headers that shaped the result, written from the row's own columns."""
+    """Yield the headers that affected the result, from the row's own columns."""
     body = raw["body"]
     audio_type = mapping(row["response_output"]).get("mime_type") if row["api_variant"] == SPEECH_VARIANT else None
     if isinstance(body, str):
@@ -119,7 +119,7 @@ def _headers(row: Row, raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _body(body: Any, content_type: str) -> str | bytes:  # noqa: ANN401 - JSON
-    """Return a body as it came; a row holds text, and a body that was a JSON string, as a string."""
+    """Return a body as it arrived; a row holds text, and a body that was a JSON string, as a string."""
     if isinstance(body, str) and content_type.startswith(AUDIO):
         return base64.b64decode(body)
     if isinstance(body, str) and not _is_json(body):

@@ -1,6 +1,6 @@
-"""The object that a request asks for: its JSON Schema, and a Pydantic model made of the schema.
+"""The object that a request asks for: its JSON Schema, and a Pydantic model made from the schema.
 
-The tests that export_cassette.py prints import `response_model`: they cannot import the application's own class.
+The tests that export_cassette.py prints import `response_model`, because they cannot import the application's class.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORCED_TOOL: Final = {"type": "tool", "name": ANSWER_TOOL}
 
 
 class _AnyModel(BaseModel):
-    """A model whose schema ends the instruction, so that the text before it can be cut off."""
+    """A model with a schema that ends the instruction, so that the text before it can be cut off."""
 
 
 # The instruction ends a system message.
@@ -36,7 +36,7 @@ INSTRUCTION: Final = instruction(_AnyModel).partition("{")[0] + "{"
 
 
 def requested_schema(payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the schema of the object that a payload asks for, None where it asks for none."""
+    """Return the schema of the object that a payload requests; None if it requests none."""
     if payload.get("tool_choice") == FORCED_TOOL:
         return mapping(mapping(items(payload.get("tools"))[0]).get("input_schema"))
     for fields in SCHEMA_FIELDS:
@@ -54,8 +54,8 @@ def requested_schema(payload: dict[str, Any]) -> dict[str, Any] | None:
 def response_model(schema: dict[str, Any]) -> type[BaseModel]:
     """Return a model that sends exactly this schema, and validates an answer by it.
 
-    A rule that the schema does not state, such as a validator of the application's, is not checked. Raises ValueError
-    for a schema that json_schema_to_pydantic cannot read.
+    Rules that the schema does not state, such as the application's validators, are not checked. Raises ValueError for a
+    schema that json_schema_to_pydantic cannot parse.
     """
     try:
         base = create_model(copy.deepcopy(schema))

@@ -1,4 +1,4 @@
-"""What of an exchange may be kept: headers by an allow-list, ids as placeholders, no secret anywhere."""
+"""What a cassette may keep of an exchange: headers on an allow-list, ids as placeholders, and no secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESPONSE_HEADERS: Final = (
     "x-stand-in",
 )
 
-# Fields whose value is an id that leads somewhere, and the kind of id.
+# Fields with an id that can be looked up somewhere, and the kind of id.
 ID_FIELDS: Final = {
     **dict.fromkeys(ACCOUNT_FIELDS, "account"),
     "external_user": "account",
@@ -37,7 +37,7 @@ ID_FIELDS: Final = {
     "tool_call_id": "call",
     "upstream_id": "gen",
     "x-generation-id": "gen",
-    # Of the other vendors: answers, tool calls, and the signatures of a model's reasoning.
+    # Ids of the other vendors: answers, tool calls, and the signatures of a model's reasoning.
     "call_id": "call",
     "tool_use_id": "call",
     "responseId": "gen",
@@ -45,24 +45,24 @@ ID_FIELDS: Final = {
     "thoughtSignature": "signature",
     "encrypted_content": "signature",
 }
-# Ids that are known by their form in any text: an upstream's message, a header.
+# Ids that are recognised by their form in any text, such as an upstream's message or a header.
 ID_FORMS: Final = {
     "gen": re.compile(r"\bgen-[0-9]{6,}-[A-Za-z0-9]+"),
     "account": re.compile(r"\b(?:user|org)_[A-Za-z0-9]{12,}"),
     "ray": re.compile(r"\b[0-9a-f]{16}(?:-[A-Z]{3})?\b"),
 }
 PLACEHOLDER: Final = re.compile(rf"[a-z]+-scrubbed-[0-9]+|{re.escape(MASK)}")
-# The ids that this module makes up for tool calls lead nowhere.
+# The ids that this module makes up for tool calls cannot be looked up.
 MADE_UP_CALL_ID: Final = re.compile(r"call_[0-9]+_.*", re.DOTALL)
 # Below these fields, `id` is a name that a model or the application chose.
 FREE_FIELDS: Final = frozenset({"args", "arguments", "response_output"})
-MIN_ID_LENGTH_IN_TEXT: Final = 8  # characters; a shorter id is replaced only where it is the whole value
+MIN_ID_LENGTH_IN_TEXT: Final = 8  # a shorter id is replaced only if it is the whole value
 
 Path = tuple[str, ...]
 
 
 def allowed_headers(headers: Mapping[str, str | list[str]], names: tuple[str, ...]) -> dict[str, str]:
-    """Return the headers that `names` lists, in lower case, with one value per name."""
+    """Return the headers in `names`, in lower case, with one value for each name."""
     return {
         header.lower(): value if isinstance(value, str) else ", ".join(value)
         for header, value in headers.items()
@@ -71,7 +71,7 @@ def allowed_headers(headers: Mapping[str, str | list[str]], names: tuple[str, ..
 
 
 def scrub(value: object) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
-    """Return JSON with every id as a placeholder, the same id always as the same one, and every secret masked."""
+    """Return JSON with ids replaced with placeholders, the same id always with the same one, and secrets masked."""
     placeholders: dict[str, str] = {}
     numbers: Counter[str] = Counter()
     for kind, found in _ids(value):
@@ -83,12 +83,12 @@ def scrub(value: object) -> Any:  # noqa: ANN401 - JSON in, JSON of the same sha
 
 
 def with_equal_placeholders(value: object) -> Any:  # noqa: ANN401 - as above
-    """Return JSON in which all placeholders are equal: a row masks the ids in options that were sent unmasked."""
+    """Return JSON with all placeholders equal, because a row masks ids in options that were sent unmasked."""
     return map_json(value, lambda text: PLACEHOLDER.sub(MASK, text), str)
 
 
 def map_json(value: object, map_text: Callable[[str], str], map_name: Callable[[str], str]) -> Any:  # noqa: ANN401 - as above
-    """Return JSON with `map_text` applied to every string and `map_name` to every field's name."""
+    """Return JSON with `map_text` applied to every string, and `map_name` to the name of every field."""
     match value:
         case str():
             return map_text(value)
@@ -110,7 +110,7 @@ def _ids(value: object) -> Iterator[tuple[str, str]]:
 
 
 def _kind(path: Path) -> str | None:
-    """Return the kind of id that the value at `path` is, None when it is none."""
+    """Return the kind of id at `path`; None if the value is not an id."""
     field = path[-1] if path else ""
     if field != "id":
         return ID_FIELDS.get(field)
@@ -143,5 +143,5 @@ def _scrub_text(text: str, placeholders: Mapping[str, str]) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    """Mask what looks like a key, and the keys that this process has been given."""
+    """Mask what looks like a key, and the keys that this process has read."""
     return SECRET.sub(MASK, mask(text))

@@ -1,4 +1,4 @@
-"""The vendors whose exchanges are kept: the address in a cassette, and the variables that a replay sets."""
+"""The vendors with cassettes: the address in a cassette, and the variables that a replay sets."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from modules.llm_services.config import OPENROUTER_BASE_URL, VARIABLE_NAMES, VAR
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS as ROWS
 
-REPLAY_KEY: Final = "replayed"  # a made-up key: nobody checks it
-# Where a vendor's address is not a default of the configuration: an Azure resource has a name of its owner's, and
-# this one is nobody's; Bedrock's contains the region.
+REPLAY_KEY: Final = "replayed"  # a made-up key, which nothing checks
+# The addresses without a default in the configuration: an Azure resource has a name that its owner chose, and this one
+# does not exist; Bedrock's address contains the region.
 BASE_URLS: Final[dict[str, str]] = {
     LLMProviderType.AZURE_OPENAI: "https://resource.openai.azure.com",
     LLMProviderType.BEDROCK: "https://bedrock-runtime.us-west-2.amazonaws.com",
     LLMProviderType.OPENROUTER: OPENROUTER_BASE_URL,
 }
-# The paths by which a vendor's requests are known at another server; the group is the path at the vendor. The first
-# that matches is taken, so OpenRouter, which takes any path, is last.
+# The paths that identify a vendor's requests at another server; the group is the path at the vendor. The first match
+# counts, so OpenRouter, which accepts any path, is last.
 PATHS: Final[dict[str, str]] = {
     LLMProviderType.AZURE_OPENAI: r"/azure(/openai/v1/.*)",
     LLMProviderType.OPENAI: r"(?:/openai)?(/v1/(?:responses|images/generations|audio/speech))",
@@ -33,7 +33,7 @@ PATHS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """A vendor's base URL, and its variables; `model_variable` names the default model."""
+    """A vendor's base URL and its variables; `model_variable` names its default model."""
 
     base_url: str
     url_variable: str
@@ -61,7 +61,7 @@ PATHS_OF_HOST: Final = {urlsplit(VENDORS[name].base_url).netloc: paths for name,
 def environment(name: str, url: str | None = None, key: str | None = None) -> dict[str, str]:
     """Return the module's whole environment for one vendor, with one attempt a call; a blank variable is unset.
 
-    Without a `url` and a `key`, the address is the vendor's own and the keys are made up.
+    Without `url` and `key`, the address is the vendor's own and the keys are made up.
     """
     vendor = VENDORS[name]
     blank = dict.fromkeys(VARIABLE_NAMES, "")

@@ -1,4 +1,4 @@
-"""The declarative base that every module's tables hang on."""
+"""The declarative base class of every module's tables."""
 
 from sqlalchemy import UUID as PostgresUUID
 from sqlalchemy.orm import DeclarativeBase
@@ -7,4 +7,4 @@ __all__ = ["Base", "PostgresUUID"]
 
 
 class Base(DeclarativeBase):
-    """One metadata for all modules, so that a foreign key can name any table."""
+    """The base class; all modules share its metadata, so that a foreign key can refer to any table."""

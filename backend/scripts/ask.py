@@ -5,14 +5,14 @@
     ask.py "What is a ledger?" --model openrouter/openai/gpt-4.1-mini
     ask.py "What is a ledger?" --schema      the answer as a validated object
 
-It prints which provider is called, and for which model. A call that goes to OpenRouter, as it does where no provider
-has a key, is answered by a stand-in on this machine if OPENROUTER_API_KEY is not set: real HTTP, a real row, no model,
-no cost. All other calls go to the provider that serves the model, which may bill them.
+It prints which provider it calls, and for which model. If no provider has a key, the call goes to OpenRouter. Without
+OPENROUTER_API_KEY, a stand-in on this machine answers in OpenRouter's place: real HTTP, a real row, no model, no cost.
+All other calls go to the provider that serves the model, which may bill them.
 
-variables, of the environment or of .env:
-    OPENROUTER_API_KEY   the key for OpenRouter; without it the stand-in answers in OpenRouter's place
-    OPENROUTER_BASE_URL  another address than OpenRouter's
-    LLM_PROVIDER         whose default model is asked where --model names none
+variables, from the environment or .env:
+    OPENROUTER_API_KEY   the key for OpenRouter; without it, the stand-in answers
+    OPENROUTER_BASE_URL  an address to use instead of OpenRouter's
+    LLM_PROVIDER         the provider to call if there is no --model
     MAX_RETRIES          attempts beyond the first (3)
     REQUEST_TIMEOUT      seconds for one attempt (180)
     DATABASE_URL         where the row goes (sqlite:///llm_services.db, in the working directory)
@@ -21,7 +21,7 @@ and those of the other providers, for their models: backend/modules/llm_services
 exit codes:
     0  an answer
     1  the call failed; its row says why
-    2  it cannot be asked: the command line, a variable or the model's name is wrong, or a package is not installed
+    2  nothing was sent: the command line, a variable or the model's name is wrong, or a package is not installed
     130  interrupted; the row says so
 """
 
@@ -38,11 +38,11 @@ from typing import TYPE_CHECKING
 
 def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    options.add_argument("question", help="what to ask")
+    options.add_argument("question", help="the question")
     options.add_argument(
-        "--model", metavar="openrouter/AUTHOR/MODEL", help="whom to ask; default: the configured model"
+        "--model", metavar="openrouter/AUTHOR/MODEL", help="the model to ask; default: the configured one"
     )
-    options.add_argument("--schema", action="store_true", help="ask for JSON of a fixed shape, validated")
+    options.add_argument("--schema", action="store_true", help="request JSON with a fixed schema, and validate it")
     return options
 
 
@@ -73,7 +73,7 @@ STAND_IN_KEY = "sk-or-stand-in"
 
 
 class Answer(BaseModel):
-    """The object that `--schema` asks for."""
+    """The type of the object for `--schema`."""
 
     answer: str = Field(description="the answer, in one or two sentences")
     key_points: list[str] = Field(description="what the answer rests on", min_length=1)
@@ -81,7 +81,7 @@ class Answer(BaseModel):
 
 
 def main() -> int:
-    """Ask, and return 0 for an answer, 1 for a failed call, 2 for a question that cannot be asked."""
+    """Ask; return 0 for an answer, 1 for a failed call, 2 if nothing could be sent."""
     arguments = _options().parse_args()
     console = Console()
     with usage():
@@ -107,7 +107,7 @@ def _use_stand_in(console: Console, cleanup: ExitStack) -> None:
 
 
 def _announce(console: Console, vendor: Vendor, model: str) -> None:
-    """Say who is called, at which address if it is not the vendor's own, and that it may cost something."""
+    """Print which provider is called, its address if that is not the vendor's own, and that the call may be billed."""
     address = os.environ.get(vendor.url_variable, "").strip()
     place = f"{vendor.name} at {address}" if address else vendor.name
     console.print(f"calling {escape(visible(place))} for {escape(visible(model))}; it may bill the call\n")

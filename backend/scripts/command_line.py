@@ -1,8 +1,8 @@
-"""What every script shares: its docstring is its help, it ends without a traceback, it shows its progress.
+"""What every script shares: its docstring is its help, errors end it without a traceback, and it shows progress.
 
-A script imports this before anything else. From then on Ctrl-C, a package that is missing, a closed pipe, a database
-that is down and a file that cannot be written end it with one line on standard error, or none, and an exit code. That
-includes its imports: this file imports nothing but the standard library, and that after the first lines.
+A script imports this before anything else. From then on, Ctrl-C, a missing package, a closed pipe, an unreachable
+database and a file that cannot be written end it with an exit code and at most one line on standard error, even during
+its imports. This file imports only the standard library, after its first lines.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import sys
 
-# A shell's exit code of a program that a signal ends: 128 and the number of SIGINT or SIGPIPE.
+# A shell's exit code for a program that a signal ended: 128 plus the number of SIGINT or SIGPIPE.
 INTERRUPTED = 130
 NOBODY_READS = 141
 
 
 def _end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """End a script that fails outside of `run`, so while it imports."""
+    """End a script that fails outside `run`, which means during its imports."""
     exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else _ending(error)
     if exit_code is None:
         sys.__excepthook__(kind, error, traceback)
@@ -44,28 +44,28 @@ if TYPE_CHECKING:
 
 WRONG_USAGE: Final = 2
 NO_DATABASE: Final = 3
-# What a terminal does not show but does: control characters, and those that turn the direction of writing.
+# Characters that a terminal obeys instead of showing: control characters, and those that turn the writing direction.
 INSTRUCTION: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-# The packages on the index that have another name than what is imported.
+# Packages with a name on the index that differs from the name of the import.
 PACKAGES: Final = {"dotenv": "python-dotenv", "vcr": "vcrpy", "yaml": "PyYAML"}
 RIGHT_URL: Final = "is this the right DATABASE_URL?"
 OUR_FOLDERS: Final = ("cassette", "modules", "stand_in")
 
 
 def parser(docstring: str | None) -> argparse.ArgumentParser:
-    """Return a parser whose help is a script's docstring, its lines unchanged."""
+    """Return a parser with a script's docstring as its help, its lines unchanged."""
     return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def show_help(options: argparse.ArgumentParser) -> None:
-    """Print the help and end the script if the command line has `--help`: before an import that needs a package."""
+    """If the command line has `--help`, print the help and exit, before an import that needs a package."""
     arguments = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
     if {"-h", "--help"} & set(arguments):
         sys.exit(run(lambda: print(options.format_help(), end="")))
 
 
 def number(unit: str, largest: float) -> Callable[[str], float]:
-    """Return the type of an argument that is a number of `unit`, from 0 to `largest`."""
+    """Return the type of an argument that is a number of `unit` from 0 to `largest`."""
 
     def read(text: str) -> float:
         try:
@@ -80,7 +80,7 @@ def number(unit: str, largest: float) -> Callable[[str], float]:
 
 
 def day(text: str) -> date:
-    """Read an argument that is a day."""
+    """Parse an argument that is a day."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -102,10 +102,10 @@ def run(main: Callable[[], int | None]) -> int:
 
 
 def _ending(error: BaseException) -> int | None:
-    """Write the line of an error that is nobody's mistake in the code; return its exit code, None for any other."""
+    """Write the line for an expected error and return its exit code; return None for any other error."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    closed_pipe = error.__context__ if isinstance(error, SystemExit) else error  # rich exits when a pipe is closed
+    closed_pipe = error.__context__ if isinstance(error, SystemExit) else error  # rich exits if a pipe is closed
     if isinstance(closed_pipe, BrokenPipeError):
         _discard_output()
         return NOBODY_READS
@@ -125,13 +125,13 @@ def _ending(error: BaseException) -> int | None:
 
 
 def _discard_output() -> None:
-    """Lead standard output, which is flushed once more at the end, to nowhere."""
+    """Redirect standard output to /dev/null, because it is flushed once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _how_to_install(name: str) -> str:
     if name in OUR_FOLDERS:
-        return f"the folder `{name}` of this project is missing beside the folder of the scripts: copy it too"
+        return f"the folder `{name}` is missing beside the folder of the scripts: copy it from this project too"
     package = PACKAGES.get(name, name.replace("_", "-"))
     return (
         f"the package {package} is not installed for {sys.executable}: install it with "
@@ -140,20 +140,20 @@ def _how_to_install(name: str) -> str:
 
 
 def _is_of_the_database(error: BaseException) -> bool:
-    """Return True for an error of SQLAlchemy's, which is imported if there is one."""
+    """Return True for an error of SQLAlchemy, if SQLAlchemy is imported."""
     exceptions = sys.modules.get("sqlalchemy.exc")
     return exceptions is not None and isinstance(error, exceptions.SQLAlchemyError)
 
 
 def complain(message: str) -> None:
-    """Write one line to standard error, which names the script."""
+    """Write one line to standard error, beginning with the script's name."""
     sys.stderr.write(f"{Path(sys.argv[0]).name}: {visible(' '.join(message.split()))}\n")
 
 
 def _prepare_streams() -> None:
-    """Let output go on where a stream is closed, knows no character but ASCII, or is said to be 0 columns wide.
+    """Make output work if a stream is closed, knows only ASCII, or is said to be 0 columns wide.
 
-    A closed stream's number would be the next file's, which might be the database.
+    Otherwise the next file, which may be the database, would get the number of the closed stream.
     """
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
@@ -165,25 +165,25 @@ def _prepare_streams() -> None:
 
 
 _prepare_streams()
-# The scripts stand beside `modules`, here and in an application that has copied both.
+# The scripts are beside `modules`, here and in an application that has copied both.
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """End the script with exit code 2, and the error's message as its line, where the configuration is wrong."""
+    """End the script with exit code 2 and the error's message if the configuration is wrong."""
     try:
         yield
-    except (ValueError, RuntimeError) as error:  # RuntimeError: a provider that is not configured, a package
+    except (ValueError, RuntimeError) as error:  # RuntimeError: a provider that is not configured, or a missing package
         complain(str(error))
         raise SystemExit(WRONG_USAGE) from None
 
 
 def check_database(engine: Engine) -> None:
-    """Raise ValueError for a database that is not there, or has not this release's table.
+    """Raise ValueError for a database that does not exist, or that lacks this release's table.
 
-    SQLite would make an empty file in its place, and the infrastructure an empty table: the look at the table comes
-    before what the infrastructure does with a new connection. Raises SQLAlchemyError where it cannot be reached.
+    SQLite would create an empty file, and the infrastructure an empty table, so the table is checked before the
+    infrastructure uses a new connection. Raises SQLAlchemyError if the database cannot be reached.
     """
     from sqlalchemy import Engine, StaticPool, event  # noqa: PLC0415 - most scripts have not connected yet
 
@@ -223,7 +223,7 @@ def _check_table(engine: Engine) -> None:
 
 
 def _sqlite_file(database: str) -> Path | None:
-    """Return the file of a SQLite database, None for one in memory; it may be a URI (https://sqlite.org/uri.html)."""
+    """Return the file of a SQLite database; None for one in memory. It may be a URI: https://sqlite.org/uri.html."""
     name = database.partition("?")[0]
     if name.startswith("file:"):
         name = unquote(name.removeprefix("file:").removeprefix("//"))
@@ -231,15 +231,15 @@ def _sqlite_file(database: str) -> Path | None:
 
 
 def visible(text: str) -> str:
-    """Return a text for a terminal: control characters but newline and tab are shown, not sent."""
+    """Return a text that is safe for a terminal: control characters other than newline and tab are escaped."""
     return INSTRUCTION.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Steps:
-    """The progress of long work, on standard error: a bar on a terminal, else a line for every step. Needs rich."""
+    """The progress of long work on standard error: a bar on a terminal, otherwise a line for each step. Needs rich."""
 
     def __init__(self, what: str, total: int) -> None:
-        """Name the work, and the number of its steps."""
+        """Start with the work's name and the number of its steps."""
         from rich.console import Console  # noqa: PLC0415 - a script without long work does not need it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 

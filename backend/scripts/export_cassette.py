@@ -3,23 +3,23 @@
 
     export_cassette.py 0e65a72b-7b4d-4585-b08a-ab5d7be13a78
     export_cassette.py 0e65a72b-... --call                   every attempt of its call, in order
-    export_cassette.py 0e65a72b-... --keep-prompts           with the words that users and models wrote
+    export_cassette.py 0e65a72b-... --keep-prompts           with the text of users and models
     export_cassette.py 0e65a72b-... --response-model shop.models:Order
 
-Ids and keys are scrubbed, always. What users and models wrote is masked unless you keep it: a cassette is committed,
-and stays where everybody who ever reads the repository can read it. Structure, roles, tools, schema, numbers and the
-words of an error stay, so that the replay ends as the row did. That is tried before the cassette is written; a row
-that does not replay, or never had an exchange, is refused with the reason. Read the file before you commit it.
+Ids and keys are always scrubbed. Text of users and models is masked unless you pass --keep-prompts, because a
+committed cassette stays readable in the repository's history. Structure, roles, tools, schema, numbers and the text of
+an error stay, so that the replay ends as the original call did. The replay is tried before the cassette is written; a
+row that does not replay, or has no exchange, is refused with the reason. Read the file before you commit it.
 
-variables, of the environment or of .env:
+variables, from the environment or .env:
     DATABASE_URL  where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
     0  written: the test to paste is on standard output
     1  refused: the reason is on standard error
-    2  the command line or a variable is wrong, there is no such row, the file is there or cannot be written, or a
+    2  the command line or a variable is wrong, there is no such row, the file exists or cannot be written, or a
        package is not installed
-    3  the database cannot be reached, or read
+    3  the database cannot be reached or read
     130  interrupted
 """
 
@@ -40,11 +40,11 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("request_id", metavar="REQUEST_ID", help="the id of a row; an LLMError has it as .request_id")
     options.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
     prompts = options.add_mutually_exclusive_group()
-    prompts.add_argument("--mask-prompts", action="store_true", help="mask what users and models wrote: the default")
-    prompts.add_argument("--keep-prompts", action="store_true", help="keep it, word for word")
-    options.add_argument("--call", action="store_true", help="export every attempt of the call, not this one alone")
-    options.add_argument("--response-model", metavar="MODULE:CLASS", help="the model that a structured call asked for")
-    options.add_argument("--force", action="store_true", help="overwrite a cassette that is there")
+    prompts.add_argument("--mask-prompts", action="store_true", help="mask the text of users and models (the default)")
+    prompts.add_argument("--keep-prompts", action="store_true", help="keep it unchanged")
+    options.add_argument("--call", action="store_true", help="export every attempt of the call, not only this one")
+    options.add_argument("--response-model", metavar="MODULE:CLASS", help="the response model of a structured call")
+    options.add_argument("--force", action="store_true", help="overwrite an existing cassette")
     return options
 
 
@@ -73,12 +73,12 @@ REFUSED = 1
 
 
 def main() -> int:
-    """Export; return the exit code."""
+    """Export the cassette; return the exit code."""
     arguments = _options().parse_args()
     infrastructure = infrastructure_provider()
     with usage():
         infrastructure.initialize()
-        create_llm_config_from_env()  # the keys that it reads are masked from then on
+        create_llm_config_from_env()  # masks the keys that it reads
     with infrastructure.get_database_session().session as session:
         with usage():
             check_database(session.get_bind().engine)
@@ -88,7 +88,7 @@ def main() -> int:
             return WRONG_USAGE
         file: Path = arguments.out.resolve() / f"{request.id}.yaml"
         if file.exists() and not arguments.force:
-            complain(f"{file} is there already: --force overwrites it")
+            complain(f"{file} exists already: --force overwrites it")
             return WRONG_USAGE
         try:
             exported = _export(session, request, arguments)
@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def _export(session: Session, request: LLMRequest, arguments: argparse.Namespace) -> Export:
-    """Export a call, with the turns before it where the service's memory of them is in its request."""
+    """Export a call, with earlier turns if its request contains tool calls that the service remembered from them."""
     calls = [attempts_of(session, request) if arguments.call else [request]]
     model = _model(arguments.response_model) if arguments.response_model else None
     while True:
@@ -126,7 +126,7 @@ def _model(name: str) -> type[BaseModel]:
     except (ImportError, AttributeError, ValueError) as error:
         raise NotExportableError(f"--response-model {name}: {error}") from error
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise NotExportableError(f"--response-model {name} is no Pydantic model")
+        raise NotExportableError(f"--response-model {name} is not a Pydantic model")
     return model
 
 

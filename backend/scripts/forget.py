@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
-"""Forget what users and models wrote; ids, figures, status, model and times stay on the rows.
+"""Remove what users and models wrote from rows; ids, figures, status, model names and times stay.
 
     forget.py --older-than 90d         the rows of calls that began more than 90 days ago; also 12h, 6w
     forget.py --user 42                all rows of a user; with --older-than only the old ones
     forget.py --request 0e65a72b-7b4d-4585-b08a-ab5d7be13a78    every attempt of one call
-    forget.py --user 42 --dry-run      only say how much there is
+    forget.py --user 42 --dry-run      only count
 
-Messages, payloads, answers, bodies and error messages go, and the options that are texts. The answers of these rows
-are removed from the response cache. Cassettes that were exported from these rows are listed: review and delete them.
-It cannot be undone. Calls go on meanwhile; a row that is pending is left alone, so run it again when its call is over.
-After an interruption the same command goes on where it was. docs/privacy.md says what is stored where.
+This removes messages, payloads, answers, bodies, error messages and options that are text, and the answers of these
+rows from the response cache. Cassettes that were exported from these rows are listed: review and delete them. It cannot
+be undone. Calls can continue meanwhile; pending rows are skipped, so run it again when their calls have ended. After an
+interruption, the same command continues. docs/privacy.md says what is stored where.
 
-variables, of the environment or of .env:
+variables, from the environment or .env:
     DATABASE_URL   where the rows are (sqlite:///llm_services.db, in the working directory)
     LLM_CACHE_DIR  the directory of the response cache (.llm_cache)
-    LLM_CACHE_URL  a server that has the response cache in its place
+    LLM_CACHE_URL  a server with the response cache, instead of the directory
 
 exit codes:
-    0  done, or with --dry-run counted
-    1  something is left: rows that are pending, or a response cache that could not be reached
+    0  done; with --dry-run, counted
+    1  something is left: pending rows, or a response cache that could not be reached
     2  the command line or a variable is wrong, or there is no such row or database
-    3  the database cannot be reached, or read
+    3  the database cannot be reached or read
     130  interrupted; what was forgotten stays forgotten
 """
 
@@ -42,10 +42,10 @@ HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
 def _age(text: str) -> datetime:
-    """Return the moment that lies so long ago."""
+    """Return the time that was this long ago."""
     number, unit = text[:-1], text[-1:]
     if not number.isdecimal() or unit not in HOURS:
-        raise argparse.ArgumentTypeError(f"{text} is no age: write it as 90d, 12h or 6w")
+        raise argparse.ArgumentTypeError(f"{text} is not an age: write it as 90d, 12h or 6w")
     try:
         return datetime.now(UTC) - timedelta(hours=int(number) * HOURS[unit])
     except OverflowError as error:
@@ -54,7 +54,7 @@ def _age(text: str) -> datetime:
 
 def _user(text: str) -> int:
     if not text.lstrip("-").isdecimal() or abs(int(text)) > LARGEST_INTEGER:
-        raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
+        raise argparse.ArgumentTypeError(f"{text} is not a user id, which is a whole number")
     return int(text)
 
 
@@ -62,14 +62,14 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no request id") from error
+        raise argparse.ArgumentTypeError(f"{text} is not a request id") from error
 
 
 def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--older-than", type=_age, metavar="AGE", help="calls that began longer ago: 90d, 12h, 6w")
     options.add_argument("--user", type=_user, metavar="ID", help="calls of this user")
-    options.add_argument("--request", type=_id, metavar="ID", help="the call that this row belongs to, all attempts")
+    options.add_argument("--request", type=_id, metavar="ID", help="all attempts of the call that this row belongs to")
     options.add_argument("--dry-run", action="store_true", help="change nothing")
     exported = ROOT / "cassettes/exported"
     options.add_argument("--exported", type=Path, default=exported, help="where exported cassettes are (%(default)s)")
@@ -110,7 +110,7 @@ FREED = {
 
 
 def main() -> int:
-    """Forget, or count; return the exit code."""
+    """Forget the rows, or count them; return the exit code."""
     arguments = _arguments()
     infrastructure = infrastructure_provider()
     with usage():
@@ -129,7 +129,7 @@ def main() -> int:
     is_complete = arguments.dry_run or _empty_cache(engine, config)
     print(f"{len(ids)} rows {'would be ' if arguments.dry_run else ''}forgotten")
     if pending:
-        print(f"{pending} rows are pending and left alone: run this again when their calls have ended")
+        print(f"{pending} rows are pending and were skipped: run this again when their calls have ended")
     _list_exports(arguments.exported, engine, set(ids))
     if not arguments.dry_run:
         _print_rest(engine)
@@ -147,7 +147,7 @@ def _forget(engine: Engine, ids: Sequence[UUID]) -> None:
 
 
 def _empty_cache(engine: Engine, config: LLMConfig) -> bool:
-    """Remove the entries of forgotten rows from the response cache; return False where it cannot be reached."""
+    """Remove the entries of forgotten rows from the response cache; return False if it cannot be reached."""
 
     def forgotten(row_ids: set[str]) -> set[str]:
         ids = {UUID(row_id) for row_id in row_ids if ROW_ID.fullmatch(row_id)}
@@ -158,14 +158,14 @@ def _empty_cache(engine: Engine, config: LLMConfig) -> bool:
     except SQLAlchemyError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a server's client raises
-        print(visible(f"the response cache was not reached: {type(error).__name__}: {redact(str(error))}"))
+        print(visible(f"the response cache could not be reached: {type(error).__name__}: {redact(str(error))}"))
         return False
     print(f"{removed} entries removed from the response cache")
     return True
 
 
 def _list_exports(folder: Path, engine: Engine, selected: set[UUID]) -> None:
-    """Print the exported cassettes of rows that are selected or have been forgotten; nothing is deleted."""
+    """Print the exported cassettes of selected and forgotten rows; nothing is deleted."""
     ids_by_file = {
         path: set(map(UUID, ROW_ID.findall(path.read_text("utf-8", "replace"))))
         for path in sorted(folder.glob("**/*.yaml"))
@@ -177,9 +177,9 @@ def _list_exports(folder: Path, engine: Engine, selected: set[UUID]) -> None:
 
 
 def _print_rest(engine: Engine) -> None:
-    """Print what is beyond the reach of this script."""
+    """Print what this script cannot remove."""
     if not forgetting.empty_log(engine):
-        print("SQLite's write-ahead log is in use, and keeps former versions until it is written back: run this again")
+        print("SQLite's write-ahead log is in use and keeps former versions of rows: run this again later")
     print(f"still in the database: {FREED[engine.dialect.name]}")
     print(NOT_REACHED, end="")
 

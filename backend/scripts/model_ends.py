@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Say which default models, and which names that are routed, their vendors end soon.
+"""List the default models, and the routed model names, that their vendors retire soon.
 
     model_ends.py                     what ends within the next 60 days
     model_ends.py --days 180          within half a year, as before a release
     model_ends.py --today 2027-01-01  as if it were that day
 
-The dates are those of model_names.py; its comments name the vendors' pages. What has ended before is not shown. At
-Azure and Bedrock a model may end on another day than at its maker.
+The dates are in model_names.py, with the vendors' pages. Models that have ended already are not shown. At Azure and
+Bedrock, a model may end on a different day.
 
-variables, of the environment or of .env:
-    none: it is about the defaults of this release, not about what is configured here
+variables:
+    none: the script checks the defaults of this release, not your configuration
 
 exit codes:
-    0  every default is served for longer
+    0  no default ends in this time
     1  a default ends, or has ended
     2  the command line is wrong, or a package is not installed
     130  interrupted
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Default:
-    """A model that is called where neither the call nor a variable names one."""
+    """A model that is used if neither the call nor a variable names one."""
 
     vendor: str
     kind: str
@@ -64,17 +64,17 @@ class Default:
 
     @property
     def variables(self) -> list[str]:
-        """The variables that name another."""
+        """The variables that override it."""
         return [name for field in self.fields for name in VARIABLES[field]]
 
     @property
     def end(self) -> date | None:
-        """The day on which its maker ends it, None where none is announced."""
+        """The day on which its maker retires it; None if none is announced."""
         return end_of(self.model)
 
 
 def main() -> int:
-    """Print the defaults that end, then the names, by day; return 1 where a default does."""
+    """Print the defaults that end, then the names, by day; return 1 if a default ends."""
     arguments = _options().parse_args()
     last = arguments.today + timedelta(days=arguments.days)
     defaults = [default for default in all_defaults() if default.end and default.end <= last]
@@ -104,12 +104,12 @@ def all_defaults() -> list[Default]:
 
 
 def end_of(model: str) -> date | None:
-    """Return the day on which a model ends at its maker; None where none is announced, or for an alias."""
+    """Return the day on which a model's maker retires it; None if none is announced, or for an alias."""
     return next((vendor.models[model] for vendor in VENDORS.values() if model in vendor.models), None)
 
 
 def names_by_end() -> dict[date | None, list[str]]:
-    """Return all names, by the day on which they end, those without one last."""
+    """Return all names by the day on which they end; those without a day come last."""
     ends = {name: end for vendor in VENDORS.values() for name, end in vendor.models.items()}
     days = sorted({end for end in ends.values() if end})
     return {day: [name for name, end in ends.items() if end == day] for day in [*days, None]}

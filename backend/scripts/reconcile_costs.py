@@ -1,32 +1,32 @@
 #!/usr/bin/env python3
-"""Ask OpenRouter what the requests cost whose answer did not say.
+"""Look up unknown costs at OpenRouter, or compare its bill with the table.
 
-    reconcile_costs.py              settle every row whose cost is unknown, estimated or unpriced
-    reconcile_costs.py --audit      change nothing; report the rows whose cost is not the one in OpenRouter's books
+    reconcile_costs.py              update every row with a cost that is unknown, estimated or unpriced
+    reconcile_costs.py --audit      change nothing; list the rows with a cost that differs from OpenRouter's
     reconcile_costs.py --days 7     only rows of the last seven days
-    reconcile_costs.py --bill 2026-11    change nothing; hold OpenRouter's bill of a month against the table
+    reconcile_costs.py --bill 2026-11    change nothing; compare OpenRouter's bill of a month with the table
 
-A call that timed out, broke off or was cancelled may have been billed. OpenRouter names the generation before
-the answer, so its row can still be settled from OpenRouter's books, with the key of the same account. A row that
-was settled so says `reconciled` as its cost_source, and when.
+A call that timed out, broke off or was cancelled may have been billed. OpenRouter sends the id of the generation
+before the answer, so the cost can be looked up later, with a key of the same account. The row then has `reconciled` as
+its cost_source, and the time.
 
-The bill is OpenRouter's activity: what was spent by day, model and provider, of the last 30 completed UTC days. What
-of it is not in the table is printed by name, line by line: rows of unknown cost, calls that never passed through
-here, fees for calls with your own provider key, rounding. Days that OpenRouter does not list are named.
+The bill is OpenRouter's list of spending by day, model and provider, for the last 30 completed UTC days. Differences
+from the table are printed by cause, line by line: rows of unknown cost, calls that never passed through here, fees for
+calls with your own provider key, rounding. Days that OpenRouter does not list are named.
 
-variables, of the environment or of .env:
-    OPENROUTER_API_KEY   the key; it has to be of the account that made the calls
-    OPENROUTER_MANAGEMENT_KEY   with --bill, a management key of the account, which the other key is no substitute for
-    OPENROUTER_BASE_URL  another address than OpenRouter's
-    REQUEST_TIMEOUT      seconds for one question (180)
+variables, from the environment or .env:
+    OPENROUTER_API_KEY   a key of the account that made the calls
+    OPENROUTER_MANAGEMENT_KEY   for --bill, a management key of the account; the other key cannot read the bill
+    OPENROUTER_BASE_URL  an address to use instead of OpenRouter's
+    REQUEST_TIMEOUT      seconds for one request (180)
     DATABASE_URL         where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
-    0  nothing is left open
-    1  a row could not be settled or audited, or differs; with --bill, the bill and the table differ
+    0  nothing is left unknown or different
+    1  a row could not be updated or audited, or differs; with --bill, the bill and the table differ
     2  the command line or a variable is wrong, or there is no key or no such database
-    3  the database cannot be reached, or read
-    130  interrupted; what was settled stays settled
+    3  the database cannot be reached or read
+    130  interrupted; rows that were updated stay updated
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _month(text: str) -> Scope:
 def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
     work = options.add_mutually_exclusive_group()
-    work.add_argument("--audit", action="store_true", help="compare recorded costs with the books, change nothing")
-    work.add_argument("--bill", type=_month, metavar="YYYY-MM", help="compare with the bill of a month, change nothing")
+    work.add_argument("--audit", action="store_true", help="compare recorded costs with OpenRouter's; change nothing")
+    work.add_argument("--bill", type=_month, metavar="YYYY-MM", help="compare with the bill of a month; change nothing")
     options.add_argument(
         "--days", type=number("days", MOST_DAYS), default=30, metavar="N", help="how far to look back (%(default)s)"
     )
@@ -92,7 +92,7 @@ SMALLEST_DIFFERENCE_USD = 1e-9
 
 
 def main() -> int:
-    """Reconcile or audit; return 0 when nothing is left open, 1 when something is, 2 without a key."""
+    """Reconcile, audit or compare; return the exit code."""
     arguments = _options().parse_args()
     infrastructure = infrastructure_provider()
     if arguments.bill:
@@ -101,7 +101,7 @@ def main() -> int:
         infrastructure.initialize()
         try:
             statistics = GenerationStatistics(create_llm_config_from_env())
-        except LLMError as error:  # of a proxy or of certificates
+        except LLMError as error:  # a wrong proxy or certificate variable
             raise ValueError(str(error)) from error
     with statistics, infrastructure.get_database_session().session as session:
         with usage():
@@ -111,14 +111,14 @@ def main() -> int:
 
 
 def _bill(month: Scope) -> int:
-    """Print where the bill and the table agree, and the rest by name; return 1 where there is a rest."""
+    """Print what the bill and the table agree on, and the differences by cause; return 1 if there are any."""
     infrastructure, today = infrastructure_provider(), datetime.now(UTC).date()
     with usage():
         infrastructure.initialize()
         key = os.environ.get(MANAGEMENT_KEY_VARIABLE, "").strip()
         if not key:
             raise ValueError(
-                f"{MANAGEMENT_KEY_VARIABLE} is not set: OpenRouter shows the bill to a management key alone "
+                f"{MANAGEMENT_KEY_VARIABLE} is not set: OpenRouter shows the bill only to a management key "
                 f"({MANAGEMENT_KEYS_PAGE})"
             )
         remember(key)
@@ -137,7 +137,7 @@ def _bill(month: Scope) -> int:
     if bill.unknown_rows:
         print(f"rows of unknown cost: {bill.unknown_rows}; run this without --bill to look them up")
     for day, cost in bill.missing.items():
-        print(f"{day} is not compared, for OpenRouter does not list it: {cost:.6f} USD in the table")
+        print(f"{day} is not compared, because OpenRouter does not list it: {cost:.6f} USD in the table")
     different = [line for line in bill.lines if line.reason not in {AGREES, ROUNDING}]
     for line in different:
         where = visible(" ".join(filter(None, (str(line.key.day), line.key.model, line.key.provider))))
@@ -154,7 +154,7 @@ def _print_amounts(amounts: dict[str, Decimal]) -> None:
 
 
 def _settle(session: Session, statistics: GenerationStatistics, since: datetime) -> int:
-    """Write the booked costs, with a commit for every row, so that an interrupted run keeps what it settled."""
+    """Write the reported costs, and commit every row, so that an interrupted run keeps its results."""
     rows = list(generations(session, unpriced(), LLMRequestModel.created_at >= since))
     settled, cost = 0, 0.0
     for row in track(rows, description="asking OpenRouter", disable=not sys.stderr.isatty()):
@@ -171,7 +171,7 @@ def _settle(session: Session, statistics: GenerationStatistics, since: datetime)
 
 
 def _audit(session: Session, statistics: GenerationStatistics, since: datetime) -> int:
-    """Compare every known cost with the books."""
+    """Compare every known cost with OpenRouter's."""
     priced = LLMRequestModel.cost_estimate.is_not(None), LLMRequestModel.created_at >= since
     rows = list(generations(session, *priced))
     differing = unanswered = 0

@@ -1,28 +1,28 @@
 #!/usr/bin/env python3
-"""Where did the money go? Add up `llm_requests` by day, model, served provider and user.
+"""Report costs: add up `llm_requests` by day, model, served provider and user.
 
     report.py                                the last 30 days, in the terminal
-    report.py --html report.html             the same as one page with plots, for people without a terminal
-    report.py --json                         the same, every figure exact, for a spreadsheet or a script
+    report.py --html report.html             the same as a page with charts
+    report.py --json                         the same with exact figures, for a spreadsheet or a script
     report.py --days 7 --user 42             one user's week
-    report.py --check-models                 also which models of OpenRouter's end, by its own list
+    report.py --check-models                 also look up in OpenRouter's list which models end
     report.py --by metadata.team             also by team, for calls with metadata={"team": ...}
     report.py --since 2026-10-01 --until 2026-10-31 --model openrouter/openai/gpt-4.1-mini
 
-It says what was spent and by whom, what prompt caches and the response cache saved, what failed, why and for how
-much, how long answers took, and which rows have no price, or no end. Days are UTC days; today is one of them and not
-over. A row is an attempt, so a call that was tried again is several; costs that nobody knows are counted, and never
-taken for zero. Nothing is written to the database, and calls can go on meanwhile.
+It shows what was spent and by whom, what the caches saved, what failed, why and at what cost, how long answers took,
+and which rows have no price or are not settled. Days are UTC days; today is included and incomplete. A row is an
+attempt, so a call that was retried is several rows. Unknown costs are counted separately, not as zero. Nothing is
+written to the database, and calls can continue meanwhile.
 
-variables, of the environment or of .env:
-    REQUEST_TIMEOUT  seconds that an attempt may take (180): what is pending for much longer has no end
-    OPENROUTER_BASE_URL  with --check-models, another address than OpenRouter's
+variables, from the environment or .env:
+    REQUEST_TIMEOUT  seconds that an attempt may take (180); a row that is pending for much longer is overdue
+    OPENROUTER_BASE_URL  for --check-models, an address to use instead of OpenRouter's
     DATABASE_URL     where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
     0  reported
     2  the command line or a variable is wrong, there is no such database or table, or the page cannot be written
-    3  the database cannot be reached, or read
+    3  the database cannot be reached or read
     130  interrupted
 """
 
@@ -49,13 +49,13 @@ def _options() -> argparse.ArgumentParser:
     period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
     period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
     period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
-    period.add_argument("--user", type=_user, metavar="ID", help="of this user only")
-    period.add_argument("--model", metavar="NAME", help="of this model only, by the name it was asked for with")
+    period.add_argument("--user", type=_user, metavar="ID", help="only rows of this user")
+    period.add_argument("--model", metavar="NAME", help="only calls to this model, by the requested name")
     output = options.add_argument_group("how it is shown")
     period.add_argument("--check-models", action="store_true", help="look up in OpenRouter's list which models end")
     output.add_argument("--by", type=_label, action="append", default=[], metavar="metadata.NAME", help=BY_HELP)
-    output.add_argument("--top", type=_positive, metavar="N", help="how many of the dearest to name")
-    output.add_argument("--html", type=Path, metavar="FILE", help="write a page; it needs nothing beside it")
+    output.add_argument("--top", type=_positive, metavar="N", help="how many of the most expensive to name")
+    output.add_argument("--html", type=Path, metavar="FILE", help="write a self-contained page")
     output.add_argument("--json", action="store_true", help="print JSON")
     return options
 
@@ -64,7 +64,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no day: write it as 2026-12-31") from error
+        raise argparse.ArgumentTypeError(f"{text} is not a day: write it as 2026-12-31") from error
 
 
 def _label(text: str) -> str:
@@ -77,7 +77,7 @@ def _label(text: str) -> str:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
     return int(text)
 
 
@@ -87,7 +87,7 @@ def _user(text: str) -> int:
             return int(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text} is no user id: a whole number")
+    raise argparse.ArgumentTypeError(f"{text} is not a user id, which is a whole number")
 
 
 if __name__ == "__main__":
@@ -136,7 +136,7 @@ def _engine() -> Engine:
 
 
 def _listed(config: LLMConfig) -> dict[str, date | None]:
-    """Return the models that OpenRouter lists, with their ends; raise ValueError where it does not answer."""
+    """Return the models that OpenRouter lists, with their ends; raise ValueError if it does not answer."""
     from modules.llm_services.providers.openrouter_account import listed_models  # noqa: PLC0415 - needs the network
 
     try:
@@ -150,13 +150,13 @@ def _name(engine: Engine) -> str:
 
 
 def _check_writable(path: Path) -> None:
-    """Raise OSError, before minutes are spent on it, where the page could not be written."""
+    """Raise OSError if the page cannot be written, before minutes are spent on it."""
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise OSError(f"cannot write {path}: it is a folder, or in one that cannot be written to or does not exist")
 
 
 def _tracked(parts: Sequence[Part]) -> Iterator[Part]:
-    """Show how much of the table is read, where that takes a while."""
+    """Show how much of the table has been read, if that takes a while."""
     if len(parts) == 1:
         yield from parts
         return
@@ -168,7 +168,7 @@ def _tracked(parts: Sequence[Part]) -> Iterator[Part]:
 
 
 def _write(report: Report, database: str, arguments: argparse.Namespace) -> None:
-    """Write the report in the forms that were chosen; each imports the packages that only it needs."""
+    """Write the report in the chosen forms; each form imports the packages that only it needs."""
     if arguments.json:
         print(json.dumps(asdict(report) | {"total": asdict(report.total)}, default=str, indent=2))
     if arguments.html:
@@ -192,7 +192,7 @@ def _arguments() -> argparse.Namespace:
     try:
         since = arguments.since or until - timedelta(days=(arguments.days or DAYS) - 1)
         if since > until:
-            options.error(f"nothing is since {since} and until {until}")
+            options.error(f"--since {since} is after --until {until}")
         arguments.scope = Scope(since, until, arguments.user, arguments.model, tuple(arguments.by))
         arguments.scope.end  # noqa: B018 - the day after has to exist
     except OverflowError:

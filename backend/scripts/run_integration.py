@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Run the integration tests, everything under tests/; every argument but --help goes on to pytest.
+"""Run the integration tests, which are in tests/; all arguments except --help are passed to pytest.
 
     run_integration.py
-    run_integration.py -k ledger -x      only some of them, up to the first that fails
+    run_integration.py -k ledger -x      only some of them, until one fails
 
-`python -m pytest --help` lists pytest's own options: each of them can be given here.
+`python -m pytest --help` lists pytest's options; all of them can be used here.
 """
 
 import sys

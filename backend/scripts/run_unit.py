@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Run the unit tests, which stand beside the modules; every argument but --help goes on to pytest.
+"""Run the unit tests, which are beside the modules; all arguments except --help are passed to pytest.
 
     run_unit.py
-    run_unit.py -k retries -x      only some of them, up to the first that fails
+    run_unit.py -k retries -x      only some of them, until one fails
 
-`python -m pytest --help` lists pytest's own options: each of them can be given here.
+`python -m pytest --help` lists pytest's options; all of them can be used here.
 """
 
 import sys

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Settle the requests that a dead process left pending.
+"""Settle rows that a dead process left pending.
 
-    settle_abandoned.py             what is older than the longest an attempt can take
-    settle_abandoned.py --minutes 5 what is older than five minutes
-    settle_abandoned.py --dry-run   only say which
+    settle_abandoned.py             rows that are older than the longest possible attempt
+    settle_abandoned.py --minutes 5 rows that are older than five minutes
+    settle_abandoned.py --dry-run   only list them
 
 A process that is killed leaves its calls in flight as `pending` rows. This settles them as `failed`, with
-error_type `abandoned` and an unknown cost. A row is abandoned when it is older than the longest an attempt can
-take with this environment's REQUEST_TIMEOUT; should its process be alive after all, its own settlement
-overwrites this one. Run it from a timer.
+error_type `abandoned` and an unknown cost. By default, a row is abandoned when it is older than the longest attempt
+that this environment's REQUEST_TIMEOUT allows. If its process is alive after all, the process overwrites the
+row when it settles it. Run this script from a timer.
 
-variables, of the environment or of .env:
+variables, from the environment or .env:
     REQUEST_TIMEOUT  seconds that an attempt of the calling processes may take (180)
     DATABASE_URL     where the rows are (sqlite:///llm_services.db, in the working directory)
 
 exit codes:
-    0  done: the ids are on standard output, how many on standard error
+    0  done: the ids are on standard output, their number on standard error
     2  the command line or a variable is wrong, or a package is not installed
-    3  the database cannot be reached, or read
+    3  the database cannot be reached or read
     130  interrupted; nothing was settled
 """
 
@@ -38,7 +38,7 @@ def _options() -> argparse.ArgumentParser:
         "--minutes",
         type=number("minutes", MOST_MINUTES),
         metavar="N",
-        help="how long a row may be pending; default: the longest an attempt takes",
+        help="how long a row may be pending; default: the longest possible attempt",
     )
     options.add_argument("--dry-run", action="store_true", help="change nothing")
     return options

@@ -22,7 +22,7 @@ exit codes, which are pytest's:
 
 
 def run(folder: str, files: str, docstring: str | None) -> int:
-    """Run the tests of a folder with the command line's arguments, and return pytest's exit code.
+    """Run the tests of a folder with the command line's arguments; return pytest's exit code.
 
     `--help` prints the script's `docstring` and HELP instead of pytest's own help.
     """

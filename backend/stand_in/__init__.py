@@ -1,4 +1,4 @@
-"""Start the stand-in as a process of its own and hand out its base URL."""
+"""Start the stand-in as a separate process, and return its base URL."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["running", "vendor_url"]
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run a stand-in on a free port of this machine and yield its base URL.
+    """Run a stand-in on a free port of this machine, and yield its base URL.
 
-    The process ends with the block, or with this process, whichever comes first; what it wrote to
-    standard error is repeated here, also when the block raises. Raise RuntimeError when it does not start.
+    The process ends with the block or with this process, whichever ends first. What it wrote to standard error is
+    repeated here, even if the block raises. Raises RuntimeError if it does not start.
     """
     with tempfile.TemporaryFile("w+") as stderr:
         try:
@@ -62,7 +62,7 @@ def _contents(file: IO[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return this environment, with the folder that holds this package importable in the child."""
+    """Return this environment, with the folder of this package importable in the child."""
     source = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([source, inherited]) if inherited else source
@@ -70,7 +70,7 @@ def _environment() -> dict[str, str]:
 
 
 def vendor_url(base_url: str, vendor: str, scenario: str = "") -> str:
-    """Return where a vendor's wire is spoken, all of it or one scenario of `--list`; OpenRouter's is the base URL."""
+    """Return the base URL of a vendor's wire, or of a scenario on it; OpenRouter's is the base URL itself."""
     if vendor == "openrouter":
         return base_url
     root = base_url.removesuffix("/api/v1")

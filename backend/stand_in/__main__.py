@@ -44,20 +44,20 @@ docs/testing-your-code.md."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted, or print what can be asked for; return the exit code."""
+    """Serve until interrupted, or print what was requested; return the exit code."""
     try:
         return _run(_parser().parse_args(arguments))
-    except KeyboardInterrupt:  # before it serves
+    except KeyboardInterrupt:  # interrupted before it serves
         return 0
     except ModuleNotFoundError as error:
         sys.stderr.write(f"stand_in: {error}: {sys.executable} -m pip install {error.name}\n")
         return 1
     finally:
-        _print("")  # the help may be what nobody reads on
+        _print("")  # the help may go to a closed pipe
 
 
 def _run(options: argparse.Namespace) -> int:
-    # Not at the top: main() ends without a traceback if these are interrupted, or if h11 is not installed.
+    # Imported here, so that main() ends without a traceback if an import is interrupted or h11 is not installed.
     import asyncio  # noqa: PLC0415
 
     from . import listing  # noqa: PLC0415
@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print(text: str) -> None:
-    """Print; that nobody reads on, as behind `| head`, is no error, and a server then goes on."""
+    """Print; a closed pipe, as behind `| head`, is not an error, and a server goes on."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

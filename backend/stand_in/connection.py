@@ -1,4 +1,4 @@
-"""The bytes: HTTP/1.1 framing, chunks without a content-length, gzip, padding before an answer, and what breaks it."""
+"""The bytes on a connection: HTTP/1.1 framing, chunks, gzip, padding before an answer, and faults."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from .exchange import Response
 
-# The unit of padding, how many come before an answer, and that each is a compressed block of its own:
+# The unit of padding, the number of units before an answer, and that each is a compressed block of its own:
 # DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml. The pace is an estimate from
 # completion_openrouter_byok.yaml beside it, which has nine units and a Date two seconds after `created`.
 PADDING = b"\n         \n"
-# What takes its place in a stream: https://openrouter.ai/docs/api-reference/streaming.
+# The padding of a stream: https://openrouter.ai/docs/api-reference/streaming.
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 PADDING_UNITS = 3
 PADDING_SECONDS = 0.25
 READ_BYTES = 65_536
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
-# The one scenario that has to be known before the request has been read whole.
+# The only scenario that has to be recognised before the request has been read completely.
 RESET_WHILE_READING = re.compile(rb'"model": ?"stand-in/reset-while-reading"')
 NO_STATUS_LINE = b"220 the stand-in plays a mail server\r\n\r\n"
 ON_CLOSE_RESET = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
@@ -45,7 +45,7 @@ class Connection:
         self._http = h11.Connection(h11.SERVER)
 
     async def receive(self) -> Received | None:
-        """Read one request; return None when the client has hung up, or been hung up on."""
+        """Read one request; return None if the client has hung up, or the server has hung up on it."""
         head: h11.Request | None = None
         body = bytearray()
         while True:
@@ -65,7 +65,7 @@ class Connection:
                 return None
 
     async def send(self, received: Received, response: Response) -> None:
-        """Send a response, whole or as its fault leaves it; what is not finished then, the server closes."""
+        """Send a response, whole or with its fault; the server closes the connection if the response is incomplete."""
         if response.fault is None:
             await self._send_whole(received, response)
         elif response.fault in WITHOUT_STATUS:
@@ -74,7 +74,7 @@ class Connection:
             await self._send_broken(response.fault, response)
 
     async def _send_whole(self, received: Received, response: Response) -> None:
-        """Send each unit of padding and the body as a chunk and a compressed block of its own."""
+        """Send each unit of padding and the body as a chunk and as a compressed block of its own."""
         gzip = "gzip" in received.header("accept-encoding").lower()
         await self._write(self._head(response, *([("Content-Encoding", "gzip")] if gzip else [])))
         if received.method != "HEAD":
@@ -87,7 +87,7 @@ class Connection:
         await self._end()
 
     async def _send_no_status(self, fault: Fault) -> None:
-        """Send nothing of a response; a `DISCONNECT` is what the server does after that."""
+        """Send nothing of a response; for a `DISCONNECT`, the server then closes the connection."""
         if fault is Fault.NOT_HTTP:
             await self._write(NO_STATUS_LINE)
         elif fault is Fault.SILENCE:
@@ -96,10 +96,10 @@ class Connection:
             self._reset()
 
     async def _send_broken(self, fault: Fault, response: Response) -> None:
-        """Send a status, and a body that is not what the headers say."""
+        """Send a status, and a body that contradicts the headers."""
         body = response.body
         if fault is Fault.CONTENT_LENGTH_TOO_SHORT:
-            # All of it in one piece: what a client makes of it must not hang on where the network cuts.
+            # Sent in one piece, because what a client makes of it must not depend on where the network splits it.
             half = len(body) // 2
             head = self._head(response, ("Content-Length", str(half)))
             await self._write(head + self._framed(body[:half]) + body[half:])
@@ -122,13 +122,13 @@ class Connection:
                 self._reset()
 
     def _head(self, response: Response, *more: tuple[str, str]) -> bytes:
-        """Return the status and the headers as they go over the wire."""
+        """Return the status and the headers as they are sent."""
         phrase = responses.get(response.status, "").encode()
         head = h11.Response(status_code=response.status, headers=[*response.headers, *more], reason=phrase)
         return self._http.send(head) or b""
 
     def _framed(self, data: bytes) -> bytes:
-        """Return a piece of the body as it goes over the wire."""
+        """Return a piece of the body as it is sent."""
         return self._http.send(h11.Data(data=data)) or b""
 
     async def _end(self) -> None:
@@ -139,19 +139,19 @@ class Connection:
         await self._writer.drain()
 
     def _reset(self) -> None:
-        """Break the connection off: the client is sent RST instead of FIN."""
+        """Break off the connection: the client gets RST instead of FIN."""
         connection = self._writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ON_CLOSE_RESET)
         self._writer.transport.abort()
 
     async def _wait_until_hung_up(self) -> None:
-        """Wait for the client to go; raises ConnectionAbortedError when it has."""
+        """Wait for the client to close the connection; raise ConnectionAbortedError then."""
         while await self._reader.read(READ_BYTES):
             pass
         raise ConnectionAbortedError
 
     def ready_for_another(self) -> bool:
-        """Prepare for the next request on this connection; return False when there can be none."""
+        """Prepare for the next request on this connection; return False if there can be none."""
         if h11.DONE is not self._http.our_state or h11.DONE is not self._http.their_state:
             return False
         self._http.start_next_cycle()
@@ -178,7 +178,7 @@ async def _blocks(response: Response) -> AsyncIterator[bytes]:
 
 
 def _beginning(response: Response) -> bytes:
-    """Return the first half of a body, of a stream in whole events."""
+    """Return the first half of a body; of a stream, whole events."""
     if response.events:
         return b"".join(response.events[: len(response.events) // 2])
     return response.body[: len(response.body) // 2]

@@ -1,4 +1,4 @@
-"""What comes in and what goes out, in no vendor's terms."""
+"""A request and a response in neutral form, the same for every vendor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole request as it came in; `headers` by their lower-case names."""
+    """A whole request as it arrived; `headers` are by lower-case name."""
 
     method: str
     target: str
@@ -28,21 +28,21 @@ class Received:
 
     @property
     def query(self) -> str:
-        """Return what follows the path's question mark."""
+        """Return the query string of the target."""
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str:
-        """Return a header by its lower-case name, "" when it is not there."""
+        """Return a header by its lower-case name; "" if it is missing."""
         return self.headers.get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes out: status, headers, a body, how much of that is sent, and what breaks on the way.
+    """What is sent: status, headers, a body, how much of the body is sent, and what breaks on the way.
 
-    A padded one is preceded by keep-alive padding: its status is out before the provider has answered. A stream is sent
-    in `events`, one by one, which together are the body. `statistics` is what OpenRouter keeps of the generation in it,
-    which is one of `model`; `entry` is where the journal notes that its client hung up.
+    A padded response is preceded by keep-alive padding, so its status is sent before the provider has answered. A
+    stream is sent as `events`, one by one; together they are the body. `statistics` is what OpenRouter stores about the
+    generation, which `model` wrote. `entry` is the journal's entry, where a client that hangs up is noted.
     """
 
     status: int

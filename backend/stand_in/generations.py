@@ -1,6 +1,6 @@
-"""Generation statistics: `GET /api/v1/generation?id=` says what a generation cost, also one that never arrived.
+"""Generation statistics: `GET /api/v1/generation?id=` returns what a generation cost, even if its answer never arrived.
 
-`GET /api/v1/activity` adds the same generations up by day, model and provider.
+`GET /api/v1/activity` adds up the same generations by day, model and provider.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COST_DIGITS = 12
 
 @dataclass(slots=True)
 class Generations:
-    """The last generations of this process: not found when first asked for, as OpenRouter takes a while to know them.
+    """The latest generations of this process; the first request for one is a 404, because OpenRouter takes a while too.
 
     https://github.com/RooCodeInc/Roo-Code/pull/915
     """
@@ -32,7 +32,7 @@ class Generations:
     requested: set[str] = field(default_factory=set)
 
     def add(self, statistics: Mapping[str, Any], model: str) -> None:
-        """Keep the statistics of a generation of `model`, whatever will become of its answer on the way."""
+        """Store the statistics of a generation of `model`, even if its answer does not arrive."""
         self.statistics[statistics["id"]] = statistics
         self.models[statistics["id"]] = model
         while len(self.statistics) > GENERATIONS_KEPT:
@@ -41,7 +41,7 @@ class Generations:
             self.requested.discard(oldest)
 
     def find(self, query: str) -> Mapping[str, Any] | None:
-        """Return the statistics of the generation that a query names, None where it is not found."""
+        """Return the statistics of the generation that a query names; None if it is not found."""
         generation = parse_qs(query).get("id", [""])[0]
         if generation in self.requested:
             return self.statistics[generation]
@@ -50,9 +50,9 @@ class Generations:
         return None
 
     def activity(self, query: str) -> list[dict[str, Any]]:
-        """Return what was spent, by day, model and provider; of one day where the query names it.
+        """Return the amounts spent by day, model and provider, or those of one day if the query names it.
 
-        Today is among the days, which OpenRouter lists when they are over: a test need not wait for midnight.
+        Today is included, so that a test need not wait for midnight; OpenRouter lists a day only when it is over.
         https://openrouter.ai/docs/api-reference/analytics/get-user-activity
         """
         groups: defaultdict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)

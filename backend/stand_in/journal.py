@@ -1,4 +1,4 @@
-"""The requests that came in and what answered them: `GET /stand-in/requests?after=<how many before>`."""
+"""The requests that arrived and their responses: `GET /stand-in/requests?after=<number of earlier requests>`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BYTES_KEPT = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Entry:
-    """A request, the scenario that answers it and its status, None where none is sent.
+    """A request, with the scenario that answers it and its status, or None if no status is sent.
 
-    `hung_up` is True once its client has closed the connection before the end of the answer.
+    `hung_up` is True once the client has closed the connection before the end of the answer.
     """
 
     path: str
@@ -40,14 +40,14 @@ class Entry:
 
 @dataclass(slots=True)
 class Journal:
-    """The requests that were read whole, newest last, the oldest forgotten; headers, and so keys, are not in it."""
+    """The requests that were read completely, oldest first; the oldest are dropped. Headers (and keys) are left out."""
 
     count: int = 0
     size: int = 0
     entries: deque[Entry] = field(default_factory=deque)
 
     def note(self, received: Received, response: Response) -> Entry:
-        """Write a request down, and what answers it."""
+        """Add a request, with the scenario and the status that answer it."""
         scenario = dict(response.headers).get("x-stand-in", "")
         status = None if response.fault in WITHOUT_STATUS else response.status
         entry = Entry(received.path, received.body, scenario, status)
@@ -59,7 +59,7 @@ class Journal:
         return entry
 
     def read(self, query: str) -> Response:
-        """Return the entries after those that a query names, and how many there have been in all."""
+        """Return the entries after the number that a query names, and the number of all requests."""
         after = parse_qs(query).get("after", ["0"])[0]
         first = self.count - len(self.entries)
         skipped = max(0, int(after) - first) if after.isdecimal() else 0

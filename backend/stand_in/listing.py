@@ -24,7 +24,7 @@ EXAMPLE_URL = "http://127.0.0.1:8765/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a table; `source` is what of the public record it follows, "" for what follows a vendor's types."""
+    """A line of a table; `source` is the public record that it follows, or "" if it follows a vendor's types."""
 
     name: str
     does: str
@@ -33,7 +33,7 @@ class Entry:
 
 
 def sections() -> dict[str, list[Entry]]:
-    """Return everything that the stand-in can be asked for, by the sentence above each table."""
+    """Return all scenarios, by the sentence above each table."""
     by_model = [scenario for scenario in SCENARIOS.values() if scenario not in FAULTY_REQUESTS]
     vendors = [vendor for name, vendor in VENDORS.items() if name != OPENROUTER]
     example = f"{vendors[0].url_variable}={vendors[0].url(EXAMPLE_URL, 'rate-limited')}"
@@ -42,7 +42,7 @@ def sections() -> dict[str, list[Entry]]:
         "The model's name chooses what happens:": [
             _entry(scenario, f"openrouter/stand-in/{scenario.name}") for scenario in by_model
         ],
-        "A faulty request gets one of these errors; `openrouter/stand-in/<name>` gets it too:": [
+        "An invalid request gets one of these errors, and so does a call to `openrouter/stand-in/<name>`:": [
             _entry(scenario, scenario.name) for scenario in FAULTY_REQUESTS
         ],
         f"For {names} the address chooses what happens, as in {example}:": [
@@ -72,7 +72,7 @@ def _gets(scenario: Scenario, elsewhere: str = "") -> str:
 
 
 def text(*, sources: bool = False) -> str:
-    """Return the tables for a terminal of eighty columns, or a pipe: a line that can be searched for, one that says."""
+    """Return the tables for a terminal of eighty columns, or for a pipe: a searchable line, then an explanation."""
     blocks = []
     for sentence, entries in sections().items():
         width = max(len(entry.name) for entry in entries)
@@ -87,7 +87,7 @@ def text(*, sources: bool = False) -> str:
 
 
 def _filled(words: str, indent: str = "") -> str:
-    """Return text in lines that fit, no word of it broken."""
+    """Return text in lines that fit, without breaking words."""
     lines = wrap(words, COLUMNS - len(indent), break_long_words=False, break_on_hyphens=False)
     return "\n".join(indent + line for line in lines)
 
@@ -103,7 +103,7 @@ def markdown() -> str:
 
 
 def exports(base_url: str) -> str:
-    """Return the lines that lead a shell's programs to the stand-in, OpenRouter's calls before everybody's."""
+    """Return the shell commands that direct programs to the stand-in, OpenRouter's before the others."""
     vendor = VENDORS[OPENROUTER]
     first = vendor.environment(base_url) | dict.fromkeys(vendor.keys, "sk-or-anything")
     others = {name: value for name, value in environment(base_url).items() if name not in first and value}

@@ -1,6 +1,7 @@
-"""The stand-in as pytest fixtures, for the tests of applications: no key, no network, and every failure on order.
+"""The stand-in as pytest fixtures, for the tests of applications: no key, no network, and every failure on demand.
 
-pytest loads this file wherever the distribution is installed: nothing is imported or started before a fixture is used.
+pytest loads this file wherever the distribution is installed, so nothing is imported or started before a fixture is
+used.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ GUARDED = (
 
 @dataclass(frozen=True)
 class StandInServer:
-    """A running stand-in; `url` is its base URL in OpenRouter's place."""
+    """A running stand-in; `url` is the base URL to use instead of OpenRouter's."""
 
     url: str
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead every call of every provider to it, for a process of your own, say."""
+        """Return the variables that direct the calls of every provider to it, for example for another process."""
         from .vendors import environment  # noqa: PLC0415 - only who uses the fixture pays for it
 
         return environment(self.url)
 
     def journal(self, after: int) -> dict[str, Any]:
-        """Return the `requests` that came after so many, how many came in all, and how many of them are forgotten."""
+        """Return the `requests` after the first `after`, the number of all requests, and the number of dropped ones."""
         import json  # noqa: PLC0415 - as above
         from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415
 
@@ -47,9 +48,9 @@ class StandInServer:
 
 @dataclass(frozen=True)
 class StandInRequest:
-    """A request that came in: path and text, the scenario that answered and its status, None where none was sent.
+    """A request that arrived: its path and text, the scenario that answered it, and its status; None if none was sent.
 
-    `hung_up` is True once its client has closed the connection before the end of the answer.
+    `hung_up` is True once the client has closed the connection before the end of the answer.
     """
 
     path: str
@@ -60,7 +61,7 @@ class StandInRequest:
 
     @property
     def body(self) -> Any:
-        """The JSON that was sent; raises ValueError where it is none."""
+        """The JSON of the request; raises ValueError if it is not JSON."""
         import json  # noqa: PLC0415 - as above
 
         return json.loads(self.text)
@@ -76,15 +77,15 @@ class LLMStandIn:
 
     @property
     def url(self) -> str:
-        """The base URL in OpenRouter's place."""
+        """The base URL to use instead of OpenRouter's."""
         return self.server.url
 
     @property
     def requests(self) -> list[StandInRequest]:
-        """Every request since the test began, oldest first: a call that was tried again is several.
+        """Every request since the test began, oldest first; each retry is a request of its own.
 
-        A request that a scenario breaks off while it is being read (`reset-while-reading`) is none. Raises
-        RuntimeError where the test has sent more than the stand-in remembers, 64 MiB of bodies.
+        A request that a scenario breaks off while it is being read (`reset-while-reading`) is not included. Raises
+        RuntimeError if the test has sent more than the stand-in stores, which is 64 MiB of bodies.
         """
         journal = self.server.journal(self.before)
         if journal["forgotten"] > self.before:
@@ -92,9 +93,9 @@ class LLMStandIn:
         return [StandInRequest(**request) for request in journal["requests"]]
 
     def scene(self, wire: str, scene: str) -> None:
-        """Have another vendor's calls play a scenario of `python -m stand_in --list`, for the rest of the test.
+        """Have another vendor's calls play a scenario of `python -m stand_in --list` for the rest of the test.
 
-        `wire` is the vendor's name in that list. OpenRouter's scenarios are chosen by the model's name.
+        `wire` is the vendor's name in that list. OpenRouter's scenarios are chosen by the model's name instead.
         """
         from .scenarios import SCENARIOS, find  # noqa: PLC0415 - as above
         from .vendors import OPENROUTER, VENDORS  # noqa: PLC0415
@@ -110,7 +111,7 @@ class LLMStandIn:
 
 @pytest.fixture(scope="session")
 def llm_stand_in_server() -> Iterator[StandInServer]:
-    """Run a stand-in for the whole run, in a process of its own; it changes nothing else."""
+    """Run a stand-in for the whole test run, in a separate process; it changes nothing else."""
     from . import running  # noqa: PLC0415 - as above
 
     with running() as url:
@@ -119,9 +120,9 @@ def llm_stand_in_server() -> Iterator[StandInServer]:
 
 @pytest.fixture
 def llm_stand_in(llm_stand_in_server: StandInServer, monkeypatch: pytest.MonkeyPatch) -> LLMStandIn:
-    """Lead every LLM call of the test to a stand-in on this machine, whatever keys this environment or a .env has.
+    """Direct every LLM call of the test to a stand-in on this machine, whatever keys the environment or a .env has.
 
-    All providers are configured; where LLM_PROVIDER says nothing else, OpenRouter is the default.
+    All providers are configured; unless LLM_PROVIDER names another one, OpenRouter is the default.
     """
     for name, value in llm_stand_in_server.environment().items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""From a request to a response: whose wire it is on, which scenario plays, and what is kept of both."""
+"""Route a request to its response: find the vendor's wire, choose the scenario, and note both in the journal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ACCOUNT_PATHS = {generations.PATH, generations.ACTIVITY_PATH, MODELS_PATH}
 
 @dataclass(slots=True)
 class Router:
-    """Where every request is answered and noted; `failed_once` are those that a scenario has failed for once."""
+    """Answers every request and notes it; `failed_once` has the requests that a `-once` scenario has already failed."""
 
     failed_once: set[tuple[str, str]] = field(default_factory=set)
     generations: generations.Generations = field(default_factory=generations.Generations)
     journal: journal.Journal = field(default_factory=journal.Journal)
 
     def respond(self, received: Received) -> Response:
-        """Answer a request, faulty or not."""
+        """Answer a request, by its scenario."""
         if (received.method, received.path) == ("GET", journal.PATH):
             return self.journal.read(received.query)
         response = self._respond(received)
@@ -62,7 +62,7 @@ class Router:
         return _play(wire, request, name, message)
 
     def _account(self, wire: OpenRouter, received: Received) -> Response:
-        """Answer what OpenRouter says beside the calls."""
+        """Answer a request for OpenRouter's account data, which is not a call."""
         if received.path == MODELS_PATH:
             return data_response("models", models())
         if received.path == generations.ACTIVITY_PATH:
@@ -75,7 +75,7 @@ class Router:
         return data_response("generation", found)
 
     def _scenario_name(self, request: Request, step: str) -> str:
-        """Return the name of the scenario that the request asks for, in itself or in a step of its path."""
+        """Return the name of the scenario that the request selects, by itself or by a segment of its path."""
         in_path = find(step)
         name = request.scenario or (step if in_path and in_path.everywhere else request.plain)
         scenario = find(name)

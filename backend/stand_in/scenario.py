@@ -1,4 +1,4 @@
-"""What a scenario is: what goes over the wire, and what a caller of llm_services gets from it."""
+"""The definition of a scenario: what is sent, and what a caller of llm_services gets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REQ_LLM = "vkryukov/req_llm test/support/fixtures/openrouter"
 GITHUB = "https://github.com"
 
 
-# What the message of a completion holds. "as requested" is text, JSON or a tool call; "prose" is text where JSON was
-# asked for. The other vendors' wires answer as requested where OpenRouter's has "text".
+# What the message of a completion contains. "as requested" is text, JSON or a tool call; "prose" is text where JSON was
+# requested. The other vendors answer as requested where OpenRouter's scenario has "text".
 Content: TypeAlias = Literal[
     "text",
     "as requested",
@@ -32,14 +32,14 @@ Content: TypeAlias = Literal[
     "prose",
     "five megabytes",
 ]
-# Who pays for a completion, as its usage reports it.
+# Who pays for a completion, according to its usage.
 Billing: TypeAlias = Literal["credits", "own key", "free", "unreported"]
-# What of its body a response sends, in proper HTTP.
+# How much of its body a response sends, in valid HTTP.
 Part: TypeAlias = Literal["whole", "cut", "only padding", "endless padding"]
 
 
 class Fault(Enum):
-    """What breaks below the answer: the connection, or HTTP itself. `connection.py` does it."""
+    """A fault below the answer, of the connection or of HTTP itself; `connection.py` produces it."""
 
     RESET_WHILE_READING = auto()
     RESET = auto()
@@ -60,11 +60,11 @@ WITHOUT_STATUS = frozenset({Fault.RESET_WHILE_READING, Fault.RESET, Fault.DISCON
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer. Of the fields, `content`, `finish_reason`, `token_limit` and `cached` count on every vendor's wire.
+    """An answer; the other vendors use only `content`, `finish_reason`, `token_limit` and `cached`.
 
-    On OpenRouter's, `fields` names the body's top-level fields in their order, and `error_in` says where the error of
-    the scenario's name stands. A `nested` one stands whole under `provider`, all else null. `tried` are the providers
-    that failed before `provider` was tried, with their statuses.
+    For OpenRouter, `fields` names the body's top-level fields in order, and `error_in` says where the scenario's error
+    is. A `nested` answer is in `provider`, and all else is null. `tried` has the providers that failed before
+    `provider` was tried, with their statuses.
     """
 
     content: Content = "text"
@@ -87,7 +87,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A body that is no vendor's, as it stands."""
+    """A body that no vendor sends, returned unchanged."""
 
     text: str
     content_type: str = "text/html; charset=utf-8"
@@ -114,19 +114,20 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One thing that can happen: what goes over the wire, and what a caller of llm_services gets.
+    """One thing that can happen: what is sent, and what a caller of llm_services gets.
 
-    OpenRouter's wire plays every scenario, chosen by the model's name, with this `status`; the others play those that
-    happen `everywhere`, chosen by the path, also under an `alias`. Where it is an error, each vendor's file has it by
-    the scenario's name. With `once` the same request is answered when it is repeated. `follows` is the public source
+    OpenRouter's wire plays every scenario, chosen by the model's name, with this `status`. The others play those that
+    happen `everywhere`, chosen by the path, which may use an `alias`. If it is an error, each vendor's file has it
+    under the scenario's name. With `once`, a repetition of the same request is answered. `follows` is the public source
     that shows it on the real wire.
 
-    What `generate_response` gives its caller with MAX_RETRIES=0: an answer or a `failure`, with `code` as its
-    error_code and its `retry_after` in seconds; its status_code is the status that arrives, or the body's own,
-    `error_status`. `billed` says where the cost on the row is from: `reported` as `usage.cost`, `upstream` with the
-    caller's own key, `unpriced` and so 0.0; by default it is reported with an answer, and unknown with a failure.
-    `structured`: `generate_structured_response` gets its object too; from any other answer it raises
-    LLMValidationError. On the other wires `structured` holds, and the failure, whose class may be another: `elsewhere`.
+    The other fields are what `generate_response` gives its caller with MAX_RETRIES=0: an answer or a `failure`, with
+    `code` as its error_code and `retry_after` in seconds. Its status_code is the status that arrives, or the body's
+    own, `error_status`. `billed` is the source of the cost on the row: `reported` as `usage.cost`, `upstream` with the
+    caller's own key, or `unpriced`, which is 0.0; by default it is reported with an answer, and unknown with a failure.
+    `structured` means that `generate_structured_response` gets its object too; for any other answer it raises
+    LLMValidationError. For the other vendors, `structured` and the failure are the same, but the failure may have
+    another class: `elsewhere`.
     """
 
     name: str
@@ -150,20 +151,20 @@ class Scenario:
 
     @property
     def is_error(self) -> bool:
-        """Whether the status is an error's."""
+        """True if the status is an error's."""
         return self.status >= BAD_REQUEST
 
     @property
     def shown_status(self) -> str:
-        """The status as text, "-" when none is ever sent."""
+        """The status as text; "-" if none is sent."""
         return "-" if self.fault in WITHOUT_STATUS else str(self.status)
 
     @property
     def arrives(self) -> bool:
-        """Whether a client reads the status and the headers: not where the body is longer than its Content-Length."""
+        """True if a client can read the status and the headers, which fails if the body exceeds its Content-Length."""
         return self.fault not in WITHOUT_STATUS and self.fault is not Fault.CONTENT_LENGTH_TOO_SHORT
 
     @property
     def has_id(self) -> bool:
-        """Whether the row has the generation's id, which a header brings."""
+        """True if the row has the generation's id, which is in a header."""
         return self.arrives and self.status == OK and not isinstance(self.answer, Page)

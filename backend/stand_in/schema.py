@@ -1,4 +1,4 @@
-"""Small values made to fit a JSON schema, and values made not to."""
+"""Make small values that fit a JSON schema, and values that do not."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ FORMATS = {
 
 
 class BadSchemaError(Exception):
-    """What was given as a schema is none."""
+    """The given schema is not a schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a document a value goes: the whole schema, the property's name, the nesting so far."""
+    """The place of a value in a document: the whole schema, the property's name, and the depth of nesting."""
 
     root: Any
     name: str = "answer"
     depth: int = 0
 
     def inside(self, name: str) -> Place:
-        """Return the place of a property one level further in."""
+        """Return the place of a property one level deeper."""
         return replace(self, name=name, depth=self.depth + 1)
 
     @property
     def deep(self) -> bool:
-        """Tell whether nesting has gone so far that whatever may be left out is left out."""
+        """Return True if nesting is so deep that optional parts are left out."""
         return self.depth >= DEPTH_LIMIT
 
 
 def instance(schema: Any) -> Any:
-    """Return a small value that fits the schema (`pattern` and `not` are beyond it).
+    """Return a small value that fits the schema; `pattern` and `not` are not supported.
 
-    Raise BadSchemaError for what is no schema, RecursionError for one that only something endless would fit.
+    Raises BadSchemaError for an invalid schema, and RecursionError for one that only an infinite value would fit.
     """
     try:
         return _value(schema, Place(root=schema))
@@ -62,7 +62,7 @@ def instance(schema: Any) -> Any:
 
 
 def misfit(schema: Any) -> Any:
-    """Return a value with the schema's own keys, each holding a type that the schema does not allow."""
+    """Return a value with the schema's own keys, with values of types that the schema does not allow."""
     fitting = instance(schema)
     if isinstance(fitting, dict) and fitting:
         return {key: _other_type(value) for key, value in fitting.items()}
@@ -87,7 +87,7 @@ def _value(schema: Any, place: Place) -> Any:
 
 
 def _resolved(schema: Any, place: Place) -> dict[str, Any]:
-    """Return the schema with its $ref followed and its allOf merged; no object at all allows anything."""
+    """Return the schema with its $ref followed and its allOf merged; a missing schema allows anything."""
     if not isinstance(schema, dict):
         return {}
     if "$ref" in schema:
@@ -112,7 +112,7 @@ def _pointed(root: Any, reference: str) -> Any:
 
 
 def _branch(branches: list[Any], place: Place) -> Any:
-    """Return the first branch, or deep down the null one, where a recursive schema can end."""
+    """Return the first branch; if nested deeply, the null branch, with which a recursive schema can end."""
     nulls = [each for each in branches if isinstance(each, dict) and each.get("type") == "null"]
     return nulls[0] if place.deep and nulls else branches[0]
 
@@ -154,7 +154,7 @@ def _string(schema: dict[str, Any], place: Place) -> str:
 
 
 def _least(schema: dict[str, Any], word: str) -> int:
-    """Return the least number of items or characters; raise ValueError for more than anyone can want."""
+    """Return the least number of items or characters; raise ValueError for an absurd number."""
     least = int(schema.get(word) or 0)
     if least > LONGEST:
         raise ValueError(word)
@@ -185,7 +185,7 @@ def _tightest(
 
 
 def _multiple(schema: dict[str, Any], step: Fraction) -> Fraction:
-    """Return the first multiple of `step` from 1 upwards, moved to where the bounds are."""
+    """Return the first multiple of `step` from 1 upwards, adjusted to the bounds."""
     count = math.ceil(1 / step)
     for word, rounded, tighter in _BOUNDS:
         if word in schema:
@@ -194,7 +194,7 @@ def _multiple(schema: dict[str, Any], step: Fraction) -> Fraction:
 
 
 def _fraction(schema: dict[str, Any], word: str, otherwise: Fraction | None = None) -> Fraction:
-    """Return a number of the schema exactly as it is written; raise ValueError where it is none."""
+    """Return a number of the schema exactly as it is written; raise ValueError if it is not a number."""
     return Fraction(str(schema.get(word, otherwise)))
 
 

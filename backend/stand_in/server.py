@@ -1,4 +1,4 @@
-"""The server's life: listening, its open connections, and the end it comes to without a word."""
+"""The server: it listens, serves its connections, and shuts down quietly."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ READ_BYTES = 65_536
 
 
 class ListenError(Exception):
-    """The address cannot be listened on."""
+    """The server cannot listen on the address."""
 
 
 async def serve(host: str, port: int, *, attached: bool, announce: Callable[[str], None]) -> None:
-    """Listen, announce the base URL, answer until SIGINT, SIGTERM or, attached, the end of standard input.
+    """Listen, announce the base URL, and answer until SIGINT, SIGTERM or, if attached, the end of standard input.
 
-    Raise ListenError when the address cannot be had.
+    Raises ListenError if the server cannot listen on the address.
     """
     _allow_many_connections()
     stop = asyncio.Event()
@@ -52,7 +52,7 @@ async def serve(host: str, port: int, *, attached: bool, announce: Callable[[str
 
 
 def _allow_many_connections() -> None:
-    """Lift this process's own limit on open files as far as the system lets it."""
+    """Raise this process's limit on open files as far as the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -67,17 +67,17 @@ def _watch_standard_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) 
     try:
         loop.add_reader(STANDARD_INPUT, read)
     except OSError:
-        stop.set()  # a file, /dev/null, or nothing at all: no parent holds it open
+        stop.set()  # a file, /dev/null or nothing: no parent process holds it open
 
 
 @dataclass(slots=True)
 class StandIn:
-    """The router that every connection's requests are answered by."""
+    """Answers the requests of all connections with one router."""
 
     router: Router = field(default_factory=Router)
 
     async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection's requests until either side, or the server, ends it."""
+        """Answer the requests of one connection until either side, or the server, ends it."""
         connection = Connection(reader, writer)
         try:
             while (received := await connection.receive()) is not None:
@@ -92,7 +92,7 @@ class StandIn:
             writer.close()
 
     async def _send(self, connection: Connection, received: Received) -> None:
-        """Send what answers a request, and note where its client hangs up on it."""
+        """Send the response to a request, and note a client that hangs up during it."""
         response = self.router.respond(received)
         try:
             await connection.send(received, response)

@@ -1,4 +1,4 @@
-"""Who takes part in the benchmark, and which rounds each of them plays."""
+"""The contestants of the benchmark, and the rounds that each of them plays."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PER_CALL_WAY: Final = "per call"
 
 @dataclass(frozen=True)
 class Round:
-    """A number of calls in flight in each of so many processes, and what is special about the round.
+    """A number of calls in flight in each of a number of processes, and special settings of the round.
 
-    `size` is the length of the question in characters. The server answers at once, or after SLOW_SECONDS. A round
-    that `watches_lag` also measures how late the event loop wakes a task.
+    `size` is the length of the prompt in characters. The server answers at once, or after SLOW_SECONDS. A round that
+    `watches_lag` also measures how late the event loop wakes a task.
     """
 
     in_flight: int
@@ -47,16 +47,16 @@ class Round:
 
     @property
     def model(self) -> str:
-        """Return the model that has the server answer so."""
+        """Return the model name that makes the server answer like this."""
         return SLOW_MODEL if self.is_slow else MODEL
 
 
 AT_ONCE: Final = tuple(Round(in_flight) for in_flight in IN_FLIGHT)
-# An SDK that takes 10 ms a call and more would take minutes at 256 in flight.
+# An SDK that takes 10 ms or more for a call would take minutes at 256 in flight.
 FEW: Final = (Round(1), Round(64))
 LARGE: Final = Round(64, LARGE_SIZE)
 TWO_PROCESSES: Final = Round(64, processes=2)
-# A saturated loop is always late; at 16 in flight and a slow server it has time to spare.
+# A saturated loop is always late; at 16 in flight with a slow server it has spare time.
 LAG: Final = (Round(1, watches_lag=True), Round(16, is_slow=True, watches_lag=True))
 STREAMS: Final = (Round(1), Round(16))
 SLOW: Final = (Round(1, is_slow=True), Round(MANY_IN_FLIGHT, is_slow=True))
@@ -66,8 +66,8 @@ SLOW: Final = (Round(1, is_slow=True), Round(MANY_IN_FLIGHT, is_slow=True))
 class Contestant:
     """A file of `contestants`, what its environment needs, and the rounds that it plays.
 
-    Ours has a `source` in the place of `needs`: the root of a checkout of this project. `is_extra`: a quick run leaves
-    it out.
+    Ours has `source` instead of `needs`: the root of a checkout of this project. `is_extra` means that a quick run
+    leaves it out.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Contestant:
 
     @property
     def counts_starts(self) -> bool:
-        """Whether the time until its first call is measured: not of what no application does."""
+        """True if the time until its first call is measured."""
         is_usual = self.environment.get("BENCH_WAY", PER_CALL_WAY) == PER_CALL_WAY
         return is_usual and Round(64) in self.rounds and not self.is_extra
 
@@ -91,15 +91,15 @@ class Contestant:
             return self.needs
         project = tomllib.loads((self.source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         extras = project["optional-dependencies"]
-        # Until November 2026 what the module imports was what the distribution depended on.
+        # Until November 2026, the module's imports were the distribution's dependencies.
         return (*project["dependencies"], *extras.get("module", ()), *extras["postgres"], *FOR_INFRASTRUCTURE)
 
 
-# Or it asks the network for its price table when it is imported.
+# Otherwise it downloads its price table when it is imported.
 LOCAL_PRICES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 POSTGRES: Final = {"DATABASE_URL": "postgresql"}
 
-FOR_INFRASTRUCTURE: Final = ("python-dotenv",)  # an application brings its own
+FOR_INFRASTRUCTURE: Final = ("python-dotenv",)  # which an application brings
 
 HTTP_ALONE: Final = "our HTTP alone"
 UNRECORDED: Final = "ours without the ledger's rows"
@@ -144,7 +144,7 @@ OTHERS: Final = (
 
 
 def at_revision(source: Path) -> list[Contestant]:
-    """Return our contestants as they are in another checkout, to be played beside today's."""
+    """Return our contestants from another checkout, to be played beside today's."""
     compared = [each for each in OURS if not each.is_extra and each.name != STREAMED]
     return [
         replace(
@@ -158,5 +158,5 @@ def at_revision(source: Path) -> list[Contestant]:
 
 
 def quick(contestant: Contestant) -> Contestant:
-    """Return a contestant with the rounds of a quick run: those that watch the lag are left out."""
+    """Return a contestant with the rounds of a quick run, without those that watch the lag."""
     return replace(contestant, rounds=tuple(order for order in contestant.rounds if not order.watches_lag))

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic: medians of rounds, and each target with what was measured beside it."""
+"""The benchmark's arithmetic: medians of rounds, and each target with the measured figure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Results = dict[str, Any]
 
 CPU: Final = "cpu_ms"
-# The layers of a call, from the inside: what the contestant of a layer takes beyond the one before it.
+# The layers of a call, from the inside: what the contestant of a layer takes beyond the previous one.
 LAYERS: Final = (
     ("HTTP alone", HTTP_ALONE),
     ("the module's own code", UNRECORDED),
@@ -40,9 +40,9 @@ LAYERS: Final = (
 
 @dataclass(frozen=True)
 class Target:
-    """A figure that is to be at most, or at least, so much; `measured` is None where it was not measured.
+    """An upper or lower limit for a figure; `measured` is None if it was not measured.
 
-    `reason` says of what the figure is made, for the case that it is missed.
+    `reason` says what the figure consists of, in case the target is missed.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Target:
 
 
 def figure(results: Results, name: str, order: Round, what: str = CPU) -> float | None:
-    """Return the median of what a contestant's rounds took; None when it played none."""
+    """Return the median of what a contestant's rounds took; None if it played none."""
     return _of_rounds(results, name, order, what, median)
 
 
@@ -74,13 +74,13 @@ def _of_rounds(
 
 
 def spread(results: Results, name: str, order: Round) -> tuple[float, float] | None:
-    """Return the least and the greatest CPU of a call in ms; None where it was not played twice."""
+    """Return the least and the greatest CPU of a call in ms; None if it was not played twice."""
     played = [each[CPU] for each in results["rounds"].get(name, {}).get(order.key, [])]
     return (min(played), max(played)) if len(played) > 1 else None
 
 
 def ready(results: Results, name: str, what: str | None = None) -> float | None:
-    """Return the median seconds of a contestant's import, or its first call; by default of both together."""
+    """Return the median seconds of a contestant's import, of its first call, or of both together (the default)."""
     starts = results["starts"].get(name, [])
     return (
         median(each[what] if what else each["import_s"] + each["first_call_s"] for each in starts) if starts else None
@@ -88,12 +88,12 @@ def ready(results: Results, name: str, what: str | None = None) -> float | None:
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
-    """Return a ratio, None where one of the figures is missing."""
+    """Return a ratio; None if one of the figures is missing."""
     return above / below if above is not None and below else None
 
 
 def short(value: float | None) -> str:
-    """Return a figure with two digits that say something, a dash for None."""
+    """Return a figure with two significant digits, a dash for None."""
     if value is None:
         return "-"
     return f"{value:z.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
@@ -107,7 +107,7 @@ def layer(results: Results, index: int, order: Round) -> float | None:
 
 
 def memory_kb(results: Results) -> float | None:
-    """Return the KB that a call in flight holds, of the first repetition: a process gives back little of its peak."""
+    """Return the KB for a call in flight, from the first repetition, because a process returns little of its peak."""
     one, many = (_of_rounds(results, THOUSAND, order, "peak_kb", min) for order in SLOW)
     return None if one is None or many is None else (many - one) / MANY_IN_FLIGHT
 
@@ -130,7 +130,7 @@ def _of_a_call(results: Results) -> list[Target]:
         for other, calls, limit in (*alone, *together)
     ] + [
         Target(
-            "CPU of a call with a question of 1 MB, x that of httpx, 64 in flight",
+            "CPU of a call with a prompt of 1 MB, x that of httpx, 64 in flight",
             1.5,
             ratio(figure(results, PER_CALL, LARGE), figure(results, "httpx", LARGE)),
             f"{_threads(results, PER_CALL, LARGE)}; the row has the text twice, in messages and in request_payload",

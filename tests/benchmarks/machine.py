@@ -1,4 +1,4 @@
-"""Where and when a benchmark was measured, and of which commit."""
+"""Where and when a benchmark was measured, and for which commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.field import ROOT
 
 
 def machine() -> dict[str, object]:
-    """Return the machine, what else it is doing, the versions, the commit and the date."""
+    """Return the machine, its load, the versions, the commit and the date."""
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     return {
         "cpu": names[0] if names else platform.processor(),
@@ -27,7 +27,7 @@ def machine() -> dict[str, object]:
 
 
 def commit(revision: str = "HEAD") -> str:
-    """Return the short name of a commit; with a plus sign where files differ from what HEAD has."""
+    """Return the short name of a commit, with a plus sign if files differ from HEAD."""
     name = _git("rev-parse", "--short", revision)
     return f"{name}+" if revision == "HEAD" and _git("status", "--porcelain", "--untracked-files=no") else name
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-if __name__ == "__main__":  # run as a script, as nox does run.py, it finds what lies beside it
+if __name__ == "__main__":  # run as a script, it finds the modules beside it
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.field import (
@@ -42,7 +42,7 @@ MISSING: Final = "-"
 
 
 def keep(results: Results) -> None:
-    """Keep the results, and write the page and the plot."""
+    """Store the results, and write the page and the plot."""
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write(results)
 
@@ -71,12 +71,12 @@ def _first_screen(results: Results) -> str:
     partial = "These are the figures of a short run: see [what it left out](#how-it-is-measured).\n\n"
     return (
         "# What a call costs\n\n"
-        f"A call through this module takes {ms(PER_CALL, 1)} ms of CPU alone and {ms(PER_CALL, 64)} ms with 64 in "
-        f"flight, its price and its row, committed twice, included (SQLite; {ms(PER_CALL_POSTGRES, 1)} and "
+        f"A call through this module takes {ms(PER_CALL, 1)} ms of CPU by itself and {ms(PER_CALL, 64)} ms with 64 in "
+        f"flight, including its price and its row, which is committed twice (SQLite; {ms(PER_CALL_POSTGRES, 1)} and "
         f"{ms(PER_CALL_POSTGRES, 64)} ms on PostgreSQL). Of the clients that record nothing, bare httpx takes "
         f"{ms('httpx', 1)} and {ms('httpx', 64)} ms, and the openai SDK {ms('openai SDK', 1)} and "
-        f"{ms('openai SDK', 64)} ms. One process carries {a_second[0]} calls a second on SQLite and {a_second[1]} on "
-        f"PostgreSQL, and has its first answer {short(ready(results, PER_CALL))} s after it begins to import.\n\n"
+        f"{ms('openai SDK', 64)} ms. One process handles {a_second[0]} calls a second on SQLite and {a_second[1]} on "
+        f"PostgreSQL, and gets its first answer {short(ready(results, PER_CALL))} s after it starts.\n\n"
         + (partial if results["extent"]["left_out"] else "")
         + "![CPU of a call with 1 and with 64 in flight, for this module and other clients](benchmarks.svg)\n"
     )
@@ -86,8 +86,8 @@ def _tables(results: Results) -> list[str]:
     names = [name for name in EVERYBODY if figure(results, name, Round(64)) is not None]
     return [
         _where_cpu_goes(results),
-        "\n## Beside other clients\n\nCPU of a call in ms: the median, and the range of the repetitions. ",
-        "Ready is the time of import and first call.\n\n",
+        "\n## Compared with other clients\n\nCPU of a call in ms: the median, and the range of the repetitions. ",
+        "Ready is the time for the import and the first call.\n\n",
         _table(
             ("", *(f"{calls} in flight" for calls in IN_FLIGHT), "ready, s"),
             (
@@ -114,7 +114,7 @@ def _where_cpu_goes(results: Results) -> str:
         (("+ " if index else "") + name, *(_ms(layer(results, index, order)) for order in orders))
         for index, (name, _) in enumerate(LAYERS)
     ]
-    total = ("a call, all in", *(_ms(figure(results, PER_CALL, order)) for order in orders))
+    total = ("the whole call", *(_ms(figure(results, PER_CALL, order)) for order in orders))
     threads = [
         (database, thread, *(_ms(figure(results, name, order, what)) for order in orders))
         for database, name in (("SQLite", PER_CALL), ("PostgreSQL", PER_CALL_POSTGRES))
@@ -123,7 +123,7 @@ def _where_cpu_goes(results: Results) -> str:
     head = [f"{calls} in flight" for calls in IN_FLIGHT]
     return (
         "\n## Where the CPU of a call goes\n\n"
-        "In ms, on SQLite: what each part takes beyond the parts above it.\n\n"
+        "In ms, on SQLite: what each part adds to the parts above it.\n\n"
         + _table(("", *head), [*rows, total])
         + "\nThe same call, by thread:\n\n"
         + _table(("database", "thread", *head), threads)
@@ -151,7 +151,7 @@ def _large(results: Results) -> str:
         if name in results["rounds"]
     ]
     head = ("", "CPU of a call, ms", "the event loop's thread", "the ledger's", "others")
-    return "\n## A question of 1 MB\n\n64 calls in flight.\n\n" + _table(head, rows)
+    return "\n## A prompt of 1 MB\n\n64 calls in flight.\n\n" + _table(head, rows)
 
 
 def _streams(results: Results) -> str:
@@ -164,8 +164,8 @@ def _streams(results: Results) -> str:
         return ""
     return (
         "\n## A streamed answer\n\n"
-        f"CPU of a piece in µs: that of the whole call, divided by the {STREAM_PIECES} pieces of its answer, which "
-        "come 2 ms apart. httpx decodes each line, and assembles nothing.\n\n"
+        f"CPU of a piece in µs: the CPU of the whole call, divided by the {STREAM_PIECES} pieces of its answer, which "
+        "arrive 2 ms apart. httpx decodes each line, and assembles nothing.\n\n"
         + _table(("", *(f"{order.in_flight} in flight" for order in STREAMS)), rows)
     )
 
@@ -189,7 +189,7 @@ def _lag(results: Results) -> str:
         return ""
     slow = f"16 in flight, a server that takes {SLOW_SECONDS:g} s"
     head = ("", "1 in flight, p99", "longest", f"{slow}, p99", "longest")
-    return "\n## How late the event loop wakes a task\n\nIn ms, of a task that sleeps 5 ms.\n\n" + _table(head, rows)
+    return "\n## How late the event loop wakes a task\n\nIn ms, for a task that sleeps 5 ms.\n\n" + _table(head, rows)
 
 
 def _before(results: Results) -> str:
@@ -205,7 +205,7 @@ def _before(results: Results) -> str:
         return ""
     return (
         "\n## Before and after\n\n"
-        f"Commit {results['extent']['before']} beside this one, in the same run: "
+        f"Commit {results['extent']['before']} compared with this one, in the same run: "
         "CPU of a call in ms, and seconds until the first call is answered.\n\n"
         + _table(("", *(f"{calls} in flight" for calls in IN_FLIGHT), "ready, s"), rows)
     )
@@ -224,16 +224,16 @@ def _conditions(results: Results) -> str:
     listed = "".join(f"- {each}\n" for each in left_out)
     return (
         "\n## How it is measured\n\n"
-        "Every contestant has a process and a virtual environment of its own, and is used as its documentation shows: "
-        "one client, shared by all calls. The rounds of all contestants alternate, so that what else the machine does "
-        "falls on all of them. The server is another process, which answers at once with one completion. What counts "
-        "is the CPU of the contestant's process, all threads; the CPU of the server and of PostgreSQL (which runs here "
-        "without fsync) does not.\n\n"
+        "Every contestant has its own process and virtual environment, and is used as its documentation shows: "
+        "one client, shared by all calls. The rounds of all contestants alternate, so that other work of the machine "
+        "affects all of them alike. The server is another process, which answers at once with one completion. The CPU "
+        "time is that of all threads of the contestant's process, without the server and PostgreSQL (which runs here "
+        "without fsync).\n\n"
         f"Measured on {machine['date']} at commit {machine['commit']}, "
         f"on {machine['cores']} cores of {machine['cpu']}, with Python {machine['python']}, {versions}. "
         + (f"The others: {packages}. " if packages else "")
-        + f"Each round lasts {extent['round_seconds']:g} s, and is played {results['repetitions']} x; the whole took "
-        f"{extent['minutes']:g} minutes, on a machine whose load was {machine['load']:g} before.\n"
+        + f"Each round lasts {extent['round_seconds']:g} s, and is played {results['repetitions']} times; the run "
+        f"took {extent['minutes']:g} minutes, on a machine whose load was {machine['load']:g} before.\n"
         + (f"\nLeft out:\n\n{listed}" if listed else "")
     )
 
@@ -254,7 +254,7 @@ def _targets(results: Results) -> str:
         if each.verdict == "missed":
             missed.setdefault(each.reason, []).append(each.name)
     listed = "".join(f"- *{'*, *'.join(names)}*: {reason}.\n" for reason, names in missed.items())
-    why = f"\n## What is missed, and why\n\n{listed}" if missed else ""
+    why = f"\n## Missed targets, and why\n\n{listed}" if missed else ""
     return "\n## Targets\n\n" + _table(("", "target", "measured", ""), rows) + why
 
 

@@ -1,4 +1,4 @@
-"""The processes of the benchmark: a contestant's environment, its process or two, and the server that answers."""
+"""The processes of the benchmark: a contestant's environment and processes, and the server that answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).resolve().parent
 ENVIRONMENTS: Final = ROOT / ".nox" / "benchmarks"
 PATIENCE_SECONDS: Final = 60.0
-SUMMED: Final = ("calls", "per_second")  # of processes that play together; anything else is their mean
+SUMMED: Final = ("calls", "per_second")  # of simultaneous processes; all other figures are averaged
 
 Found = dict[str, float]
 
@@ -32,7 +32,7 @@ class Process:
     """A contestant that has made its first call, and waits for rounds."""
 
     def __init__(self, contestant: Contestant, python: Path, environment: dict[str, str]) -> None:
-        """Start it; raises RuntimeError when it does not come to its first call."""
+        """Start it; raise RuntimeError if it does not get to its first call."""
         command = [str(python), str(HERE / "worker.py"), contestant.file, MODEL, str(USUAL_SIZE)]
         self._process = subprocess.Popen(
             command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -40,7 +40,7 @@ class Process:
         self.ready = self.answer()
 
     def begin(self, order: Round, seconds: float) -> None:
-        """Have it play a round."""
+        """Start a round."""
         assert self._process.stdin
         line = {
             "in_flight": order.in_flight,
@@ -53,7 +53,7 @@ class Process:
         self._process.stdin.flush()
 
     def answer(self) -> Found:
-        """Return its next line; raises RuntimeError when there is none within a minute."""
+        """Return its next line; raise RuntimeError if there is none within a minute."""
         assert self._process.stdout
         patience = Timer(PATIENCE_SECONDS, self._process.kill)
         patience.start()
@@ -67,7 +67,7 @@ class Process:
         return found
 
     def end(self) -> None:
-        """End it, where it has not ended by itself."""
+        """End it, unless it has ended by itself."""
         self._process.kill()
         self._process.communicate()
 
@@ -76,7 +76,7 @@ class Player:
     """A contestant, and what its rounds took."""
 
     def __init__(self, contestant: Contestant, environment: dict[str, str]) -> None:
-        """Make its virtual environment where there is none; raises CalledProcessError when pip fails."""
+        """Make its virtual environment if there is none; raise CalledProcessError if pip fails."""
         self.contestant = contestant
         self.starts: list[Found] = []
         self.rounds: dict[str, list[Found]] = {}
@@ -84,18 +84,18 @@ class Player:
         self._processes: list[Process] = []
 
     def start(self) -> None:
-        """Start another process beside those that run, and keep how long it took."""
+        """Start another process beside those that run, and record how long that took."""
         process = Process(self.contestant, self._python, self._environment)
         self._processes.append(process)
         self.starts.append(process.ready)
 
     def start_alone(self) -> None:
-        """Start a process, keep how long it took, and end it."""
+        """Start a process, record how long that took, and end it."""
         self.start()
         self._processes.pop().end()
 
     def play(self, order: Round, seconds: float) -> None:
-        """Play a round in as many processes as it says, and keep what it took; raises RuntimeError, or OSError."""
+        """Play a round in as many processes as it requires, and record what it took; raise RuntimeError or OSError."""
         while len(self._processes) < order.processes:
             self._processes.append(Process(self.contestant, self._python, self._environment))
         playing = self._processes[: order.processes]
@@ -121,7 +121,7 @@ class Player:
 
 
 def environment_of(contestant: Contestant) -> Path:
-    """Return the Python of a contestant's environment, made when it is not there; CalledProcessError when pip fails."""
+    """Return the Python of a contestant's environment, made if missing; raise CalledProcessError if pip fails."""
     requirements = contestant.requirements
     digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
     folder = ENVIRONMENTS / f"{contestant.file}-{digest}"
@@ -162,7 +162,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def checkout(revision: str, folder: Path) -> Iterator[Path]:
-    """Check out a revision below `folder`, for as long as the block runs; CalledProcessError for an unknown one."""
+    """Check out a revision in `folder` until the block ends; raise CalledProcessError for an unknown one."""
     git = ["git", "-C", str(ROOT), "worktree"]
     path = folder / "revision"
     subprocess.run([*git, "add", "--quiet", "--detach", str(path), revision], check=True)

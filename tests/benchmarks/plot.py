@@ -1,4 +1,4 @@
-"""The benchmark's plot: CPU of a call with 1 and with 64 in flight, a line for each client, as SVG."""
+"""The benchmark's plot: CPU of a call with 1 and with 64 in flight, one line for each client, as SVG."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ OURS: Final = {PER_CALL: "this module, on SQLite", PER_CALL_POSTGRES: "this modu
 MEANINGS: Final = {"alone": "1 in flight", "together": "64 in flight"}
 TICKS_MS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
-# In pixels, of a picture that a telephone shows without shrinking it.
+# In pixels, for a picture that a phone shows without shrinking it.
 WIDTH: Final = 380
 LEFT, RIGHT = 56, WIDTH - 48  # where the scale begins and ends
 TOP: Final = 76
 ROW_HEIGHT: Final = 48
-NAMES_HEIGHT: Final = 18  # of what the marks of the first row mean
+NAMES_HEIGHT: Final = 18  # the legend, next to the marks of the first row
 NARROWEST_NAME: Final = 96
 
 STYLE: Final = """
@@ -62,13 +62,13 @@ class Scale:
         self.ticks = TICKS_MS[first : max(last, first + 1) + 1]
 
     def x(self, value: float) -> float:
-        """Return where a value is."""
+        """Return the position of a value."""
         least, most = self.ticks[0], self.ticks[-1]
         return LEFT + (RIGHT - LEFT) * log10(value / least) / log10(most / least)
 
 
 def plot(results: Results) -> str:
-    """Return the plot; a client that did not play both rounds is not in it."""
+    """Return the plot; a client that did not play both rounds is left out."""
     clients = [*_clients(results)]
     scale = Scale([value for _, *values in clients for value in values] or [1.0])
     bottom = TOP + NAMES_HEIGHT + ROW_HEIGHT * len(clients)
@@ -107,7 +107,7 @@ def _grid(scale: Scale, bottom: int) -> Iterator[str]:
 
 
 def _row(scale: Scale, row: int, client: Client) -> Iterator[str]:
-    """Yield a client's name and, below it, its two marks with their values outside; in the first row what they mean."""
+    """Yield a client's name and its two marks with their values; in the first row also the legend."""
     name, alone, together = client
     y = TOP + ROW_HEIGHT * row + (NAMES_HEIGHT if row else 0)
     emphasis = ' class="strong"' if name in OURS.values() else ""

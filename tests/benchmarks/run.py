@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from benchmarks.figures import Results
 
-    Turn = tuple[str, Player, Callable[[Player], None]]  # its label, who takes it, and what it is
+    Turn = tuple[str, Player, Callable[[Player], None]]  # label, contestants, description
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ QUICK: Final = Extent(repetitions=1, seconds=0.5, left_out=QUICK_LEAVES_OUT)
 
 
 class Match:
-    """The players, and those that had to leave, with the reason."""
+    """The players, and those that were dropped, with the reason."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Start without players."""
         self.players: list[Player] = []
         self.missing: dict[str, str] = {}
 
     def enter(self, contestants: list[Contestant], environment: Callable[[Contestant], dict[str, str]]) -> None:
-        """Make a player of every contestant whose environment can be made."""
+        """Make a player of every contestant with a working environment."""
         with Steps("environments", len(contestants)) as steps:
             for each in contestants:
                 steps.begin(each.name)
@@ -92,7 +92,7 @@ class Match:
                 steps.end(self.missing.get(each.name, ""))
 
     def take(self, what: str, turns: list[Turn]) -> None:
-        """Take one turn after the other; who fails has no further one."""
+        """Play one turn after another; a contestant that fails has no further turn."""
         with Steps(what, len(turns)) as steps:
             for label, player, turn in turns:
                 name = player.contestant.name
@@ -106,7 +106,7 @@ class Match:
                 steps.end(self.missing.get(name, ""))
 
     def repeat(self, turns: list[Turn], times: int) -> int:
-        """Take all turns so many times, or once and as often as the time allows; return how often."""
+        """Play all turns this many times, or once and then as often as the time allows; return the number."""
         started = time.monotonic()
         for done in range(1, times + 1):
             self.take(f"repetition {done} of {times}", turns)
@@ -124,7 +124,7 @@ def measure(contestants: list[Contestant], extent: Extent, folder: Path, stack: 
     match.enter(contestants, lambda each: variables(each, base_url, folder, postgres))
     for player in match.players:
         stack.callback(player.end)
-    # The first start reads from the disk, compiles and makes tables; it is not counted.
+    # The first start reads from the disk, compiles and creates tables; it is not counted.
     match.take("starts", [("first start", player, Player.start) for player in match.players])
     counted = [each for each in match.players if each.contestant.counts_starts]
     rounds = dict.fromkeys(order for player in match.players for order in player.contestant.rounds)
@@ -147,14 +147,14 @@ def measure(contestants: list[Contestant], extent: Extent, folder: Path, stack: 
 
 
 def contestants_of(arguments: Namespace, before: Path | None) -> list[Contestant]:
-    """Return the contestants that the command line chooses; ours first, then ours of another commit."""
+    """Return the contestants that the command line chooses: ours, then ours of another commit, then others."""
     chosen = [each for each in OTHERS if arguments.only is None or each.name in arguments.only]
     everybody = [*OURS, *(at_revision(before) if before else ()), *chosen]
     return [quick(each) for each in everybody if not each.is_extra] if arguments.quick else everybody
 
 
 def not_chosen(arguments: Namespace) -> list[str]:
-    """Return, as one line, the others that the command line leaves out."""
+    """Return, as one line, the contestants that the command line leaves out."""
     names = [each.name for each in OTHERS if arguments.only is not None and each.name not in arguments.only]
     return [f"not chosen: {', '.join(names)}"] if names else []
 

@@ -1,6 +1,6 @@
-"""The other side of the benchmark: answers every request with one completion, as cheaply as asyncio can.
+"""The server of the benchmark: it answers every request with one completion, at the least cost that asyncio allows.
 
-The command line names the model that is answered after how many seconds, and the pieces of an answer that is streamed.
+The command line names the model that is answered with a delay, the seconds, and the pieces of a streamed answer.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ ANSWER: Final = HEAD + b"content-type: application/json\r\ncontent-length: %d\r\
 STREAM_HEAD: Final = HEAD + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END_OF_HEAD: Final = b"\r\n\r\n"
 IS_STREAMED: Final = re.compile(rb'"stream": ?true')
-OPTIONS_WITHIN_BYTES: Final = 4096  # of a body: what is beyond is the question
+OPTIONS_WITHIN_BYTES: Final = 4096  # of a body; the rest is the prompt
 PIECE_PAUSE_SECONDS: Final = 0.002
 
 
 def event(data: str) -> bytes:
-    """Return a server-sent event as a chunk of its own."""
+    """Return a server-sent event in its own chunk."""
     text = f"data: {data}\n\n".encode()
     return b"%x\r\n%b\r\n" % (len(text), text)
 
@@ -58,7 +58,7 @@ LAST_PIECES: Final = piece("", dict(END), usage=USAGE) + event("[DONE]") + b"0\r
 
 
 class Answering(asyncio.Protocol):
-    """One connection: each request that is complete is answered, at once, after a while, or piece by piece."""
+    """One connection: each complete request is answered at once, after a while, or piece by piece."""
 
     def __init__(self, slow_model: str, delay: float, pieces: int) -> None:
         """Expect a request."""
@@ -67,12 +67,12 @@ class Answering(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is complete."""
+        """Answer each complete request."""
         self._received += data
         while (end := self._received.find(END_OF_HEAD)) >= 0:
             length = self._received[:end].lower().partition(b"content-length: ")[2].split(b"\r\n")[0]

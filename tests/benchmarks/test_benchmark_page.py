@@ -1,4 +1,4 @@
-"""The benchmark's page says what was measured, and nothing else."""
+"""The benchmark's page shows what was measured, and nothing else."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def target(results: Results, name: str) -> Target:
 
 
 def test_a_figure_is_the_median_of_its_repetitions(results: Results) -> None:
-    """Three repetitions give the one in the middle, and a range; none give None."""
+    """Three repetitions give their median and a range; none give None."""
     assert 4.0 == figure(results, PER_CALL, Round(1))
     assert (3.5, 9.0) == spread(results, PER_CALL, Round(1))
     assert figure(results, PER_CALL, Round(256)) is None
@@ -94,13 +94,13 @@ def test_a_figure_is_the_median_of_its_repetitions(results: Results) -> None:
     ],
 )
 def test_a_target_is_a_ratio_within_one_run(results: Results, name: str, measured: float | None, verdict: str) -> None:
-    """What is missing is not measured; the rest is met or missed."""
+    """A target with a missing figure is not measured; the others are met or missed."""
     found = target(results, name)
     assert (measured, verdict) == (found.measured, found.verdict)
 
 
 def test_memory_is_that_of_the_first_repetition(results: Results) -> None:
-    """A process gives back little of what it held, so the smallest peak of a round is the one that tells."""
+    """Memory is the smallest peak of a round, because a process returns little of what it held."""
     peaks = ((90_000.0, 130_000.0), (120_000.0, 131_000.0))
     results["rounds"][THOUSAND] = {
         order.key: [each for peak in found for each in played(1.0, peak_kb=peak)]
@@ -113,22 +113,22 @@ def test_a_layer_is_what_a_contestant_takes_beyond_the_one_below(results: Result
     """HTTP alone, the module's own code, the rows and the service object add up to a call."""
     text = page(results)
     layers = ("HTTP alone | 1.00", "+ the module's own code | 0.50", "+ the row's two commits | 1.50")
-    for line in (*layers, "+ a session and a service object | 1.00", "a call, all in | 4.00"):
+    for line in (*layers, "+ a session and a service object | 1.00", "the whole call | 4.00"):
         assert f"| {line} |" in text
 
 
 def test_the_page_begins_with_three_sentences_and_the_plot(results: Results) -> None:
-    """What a reader wants to know stands above every table, in figures of the run."""
+    """The main figures of the run are above all tables."""
     first_screen, plot_, _ = page(results).partition("![")
     assert plot_
     assert "|" not in first_screen
-    assert "takes 4.0 ms of CPU alone and 2.0 ms with 64 in flight" in first_screen
+    assert "takes 4.0 ms of CPU by itself and 2.0 ms with 64 in flight" in first_screen
     assert "500 calls a second on SQLite" in first_screen
 
 
 def test_the_page_ends_with_what_is_missed_and_why(results: Results) -> None:
-    """Each missed target is named once more after all tables, with what its figure is made of."""
-    last = page(results).rpartition("## What is missed, and why")[2].strip().split("\n")
+    """Each missed target is listed again below all tables, with what its figure consists of."""
+    last = page(results).rpartition("## Missed targets, and why")[2].strip().split("\n")
     layers = "HTTP alone 1.0, the module's own code 0.50, the row's two commits 1.5, a session and a service object 1.0"
     assert [
         (
@@ -143,7 +143,7 @@ def test_the_page_ends_with_what_is_missed_and_why(results: Results) -> None:
 
 
 def test_the_page_has_every_target_and_what_was_left_out(results: Results) -> None:
-    """A line for each target, who could not be measured, and, of a short run, what it did not do."""
+    """The page has a line for each target, and names what could not be measured or was left out."""
     results["extent"]["left_out"] = ["a table of a million rows"]
     text = page(results)
     assert len(targets(results)) == sum(text.count(f"| {verdict} |") for verdict in ("met", "missed", "not measured"))
@@ -153,14 +153,14 @@ def test_the_page_has_every_target_and_what_was_left_out(results: Results) -> No
 
 
 def test_the_page_compares_with_another_commit(results: Results) -> None:
-    """What was played of another commit stands beside today's; without it there is no such table."""
+    """The figures of another commit are beside today's; without one, there is no such table."""
     assert "| 8.00 to 4.00 (x 0.50) | - | - | 1.50 to 0.75 (x 0.50) |" in page(results)
     del results["rounds"][BEFORE + PER_CALL]
     assert "Before and after" not in page(results)
 
 
 def test_the_plot_shows_who_played_both_rounds(results: Results) -> None:
-    """A line for each, ours first, and the values as text; the picture is well-formed."""
+    """The plot has a line for each client, ours first, with values as text, and is well-formed."""
     picture = ET.fromstring(plot(results))  # noqa: S314 - our own
     texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert ["this module, on SQLite", "httpx"] == [
@@ -171,20 +171,20 @@ def test_the_plot_shows_who_played_both_rounds(results: Results) -> None:
 
 
 def test_the_documents_show_the_run_that_is_kept() -> None:
-    """docs/benchmarks.md and its plot are what `tests/benchmarks/page.py` makes of docs/benchmarks.json."""
+    """docs/benchmarks.md and its plot are what `tests/benchmarks/page.py` makes from docs/benchmarks.json."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert page(results) == RESULTS.with_suffix(".md").read_text(encoding="utf-8")
     assert plot(results) == RESULTS.with_suffix(".svg").read_text(encoding="utf-8")
 
 
 def test_ours_needs_what_the_module_imports() -> None:
-    """The environment of ours has the module's packages and a driver for PostgreSQL, and nothing for tests."""
+    """Our environment has the module's packages and a driver for PostgreSQL, and nothing for tests."""
     names = {re.split("[^A-Za-z0-9-]", each)[0] for each in OURS[0].requirements}
     assert {"SQLAlchemy", "pydantic", "httpx-aiohttp", "aiohttp", "psycopg", "python-dotenv"} <= names
     assert names.isdisjoint({"pytest", "openai"})
 
 
 def test_contestants_have_names_of_their_own() -> None:
-    """Results are kept by name, those of another commit too."""
+    """Contestants have unique names, also those of another commit, because results are stored by name."""
     everybody = (*OURS, *OTHERS, *at_revision(ROOT))
     assert len(everybody) == len({each.name for each in everybody})

@@ -1,4 +1,4 @@
-"""A run of the benchmark ends in time, and goes on without whoever fails."""
+"""A run of the benchmark ends in time, and continues without contestants that fail."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOWHERE = make_url("postgresql+psycopg://")
 
 @pytest.fixture(autouse=True)
 def one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Play in the environment of the tests, in the place of one for each contestant."""
+    """Use the environment of the tests for all contestants."""
     monkeypatch.setattr(players, "environment_of", lambda _contestant: Path(sys.executable))
 
 
 def test_a_contestant_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
-    """Whoever does not run is missing, with the reason, and takes no further turn; others play all of theirs."""
+    """A failed contestant is named with the reason and has no further turns; the others play all of theirs."""
     with server() as base_url:
         environment = variables(OURS[0], base_url, tmp_path, NOWHERE)
         failing = Player(OURS[1], environment | {"BENCH_WAY": "there is none"})
@@ -48,6 +48,6 @@ def test_a_contestant_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -
 
 @pytest.mark.parametrize(("minutes", "repetitions"), [(0.0, 1), (60.0, 3)])
 def test_repetitions_end_in_time(monkeypatch: pytest.MonkeyPatch, minutes: float, repetitions: int) -> None:
-    """No further repetition begins that would take longer than the time that is left; one is always played."""
+    """No repetition starts that would exceed the time left, but there is always one."""
     monkeypatch.setattr(run, "LONGEST_MINUTES", minutes)
     assert repetitions == run.Match().repeat([], 3)

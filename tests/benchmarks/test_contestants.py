@@ -1,4 +1,4 @@
-"""The contestants' processes measure what they say, on this machine's own server."""
+"""The contestants' processes measure what they say, with this machine's own server."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def base_url() -> Iterator[str]:
     ("name", "recorded"), [(HTTP_ALONE, 1), (UNRECORDED, 0), (SHARED, 23), (PER_CALL, 23), ("aiohttp", 0), ("httpx", 0)]
 )
 def test_a_contestant_plays_a_round(base_url: str, tmp_path: Path, name: str, recorded: int) -> None:
-    """A first call, twenty to warm up, two that count; ours has a row for each but where it leaves the ledger out.
+    """A first call, twenty to warm up, and two that count; ours leave a row each unless they skip the ledger.
 
-    HTTP alone sends again what its first call sent.
+    HTTP alone repeats its first request.
     """
     environment = variables(CONTESTANTS[name], base_url, tmp_path, NO_POSTGRES)
     process = Process(CONTESTANTS[name], Path(sys.executable), environment)
@@ -64,7 +64,7 @@ def test_a_contestant_plays_a_round(base_url: str, tmp_path: Path, name: str, re
 
 
 def test_a_streamed_contestant_takes_every_piece(base_url: str, tmp_path: Path) -> None:
-    """Ours is assembled from all pieces of an answer, and the last."""
+    """Our streamed answer is assembled from all pieces."""
     environment = variables(CONTESTANTS[STREAMED], base_url, tmp_path, NO_POSTGRES)
     Process(CONTESTANTS[STREAMED], Path(sys.executable), environment).end()
     with closing(sqlite3.connect(next(tmp_path.glob("*.db")))) as connection:
@@ -75,7 +75,7 @@ def test_a_streamed_contestant_takes_every_piece(base_url: str, tmp_path: Path) 
 
 
 def completed_rows(path: Path) -> int:
-    """Count the rows of calls that were answered."""
+    """Count the rows of answered calls."""
     with closing(sqlite3.connect(path)) as connection:
         found: tuple[int] = connection.execute(
             "SELECT count(*) FROM llm_requests WHERE status = 'completed'"
@@ -84,14 +84,14 @@ def completed_rows(path: Path) -> int:
 
 
 def test_a_process_that_ends_is_an_error(base_url: str, tmp_path: Path) -> None:
-    """A contestant that does not come to its first call is named with how its process ended."""
+    """For a contestant that does not get to its first call, the error says how its process ended."""
     environment = variables(CONTESTANTS[PER_CALL], base_url, tmp_path, NO_POSTGRES) | {"BENCH_WAY": "there is none"}
     with pytest.raises(RuntimeError, match="ended with 1"):
         Process(CONTESTANTS[PER_CALL], Path(sys.executable), environment)
 
 
 def test_the_ledgers_thread_is_measured_apart() -> None:
-    """CPU that a thread of the ledger's name takes is the ledger's, and not the event loop's."""
+    """CPU time of a thread with the ledger's name counts as the ledger's, not as the event loop's."""
     before, burned, done = worker.clocks(), threading.Event(), threading.Event()
 
     def burn() -> None:
@@ -111,12 +111,12 @@ def test_the_ledgers_thread_is_measured_apart() -> None:
 
 
 async def test_a_blocked_event_loop_is_late() -> None:
-    """A call that holds the loop for 50 ms is seen as lag by a task that wanted to run meanwhile."""
+    """A call that blocks the loop for 50 ms is measured as lag of another task."""
 
     async def call() -> None:
-        await asyncio.sleep(0)  # the watching task begins
+        await asyncio.sleep(0)  # the watching task starts
         time.sleep(0.05)  # noqa: ASYNC251 - that is what is measured
-        for _ in range(5):  # and goes on
+        for _ in range(5):  # and continues
             await asyncio.sleep(0)
 
     order = {"in_flight": 1, "seconds": 0.0, "watches_lag": True}
@@ -125,7 +125,7 @@ async def test_a_blocked_event_loop_is_late() -> None:
 
 
 def test_another_commit_is_checked_out_for_a_while(tmp_path: Path) -> None:
-    """A revision has its files while it is played, and leaves nothing behind."""
+    """A revision's files exist while it is played, and are removed afterwards."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     with checkout("HEAD", tmp_path) as path:

@@ -1,7 +1,7 @@
-"""One contestant in a process and an environment of its own.
+"""One contestant in its own process and environment.
 
-Its first line is how long the import and the first call took; then it plays a round for each line that it is given,
-and answers with what the round took.
+Its first line is how long the import and the first call took; then it plays a round for each input line, and prints
+what the round took.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 async def make(call: Call, in_flight: int, calls: int = sys.maxsize, seconds: float = 3600.0) -> list[float]:
-    """Make so many calls, `in_flight` at a time, beginning none after `seconds`; return how long each took."""
+    """Make this many calls, `in_flight` at a time, starting none after `seconds`; return how long each took."""
     latencies: list[float] = []
     left = iter(range(calls))
     end = time.perf_counter() + seconds
@@ -65,7 +65,7 @@ async def play(call: Call, order: dict[str, Any]) -> dict[str, float]:
 
 
 def clocks() -> dict[str, float]:
-    """Return the CPU seconds of the process, of this thread and of the ledger's, and those that the cores were idle."""
+    """Return the CPU seconds of the process, of this thread and of the ledger's, and the idle seconds of the cores."""
     ledgers = [each for each in threading.enumerate() if each.name.startswith(LEDGER_THREAD) and each.ident]
     ticks = [int(each) for each in Path("/proc/stat").read_text(encoding="utf-8").split("\n")[0].split()[1:9]]
     return {
@@ -78,7 +78,7 @@ def clocks() -> dict[str, float]:
 
 
 async def watch_lag(lags: list[float]) -> None:
-    """Note, every few milliseconds, how many seconds late the event loop wakes this task."""
+    """Record, every few milliseconds, how many seconds late the event loop wakes this task."""
     while True:
         due = time.perf_counter() + LAG_PAUSE_SECONDS
         await asyncio.sleep(LAG_PAUSE_SECONDS)
@@ -86,14 +86,14 @@ async def watch_lag(lags: list[float]) -> None:
 
 
 def lag_of(lags: list[float]) -> dict[str, float]:
-    """Return how late the event loop was, in ms, at the 99th percentile and at most."""
+    """Return the delay of the event loop in ms, at the 99th percentile and at most."""
     if not lags:
         return {}
     return {"lag_p99_ms": 1000 * sorted(lags)[int(0.99 * len(lags))], "lag_max_ms": 1000 * max(lags)}
 
 
 def peak_kb() -> float:
-    """Return the most memory that this process has held: `ru_maxrss` would count what its parent held before."""
+    """Return the peak memory of this process; `ru_maxrss` would include the parent's."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     found = re.search(r"VmHWM:\s+([0-9]+) kB", status)
     return float(found[1]) if found else 0.0
@@ -106,7 +106,7 @@ def show(found: dict[str, float]) -> None:
 
 
 async def main(contestant: str, model: str, size: int) -> None:
-    """Make a first call, to `model` with a question of `size` characters, then play until standard input ends."""
+    """Make a first call, to `model` with a prompt of `size` characters, then play until standard input ends."""
     sys.path.insert(0, str(Path(__file__).parent / "contestants"))
     started = time.perf_counter()
     module = importlib.import_module(contestant)

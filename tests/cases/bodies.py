@@ -1,4 +1,4 @@
-"""Bodies that OpenRouter and the other vendors answer with, as their documentation shows them."""
+"""Bodies of OpenRouter and the other vendors, in their documented form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
-COST: Final = 0.25  # USD, what OpenRouter says that every answer here cost
+COST: Final = 0.25  # USD, the cost that OpenRouter reports for every answer here
 INPUT_TOKENS: Final = 10
 OUTPUT_TOKENS: Final = 5
 
@@ -26,7 +26,7 @@ GEMINI: Final = "gemini-2.5-flash"
 def completion(
     content: object = "Ghent", finish_reason: str | None = "stop", native: str | None = None, **message: object
 ) -> Body:
-    """Return a completion of OpenRouter's; `message` holds the further fields of its message."""
+    """Return an OpenRouter completion; `message` has the further fields of its message."""
     return {
         "id": "gen-1",
         "model": "author/model",
@@ -48,7 +48,7 @@ def completion(
 
 
 def function_call(name: object, arguments: object = "{}", call_id: object = "call_1") -> Body:
-    """Return a tool call as Chat Completions has it."""
+    """Return a tool call in the form of Chat Completions."""
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
@@ -70,13 +70,13 @@ def response(*output: Body, status: str = "completed", reason: str | None = None
 
 
 def output_message(text: str, **part: object) -> Body:
-    """Return an output item that says `text`."""
+    """Return an output item with `text`."""
     content = {"type": "output_text", "text": text, "annotations": [], **part}
     return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [content]}
 
 
 def output_call(name: object, arguments: object = "{}", call_id: object = "call_1") -> Body:
-    """Return an output item that calls a tool."""
+    """Return an output item with a tool call."""
     return {"type": "function_call", "id": "fc_1", "call_id": call_id, "name": name, "arguments": arguments}
 
 
@@ -94,17 +94,17 @@ def claude_message(*blocks: Body, stop_reason: str = "end_turn") -> Body:
 
 
 def text_block(text: str, **fields: object) -> Body:
-    """Return a block of text."""
+    """Return a text block."""
     return {"type": "text", "text": text, **fields}
 
 
 def tool_use(name: object, given: object, call_id: object = "toolu_1") -> Body:
-    """Return a block that calls a tool."""
+    """Return a block with a tool call."""
     return {"type": "tool_use", "id": call_id, "name": name, "input": given}
 
 
 def claude_object(text: str, stop_reason: str | None = None) -> Callable[[Request], Body]:
-    """Return Claude's answer to a structured call: by the tool that the request offers, else as text."""
+    """Return Claude's answer to a structured call: through the tool in the request, otherwise as text."""
 
     def answer(request: Request) -> Body:
         if not request.body.get("tools"):
@@ -116,7 +116,7 @@ def claude_object(text: str, stop_reason: str | None = None) -> Callable[[Reques
 
 
 def candidate(*parts: Body, reason: str | None = "STOP", **body: object) -> Body:
-    """Return an answer of Gemini's; without parts the candidate has no content at all."""
+    """Return a Gemini answer; without parts, the candidate has no content at all."""
     content = {"content": {"role": "model", "parts": list(parts)}} if parts else {}
     return {
         "responseId": "resp-1",
@@ -132,7 +132,7 @@ def candidate(*parts: Body, reason: str | None = "STOP", **body: object) -> Body
 
 
 def gemini_call(name: object, arguments: object, **part: object) -> Body:
-    """Return a part that calls a tool."""
+    """Return a part with a tool call."""
     return {"functionCall": {"name": name, "args": arguments}, **part}
 
 
@@ -142,7 +142,7 @@ def _openrouter_call(name: str, arguments: dict[str, Any]) -> Body:
 
 @dataclass(frozen=True)
 class Vendor:
-    """How one vendor answers with a text, with an object (given as its JSON text) and with a tool call."""
+    """A vendor's answers with a text, with an object (given as JSON text) and with a tool call."""
 
     model: str
     text: Callable[[str], Body]

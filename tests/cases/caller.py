@@ -1,4 +1,4 @@
-"""A caller of the public interface, and everything that came of one of its calls."""
+"""A caller of the public interface, and the outcome of one of its calls."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -28,14 +28,14 @@ QUESTION: Final = [LLMMessage(role="user", content="Which city?")]
 
 
 def tool(name: str = "look", **fields: Any) -> ToolDefinition:
-    """Return a tool that takes a city."""
+    """Return a tool with a city as its argument."""
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
     return ToolDefinition(name=name, description="look at a city", parameters=parameters, **fields)
 
 
 @dataclass
 class Outcome:
-    """What a call returned or raised, its rows in the order of their attempts, and the requests that it sent."""
+    """What a call returned or raised, its rows in the order of their attempts, and its requests."""
 
     value: Any
     error: LLMError | None
@@ -44,13 +44,13 @@ class Outcome:
 
     @property
     def returned(self) -> Any:
-        """The first thing that the call returned: a response, or the object of a structured call."""
+        """The first value that the call returned: a response, or the object of a structured call."""
         assert self.error is None, f"{type(self.error).__name__}: {self.error}"
         return self.value[0]
 
     @property
     def response(self) -> Any:
-        """The response of a call for text, also of one with tools."""
+        """The response of a text call, with or without tools."""
         assert isinstance(self.returned, LLMResponse)
         return self.returned
 
@@ -63,13 +63,13 @@ class Outcome:
 
     @property
     def failure(self) -> LLMError:
-        """The error, which there has to be."""
+        """The error; fails the test if there is none."""
         assert self.error is not None, f"returned {self.value!r:.300}"
         return self.error
 
     @property
     def validation_error(self) -> LLMValidationError:
-        """The error, which has to be an LLMValidationError."""
+        """The error; fails the test if it is not an LLMValidationError."""
         assert LLMValidationError is type(self.failure), f"{type(self.failure).__name__}: {self.failure}"
         return self.failure
 
@@ -85,7 +85,7 @@ class Outcome:
         return payload
 
     def check_row(self) -> None:
-        """Assert that no row is pending, and that the last one is the caller's and says what the caller was told."""
+        """Assert that no row is pending, and that the last one matches what the caller got."""
         assert {"pending"}.isdisjoint(row.status for row in self.rows)
         if self.error is None:
             assert ("completed", None) == (self.row.status, self.row.error_type)
@@ -96,23 +96,23 @@ class Outcome:
 
 
 class Caller:
-    """Makes calls of a service that is new for each, as consumers do, and reads the rows from another session."""
+    """Makes calls with a new service for each, as consumers do, and reads the rows in another session."""
 
     def __init__(self, session: Session, server: ScriptedServer) -> None:
-        """Call within `session`; `server` plays every vendor."""
+        """Use `session`; `server` plays every vendor."""
         self.session = session
         self.server = server
 
     async def text(
         self, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
     ) -> Outcome:
-        """Ask for text; the server answers with each reply in turn, the last again and again."""
+        """Make a text call; the server sends each reply in turn, the last one repeatedly."""
         return await self.outcome(replies, lambda llm: llm.generate_response(messages, model=model, **options))
 
     async def structured(
         self, response_model: Any, *replies: object, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
     ) -> Outcome:
-        """Ask for an object."""
+        """Make a structured call."""
         return await self.outcome(
             replies, lambda llm: llm.generate_structured_response(messages, response_model, model=model, **options)
         )
@@ -120,7 +120,7 @@ class Caller:
     async def with_tools(
         self, *replies: object, tools: Any = None, messages: Any = QUESTION, model: Any = OPENROUTER, **options: Any
     ) -> Outcome:
-        """Ask with tools, `look` where none are given."""
+        """Make a call with tools, by default `look`."""
         offered = [tool()] if tools is None else tools
         return await self.outcome(
             replies, lambda llm: llm.generate_response_with_tools(messages, offered, model=model, **options)
@@ -129,7 +129,7 @@ class Caller:
     async def outcome(
         self, replies: Sequence[object], call: Callable[[LLMServicesProvider], Awaitable[Any]]
     ) -> Outcome:
-        """Return what came of `call`; an exception that is no LLMError goes on to the test."""
+        """Return the outcome of `call`; an exception other than LLMError fails the test."""
         if replies:
             self.server.script(*replies)
         sent, written = len(self.server.requests), len(self.rows())
@@ -138,7 +138,7 @@ class Caller:
             value = await call(llm_services_provider(self.session))
         except LLMError as error:
             caught = error
-        # In a thread, for they may be large; in one of its own, for a test may keep the default executor busy.
+        # In a separate thread, because they may be large and a test may occupy the default executor.
         with ThreadPoolExecutor(1) as thread:
             rows = await asyncio.get_running_loop().run_in_executor(thread, self.rows)
         outcome = Outcome(value, caught, rows[written:], self.server.requests[sent:])

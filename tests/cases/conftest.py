@@ -1,4 +1,4 @@
-"""One scripted server in the place of every vendor, and a caller that is configured to reach it."""
+"""One scripted server that plays every vendor, and a caller that is configured to use it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def environment(server: ScriptedServer, tmp_path: Path) -> dict[str, str]:
-    """Return the variables that lead every vendor's calls to the server, one attempt to a call."""
+    """Return the variables that direct every vendor's calls to the server, with one attempt per call."""
     return {
         "OPENROUTER_API_KEY": "sk-or-x",
         "OPENROUTER_BASE_URL": f"{server.url}/api/v1",
@@ -52,7 +52,7 @@ def environment(server: ScriptedServer, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set these variables and no other that the module, or its HTTP client, reads."""
+    """Set these variables, and remove all others that the module or its HTTP client reads."""
     for name in os.environ:
         if name.upper().startswith(READ_BY_THE_MODULE):
             monkeypatch.delenv(name)
@@ -74,7 +74,7 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the waits that are asked of asyncio, in seconds; none of them is waited for."""
+    """Return the waits that asyncio is asked for, in seconds; none of them takes time."""
     waits: list[float] = []
     sleep = asyncio.sleep
 

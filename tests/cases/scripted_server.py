@@ -1,6 +1,6 @@
-"""A server on this machine that answers each request with the next scripted reply and keeps what it received.
+"""A server on this machine that sends the next scripted reply to each request, and stores the requests.
 
-It runs in threads of its own: a test whose event loop is busy, closed or in another process is answered all the same.
+It runs in its own threads, so that it answers a test whose event loop is busy, closed or in another process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_SILENCE_SECONDS: Final = 60.0
 
 
 class Silence:
-    """A body that never comes: the connection stays open until the test ends."""
+    """A body that is never sent: the connection stays open until the test ends."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ScriptedServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        """Begin with nothing to say."""
+        """Start without a script."""
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[Request] = []
@@ -57,11 +57,11 @@ class ScriptedServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     def script(self, *replies: object) -> None:
-        """Answer the next requests with `replies`; what is not a Reply is the body of one."""
+        """Answer the next requests with `replies`; a value that is not a Reply is used as a body."""
         self._replies = [reply if isinstance(reply, Reply) else Reply(reply) for reply in replies]
 
     def reply(self, request: Request) -> Reply:
-        """Keep `request` and return what it is answered with."""
+        """Store `request` and return its reply."""
         with self._lock:
             self.requests.append(request)
             reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
@@ -73,7 +73,7 @@ Server = TypeVar("Server", bound=ScriptedServer)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request whole and writes the scripted reply, with no header of its own but type and length."""
+    """Reads a request completely and writes the scripted reply, with only type and length added as headers."""
 
     protocol_version = "HTTP/1.1"
     server: ScriptedServer
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def handle(self) -> None:
-        """Answer until the client goes away, however it goes."""
+        """Answer until the client disconnects, in any way."""
         with suppress(OSError):
             super().handle()
 
@@ -127,7 +127,7 @@ def _encoded(body: object) -> tuple[bytes, str]:
 
 @contextmanager
 def running(server: Server) -> Generator[Server]:
-    """Serve until the block ends; every connection is closed then."""
+    """Serve until the block ends, then close every connection."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,4 +1,4 @@
-"""One call, played against the answers that a complaint tells of, and everything that came of it."""
+"""One call, answered with the replies in a complaint, and its outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ USAGE: Final = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
 
 
 class City(BaseModel):
-    """What a structured call asks for."""
+    """The object of a structured call."""
 
     name: str
     twin: City | None = None
@@ -37,7 +37,7 @@ class City(BaseModel):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with a status and headers of its own."""
+    """An answer with its own status and headers."""
 
     body: object
     status: int = 200
@@ -61,14 +61,14 @@ class Story:
 
     @property
     def failed(self) -> LLMError:
-        """The error, which has to be there and to name the last row."""
+        """The error; fails the test if there is none, or if it does not name the last row."""
         assert self.error is not None
         assert self.rows[-1].id == self.error.request_id
         return self.error
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The last row's envelope."""
+        """The last row's `response_raw`."""
         raw: dict[str, Any] = self.rows[-1].response_raw or {}
         return raw
 
@@ -85,7 +85,7 @@ def error(code: object, message: str = "Provider returned error", **fields: obje
 
 
 def provider(session: Session, base_url: str, retries: int = 1, timeout: float = 20) -> OpenRouterProvider:
-    """Make a provider that talks to `base_url`."""
+    """Return a provider that calls `base_url`."""
     config = LLMConfig(
         provider=LLMProviderType.OPENROUTER,
         openrouter_api_key=KEY,
@@ -102,7 +102,7 @@ def rows(session: Session) -> Sequence[LLMRequestModel]:
 
 
 async def story(session: Session, *replies: object, call: str = "text", retries: int = 1, **options: Any) -> Story:
-    """Make a call that is answered with each reply in turn, the last again and again; `call` is its kind."""
+    """Make a call of the kind `call` that is answered with each reply in turn, the last one repeatedly."""
     told, left = Story(), list(replies)
 
     def answer(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""No test of a complaint waits."""
+"""Removes the waits from the tests of complaints."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from modules.llm_services.flow import loop
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once where the server names no wait."""
+    """Retry at once unless the server demands a wait."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""Complaints 26, 29 to 33, 35, 36, 46 to 48: what goes out, to whom, and who served it."""
+"""Complaints 26, 29 to 33, 35, 36, 46 to 48: what is sent, to whom, and who served it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def test_reasoning_details_come_back_as_they_were(session: Session) -> None:
-    """26. unarbos/arbos#34: a tool's result follows the model's own message, reasoning details whole and in order."""
+    """26. unarbos/arbos#34: a tool's result follows the model's own message, with all reasoning details in order."""
     details = [
         {"type": "reasoning.text", "text": "Hm.", "signature": "s"},
         {"type": "reasoning.encrypted", "data": "x"},
@@ -56,7 +56,7 @@ async def test_the_prefix_goes_once_and_only_where_it_is_one(session: Session, m
 
 @pytest.mark.parametrize("model", ["openrouter/google/gemini-2.5-flash", "openrouter/anthropic/claude-opus-4.1"])
 async def test_the_first_segment_is_the_route(session: Session, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """31. HKUDS/nanobot#276: a name that contains another provider's goes to OpenRouter, though that one has a key."""
+    """31. HKUDS/nanobot#276: a name that contains another provider's goes to OpenRouter, even if that one has a key."""
     for variable in ("GEMINI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(variable, KEY)
     async with serving(lambda visit: visit.answer(completion())) as server:
@@ -66,14 +66,14 @@ async def test_the_first_segment_is_the_route(session: Session, model: str, monk
 
 
 async def test_a_schema_demands_endpoints_that_honour_it(session: Session) -> None:
-    """32. CultivateLabs/raif#462: json_schema mode requires its parameters of the endpoint, and sends no others."""
+    """32. CultivateLabs/raif#462: json_schema mode sets require_parameters, and sends no other parameters."""
     told = await story(session, completion('{"name": "Ghent"}'), call="structured", structured_output="json_schema")
     assert {"require_parameters": True} == told.sent[0]["provider"]
     assert {"model", "messages", "response_format", "provider"} == set(told.sent[0])
 
 
 async def test_json_mode_works_anywhere(session: Session) -> None:
-    """32. autifyhq/aethr#18: the usual mode asks in words as well, demands nothing, and validates what comes."""
+    """32. autifyhq/aethr#18: the default mode also instructs the model, requires nothing, and validates the answer."""
     told = await story(session, completion('{"name": "Ghent"}'), call="structured")
     assert ("Ghent", "json_object") == (told.value[0].name, told.sent[0]["response_format"]["type"])
     assert "provider" not in told.sent[0]
@@ -81,14 +81,14 @@ async def test_json_mode_works_anywhere(session: Session) -> None:
 
 
 async def test_no_table_says_what_a_model_can(session: Session) -> None:
-    """33. BerriAI/litellm#10465, crewAIInc/crewAI#2729: a schema is sent for a model that nobody has heard of."""
+    """33. BerriAI/litellm#10465, crewAIInc/crewAI#2729: a schema is sent for an unknown model."""
     options: dict[str, Any] = {"model": "openrouter/brand/new-model", "structured_output": "json_schema"}
     told = await story(session, completion('{"name": "Ghent"}'), call="structured", **options)
     assert "json_schema" == told.sent[0]["response_format"]["type"]
 
 
 async def test_a_404_about_tools_is_not_an_unknown_model(session: Session) -> None:
-    """35. evalstate/fast-agent#122: no endpoint takes this request for the model, says the error, and quotes."""
+    """35. evalstate/fast-agent#122: the error quotes that no endpoint accepts this request for the model."""
     told = await story(session, Reply(error(404, "No endpoints found that support tool use."), 404), call="tools")
     assert isinstance(told.failed, LLMValidationError)
     assert f"no endpoint for {MODEL} that takes this request" in str(told.failed)
@@ -96,20 +96,20 @@ async def test_a_404_about_tools_is_not_an_unknown_model(session: Session) -> No
 
 
 async def test_nothing_falls_back_unless_asked(session: Session) -> None:
-    """36. langchain-ai/openwiki#61: no other model is named on the wire; the one that served is on the row."""
+    """36. langchain-ai/openwiki#61: no other model is sent; the one that served is on the row."""
     told = await story(session, completion() | {"model": "author/model-4-7-20260101"})
     assert set() == {"models", "route", "provider", "plugins", "transforms"} & set(told.sent[0])
     assert (MODEL, "author/model-4-7-20260101") == (told.rows[0].model, told.raw["served_model"])
 
 
 async def test_a_fallback_that_was_asked_for_is_sent(session: Session) -> None:
-    """36. langchain-ai/openwiki#85: `models` goes out when, and as, a caller gives it."""
+    """36. langchain-ai/openwiki#85: `models` is sent if, and as, a caller gives it."""
     told = await story(session, completion(), models=["author/other"])
     assert ["author/other"] == told.sent[0]["models"]
 
 
 async def test_provider_routing_reaches_the_wire(session: Session) -> None:
-    """46. OpenRouterTeam/ai-sdk-provider#153: every key of `provider` is sent as it was given."""
+    """46. OpenRouterTeam/ai-sdk-provider#153: every key of `provider` is sent unchanged."""
     routing = {
         "order": ["google-vertex"],
         "allow_fallbacks": False,
@@ -120,7 +120,7 @@ async def test_provider_routing_reaches_the_wire(session: Session) -> None:
 
 
 async def test_cache_control_reaches_the_wire(session: Session) -> None:
-    """47. pydantic/pydantic-ai#4392: a breakpoint on a part, and one for the whole request, are sent as given."""
+    """47. pydantic/pydantic-ai#4392: a breakpoint on a part, or for the whole request, is sent unchanged."""
     breakpoint_ = {"type": "ephemeral", "ttl": "1h"}
     parts = [{"type": "text", "text": "long", "cache_control": breakpoint_}]
     asked = [LLMMessage(role=MessageRole.USER, content=parts)]
@@ -129,6 +129,6 @@ async def test_cache_control_reaches_the_wire(session: Session) -> None:
 
 
 async def test_who_served_is_on_the_row(session: Session) -> None:
-    """48. openstory-so/openstory#1318: max_tokens is the name most endpoints know, and the one that served is kept."""
+    """48. openstory-so/openstory#1318: max_tokens is the name most endpoints know; the served model is kept."""
     told = await story(session, completion() | {"provider": "Some Cloud"}, max_output_tokens=64)
     assert ("Some Cloud", False) == (told.raw["upstream_provider"], "max_completion_tokens" in told.sent[0])

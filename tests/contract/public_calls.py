@@ -1,4 +1,4 @@
-"""What consumers may write, as they write it: the calls. Only type-checked, as public_interface.py says."""
+"""The calls as consumers may write them. This file is only type-checked: see public_interface.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WithTools = tuple[LLMResponse, list[ToolCall] | None, UUID]
 
 
 class City(BaseModel):
-    """An answer with a shape."""
+    """A structured answer."""
 
     name: str
 
@@ -35,7 +35,7 @@ Structured = tuple[City, UUID, dict[str, Any]]
 
 
 async def consumers_ask_for_text(llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]) -> None:
-    """Text takes messages and, beside what every call takes, any option."""
+    """A text call takes messages, the arguments of every call, and any option."""
     assert_type(await llm.generate_response(messages), Text)
     assert_type(await llm.generate_response(messages, 1, "gpt-5", 0.7, 100), Text)
     assert_type(await llm.generate_response(messages, None, None, None, None, **options), Text)
@@ -57,7 +57,7 @@ async def consumers_ask_for_text(llm: LLMServicesProvider, messages: list[LLMMes
 async def consumers_ask_for_objects(
     llm: LLMServicesProvider, messages: list[LLMMessage], options: dict[str, Any]
 ) -> None:
-    """A structured answer is an instance of the class that was asked for."""
+    """A structured answer is an instance of the given class."""
     ask = llm.generate_structured_response
     assert_type(await ask(messages, City), Structured)
     assert_type(await ask(messages, City, 1, "gpt-5", 0.7, 100), Structured)
@@ -84,7 +84,7 @@ async def consumers_ask_for_objects(
 async def consumers_offer_tools(
     llm: LLMServicesProvider, messages: list[LLMMessage], known: list[ToolDefinition], options: dict[str, Any]
 ) -> None:
-    """Tools may be asked for, or not."""
+    """The model may call tools or not."""
     ask = llm.generate_response_with_tools
     assert_type(await ask(messages, known), WithTools)
     assert_type(await ask(messages, known, 1, "gpt-5", 0.7, 100), WithTools)
@@ -107,7 +107,7 @@ async def consumers_offer_tools(
 
 
 async def consumers_ask_for_images(llm: LLMServicesProvider) -> None:
-    """An image has a size and a quality in words."""
+    """An image has a size and a quality, both given as strings."""
     draw = llm.generate_image
     assert_type(await draw("a ledger"), tuple[ImageResponse, UUID])
     assert_type(await draw("a ledger", 1, "1024x1024", "hd", "vivid"), tuple[ImageResponse, UUID])
@@ -126,7 +126,7 @@ async def consumers_ask_for_images(llm: LLMServicesProvider) -> None:
 
 
 async def consumers_ask_for_speech(llm: LLMServicesProvider) -> None:
-    """Speech needs a text and a voice."""
+    """Speech requires a text and a voice."""
     speak = llm.generate_audio
     assert_type(await speak("Hello!", "plain"), tuple[AudioResponse, UUID])
     assert_type(await speak("Hello!", "plain", 1, "tts-1", "mp3", 1.0), tuple[AudioResponse, UUID])
@@ -146,7 +146,7 @@ async def consumers_ask_for_speech(llm: LLMServicesProvider) -> None:
 
 
 async def consumers_search(llm: LLMServicesProvider) -> None:
-    """A search is a list of queries."""
+    """A search takes a list of queries."""
     assert_type(await llm.search_web(["ledgers"]), tuple[WebSearchResponse, UUID])
     assert_type(await llm.search_web(["ledgers"], 1, 10), tuple[WebSearchResponse, UUID])
     assert_type(await llm.search_web(queries=[], user_id=None, max_results=1, days=7), tuple[WebSearchResponse, UUID])
@@ -161,7 +161,7 @@ async def consumers_search(llm: LLMServicesProvider) -> None:
 async def consumers_ask_a_provider(
     provider: LLMProvider, messages: list[LLMMessage], known: list[ToolDefinition]
 ) -> None:
-    """A provider without the service takes the same, and answers the same."""
+    """A provider takes the same arguments as the service, and returns the same values."""
     assert_type(await provider.generate_response(messages, 1, "gpt-5", 0.7, 100), Text)
     assert_type(await provider.generate_structured_response(messages, City, 1, "gpt-5", 0.7, 100), Structured)
     assert_type(await provider.generate_response_with_tools(messages, known, 1, "gpt-5", 0.7, 100), WithTools)

@@ -1,9 +1,9 @@
-"""What consumers may write, as they write it: the doors and the reads. The files beside this one have the rest.
+"""The entry points and reads as consumers may write them; the other files in this folder have the rest.
 
-These files are type-checked, by `nox -s types`, and never run; to the search for dead code they say what is used from
-outside. Every name of the interface is used, every argument by position and by keyword, and every result asserted, so
-that no signature becomes stricter. A line with an ignore must not check: mypy (warn_unused_ignores) and basedpyright
-(reportUnnecessaryTypeIgnoreComment) complain once it does, so that none becomes laxer.
+These files are type-checked by `nox -s types`, and never run; for the search for dead code, they list what is used from
+outside. Every name of the interface is used, every argument by position and by keyword, and every result is asserted,
+so that no signature becomes stricter. A line with an ignore must be a type error: mypy (warn_unused_ignores) and
+basedpyright (reportUnnecessaryTypeIgnoreComment) complain if it is not, so that no signature becomes laxer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def consumers_import() -> None:
-    """Every name has one class behind it, whichever door it is taken from."""
+    """Every name is the same class, whichever module it is imported from."""
     assert_type(llm_services.LLMMessage, type[LLMMessage])
     assert_type(llm_services.LLMRequest, type[LLMRequest])
     assert_type(llm_services.LLMResponse, type[LLMResponse])
@@ -58,7 +58,7 @@ def consumers_import() -> None:
 
 
 def consumers_mount_the_routes(application: FastAPI, authenticated: Callable[[str], bool]) -> None:
-    """The routes stand behind the deployment's own authentication, and never without one."""
+    """The routes require the deployment's own authentication."""
     assert_type(llm_router(authenticated), APIRouter)
     application.include_router(llm_router(authenticated=authenticated))
 
@@ -67,7 +67,7 @@ def consumers_mount_the_routes(application: FastAPI, authenticated: Callable[[st
 
 
 def consumers_bring(made: service.LLMService) -> None:
-    """The application's own modules hand these to llm_services."""
+    """The application's own modules pass these to llm_services."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     assert_type(infrastructure.get_database_session().session, Session)
@@ -80,7 +80,7 @@ def consumers_bring(made: service.LLMService) -> None:
 
 
 def consumers_enter(session: Session, asynchronous: AsyncSession, reader: LLMRequestReader) -> None:
-    """A service comes with a sync session, by position or by keyword, or without; an admin's with one."""
+    """A service takes a sync session, by position or by keyword, or none; the administrator's requires one."""
     assert_type(llm_services_provider(), LLMServicesProvider)
     assert_type(llm_services_provider(None), LLMServicesProvider)
     assert_type(llm_services_provider(session), LLMServicesProvider)
@@ -97,7 +97,7 @@ def consumers_enter(session: Session, asynchronous: AsyncSession, reader: LLMReq
 
 
 def consumers_read(llm: LLMServicesProvider, request_id: UUID, messages: list[LLMMessage]) -> None:
-    """Reads are sync, and take their arguments either way."""
+    """Reads are sync, and take their arguments by position or by keyword."""
     assert_type(llm.get_request(request_id), LLMRequest | None)
     assert_type(llm.get_request(request_id=str(request_id)), LLMRequest | None)
     assert_type(llm.get_user_requests(1, 50, 0), list[LLMRequest])
@@ -122,7 +122,7 @@ def consumers_read(llm: LLMServicesProvider, request_id: UUID, messages: list[LL
 
 
 def consumers_administer(admin: LLMServicesAdminProvider, request_id: UUID, moment: datetime) -> None:
-    """An administrator reads everybody's requests."""
+    """An administrator reads the requests of all users."""
     assert_type(admin.get_request(request_id), LLMRequest | None)
     assert_type(admin.get_request(request_id=str(request_id)), LLMRequest | None)
     assert_type(admin.get_recent_requests(), list[LLMRequest])

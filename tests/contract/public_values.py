@@ -1,4 +1,4 @@
-"""What consumers may write, as they write it: values, rows, errors. Only type-checked, as public_interface.py says."""
+"""Values, rows and errors as consumers may write them. This file is only type-checked: see public_interface.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def consumers_write_messages(role: str) -> None:
-    """A role is a word or a member of MessageRole, and reads as a string; everything but the role may be None."""
+    """A role is a string or a member of MessageRole, and reads as a string; every other field may be None."""
     message = LLMMessage(role="user", content="Hello!", name=None, function_call=None, tool_calls=None)
     LLMMessage(role=MessageRole.TOOL, content="{}", name="look")
     others = [MessageRole.SYSTEM, MessageRole.DEVELOPER, MessageRole.USER, MessageRole.ASSISTANT, MessageRole.FUNCTION]
@@ -51,7 +51,7 @@ def consumers_write_messages(role: str) -> None:
 
 
 def consumers_read_responses(response: LLMResponse) -> None:
-    """A response is text, figures that may not be known, and what the provider calls it."""
+    """A response has text, figures that may be unknown, and the provider's ids."""
     LLMResponse(content="", provider="anybody", model="any")
     assert_type(response.reasoning, str | None)
     assert_type(response.reasoning_details, list[dict[str, Any]] | None)
@@ -82,7 +82,7 @@ def consumers_read_responses(response: LLMResponse) -> None:
 def consumers_use_tools_and_media(
     call: ToolCall, image: ImageResponse, audio: AudioResponse, found: WebSearchResponse
 ) -> None:
-    """Tools, images and sound are plain values; sound has its bytes behind a method, and goes through a dict."""
+    """Tools, images and sound are plain values; sound decodes its bytes by a method, and survives a dump to a dict."""
     tool = ToolDefinition(name="look", description="Look.", parameters={"type": "object"})
     assert_type((tool.name, tool.description, tool.parameters), tuple[str, str, dict[str, Any]])
     assert_type((call.id, call.name, call.arguments), tuple[str, str, dict[str, Any]])
@@ -104,7 +104,7 @@ def consumers_use_tools_and_media(
 
 
 def consumers_read_requests(request: LLMRequest | LLMRequestModel) -> None:
-    """A request has the columns of its row, as the row has them."""
+    """A request has the columns of its row, with the same types."""
     assert_type((request.id, request.user_id, request.retry_attempt), tuple[UUID, int | None, int])
     assert_type((request.api_variant, request.provider, request.model, request.status), tuple[str, str, str, str])
     assert_type((request.provider_response_id, request.system_fingerprint), tuple[str | None, str | None])
@@ -118,7 +118,7 @@ def consumers_read_requests(request: LLMRequest | LLMRequestModel) -> None:
 
 
 def consumers_read_json(request: LLMRequest, row: LLMRequestModel) -> None:
-    """JSON is read as anything, and written as what it is."""
+    """JSON is read as any type, and written with the type that it has."""
     assert_type((request.messages, request.additional_params, request.request_payload), tuple[Any, Any, Any])
     assert_type((request.response_raw, request.response_output), tuple[Any, Any])
     assert_type((row.messages, row.response_output), tuple[list[dict[str, Any]], Any | None])
@@ -127,12 +127,12 @@ def consumers_read_json(request: LLMRequest, row: LLMRequestModel) -> None:
 
 
 def consumers_read_rows(row: LLMRequestModel) -> None:
-    """A row says two things more."""
+    """A row has two further properties."""
     assert_type((row.total_tokens_calculated, row.request_summary), tuple[int | None, str])
 
 
 def consumers_catch(request_id: UUID, response: LLMResponse) -> None:
-    """Every error takes the facts by keyword, and carries them; two take one fact second."""
+    """Every error takes its facts by keyword, and has them as attributes; two take one fact as second argument."""
     error = LLMError("", "openrouter", "openrouter/a/b", status_code=500, retryable=True, request_id=request_id)
     LLMAuthenticationError("", provider="openrouter", model=None, status_code=401)
     LLMTimeoutError("", retryable=False)
@@ -156,7 +156,7 @@ def consumers_catch(request_id: UUID, response: LLMResponse) -> None:
 
 
 def consumers_import_errors() -> tuple[type[LLMError], ...]:
-    """The package hands out the same classes as its file of exceptions."""
+    """The package exports the same classes as its module of exceptions."""
     assert_type(llm_services.LLMError, type[exceptions.LLMError])
     assert_type(llm_services.LLMAuthenticationError, type[LLMAuthenticationError])
     assert_type(llm_services.LLMRateLimitError, type[LLMRateLimitError])

@@ -1,4 +1,4 @@
-"""What type checkers do not compare: the order, kinds and defaults of arguments, at the door and behind it."""
+"""What type checkers do not compare: order, kind and default of arguments, in the interface and behind it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modules.llm_services.types import LLMMessage, MessageRole
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# As the interface writes them, `self` aside.
+# As the interface lists them, without `self`.
 CALLS = {
     "generate_response": "messages, user_id=None, model=None, temperature=None, max_output_tokens=None, **options",
     "generate_structured_response": (
@@ -40,7 +40,7 @@ ADMIN = READS | {
     "count_requests_since": "moment",
     "sum_request_costs_since": "moment",
 }
-# What the service hands on; images and speech reach a provider with what only they have as options.
+# The arguments that the service passes on; a provider gets those of images and speech as options.
 PROVIDER = {name: CALLS[name] for name in list(CALLS)[:3]} | {
     "generate_image": "prompt, user_id=None, model=None, **options",
     "generate_audio": "text, voice, user_id=None, model=None, **options",
@@ -65,23 +65,23 @@ def arguments(function: Callable[..., object]) -> str:
     ],
 )
 def test_arguments_are_those_of_the_interface(owner: type, promised: dict[str, str]) -> None:
-    """Each method takes the promised arguments in their order, of their kinds and with their defaults."""
+    """Each method takes the promised arguments in order, with their kinds and defaults."""
     assert promised == {name: arguments(getattr(owner, name)) for name in promised}
 
 
 @pytest.mark.parametrize(("protocol", "promised"), [(LLMServicesProvider, SERVICE), (LLMServicesAdminProvider, ADMIN)])
 def test_the_door_has_no_other_method(protocol: type, promised: dict[str, str]) -> None:
-    """A Protocol that asks for more than is promised would turn away what satisfied it."""
+    """The Protocols have no other method, because an object without it would no longer satisfy them."""
     assert promised.keys() == {name for name, value in vars(protocol).items() if name[0] != "_" and callable(value)}
 
 
 @pytest.mark.parametrize("owner", [LLMServicesProvider, LLMService])
 def test_calls_are_coroutines_and_reads_are_not(owner: type) -> None:
-    """Every call is awaited, and no read is."""
+    """Every call is a coroutine function, and no read is."""
     assert CALLS.keys() == {name for name in SERVICE if inspect.iscoroutinefunction(getattr(owner, name))}
 
 
 def test_a_role_is_kept_as_what_it_is() -> None:
-    """A message made with a plain string holds the member, which compares equal to that string."""
+    """A message made with a plain string stores the enum member, which equals the string."""
     assert MessageRole.USER is LLMMessage(role="user").role
     assert "user" == LLMMessage(role=MessageRole.USER).role

@@ -1,4 +1,4 @@
-"""The table that consumers have: no migration goes with this module."""
+"""The table that consumers have; the module has no migration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modules.llm_services.models import LLMRequestModel
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-# Of each column its type on PostgreSQL, and whether it takes NULL.
+# By column: its type on PostgreSQL, and whether it is nullable.
 COLUMNS = {
     "id": ("UUID", False),
     "user_id": ("INTEGER", True),
@@ -47,7 +47,7 @@ INDEXED = ("api_variant", "cached", "model", "provider", "provider_response_id",
 
 
 def test_the_table_is_the_one_that_consumers_have() -> None:
-    """Every column has the name, type, nullability and default that consumers' own tables and queries count on."""
+    """Every column has the name, type, nullability and default that consumers' tables and queries rely on."""
     columns = LLMRequestModel.__table__.columns
     dialect = make_url("postgresql+psycopg://").get_dialect()()
     assert COLUMNS == {column.name: (column.type.compile(dialect), column.nullable) for column in columns}
@@ -60,7 +60,7 @@ def test_the_table_is_the_one_that_consumers_have() -> None:
 
 
 def test_the_database_has_that_table(engine: Engine) -> None:
-    """Made on a real database it has those columns, one key, and an index on each column that is searched by."""
+    """On a real database, the table has these columns, one primary key, and an index on each searched column."""
     found = inspect(engine)
     reflected = found.get_columns("llm_requests")
     assert {name: takes_null for name, (_, takes_null) in COLUMNS.items()} == {

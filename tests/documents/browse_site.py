@@ -1,4 +1,4 @@
-"""The built site in a real browser, narrow and wide; `nox -s browser` runs this file, which pytest does not collect."""
+"""The built site in a real browser, narrow and wide; run by `nox -s browser`, not collected by pytest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What reaches beyond the window, or has to be scrolled to; tables and code are scrolled in boxes of their own.
+# What extends beyond the window or has to be scrolled to; tables and code scroll in their own boxes.
 TOO_WIDE: Final = """() => {
     const own = element => element.closest(".table-wrapper *, pre *");
     const beyond = element => element.getBoundingClientRect().right > innerWidth + 1 && !own(element);
@@ -45,7 +45,7 @@ TABLES: Final = """() => [...document.querySelectorAll(".table-wrapper")].map(bo
     box.tabIndex === 0,
 ])"""
 TWO_FRAMES: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# The luminance of a picture's commonest colour, and the contrast to it of the colour that stands out most.
+# The luminance of a picture's commonest colour, and the contrast of the colour that differs most from it.
 CONTRAST: Final = """async png => {
     const image = new Image();
     image.src = `data:image/png;base64,${png}`;
@@ -68,7 +68,7 @@ CONTRAST: Final = """async png => {
 
 
 class Silent(SimpleHTTPRequestHandler):
-    """Serves files, and writes no log."""
+    """Serves files without logging."""
 
     def log_message(self, format: str, *_arguments: object) -> None:  # noqa: A002 - the parameter's name is its base's
         """Say nothing."""
@@ -88,7 +88,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the machine's own Chromium, with a profile that ends with it."""
+    """Start the machine's Chromium, with a temporary profile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
         yield browser
@@ -104,7 +104,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Note what the page asks for, and what it complains of."""
+        """Note the page's requests and errors."""
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._heard)
@@ -115,7 +115,7 @@ class Visit:
 
 
 def visiting(browser: Browser, address: str, width: int = 1440, **context: Any) -> Iterator[Visit]:
-    """Open a page in a window of a width, without the memory of any other."""
+    """Open a page in a window of a width, in a new browser context."""
     with browser.new_context(viewport={"width": width, "height": 900}, **context) as fresh:
         visit = Visit(fresh.new_page())
         visit.listen()
@@ -126,7 +126,7 @@ def visiting(browser: Browser, address: str, width: int = 1440, **context: Any) 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page(browser: Browser, site: str, name: str, width: int) -> None:
-    """A page asks no other host, complains of nothing, is not wider than its window, and its links answer."""
+    """A page requests no other host, has no errors, is not wider than its window, and its links work."""
     for visit in visiting(browser, f"{site}/{name}", width):
         assert [] == [url for url in visit.asked if not url.startswith((f"{site}/", "data:", "blob:"))]
         assert [] == visit.complaints
@@ -139,14 +139,14 @@ def test_a_page(browser: Browser, site: str, name: str, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", WITH_TABLES)
 def test_a_table_says_that_it_scrolls(browser: Browser, site: str, name: str, width: int) -> None:
-    """A table that is wider than its box says so and is reached by the keyboard; no other table does."""
+    """A table that is wider than its box says so and can be scrolled by keyboard; no other table says so."""
     for visit in visiting(browser, f"{site}/{name}", width):
-        visit.page.evaluate(TWO_FRAMES)  # observers of sizes run after the first layout
+        visit.page.evaluate(TWO_FRAMES)  # ResizeObservers run after the first layout
         assert [] == [table for table in visit.page.evaluate(TABLES) if len(set(table)) > 1]
 
 
 def test_the_search_finds_a_word(browser: Browser, site: str) -> None:
-    """A word of the ledger's page leads there."""
+    """A search for a word of the ledger's page finds the page."""
     for visit in visiting(browser, f"{site}/search.html?q=rollback"):
         visit.page.wait_for_selector("#search-results li a")
         found = visit.page.evaluate("[...document.querySelectorAll('#search-results li a')].map(each => each.href)")
@@ -157,7 +157,7 @@ def test_the_search_finds_a_word(browser: Browser, site: str) -> None:
 @pytest.mark.parametrize("system", ["light", "dark"])
 @pytest.mark.parametrize("chosen", ["auto", "light", "dark"])
 def test_the_diagram_is_legible(browser: Browser, site: str, width: int, system: str, chosen: str) -> None:
-    """The diagram is dark on a dark page and light on a light one, by the system or by choice, and can be read."""
+    """The diagram follows the dark or light scheme, by system or by choice, and is legible."""
     for visit in visiting(browser, f"{site}/life-of-a-request.html", width, color_scheme=system):
         visit.page.evaluate("theme => { document.body.dataset.theme = theme }", chosen)
         picture = visit.page.locator("img[src$='life-of-a-request.svg']").screenshot()

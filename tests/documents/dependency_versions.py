@@ -33,7 +33,7 @@ CHECKED: Final = re.compile(r"(?<=the latest release in )\w+ \d{4}")
 
 
 def latest(name: str, client: httpx.Client) -> str:
-    """Return the latest version of a package that is no pre-release, and the month of its release.
+    """Return the latest version of a package without pre-releases, and the month of its release.
 
     Raises OSError if the index does not say (https://docs.pypi.org/api/json/).
     """
@@ -46,7 +46,7 @@ def latest(name: str, client: httpx.Client) -> str:
 
 
 def updated(page: str, wanted: set[str], client: httpx.Client) -> str:
-    """Return a page whose last column is what the index says of the packages in the row; `wanted` empty: of all."""
+    """Return a page with its last column updated from the index, for the packages `wanted`, or all if it is empty."""
 
     def row(found: re.Match[str]) -> str:
         names = NAME.findall(found["packages"])
@@ -59,7 +59,7 @@ def updated(page: str, wanted: set[str], client: httpx.Client) -> str:
 
 
 def with_date(page: str, day: date) -> str:
-    """Return a page that says in which month it was checked."""
+    """Return a page with the month in which it was checked."""
     return CHECKED.sub(f"{day:%B %Y}", page)
 
 

@@ -1,7 +1,7 @@
-"""The tables of docs/providers.md, written from the code: python tests/documents/models_table.py.
+"""Write the tables of docs/providers.md from the code: python tests/documents/models_table.py.
 
-What each model takes, by abilities.py; the default models, and every name that is routed, with the day on which it
-ends, by vendors.py and model_names.py.
+They have what each model accepts, from abilities.py; the default models; and every routed name with its end date, by
+vendor, from vendors.py and model_names.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
 TABLE: Final = re.compile(r"(?<=<!-- table: )(\w+)( -->\n).*?(?=<!-- end of the table -->)", re.DOTALL)
 SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$|-\d{2}-\d{4}$|-1106$|-0125$|-0613$")
 NO_TEXT: Final = re.compile(r"tts|image|dall-e|audio|banana")
-# What the rows call the names that no table knows, and one of each.
+# How the rows name unknown models, and an example of each.
 UNKNOWN: Final = {
     LLMProviderType.OPENAI: {"any newer name": "gpt-99", "a deployment with a name of its own": "my-deployment"},
     LLMProviderType.ANTHROPIC: {"any newer name": "claude-opus-99"},
@@ -36,7 +36,7 @@ SAMPLING: Final = {Sampling.DEFAULT: "yes", Sampling.GIVEN: "only if you give it
 
 
 def updated(page: str) -> str:
-    """Return a page whose tables are those of the code; it has a place for each of them."""
+    """Return a page with its tables written from the code; it has a marked place for each."""
     assert [found[0] for found in TABLE.findall(page)] == list(TABLES)
     return TABLE.sub(lambda found: f"{found[1]}{found[2]}\n{TABLES[found[1]]()}\n", page)
 
@@ -95,7 +95,7 @@ def _gemini() -> str:
 
 
 def _by_abilities(vendor: LLMProviderType, head: list[str], takes: Callable[[str], list[str]]) -> str:
-    """Return a vendor's models for text, those that take the same in one row; a dated snapshot is as its model."""
+    """Return a vendor's text models, grouped by what they accept; dated snapshots are listed under their model."""
     models = VENDORS[vendor].models
     shown = [
         name for name in models if not NO_TEXT.search(name) and SNAPSHOT.sub("", name) not in models.keys() - {name}

@@ -1,4 +1,4 @@
-"""docs/reference.md, written from the docstrings of the public names: python tests/documents/reference_page.py."""
+"""Write docs/reference.md from the docstrings of the public names: python tests/documents/reference_page.py."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 MODULE: Final = ROOT / "backend" / "modules" / "llm_services"
 PAGE: Final = ROOT / "docs" / "reference.md"
 BEGIN: Final = "<!-- what follows is written by tests/documents/reference_page.py -->\n"
-# Heading, file, and the names whose docstrings follow; None: every public class of the file.
+# Heading, file, and the names whose docstrings follow; None means every public class of the file.
 SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...] | None], ...]] = (
-    ("Where to begin", "public.py", ("llm_services_provider", "llm_services_admin_provider")),
+    ("Entry points", "public.py", ("llm_services_provider", "llm_services_admin_provider")),
     ("Calls", "public.py", ("LLMServicesProvider",)),
     ("Reads for administrators", "public.py", ("LLMServicesAdminProvider",)),
-    ("What you give", "types.py", ("LLMMessage", "ToolDefinition")),
+    ("Values that you pass", "types.py", ("LLMMessage", "ToolDefinition")),
     (
-        "What you get",
+        "Values that you receive",
         "types.py",
         ("LLMResponse", "ToolCall", "ImageResponse", "AudioResponse", "WebSearchResponse", "LLMRequest"),
     ),
@@ -27,7 +27,7 @@ SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...] | None], ...]] = (
 )
 OF_THE_ROW: Final = "LLMRequest"  # its fields are the columns, which docs/row.md explains
 PLAIN: Final = {"StrictStr": "str", "Role": "str"}
-LONG: Final = 80  # characters of arguments that still fit on a line
+LONG: Final = 80  # the longest list of arguments that is written on one line
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -37,7 +37,7 @@ def reference() -> str:
 
 
 def updated(page: str) -> str:
-    """Return a page whose sections are those of the code."""
+    """Return a page with its sections written from the code."""
     return page.partition(BEGIN)[0] + BEGIN + "\n" + reference().rstrip() + "\n"
 
 
@@ -59,7 +59,7 @@ def _entry(node: Definition) -> str:
 
 
 def _signature(node: Definition) -> str:
-    """Return a function as it is called, one argument to a line if they are long; of a class its base."""
+    """Return a function's signature, with one argument a line if it is long; for a class, its base."""
     if isinstance(node, ast.ClassDef):
         bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id.startswith("LLM")]
         return f"A kind of `{bases[0]}`. " if bases else ""
@@ -85,7 +85,7 @@ def _docstring(node: Definition) -> str:
 
 
 def _fields(node: ast.ClassDef) -> str:
-    """Return a table of the fields that have a docstring below them."""
+    """Return a table of the fields with docstrings."""
     lines = [
         f"| `{ast.unparse(field.target)}` | {_meaning(below)} | {_type(node, field)} |\n"
         for field, below in pairwise(node.body)
@@ -101,7 +101,7 @@ def _type(node: ast.ClassDef, field: ast.AnnAssign) -> str:
 
 
 def _is_required(node: ast.ClassDef, field: ast.AnnAssign) -> bool:
-    """Return whether a caller has to give the field: it belongs to a value that callers make, without a default."""
+    """Return True if the caller has to give the field: it belongs to a value that callers make, and has no default."""
     return field.value is None and any(isinstance(base, ast.Name) and base.id == "Input" for base in node.bases)
 
 

@@ -1,6 +1,6 @@
-"""The tables of docs/configuration.md, written from config.py: python tests/documents/settings_table.py.
+"""Write the tables of docs/configuration.md from config.py: python tests/documents/settings_table.py.
 
-Each variable with the default that an empty environment gives, and what its field says of itself.
+They have each variable with its default in an empty environment and its field's description.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ END: Final = "<!-- end of the tables -->\n"
 CODE: Final = re.compile(r"[A-Z]+_[A-Z_]+(?:=\w+)?|https?://[^ )]+")
 HEAD: Final = "| variable | default | meaning |\n|---|---|---|\n"
 
-# The first group whose prefix a field has takes it.
+# The first group with a prefix of the field gets it.
 GROUPS: Final = {
     "openrouter": ("OpenRouter", LLMProviderType.OPENROUTER),
     "openai": ("OpenAI", LLMProviderType.OPENAI),
@@ -39,7 +39,7 @@ GROUPS: Final = {
 
 
 def tables() -> str:
-    """Return the order of default providers, and a section for each group, what holds for every call first."""
+    """Return the order of default providers, and a section for each group, the general settings first."""
     fields: dict[str, list[str]] = {prefix: [] for prefix in ("", *GROUPS)}
     for field in VARIABLES:
         fields[next(prefix for prefix in GROUPS if re.match(prefix, field))].append(field)
@@ -82,7 +82,7 @@ def _marked(text: str) -> str:
 
 
 def _limits(field: str) -> str:
-    """Say what values a field takes, where it does not take any."""
+    """Return the allowed values of a field, if it restricts them."""
     schema: dict[str, Any] = LLMConfig.model_json_schema()["properties"][field]
     schema = next((each for each in schema.get("anyOf", ()) if each["type"] != "null"), schema)
     if "enum" in schema:
@@ -95,7 +95,7 @@ def _limits(field: str) -> str:
 
 
 def updated(page: str) -> str:
-    """Return a page whose tables are those of the code."""
+    """Return a page with its tables written from the code."""
     before, rest = page.split(BEGIN)
     return before + BEGIN + "\n" + tables() + "\n" + END + rest.split(END)[1]
 

@@ -1,4 +1,4 @@
-"""Look at a built site: everything that a page loads is its own, and every link inside finds its place."""
+"""Check a built site: every page loads only its own files, and every internal link has a target."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-# What a browser fetches by itself, in a tag or in a style sheet; a link is followed by people.
+# What a browser loads by itself, through a tag or a style sheet; users follow links.
 LOADS: Final = {"src", "srcset", "poster", "data"}
 FOREIGN: Final = re.compile(r"""(?:url\(\s*|@import\s+)["']?(?:https?:)?//[^)"'\s]+""")
 
 
 class Page(HTMLParser):
-    """What a page loads, where it leads, and the places in it that can be led to."""
+    """What a page loads, its links, and the anchors in it."""
 
     def __init__(self, text: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.loads: list[str] = []
         self.links: list[str] = []
@@ -26,7 +26,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the addresses and the names of a tag."""
+        """Note the addresses and the anchors of a tag."""
         for name, value in attrs:
             if name in LOADS or (name == "href" and tag in {"link", "use", "image"}):
                 self.loads.append(value or "")
@@ -37,7 +37,7 @@ class Page(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return what is wrong with the site in a folder, a sentence each."""
+    """Return what is wrong with the site in a folder, one sentence each."""
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     found = [] if pages else [f"{site}: no page"]
     for path, page in pages.items():
@@ -57,7 +57,7 @@ def _is_elsewhere(address: str) -> bool:
 
 
 def _is_there(path: Path, address: str, pages: dict[Path, Page]) -> bool:
-    """Say whether an address on a page leads to a file, and to a place in it."""
+    """Return True if an address on a page has a target, both the file and the anchor."""
     parts = urlsplit(address)
     if parts.scheme == "data":
         return True

@@ -1,4 +1,4 @@
-"""What README and docs/errors.md promise about requests that may have been billed, sentence by sentence."""
+"""The promises of README and docs/errors.md about requests that may have been billed, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PLAYED: Final = [
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("sentence", [UNANSWERED, FAILED, NOTHING])
 def test_the_pages_say_the_same(page: Path, sentence: str) -> None:
-    """Both pages have the rule in the same words."""
+    """Both pages state the rule in the same text."""
     assert sentence in page.read_text(encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ def test_the_pages_say_the_same(page: Path, sentence: str) -> None:
 async def test_a_sentence_is_true(
     sentence: str, case: Case, requests: int, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many requests go out as the sentence allows, a row each, and each row has the bill of its own answer."""
+    """As many requests are sent as the sentence allows, with a row each, and each row has its own answer's cost."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
     with Session(sqlite_engine) as session:
         scene = Scene(case, session)

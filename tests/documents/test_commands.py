@@ -1,4 +1,4 @@
-"""The commands of README, CONTRIBUTING and the documents work as they are written, in a fresh clone."""
+"""The commands in README, CONTRIBUTING and the documents work as written in a fresh clone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from support.processes import bare_environment
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-# The commands of an application are run by tests/drop_in/test_into_your_application.py.
+# tests/drop_in/test_into_your_application.py runs the commands for an application.
 PAGES: Final = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
@@ -33,7 +33,7 @@ OPTION: Final = re.compile(r" (--\w[\w-]*)")
 
 
 def commands() -> dict[str, str]:
-    """Return every command of the pages, with the page that it is on."""
+    """Return every command in the pages, with its page."""
     found: dict[str, str] = {}
     for page in PAGES:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -70,14 +70,14 @@ def usage(script: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_on_the_path(command: str) -> None:
-    """A command is in the environment that README makes, which nothing activates, or on every machine."""
+    """A command is in the environment that README creates, or available on every machine."""
     tool = command.split(maxsplit=1)[0]
     assert tool in ON_EVERY_MACHINE or tool.startswith(BIN), COMMANDS[command]
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if SESSION.search(command)])
 def test_a_session_exists(command: str) -> None:
-    """A session of nox that a page names is in noxfile.py."""
+    """A nox session that a page names is in noxfile.py."""
     assert set(SESSION.findall(command)) <= sessions()
 
 
@@ -89,7 +89,7 @@ def test_an_extra_exists(command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if SCRIPT.search(command)])
 def test_a_script_takes_the_options(command: str) -> None:
-    """A script that a page runs exists, and has every option that the page gives it."""
+    """A script that a page runs exists, and has every option that the page uses."""
     script = SCRIPT.findall(command)[0]
     if script != "-m venv":
         assert [] == [option for option in OPTION.findall(command) if option not in usage(script)]

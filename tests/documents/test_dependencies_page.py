@@ -1,4 +1,4 @@
-"""docs/dependencies.md has a line for each package of pyproject.toml, and a script compares its versions."""
+"""docs/dependencies.md has a line for each package in pyproject.toml, and a script compares its versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXT = "This was the latest release in May 2020.\n\n{}\n\n| the end | not a pack
 
 
 def answer(version: str, *uploaded: str) -> dict[str, object]:
-    """Return what the index says of a package."""
+    """Return the index's answer about a package."""
     return {"info": {"version": version}, "urls": [{"upload_time_iso_8601": time} for time in uploaded]}
 
 
@@ -42,7 +42,7 @@ def index() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    """Return a page of one row, which is not true any more."""
+    """Return a page with one row that is out of date."""
     path = tmp_path / "dependencies.md"
     path.write_text(TEXT.format(ROW.format("1.1.0, May 2026; 3, December 2024")))
     return path
@@ -55,7 +55,7 @@ def check(page: Path, index: ScriptedServer, monkeypatch: pytest.MonkeyPatch, *a
 
 
 def test_every_package_has_a_line() -> None:
-    """The page has the packages that pyproject.toml names, all of them and no others."""
+    """The page has exactly the packages in pyproject.toml."""
     groups = [
         PROJECT["project"]["dependencies"],
         *PROJECT["project"]["optional-dependencies"].values(),
@@ -72,7 +72,7 @@ def test_every_package_has_a_line() -> None:
 def test_a_difference_is_a_line(
     page: Path, index: ScriptedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row that is not what the index says is shown with both, the exit code is 1, and the page stays."""
+    """A row that differs from the index is shown with both values, the exit code is 1, and the page is unchanged."""
     before = page.read_text()
     assert 1 == check(page, index, monkeypatch)
     page_says, index_says = "1.1.0, May 2026; 3, December 2024", "1.2.0, October 2026; 3, December 2024"
@@ -95,7 +95,7 @@ def test_the_column_is_written(page: Path, index: ScriptedServer, monkeypatch: p
 def test_the_month_stays_where_not_all_is_checked(
     page: Path, index: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A check of some packages writes their rows, and does not claim that the page was checked."""
+    """A check of some packages writes their rows, and not the month of the check."""
     assert 0 == check(page, index, monkeypatch, "--write", "two")
     assert "the latest release in May 2020." in page.read_text()
 
@@ -113,7 +113,7 @@ def test_an_index_that_does_not_say_is_an_error(
 def test_a_package_that_is_not_on_the_page_is_refused(
     page: Path, index: ScriptedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A misspelt name is exit code 2, and nothing is looked up."""
+    """An unknown name gives exit code 2, and nothing is looked up."""
     with pytest.raises(SystemExit, match="2"):
         check(page, index, monkeypatch, "htpx")
     assert "not on the page: htpx" in capsys.readouterr().err

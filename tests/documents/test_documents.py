@@ -1,4 +1,4 @@
-"""What the documents show, run."""
+"""The examples in the documents are run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.processes import bare_environment, without_slow_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# A block of text right below an example is what it prints.
+# A text block directly below an example is its expected output.
 PYTHON = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 EXAMPLES = [
     pytest.param(code, printed, id=f"{path.name}-{number}")
     for path in DOCUMENTS
-    if path.name != "spec.md"  # what was asked for, in the asker's words: an excerpt of somebody's program
+    if path.name != "spec.md"  # the user's specification, whose example is an excerpt
     for number, (code, printed) in enumerate(PYTHON.findall(path.read_text(encoding="utf-8")))
 ]
 
@@ -30,15 +30,15 @@ BARE = bare_environment(PYTHONPATH=str(ROOT / "backend"))
 
 @pytest.fixture
 def environment(base_url: str) -> dict[str, str]:
-    """Return the environment that leads to the stand-in and to a database in the working directory."""
+    """Return the environment with the stand-in, and a database in the working directory."""
     return {**BARE, **stand_in_environment(base_url), "LLM_PROVIDER": OPENROUTER}
 
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
-    """Run Python in development mode, where a warning is an error, and return what it printed."""
+    """Run Python in development mode, with warnings as errors, and return its output."""
     python = [sys.executable, "-X", "dev", "-W", "error", *command]
     done = subprocess.run(python, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-    # Which models end soon depends on the day on which the tests run.
+    # Which models end soon depends on the date.
     errors = without_slow_steps(done.stderr).splitlines()
     assert [] == [line for line in errors if not re.match(r"model \S+ end(s|ed) on ", line)]
     assert 0 == done.returncode
@@ -47,14 +47,14 @@ def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
 
 @pytest.mark.parametrize(("code", "printed"), EXAMPLES)
 def test_an_example_runs(code: str, printed: str, environment: dict[str, str], tmp_path: Path) -> None:
-    """Every Python example of the README and the documents runs as it is written, and prints what is shown below it."""
+    """Every Python example in the README and the documents runs as written, and prints the output below it."""
     found = run(["-c", code], environment, tmp_path)
     assert found
     assert not printed or printed == found
 
 
 def test_every_page_is_on_the_first_one() -> None:
-    """docs/index.md, whose lists are the site's contents, leads to every other page."""
+    """docs/index.md, which is the site's table of contents, links to every other page."""
     first = ROOT / "docs" / "index.md"
     pages = {path.relative_to(first.parent).as_posix() for path in DOCUMENTS if first.parent in path.parents}
     listed = re.findall(r"^- \[[^]]+\]\((.+?)\)", first.read_text(encoding="utf-8"), re.MULTILINE)
@@ -67,13 +67,13 @@ def test_every_page_is_on_the_first_one() -> None:
     ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_a_link_leads_to_a_file(path: Path) -> None:
-    """Every link of a document to another file of the project finds it."""
+    """Every link in a document to another file of the project has a target."""
     links = LINK.findall(path.read_text(encoding="utf-8"))
     assert [] == [link for link in links if not (path.parent / link).exists()]
 
 
 def test_ask_answers_and_shows_its_row(tmp_path: Path) -> None:
-    """The main job without a key says so, asks the stand-in, prints the answer and the row, and warns of nothing."""
+    """Without a key, ask.py says so, calls the stand-in, prints the answer and the row, and warns about nothing."""
     printed = run([str(ROOT / "backend/scripts/ask.py"), "What is a ledger?"], BARE, tmp_path)
     assert "OPENROUTER_API_KEY is not set" in printed
     assert "This is the stand-in for OpenRouter" in printed
@@ -94,7 +94,7 @@ def test_ask_takes_a_schema(environment: dict[str, str], tmp_path: Path) -> None
 def test_ask_says_why_it_failed(
     environment: dict[str, str], tmp_path: Path, model: str, status: int, words: str
 ) -> None:
-    """A failed call exits with 1 and shows its failed row; a model that nothing serves exits with 2."""
+    """A failed call exits with 1 and shows its failed row; an unknown model exits with 2."""
     command = [sys.executable, str(ROOT / "backend/scripts/ask.py"), "Why?", "--model", model]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert status == done.returncode

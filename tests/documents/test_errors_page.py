@@ -1,4 +1,4 @@
-"""docs/errors.md, line by line: each is played to the real provider, and what comes out is what it says."""
+"""docs/errors.md, line by line: each is played to the real provider, and the result is what the line says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BILL: Final = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "c
 
 
 class City(BaseModel):
-    """What a structured call asks for."""
+    """The object of a structured call."""
 
     name: str
 
@@ -56,7 +56,7 @@ _HEAD, _RULE, *LINES = (Line(*cells) for cells in LINE.findall(DOCUMENT.read_tex
 
 @dataclass(frozen=True)
 class Case:
-    """What is played: an answer, or a thing that befalls the call; `status` is the one that the error then has."""
+    """What is played: an answer, or an event during the call; `status` is the resulting error's."""
 
     body: object = None
     http_status: int = 200
@@ -68,23 +68,23 @@ class Case:
 
 
 def error(code: object, **fields: object) -> dict[str, Any]:
-    """Return an error as OpenRouter words it."""
+    """Return an error in OpenRouter's form."""
     return {"error": {"code": code, "message": "words", **fields}}
 
 
 def said(content: object, finish_reason: str = "stop", **choice: Any) -> dict[str, Any]:
-    """Return a completion that was billed."""
+    """Return a completion with usage."""
     message = {"role": "assistant", "content": content, **choice.pop("message", {})}
     return {"choices": [{"message": message, "finish_reason": finish_reason, **choice}], "usage": BILL}
 
 
 def coded(code: int, **fields: object) -> list[Case]:
-    """Return an error of a code as the answer's own status, and inside a 200."""
+    """Return an error code as the HTTP status, and inside a 200."""
     return [Case(error(code, **fields), code, code), Case(error(code, **fields), 200, code)]
 
 
 def broken(befalls: str, status: int | None = None, body: object = None) -> list[Case]:
-    """Return a call that something befalls."""
+    """Return a call during which something fails."""
     return [Case(body, status=status, befalls=befalls)]
 
 
@@ -123,14 +123,14 @@ CASES: Final[dict[str, list[Case]]] = {
 
 
 def cases(line: Line) -> list[Case]:
-    """Return what plays a line: its codes where it lists nothing but codes, else what CASES has."""
+    """Return the cases of a line: its codes if it lists only codes, otherwise those in CASES."""
     if CODES.fullmatch(line.said):
         return [case for code in re.findall("[0-9]+", line.said) for case in coded(int(code))]
     return CASES[line.said]
 
 
 def move(session: Session, source: str, target: str) -> None:
-    """Give a table another name, on a connection of its own."""
+    """Rename a table, on a separate connection."""
     engine = session.get_bind().engine
     with engine.connect() as connection:
         connection.execute(text(f"ALTER TABLE {source} RENAME TO {target}"))
@@ -146,7 +146,7 @@ class Scene:
     visits: int = 0
 
     async def __call__(self, visit: Visit) -> None:
-        """Answer, or do not."""
+        """Answer, or fail, as the case says."""
         self.visits += 1
         match self.case.befalls:
             case "breaks":
@@ -196,7 +196,7 @@ class Scene:
 
 
 async def ask(session: Session, base_url: str, case: Case) -> object:
-    """Make the call of a case, with as many further attempts as it allows."""
+    """Make the call of a case, with as many retries as it allows."""
     config = LLMConfig(
         provider=LLMProviderType.OPENROUTER,
         openrouter_api_key="sk-or-v1-document",
@@ -211,7 +211,7 @@ async def ask(session: Session, base_url: str, case: Case) -> object:
 
 
 def test_every_line_has_its_cases() -> None:
-    """A line without a case and a case without a line are both wrong."""
+    """Every line has a case, and every case a line."""
     assert set(CASES) == {line.said for line in LINES if not CODES.fullmatch(line.said)}
 
 
@@ -220,7 +220,7 @@ def test_every_line_has_its_cases() -> None:
     [pytest.param(line, case, id=f"{line.said}-{n}") for line in LINES for n, case in enumerate(cases(line))],
 )
 async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The class, whether it is tried again, and the row are what the line says."""
+    """The exception, the retries and the row are what the line says."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
     with Session(sqlite_engine) as session:
         scene = Scene(case, session)
@@ -237,7 +237,7 @@ async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, mon
 
 
 def caught(raised: BaseException | None) -> str:
-    """Say what came out as the line would: a class, and where it carries the answer, that."""
+    """Return what was raised in the form of the line: the class, and the answer's place if it has one."""
     if raised is None:
         return "nothing: the text is returned"
     name = f"`{'asyncio.' * isinstance(raised, asyncio.CancelledError)}{type(raised).__name__}`"
@@ -247,7 +247,7 @@ def caught(raised: BaseException | None) -> str:
 
 
 def told(row: LLMRequestModel, raised: BaseException | None, case: Case) -> str:
-    """Say what a row holds as the line would, having checked that it says what was raised."""
+    """Return the state of a row in the form of the line, after checking that it has the exception's message."""
     if row.status != "pending":
         assert (type(raised).__name__ if raised else None) == row.error_type
     if row.cost_estimate is None:

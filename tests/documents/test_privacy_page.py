@@ -1,4 +1,4 @@
-"""docs/privacy.md: its table of columns, held against the table and against a row that was forgotten."""
+"""docs/privacy.md: its table of columns, compared with the table and with a forgotten row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS: Final = [column.name for column in LLMRequestModel.__table__.columns]
 
 
 def test_every_column_has_its_line() -> None:
-    """The page lists each column of the table once, in order, and no other."""
+    """The page lists exactly the columns of the table, in order."""
     assert list(AFTERWARDS) == COLUMNS
 
 
@@ -39,14 +39,14 @@ def before_and_after(sqlite_engine: Engine) -> tuple[LLMRequestModel, LLMRequest
 
 
 def test_what_stays_is_as_it_was(before_and_after: tuple[LLMRequestModel, LLMRequestModel]) -> None:
-    """A column that stays, as the page says, is unchanged; every other one is not."""
+    """A column that stays according to the page is unchanged, and every other one is changed."""
     before, after = before_and_after
     unchanged = {name for name in COLUMNS if getattr(before, name) == getattr(after, name)}
     assert {name for name, what in AFTERWARDS.items() if what == "stays"} == unchanged
 
 
 def test_what_goes_is_gone(before_and_after: tuple[LLMRequestModel, LLMRequestModel]) -> None:
-    """A column that is NULL afterwards, as the page says, is NULL, and no other that held something is."""
+    """Exactly the columns that are NULL afterwards according to the page become NULL."""
     before, after = before_and_after
     emptied = {name for name in COLUMNS if getattr(before, name) is not None and getattr(after, name) is None}
     assert {name for name, what in AFTERWARDS.items() if what == "NULL"} == emptied

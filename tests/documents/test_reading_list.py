@@ -1,4 +1,4 @@
-"""The reading list of docs/life-of-a-request.md leads where it says: to the request and to the row."""
+"""The reading list of docs/life-of-a-request.md leads to the request and to the row."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_MOVES = 104
 
 @pytest.fixture(scope="module")
 def trace() -> str:
-    """Trace a text call in a process of its own, where nothing else goes on."""
+    """Trace a text call in a separate process."""
     environment = bare_environment(PYTHONPATH=os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"]))
     script = [sys.executable, str(ROOT / "tests/documents/trace_call.py")]
     return subprocess.run(script, env=environment, capture_output=True, text=True, check=True).stdout
@@ -42,14 +42,14 @@ def reading_list() -> list[str]:
 
 
 def test_a_call_enters_the_files_of_the_list_in_its_order(trace: str) -> None:
-    """Who follows the list follows the call: from the door to the row, and to the request."""
+    """A call enters the listed files in their order, from the public interface to the row and the request."""
     files = trace.split("in order: ")[1].split("\n", maxsplit=1)[0].split()
     assert reading_list() == [file for file in files if file in reading_list()]
 
 
 @pytest.mark.parametrize("function", STEPS)
 def test_the_list_leads_to_each_step(trace: str, function: str) -> None:
-    """What happens to the request and to the row happens in files of the list."""
+    """The steps of a request and its row happen in files of the list."""
     file = ""
     for line in trace.splitlines():
         file = line.split()[0] if line and not line.startswith(" ") else file

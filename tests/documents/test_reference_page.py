@@ -1,4 +1,4 @@
-"""docs/reference.md is the public interface, in the words of its docstrings."""
+"""docs/reference.md is the public interface, written from its docstrings."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ PROTOCOLS = [public.LLMServicesProvider, public.LLMServicesAdminProvider]
 
 
 def test_the_page_is_that_of_the_code() -> None:
-    """The page is written from the docstrings; `python tests/documents/reference_page.py` writes it anew."""
+    """The page is written from the docstrings; `python tests/documents/reference_page.py` writes it again."""
     assert updated(TEXT) == TEXT
 
 
 @pytest.mark.parametrize("name", sorted({*llm_services.__all__, *public.__all__}))
 def test_every_public_name_is_on_the_page(name: str) -> None:
-    """What a consumer may import has a section."""
+    """Every public name has a section."""
     assert name in HEADINGS
 
 

@@ -1,4 +1,4 @@
-"""docs/row.md, line by line: the model says the same, and rows of real calls are NULL where it says."""
+"""docs/row.md, line by line: it matches the model, and rows of real calls are NULL where it says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEANINGS: Final = {column: meaning for meaning, column in COMMENT.findall(MODEL)
 
 
 class Line(NamedTuple):
-    """A line of the page's tables of columns."""
+    """A line in the page's tables of columns."""
 
     column: str
     meaning: str
@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 
 def lines(heading: str) -> list[list[str]]:
-    """Return the cells of the page's tables whose first column has this heading."""
+    """Return the cells of the page's tables with this heading in their first column."""
     tables = re.findall(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
     return [[cell.strip() for cell in line.strip("|").split("|")] for table in tables for line in table.splitlines()]
 
@@ -57,7 +57,7 @@ CALLS: Final = [{"id": "call_1", "type": "function", "function": {"name": "look"
 
 
 def answered(finish_reason: str = "stop", **message: object) -> dict[str, object]:
-    """Return a completion that says all that OpenRouter says."""
+    """Return a completion with every field of OpenRouter's."""
     return {
         "id": "gen-1",
         "created": 1_795_000_000,
@@ -88,18 +88,18 @@ def test_a_column_means_what_the_model_says(line: Line) -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.column)
 def test_never_is_not_null(line: Line) -> None:
-    """A column is never NULL exactly where the table does not allow it."""
+    """A column is never NULL exactly if the table does not allow it."""
     assert COLUMNS[line.column].nullable is (line.null_when != "never")
 
 
 def test_every_kind_of_row_is_played() -> None:
-    """A row of the page's last table without a call that makes it, and the other way round, are both wrong."""
+    """Every row of the page's last table has a call that produces it, and every such call has a row."""
     assert {*ANSWERS, *UNANSWERED} == set(NULL)
 
 
 @pytest.mark.parametrize("kind", NULL)
 async def test_a_row_is_null_where_the_page_says(kind: str, sqlite_engine: Engine) -> None:
-    """The columns that a row of this kind leaves NULL are those that the page names."""
+    """The NULL columns of a row of this kind are those that the page names."""
     with Session(sqlite_engine) as session:
         row = await played(session, kind)
         assert re.findall(r"\w+", kind)[0] == row.status

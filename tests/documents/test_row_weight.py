@@ -1,4 +1,4 @@
-"""What docs/row.md says of the weight of a row: each kind of content is in the columns that the page names."""
+"""The size of a row in docs/row.md: each kind of content is in the columns that the page names."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "row.md").read_text(encoding="utf-8")
-SECTION: Final = PAGE.split("## What a row weighs")[1].split("\n## ")[0]
+SECTION: Final = PAGE.split("## The size of a row")[1].split("\n## ")[0]
 LINES: Final = re.findall(r"^\| (.+?) \| (`.+?) \| (once|twice|three times)", SECTION, re.MULTILINE)
 OFTEN: Final = {1: "once", 2: "twice", 3: "three times"}
-LONG: Final = "QUJD" * 15_000  # also base64, and longer than what `messages` keeps of a picture
+LONG: Final = "QUJD" * 15_000  # also base64, and longer than what `messages` keeps of an image
 MODEL: Final = "openrouter/author/model"
 TOOL: Final = ToolDefinition(name="look", description="looks", parameters={"type": "object"})
 PICTURE: Final = [{"type": "input_image", "image_url": f"data:image/png;base64,{LONG}"}]
@@ -59,7 +59,7 @@ def ask(
 
 
 AUDIO: Final = {"inlineData": {"mimeType": "audio/wav", "data": LONG}}
-# By the page's first column: the provider, the call, and what the server answers.
+# By the page's first column: the provider, the call, and the server's answer.
 CASES: Final[dict[str, tuple[type, Callable[..., Coroutine[Any, Any, object]], object]]] = {
     "a picture or file that you send as a `data:` URL": (OpenRouterProvider, ask(PICTURE), completion(content="ok")),
     "text that you send": (OpenRouterProvider, ask(LONG), completion(content="ok")),
@@ -84,13 +84,13 @@ CASES: Final[dict[str, tuple[type, Callable[..., Coroutine[Any, Any, object]], o
 
 
 def test_every_kind_has_its_case() -> None:
-    """A line of the page without a call that plays it, and a call without a line, are both wrong."""
+    """Every line of the page has a call that plays it, and every call has a line."""
     assert [name for name, _, _ in LINES] == list(CASES)
 
 
 @pytest.mark.parametrize(("name", "columns", "often"), LINES, ids=[name for name, _, _ in LINES])
 async def test_content_is_in_the_columns(name: str, columns: str, often: str, session: Session) -> None:
-    """The columns that hold the whole content are those of the line, and as many as it says."""
+    """The whole content is in the columns that the line names, as often as it says."""
     provider, call, body = CASES[name]
     async with serving(lambda visit: visit.answer(body)) as server:
         config = LLMConfig.model_validate(

@@ -23,7 +23,7 @@ def site(folder: Path, body: str, css: str = "") -> Path:
 
 
 def test_a_sound_site(tmp_path: Path) -> None:
-    """Pages, places on them, images and links to other hosts are all right."""
+    """Pages, anchors, images and links to other hosts are accepted."""
     body = (
         '<a href="other.html#here">here</a><a href="#">up</a><img src="picture.svg"><img src="data:,">'
         '<a href="https://pypi.org/">elsewhere</a><a href="mailto:a@b.example">write</a>'
@@ -50,17 +50,17 @@ def test_a_sound_site(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, body: str, problem: str) -> None:
-    """A link that leads nowhere, and anything that is loaded from another host, is named with its page."""
+    """A broken link, and anything loaded from another host, is named with its page."""
     assert [problem] == problems(site(tmp_path, body))
 
 
 @pytest.mark.parametrize("css", ["a {background: url(https://a.example/b.png)}", '@import "//a.example/c.css";'])
 def test_a_style_sheet_loads_nothing_from_another_host(tmp_path: Path, css: str) -> None:
-    """Fonts, images and style sheets that a style sheet asks another host for are named."""
+    """Fonts, images and style sheets that a style sheet loads from another host are named."""
     (found,) = problems(site(tmp_path, "", css))
     assert found.startswith("a.css loads ")
 
 
 def test_no_site_is_a_problem(tmp_path: Path) -> None:
-    """A folder without a page does not pass for a good site."""
+    """A folder without pages is refused."""
     assert 1 == len(problems(tmp_path))

@@ -1,4 +1,4 @@
-"""docs/streaming.md: its endpoint is served to a client, and its table of faults is played line by line."""
+"""docs/streaming.md: its endpoint is served to a client, and its table of failures is played line by line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NAMES: Final = [" ".join(line[0]) for line in LINES]
 
 @pytest.fixture
 def example(llm_stand_in: LLMStandIn, monkeypatch: pytest.MonkeyPatch, _application: None) -> dict[str, Any]:  # noqa: F811
-    """Return the names of the page's example, run; its calls go to the stand-in."""
+    """Return the names in the page's example after running it; its calls go to the stand-in."""
     assert llm_stand_in.url
     monkeypatch.delenv("DATABASE_URL", raising=False)
     names: dict[str, Any] = {"__name__": "example"}
@@ -64,12 +64,12 @@ def stored() -> list[LLMRequest]:
 
 
 def data(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the data of the events of a stream."""
+    """Yield the data of a stream's events."""
     return (line.removeprefix("data: ") for line in lines if line.startswith("data: "))
 
 
 def test_the_endpoint_streams_to_a_client(example: dict[str, Any]) -> None:
-    """A client sees the pieces of the answer one by one, as JSON; together they are the text on the row."""
+    """A client gets the pieces of the answer one by one, as JSON; together they are the text on the row."""
     with served(example["app"]) as url, httpx.Client(trust_env=False, timeout=60) as client:
         response = client.get(f"{url}/ask", params={"question": "What is a ledger?"})
     events = [data.removeprefix("data: ") for data in response.text.split("\n\n")]
@@ -82,7 +82,7 @@ def test_the_endpoint_streams_to_a_client(example: dict[str, Any]) -> None:
 
 
 def test_the_endpoint_ends_an_answer_that_fails_in_an_event(example: dict[str, Any]) -> None:
-    """After the status is out a failure can only be an event: the client learns of it all the same."""
+    """After the status was sent, a failure is reported to the client as an event."""
     example["MODEL"] = "openrouter/stand-in/no-credits"
     with served(example["app"]) as url, httpx.Client(trust_env=False, timeout=60) as client:
         response = client.get(f"{url}/ask", params={"question": "What is a ledger?"})

@@ -1,8 +1,8 @@
-"""Which files a text call enters, and in which order: python tests/documents/trace_call.py, with backend on PYTHONPATH.
+"""Trace which files a text call enters, in order: python tests/documents/trace_call.py, with backend on PYTHONPATH.
 
-It plays a consumer's call, with a service object of its own, against the stand-in. At its end it lists the files of
-`backend/modules` in the order in which the call entered them, constructors aside, and counts the files and the moves
-from one file to another; a coroutine that goes on after an await is not a move.
+It makes a consumer's call, with a new service object, against the stand-in. Then it lists the files of
+`backend/modules` in the order in which the call entered them, without constructors, and counts the files and the moves
+from one file to another; a coroutine that continues after an await is not a move.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ class Trace:
     """The functions of `backend/modules` that were called, in order."""
 
     def __init__(self) -> None:
-        """Begin with none, and with tracing off."""
+        """Start with none, and with tracing off."""
         self.calls: list[tuple[str, str]] = []
         self.files: dict[str, None] = {}  # in the order in which they were first entered by more than a constructor
         self.is_on = False
         self._files_of_threads: defaultdict[int, list[str]] = defaultdict(list)
-        self._frames: list[FrameType] = []  # kept alive, so that a frame that goes on is told from a new one
+        self._frames: list[FrameType] = []  # kept alive, so that a continued frame can be distinguished from a new one
 
     def profile(self, frame: FrameType, event: str, _argument: object) -> None:
         """Note a call; this is a profile function."""
         path = Path(frame.f_code.co_filename)
         if threading.current_thread() is not threading.main_thread() and not self._has_submitted:
-            return  # the ledger's thread is still ending the call before
+            return  # the ledger's thread is still finishing the previous call
         if self.is_on and event == "call" and MODULES in path.parents and not any(frame is old for old in self._frames):
             self._frames.append(frame)
             caller = frame.f_back.f_code.co_name if frame.f_back else ""
@@ -62,17 +62,17 @@ class Trace:
 
     @property
     def moves(self) -> int:
-        """How often a call led into another file than the call before it in the same thread."""
+        """Return how often a call entered another file than the previous call in the same thread."""
         return sum(first != second for files in self._files_of_threads.values() for first, second in pairwise(files))
 
 
 async def traced_call(session: Session) -> Trace:
-    """Make a call twice, for imports and connections, and trace the third, its thread of the ledger included."""
+    """Make a call twice, for imports and connections, and trace the third, including the ledger's thread."""
     trace = Trace()
     threading.setprofile(trace.profile)
     sys.setprofile(trace.profile)
     try:
-        for trace.is_on in (False, False, True):  # the last one is traced
+        for trace.is_on in (False, False, True):  # the last call is traced
             await llm_services_provider(session).generate_response(MESSAGES, model=MODEL)
     finally:
         trace.is_on = False
@@ -82,7 +82,7 @@ async def traced_call(session: Session) -> Trace:
 
 
 def main() -> None:
-    """Print the calls, indented where they stay in a file, and the figures."""
+    """Print the calls, indented if they stay in a file, and the figures."""
     with tempfile.TemporaryDirectory() as folder, stand_in.running() as base_url:
         os.environ |= {
             "DATABASE_URL": f"sqlite:///{folder}/trace.db",

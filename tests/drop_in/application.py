@@ -1,4 +1,4 @@
-"""What the application does: each of its modules once, on its own database, printed as JSON when it is run."""
+"""The application: each of its modules runs once, on its own database; as a script, it prints the results as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONVERSATION: Final = 1
 
 
 async def day(model: str | None) -> dict[str, Any]:
-    """Ask `model` in every way that there is; return what the admin and the asynchronous reader then see."""
+    """Call `model` in every way; return what the administrator and the asynchronous reader then see."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     started = datetime.now(UTC)

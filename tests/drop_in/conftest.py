@@ -1,4 +1,4 @@
-"""The application on PostgreSQL, with every provider configured, for each place that a model's name can lead to."""
+"""The application on PostgreSQL, with every provider configured, for each provider that a model's name can select."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def configured(base_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
 
 @pytest.fixture
 def application(configured: dict[str, str], postgres_server: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Give the application an empty database; return the engine that it has made for itself, of 5 + 10 connections."""
+    """Give the application an empty database; return its own engine, with 5 + 10 connections."""
     del configured
     databases.empty(postgres_server)
     monkeypatch.setenv("DATABASE_URL", postgres_server.render_as_string(hide_password=False))
@@ -54,14 +54,14 @@ def application(configured: dict[str, str], postgres_server: URL, monkeypatch: p
 
 @pytest.fixture
 def session(application: Engine) -> Iterator[Session]:
-    """Open a session of the application's own."""
+    """Open one of the application's sessions."""
     with Session(application) as session:
         yield session
 
 
 @pytest.fixture(params=list(PLACES))
 def place(request: pytest.FixtureRequest, configured: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Lead the model's name to each provider in turn, all the others configured beside it."""
+    """Select each provider in turn by the model's name, with all others configured too."""
     del configured
     place = PLACES[request.param]
     for name, value in place.environment.items():

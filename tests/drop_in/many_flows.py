@@ -1,4 +1,4 @@
-"""Two hundred flows at once, of every kind and through every provider, on a pool of fifteen connections."""
+"""Two hundred simultaneous flows, of every kind and through every provider, on a pool of fifteen connections."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 FLOWS: Final = 200
 HOLDERS: Final = 10  # flows that keep a connection in an open transaction while they wait
 MODELS: Final = (OPENROUTER_MODEL, None, "gpt-5-mini", "claude-haiku-4-5", "gemini-2.5-flash")
-# The requests of each kind of flow: a run with one step, a conversation's turn, a talk with a tool, a picture.
+# The requests of each kind of flow: a run with one step, a conversation's turn, a talk with a tool, an image.
 REQUESTS: Final = (1, 1, 2, 1)
 
 
 def requests_of(flow: int) -> int:
-    """Return how many requests a flow makes."""
+    """Return the number of a flow's requests."""
     return 2 if flow < HOLDERS else REQUESTS[flow % len(REQUESTS)]
 
 
 async def flow(engine: Engine, number: int) -> None:
-    """Run one flow for a user of its own; the first ones are units, which hold their connection."""
+    """Run one flow for its own user; the first ones are units, which hold their connection."""
     user_id, model = number, MODELS[number % len(MODELS)]
     with Session(engine) as session:
         if number < HOLDERS:
@@ -52,7 +52,7 @@ async def flow(engine: Engine, number: int) -> None:
 
 
 async def all_at_once(engine: Engine, spread: float = 0.0) -> None:
-    """Run them all, the last one begun `spread` seconds after the first."""
+    """Run all flows, the last one starting `spread` seconds after the first."""
 
     async def begun(number: int) -> None:
         await asyncio.sleep(spread * number / FLOWS)

@@ -46,18 +46,18 @@ if TYPE_CHECKING:
 
 
 SPREAD_SECONDS: Final = 10.0
-WARM_SECONDS: Final = 0.05  # so that the probe has begun when the work does, and ends after it
+WARM_SECONDS: Final = 0.05  # so that the probe starts before the work and ends after it
 
 
 async def one_by_one(engine: Engine) -> None:
-    """Do what a conversation's turn does in its own session, as often as there are flows, one in a turn of the loop."""
+    """Execute a conversation turn's statements once for each flow, one in each turn of the loop."""
     for number in range(FLOWS):
         own_statements(engine, number)
         await asyncio.sleep(0)
 
 
 async def in_one_go(engine: Engine) -> None:
-    """Do the same in one turn of the loop."""
+    """Execute the same in one turn of the loop."""
     for number in range(FLOWS):
         own_statements(engine, number)
 
@@ -88,7 +88,7 @@ async def measured(name: str, work: Callable[[Engine], Awaitable[None]], engine:
 
 
 async def measure(engine: Engine) -> None:
-    """Run the flows three times, for the first run imports what it needs, and the consumers' statements alone."""
+    """Run the flows three times (the first run includes imports), and the consumers' statements alone."""
     await measured(f"{FLOWS} flows, the first run", all_at_once, engine)
     await measured(f"{FLOWS} flows, begun at once", all_at_once, engine)
     spread = partial(all_at_once, spread=SPREAD_SECONDS)

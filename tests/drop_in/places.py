@@ -1,4 +1,4 @@
-"""Every provider at once, all played by the stand-in, and where a model's name leads in each configuration."""
+"""Every provider, played by the stand-in, and the provider that a model's name selects in each configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def every_provider(base_url: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Place:
-    """A model's name, the configuration it is asked in, and the provider that then serves it."""
+    """A model's name, a configuration, and the provider that then serves it."""
 
     provider: LLMProviderType
     model: str | None

@@ -1,4 +1,4 @@
-"""The module, copied as it is into another application, works there."""
+"""The unchanged module works when copied into another application."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, url: URL, environment: dict[str, str]) -> dict[str, Any]:
-    """Run the application for a day, warnings being errors; return what it saw."""
+    """Run the application for a day, with warnings as errors; return what it saw."""
     databases.empty(url)
     given = bare_environment(PYTHONPATH=f"{folder}:{TESTS}", PYTHONDONTWRITEBYTECODE="1")
-    given["LOG_LEVEL"] = "ERROR"  # which models are said to end soon depends on the day
+    given["LOG_LEVEL"] = "ERROR"  # which models end soon depends on the date
     given |= environment | {"DATABASE_URL": url.render_as_string(hide_password=False)}
     command = [sys.executable, "-W", "error", "-m", "drop_in.application"]
     done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
@@ -66,7 +66,7 @@ def test_another_application(
     provider: str,
     api_variant: str,
 ) -> None:
-    """Every flow passes on its base, its scoped sessions and its engine, which is another in every setting."""
+    """Every flow works with its base, its scoped sessions and its engine, which has different settings."""
     seen = run(folder, postgres_server, configured | environment)
     text_row = (provider, api_variant, "completed")
     media = [("openai", "images", "completed"), ("openai", "speech", "completed")]

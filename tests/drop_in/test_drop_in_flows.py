@@ -1,4 +1,4 @@
-"""What consumers do, they do with every provider, unchanged."""
+"""Consumers work unchanged with every provider."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def requests(session: Session) -> Sequence[LLMRequestModel]:
 
 
 async def test_a_unit(session: Session, place: Place) -> None:
-    """Steps of a flow ask for objects with options that any provider takes; each is kept beside its request."""
+    """Steps of a flow request objects with options that any provider accepts; each is stored with its request."""
     unit = await create_unit(session, "tides", USER, place.model)
     steps = session.scalars(select(FlowStep).order_by(FlowStep.id)).all()
     made = requests(session)
@@ -50,7 +50,7 @@ async def test_a_unit(session: Session, place: Place) -> None:
 
 
 async def test_what_a_step_used(session: Session, place: Place) -> None:
-    """The usage of an object has every key that consumers read, and says what the row says."""
+    """The usage of an object has every key that consumers read, and matches the row."""
     await Flow(session, "outline", USER, place.model).step("Outline tides.", Outline)
     (step,), (request,) = session.scalars(select(FlowStep)).all(), requests(session)
     assert set() == KEYS - step.usage.keys()
@@ -65,7 +65,7 @@ async def test_what_a_step_used(session: Session, place: Place) -> None:
 
 
 async def test_a_run_is_the_consumers_own(session: Session, application: Engine, place: Place) -> None:
-    """While a model answers, a flow's transaction stays open; its rollback takes the run, and leaves the requests."""
+    """During a call, a flow's transaction stays open; its rollback removes the run, and not the requests."""
     flow = Flow(session, "outline", USER, place.model)
     await flow.step("Outline tides.", Outline)
     assert (1, 1) == (application.pool.checkedout(), flow.requests())  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ async def test_a_run_is_the_consumers_own(session: Session, application: Engine,
 
 
 async def test_the_coach(session: Session, place: Place) -> None:
-    """A loop of tools that sends no ids ends with an answer, whether a service lives for one round or for all."""
+    """A tool loop without ids ends with an answer, whether a service is used for one round or for all."""
     for renew in (False, True):
         coach = Coach(session, USER, place.model, renew=renew)
         response = await coach.answer("How far am I?", reasoning={"effort": "low"}, verbosity="low")
@@ -85,7 +85,7 @@ async def test_the_coach(session: Session, place: Place) -> None:
 
 
 async def test_a_conversation(session: Session, application: Engine, place: Place) -> None:
-    """Every turn is answered by a service of its own, and an asynchronous session reads its row at once."""
+    """Every turn uses a new service, and an asynchronous session reads its row at once."""
     engine = create_async_engine(application.url)
     for said in ("Good morning.", "What is a tide?"):
         response = await reply(session, CONVERSATION, said, USER, place.model)
@@ -98,7 +98,7 @@ async def test_a_conversation(session: Session, application: Engine, place: Plac
 
 
 async def test_a_picture_in_words(session: Session, place: Place) -> None:
-    """Responses-style parts are understood, without a session of the caller's; the row keeps them as they were sent."""
+    """Responses-style parts are accepted, without a session of the caller's; the row keeps them as they were passed."""
     described = await describe(PICTURE, USER, place.model)
     (resource,) = session.scalars(select(Resource)).all()
     assert described is not None
@@ -108,7 +108,7 @@ async def test_a_picture_in_words(session: Session, place: Place) -> None:
 
 
 async def test_the_admin(session: Session, place: Place) -> None:
-    """The figures are those of the rows, since a moment of the caller's clock, and every list has them newest first."""
+    """The figures match the rows since a time of the caller's clock, and every list is newest first."""
     await reply(session, CONVERSATION, "Before.", USER, place.model)
     started = datetime.now(UTC)
     await reply(session, CONVERSATION, "After.", USER + 1, place.model)
@@ -121,7 +121,7 @@ async def test_the_admin(session: Session, place: Place) -> None:
 
 
 async def test_defaults(session: Session, place: Place) -> None:
-    """None is the configured default, in the row and on the wire alike: nowhere is a null sent for it."""
+    """None means the configured default, in the row and in the request; no null is sent."""
     await reply(session, CONVERSATION, "Hello.", USER, place.model)
     (request,) = requests(session)
     assert (0.7, None) == (request.temperature, request.max_output_tokens)

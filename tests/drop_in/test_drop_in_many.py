@@ -1,4 +1,4 @@
-"""Many consumers at once share one small pool with the ledger, and none of them notices."""
+"""Many consumers share one small pool with the ledger."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFERENCES = (
 
 
 async def test_two_hundred_flows(session: Session, application: Engine) -> None:
-    """All finish, at five providers side by side, and every request is a completed row that a consumer refers to."""
+    """All complete, with five providers, and every request is a completed row that a consumer's row refers to."""
     await all_at_once(application)
     assert 0 == application.pool.checkedout()  # type: ignore[attr-defined]
     rows = session.scalars(select(LLMRequestModel)).all()

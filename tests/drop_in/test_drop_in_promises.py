@@ -1,4 +1,4 @@
-"""Promises of the interface about values, statuses and defaults, held by every provider at once."""
+"""Promises of the interface about values, statuses and defaults, tested for every provider."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CLASSES: dict[type[LLMError], tuple[int, ...]] = {
 async def test_a_status_is_a_class(
     session: Session, configured: dict[str, str], monkeypatch: pytest.MonkeyPatch, provider: LLMProviderType
 ) -> None:
-    """A status means the same class at every provider, with the model's name and upstream's words in the message."""
+    """A status means the same exception for every provider; the message has the model and the upstream's message."""
     status = 0
     told = {"message": "so it is"}
     async with serving(lambda visit: visit.answer({"error": told, **told}, status)) as server:
@@ -82,7 +82,7 @@ async def test_an_unknown_option(session: Session, place: Place, caplog: pytest.
 def test_the_first_configured_provider_is_the_default(
     configured: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without LLM_PROVIDER the default is Azure OpenAI, Gemini, OpenAI, Anthropic, Bedrock or OpenRouter."""
+    """Without LLM_PROVIDER, the order is Azure OpenAI, Gemini, OpenAI, Anthropic, Bedrock, OpenRouter."""
     found = []
     for prefix in ("AZURE", "GEMINI", "OPENAI", "ANTHROPIC", "AWS", "OPENROUTER"):
         found.append(create_llm_config_from_env().provider)
@@ -94,7 +94,7 @@ def test_the_first_configured_provider_is_the_default(
 
 
 def test_a_message() -> None:
-    """A message takes explicit Nones, a role as text or as MessageRole, and its role equals a plain string."""
+    """A message accepts explicit Nones, and a role as text or as MessageRole, which equals the text."""
     nones: dict[str, Any] = {"name": None, "function_call": None, "tool_calls": None}
     message = LLMMessage(role="user", content="Hello.", **nones)
     assert message == LLMMessage(role=MessageRole.USER, content="Hello.")
@@ -102,7 +102,7 @@ def test_a_message() -> None:
 
 
 def test_answers_need_little() -> None:
-    """Text, any provider and a model make an answer, an address makes an image, bytes and their type make speech."""
+    """An answer needs text, provider and model, an image a URL, speech its bytes and their type."""
     response = LLMResponse(content="", provider="somebody", model="a")
     assert ("somebody", False, None) == (response.provider, response.cached, response.response_output)
     assert "https://a/b.png" == ImageResponse(image_url="https://a/b.png").image_url
@@ -121,13 +121,13 @@ def test_answers_need_little() -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_an_error_takes_its_own_fact_second(error: LLMError, second: tuple[str, object]) -> None:
-    """After the message comes the provider, or the fact that the class is about; the others stay None."""
+    """The second argument is the provider, or the fact that the class is about; the others stay None."""
     assert (second[1], "no") == (getattr(error, second[0]), str(error))
     assert (None, None, None, False) == (error.status_code, error.request_id, error.response, error.retryable)
 
 
 def test_an_error_carries_its_facts() -> None:
-    """Every class takes every fact by keyword, and carries it."""
+    """Every class takes every fact by keyword, and has it as an attribute."""
     facts: dict[str, Any] = {
         "provider": "openrouter",
         "model": OPENROUTER_MODEL,

@@ -1,4 +1,4 @@
-"""What a consumer's own retries see: two exceptions to try again after, and everything else at once."""
+"""A consumer's own retries: two exceptions are retried, and all others are raised at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from support.server import Visit
 
-# What is raised in the end, and after how many tries.
+# The exception that is raised in the end, and the number of tries.
 FAILING: dict[str, tuple[type[LLMError], int]] = {
     "wrong-shape": (LLMValidationError, 2),
     "hang": (LLMTimeoutError, 2),
@@ -44,7 +44,7 @@ def outcomes(session: Session) -> list[tuple[str, str | None]]:
 async def test_a_step_that_fails(
     session: Session, base_url: str, monkeypatch: pytest.MonkeyPatch, provider: LLMProviderType, scene: str
 ) -> None:
-    """What does not fit and what does not come in time is tried again, and is of no other class, at every provider."""
+    """Invalid objects and timeouts are retried, and have exactly these two classes, for every provider."""
     door, (kind, tries) = DOORS[provider], FAILING[scene]
     given = door.environment(base_url, scene) | {"REQUEST_TIMEOUT": "0.3" if scene == "hang" else "30"}
     given |= OPENAI_AT_AZURE if provider is LLMProviderType.AZURE_OPENAI else {}
@@ -57,7 +57,7 @@ async def test_a_step_that_fails(
 
 
 async def test_a_step_that_fits_the_second_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second try is a call of its own: it has its answer, and the first one's row stays failed."""
+    """The second try is a separate call with its own answer, and the first one's row stays failed."""
     said = iter(["I would rather not.", OUTLINE])
 
     def answer(visit: Visit) -> None:
@@ -72,7 +72,7 @@ async def test_a_step_that_fits_the_second_time(session: Session, monkeypatch: p
 
 
 async def test_a_picture_without_openai(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are OpenAI's: where only Azure has its models, that is an LLMError, and nothing is sent."""
+    """If only Azure has OpenAI's models, an image raises an LLMError, and nothing is sent."""
     for name, value in OPENAI_AT_AZURE.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(LLMError, match="OPENAI_API_KEY"):
@@ -81,7 +81,7 @@ async def test_a_picture_without_openai(session: Session, monkeypatch: pytest.Mo
 
 
 async def test_an_old_snapshot(application: Engine) -> None:
-    """A transaction that PostgreSQL keeps at an old snapshot cannot refer to the row; the next one can."""
+    """A transaction with an older snapshot on PostgreSQL cannot refer to the row; the next one can."""
     with Session(application.execution_options(isolation_level="REPEATABLE READ")) as session:
         session.execute(text("SELECT 1 FROM units"))
         flow = Flow(session, "outline", USER, OPENROUTER_MODEL)

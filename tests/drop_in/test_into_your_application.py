@@ -1,4 +1,4 @@
-"""docs/into-your-application.md, followed to the letter in a shop that has modules, sessions and migrations."""
+"""docs/into-your-application.md, followed literally in a shop that has modules, sessions and migrations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXTRAS: Final[dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").re
 ]
 OWNERS: Final = {name: set(map(canonicalize_name, owners)) for name, owners in packages_distributions().items()}
 SOURCES: Final = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
-# Runs first_call.py where the top-level modules that are given as arguments are not installed.
+# Runs first_call.py with the top-level modules in its arguments hidden.
 WITHOUT: Final = """
 import runpy, sys
 class Hidden:
@@ -51,10 +51,10 @@ runpy.run_path("first_call.py", run_name="__main__")
 
 
 class Application:
-    """The shop in a folder of its own, with a database and the stand-in in the place of OpenRouter."""
+    """The shop in a separate folder, with a database and with the stand-in instead of OpenRouter."""
 
     def __init__(self, folder: Path, url: URL, base_url: str) -> None:
-        """Copy the shop as it was before; its tables are there."""
+        """Copy the shop in its original state; its tables exist."""
         self.folder, self.url = folder, url
         self.environment = {
             **bare_environment(),
@@ -67,7 +67,7 @@ class Application:
         self.run("alembic upgrade head")
 
     def run(self, command: str) -> str:
-        """Run a command of the page in the shop's folder; return what it printed."""
+        """Run a command of the page in the shop's folder; return its output."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
@@ -80,7 +80,7 @@ class Application:
         return done.stdout
 
     def follow(self) -> list[str]:
-        """Do what the page says, from its top to its end; return what the commands printed."""
+        """Follow the page from its top to its end; return the commands' output."""
         printed = []
         for skipped, language, block in BLOCK.findall(PAGE):
             if language == "py":
@@ -90,7 +90,7 @@ class Application:
         return printed
 
     def _save(self, block: str) -> None:
-        """Write a file whose first line is its name, or add to it above the line with target_metadata."""
+        """Write a file that names itself in its first line, or add to it above the line with target_metadata."""
         title, code = block.split("\n", 1)
         file = self.folder / title.removeprefix("# ").partition(",")[0]
         if "one more line" in title:
@@ -104,7 +104,7 @@ class Application:
 def application(
     request: pytest.FixtureRequest, base_url: str, postgres_server: URL, tmp_path: Path
 ) -> Iterator[Application]:
-    """Return the shop before anybody follows the page, on each database."""
+    """Return the shop before the page is followed, on each database."""
     if request.param == "sqlite":
         yield Application(tmp_path, make_url(f"sqlite:///{tmp_path}/shop.db"), base_url)
     else:
@@ -114,7 +114,7 @@ def application(
 
 
 def test_the_page_leads_to_a_row(application: Application) -> None:
-    """At its end a model has been called, its row is in the shop's database, and Alembic has nothing left to do."""
+    """At its end, a model has been called, its row is in the shop's database, and Alembic has nothing left to do."""
     printed = application.follow()
     assert 'This is the stand-in for OpenRouter, not a model. It was asked: "What is a ledger?"' in printed[-2]
     assert "completed 0.000194" in printed[-2]
@@ -130,7 +130,7 @@ def test_the_page_leads_to_a_row(application: Application) -> None:
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_a_call_needs_no_other_package(application: Application) -> None:
-    """A call succeeds where only the packages that the page lists are installed, and what these require."""
+    """A call succeeds with only the packages on the page, and their requirements."""
     application.follow()
     (application.folder / "without.py").write_text(WITHOUT)
     needed = closure(EXTRAS["module"])
@@ -141,7 +141,7 @@ def test_a_call_needs_no_other_package(application: Application) -> None:
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_the_copied_scripts_find_the_module(application: Application) -> None:
-    """Each script that the page copies runs in the application, and its table says what it is for."""
+    """Each script that the page copies runs in the application, and is in the page's table."""
     application.follow()
     copied = sorted(path.name for path in (application.folder / "scripts").glob("*.py") if path.stem != "command_line")
     assert [] == [script for script in copied if f"| `{script}` |" not in PAGE]
@@ -150,7 +150,7 @@ def test_the_copied_scripts_find_the_module(application: Application) -> None:
 
 
 def closure(requirements: list[str]) -> set[str]:
-    """Return the names of packages and of all that they require, without extras."""
+    """Return the names of packages and of all their requirements, without extras."""
     names: set[str] = set()
     left = [Requirement(each) for each in requirements]
     while left:
@@ -163,21 +163,21 @@ def closure(requirements: list[str]) -> set[str]:
 
 
 def test_the_page_lists_the_packages_of_the_module() -> None:
-    """Its pip command has the packages and versions of pyproject.toml, no more and no fewer."""
+    """The pip command has exactly the packages and versions of pyproject.toml."""
     (command,) = re.findall(r'^python -m pip install ("aiohttp.*)$', PAGE, re.MULTILINE)
     assert EXTRAS["module"] == re.findall(r'"([^"]+)"', command)
 
 
 @pytest.mark.parametrize("extra", ["bedrock", "redis", "socks", "routes", "telemetry", "report", "export"])
 def test_the_page_lists_the_packages_of_a_feature(extra: str) -> None:
-    """Each further package that the sources import is on the page, with the versions of pyproject.toml."""
+    """Each optional package that the sources import is on the page, with the versions of pyproject.toml."""
     packages = [each for each in EXTRAS[extra] if not each.startswith("llm-stand-in")]
     assert packages
     assert [] == [each for each in packages if f"`{each}`" not in PAGE]
 
 
 def test_every_import_is_of_a_listed_package() -> None:
-    """No file of the module imports a package that pyproject.toml does not name for it or for a feature of it."""
+    """The module imports only packages that pyproject.toml lists for it or for one of its features."""
     named = closure([each for extra in EXTRAS.values() for each in extra if not each.startswith("llm-stand-in")])
     imported = {(path.name, top) for path in SOURCES for top in imports(path)}
     assert ("models.py", "sqlalchemy") in imported
@@ -185,7 +185,7 @@ def test_every_import_is_of_a_listed_package() -> None:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the top-level modules, beyond Python's own, that a file imports anywhere."""
+    """Return the top-level modules outside the standard library that a file imports."""
     nodes = list(ast.walk(ast.parse(path.read_bytes())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}

@@ -1,4 +1,4 @@
-"""The module configured to ask the stand-in."""
+"""Configures the module to call the stand-in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ REQUEST_TIMEOUT = 10.0
 
 @pytest.fixture(autouse=True)
 def _stand_in(llm_stand_in: LLMStandIn) -> None:
-    """Ask nobody but the stand-in, once per call."""
+    """Call only the stand-in, with one attempt per call."""
     llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
     llm_stand_in.monkeypatch.setenv("REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))

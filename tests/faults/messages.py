@@ -1,4 +1,4 @@
-"""What the exception says, by scenario: a part of its message."""
+"""By scenario, a part of the exception's message."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ MESSAGES: Final = {
     "reset-mid-body": "may have been billed, so it is not repeated",
     "short-content-length": "may have been billed, so it is not repeated",
     "long-content-length": "may have been billed, so it is not repeated",
-    "bad-gzip": "not encoded as it says",
+    "bad-gzip": "does not match its Content-Encoding",
     "not-http": "may have been billed, so it is not repeated",
     "redirect-nearby": "OPENROUTER_BASE_URL",
     "redirect-away": "OPENROUTER_BASE_URL",

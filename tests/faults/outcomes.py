@@ -1,4 +1,4 @@
-"""One call, what came of it, and whether that is what its scenario says."""
+"""The outcome of a call, and checks against its scenario."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 async def ask(session: Session, scenario: str, question: str = "Hello") -> UUID:
-    """Put a question to a scenario; return the id of the row that answered."""
+    """Call a scenario; return the id of the row that answered."""
     messages = [LLMMessage(role="user", content=question)]
     _, request_id = await llm_services_provider(session).generate_response(
         messages, model=f"openrouter/stand-in/{scenario}"
@@ -46,7 +46,7 @@ async def ask(session: Session, scenario: str, question: str = "Hello") -> UUID:
 
 
 async def outcome(call: Awaitable[UUID]) -> Outcome:
-    """Await a call, and keep its LLMError; any other exception is a failed test."""
+    """Await a call, and keep its LLMError; any other exception fails the test."""
     started = time.perf_counter()
     try:
         request_id: UUID | None = await call
@@ -57,7 +57,7 @@ async def outcome(call: Awaitable[UUID]) -> Outcome:
 
 
 def check_exception(scenario: Scenario, error: LLMError | None) -> None:
-    """Assert the exception's class, exactly, a part of its message, and everything that a caller branches on."""
+    """Assert the exception's exact class, a part of its message, and all attributes that callers use."""
     failure = scenario.failure
     assert (failure and failure.raises) == (type(error).__name__ if error else None)
     if error and failure:
@@ -70,7 +70,7 @@ def check_exception(scenario: Scenario, error: LLMError | None) -> None:
 
 
 def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
-    """Assert that the row is the one the caller was told of, says what the exception says, and has the bill."""
+    """Assert that the row is the one that the exception names, with the same message and what was billed."""
     assert row.id == seen.request_id
     assert ("failed" if scenario.failure else "completed") == row.status
     assert (scenario.failure and scenario.failure.raises) == row.error_type
@@ -80,7 +80,7 @@ def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
 
 
 def bill(scenario: Scenario, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
-    """Return the tokens and the cost that the body on the row comes to."""
+    """Return the tokens and the cost that the body on the row amounts to."""
     billed = scenario.billed or (None if scenario.failure else "reported")
     if billed is None:
         return None, None
@@ -95,9 +95,9 @@ def bill(scenario: Scenario, raw: dict[str, Any] | None) -> tuple[int | None, fl
 
 
 async def check_nothing_is_left(session: Session) -> None:
-    """Assert that no connection of the application's pool is out, and that no task but the test's goes on.
+    """Assert that no connection of the application's pool is in use, and that only the test's task runs.
 
-    A connection that broke may take a turn of the loop to close.
+    A broken connection may need one more turn of the loop to close.
     """
     bind = session.get_bind()
     assert 0 == bind.pool.checkedout()  # type: ignore[union-attr]

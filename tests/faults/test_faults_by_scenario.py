@@ -1,4 +1,4 @@
-"""What a caller, the row and the process are left with, whatever OpenRouter sends: every scenario of the stand-in."""
+"""Every scenario of the stand-in: what the caller gets, and the state of the row and the process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHORT_TIMEOUT = 0.5
 
 
 class City(BaseModel):
-    """A shape that no answer has by chance."""
+    """A type that no answer fits by chance."""
 
     name: str
     inhabitants: int
@@ -46,7 +46,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch, name: str) -> float:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The exception, the row and its bill are the scenario's; it is over in time, and nothing is left behind."""
+    """The exception, the row and its cost are the scenario's; it ends in time and leaves nothing open."""
     deadline = hurry(monkeypatch, name)
     seen = await outcome(ask(session, name, f"once {name}"))
     await check_nothing_is_left(session)
@@ -61,7 +61,7 @@ async def test_a_scenario_ends_as_expected(session: Session, monkeypatch: pytest
 
 @pytest.mark.parametrize("name", [name for name, each in SCENARIOS.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(session: Session, name: str) -> None:
-    """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
+    """An answer to a text call gives a structured call its object, or LLMValidationError."""
     messages = [LLMMessage(role="user", content=f"structured {name}")]
     call = llm_services_provider(session).generate_structured_response(
         messages, City, model=f"openrouter/stand-in/{name}"
@@ -78,14 +78,14 @@ BROKEN = [name for name, each in SCENARIOS.items() if each.fault or each.part !=
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_the_next_call_is_none_the_worse(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """After a body or a connection that broke, the next call over the same client is answered."""
+    """After a broken body or connection, the next call with the same client is answered."""
     hurry(monkeypatch, name)
     await outcome(ask(session, name, f"before another {name}"))
     assert (await outcome(ask(session, "completion"))).error is None
 
 
 async def test_what_may_pass_is_sent_twice(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With MAX_RETRIES=1 exactly the scenarios whose exception says that it may pass are asked twice, a row each."""
+    """With MAX_RETRIES=1, exactly the scenarios with a retryable exception are sent twice, with a row each."""
     decide = loop.wait_seconds
     monkeypatch.setattr(loop, "wait_seconds", lambda *facts: None if decide(*facts) is None else 0.0)
     monkeypatch.setenv("MAX_RETRIES", "1")

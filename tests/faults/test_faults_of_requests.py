@@ -1,4 +1,4 @@
-"""What a caller is told of a request that OpenRouter refuses to hand to any model."""
+"""The errors for requests that OpenRouter refuses to pass to a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-# The module always sends a key, a JSON object and a message; the last two are no calls.
+# The module always sends a key, a JSON object and a message; the last two scenarios are not calls.
 NEVER_SENT = {"missing-key", "bad-json", "no-messages", "generation-not-found", "not-a-management-key"}
 ENVIRONMENT = {
     "unknown-key": {"OPENROUTER_API_KEY": "sk-or-v1-invalid"},
@@ -37,7 +37,7 @@ async def ask(
     model: str = "openrouter/author/model",
     parameters: dict[str, Any] | None = None,
 ) -> UUID:
-    """Put a question, with a tool when its parameters are given; return the id of the row that answered."""
+    """Make a call, with a tool if its parameters are given; return the id of the row that answered."""
     llm, messages = llm_services_provider(session), [LLMMessage(role="user", content=content)]
     if parameters is None:
         return (await llm.generate_response(messages, model=model))[1]
@@ -46,7 +46,7 @@ async def ask(
 
 
 def test_every_faulty_request_is_tried() -> None:
-    """The errors that a caller of the module can earn are tried, each of them and no other."""
+    """All errors that a caller of the module can cause are tried, and no others."""
     assert {scenario.name for scenario in FAULTY_REQUESTS} - NEVER_SENT == set(ENVIRONMENT) | set(CALLS)
 
 
@@ -54,7 +54,7 @@ def test_every_faulty_request_is_tried() -> None:
 async def test_a_faulty_request_ends_as_expected(
     session: Session, monkeypatch: pytest.MonkeyPatch, base_url: str, name: str
 ) -> None:
-    """The exception and the row are the scenario's, the cost unknown, and nothing is left behind."""
+    """The exception and the row are the scenario's, the cost is unknown, and nothing is left open."""
     for variable, value in ENVIRONMENT.get(name, {}).items():
         monkeypatch.setenv(variable, value.format(url=base_url))
     seen = await outcome(ask(session, **CALLS.get(name, {})))

@@ -1,4 +1,4 @@
-"""What a caller, the row and the process are left with when an answer comes as a stream: every scenario again."""
+"""Every scenario of the stand-in again, with streamed answers."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from stand_in.pytest_plugin import LLMStandIn
     from stand_in.scenario import Scenario
 
-# Half of a stream is text that has been handed out; half of a body is no answer, and is asked for again. What is wrong
-# after the last event of a stream is not wrong with the answer.
+# Half of a stream is text that was handed out; half of an unstreamed body is not an answer, and is requested again. An
+# error after the last event of a stream does not affect the answer.
 OF_STREAMS: Final = SCENARIOS | {
     "cut-json": replace(SCENARIOS["cut-json"], failure=Failure.BROKEN),
     "long-content-length": replace(SCENARIOS["long-content-length"], failure=None),
 }
-# In these some text comes before what breaks.
+# In these scenarios, some text arrives before the failure.
 BEGUN: Final = ("cut-json", "choice-error", "choice-error-unbilled", "half-body", "reset-mid-body", "stall-mid-body")
 
 
 async def ask(session: Session, scenario: str, pieces: list[str]) -> UUID:
-    """Put a question to a scenario, and note the pieces of its text; return the id of the row that answered."""
+    """Call a scenario and note the pieces of its text; return the id of the row that answered."""
     messages = [LLMMessage(role="user", content=f"streamed {scenario}")]
     model = f"openrouter/stand-in/{scenario}"
     response, request_id = await llm_services_provider(session).generate_response(
@@ -45,7 +45,7 @@ async def ask(session: Session, scenario: str, pieces: list[str]) -> UUID:
 
 
 def check_exception(scenario: Scenario, seen: Outcome) -> None:
-    """Assert what a caller branches on; what the message says of a stream is its own."""
+    """Assert the attributes that callers use; the message for a stream differs."""
     error, failure = seen.error, scenario.failure
     assert (failure and failure.raises) == (type(error).__name__ if error else None)
     if error and failure:
@@ -57,7 +57,7 @@ def check_exception(scenario: Scenario, seen: Outcome) -> None:
 async def test_a_streamed_scenario_ends_as_it_does_in_one_piece(
     session: Session, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The exception and the row are the scenario's, its text is what was handed out, and nothing is left behind."""
+    """The exception and the row are the scenario's, with the text that was handed out; nothing is left open."""
     hurry(monkeypatch, name)
     scenario, pieces = OF_STREAMS[name], list[str]()
     seen = await outcome(ask(session, name, pieces))
@@ -72,7 +72,7 @@ async def test_a_streamed_scenario_ends_as_it_does_in_one_piece(
 
 @pytest.mark.parametrize("name", BEGUN)
 async def test_what_came_before_the_break_is_kept(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The text so far is on the row and on the exception; the time to the first piece is on the row."""
+    """The row and the exception have the text so far; the row has the time to the first piece."""
     hurry(monkeypatch, name)
     pieces: list[str] = []
     seen = await outcome(ask(session, name, pieces))
@@ -87,7 +87,7 @@ async def test_what_came_before_the_break_is_kept(session: Session, monkeypatch:
 
 @pytest.mark.parametrize("name", ["stall-mid-body", "slow", "silence", "stall"])
 async def test_a_cancelled_stream_is_hung_up_on(session: Session, name: str, llm_stand_in: LLMStandIn) -> None:
-    """A caller that is cancelled closes the connection at once, which the server sees; its row has the text so far."""
+    """A cancelled call closes its connection at once, which the server sees; its row has the text so far."""
     arrived = asyncio.Event()
     pieces: list[str] = []
 

@@ -1,4 +1,4 @@
-"""An environment that names no proxy, processes that make calls in one that does, and an OpenRouter with a script."""
+"""An environment without a proxy, processes that make calls in other environments, and an OpenRouter that counts."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
+    """Retry without waiting."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
 
 
 class Process(Protocol):
-    """Makes calls in a process of its own."""
+    """Makes calls in a separate process."""
 
     def __call__(self, *arguments: str, script: str = ..., **environment: str) -> dict[str, Any]:
-        """Run `script`, with these settings in its environment, and return what it prints."""
+        """Run `script` with these settings in its environment, and return what it prints."""
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Process:
-    """Return what makes calls in a process that warns of whatever is left open."""
+    """Return a Process that warns about everything that is left open."""
 
     def ran(*arguments: str, script: str = "one_call.py", **environment: str) -> dict[str, Any]:
         command = [sys.executable, "-X", "dev", "-W", "error", str(HERE / script), *arguments]
@@ -74,19 +74,19 @@ CITIES = ("Paris", "Rome", "Oslo", "Bern")
 
 @dataclass
 class OpenRouter:
-    """A server in OpenRouter's place, which gives the `replies` first, and then one city after another."""
+    """A server in the place of OpenRouter, which sends the `replies` first, and then a different city each time."""
 
     served: Server
     replies: list[Callable[[Visit], Awaitable[None] | None]] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
-        """How many requests came."""
+        """The number of requests that arrived."""
         return len(self.served.visits)
 
 
 def city(visit: Visit, name: str) -> None:
-    """Answer with a city: as text, as an object, or in a tool call, as the request wants it."""
+    """Answer with a city: as text, as an object or in a tool call, as the request asks."""
     message: dict[str, Any] = {"role": "assistant", "content": name}
     if "tools" in visit.payload:
         function = {"name": "look", "arguments": json.dumps({"city": name})}
@@ -100,7 +100,7 @@ def city(visit: Visit, name: str) -> None:
 
 @pytest.fixture
 async def openrouter(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[OpenRouter]:
-    """Serve OpenRouter on this machine, nothing else being set."""
+    """Serve OpenRouter on this machine, with no other settings."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
 

@@ -1,6 +1,6 @@
-"""Calls in event loops that are made, run and closed by hand, as Celery's tasks do: python loop_by_hand.py TASKS.
+"""Calls in event loops that are made, run and closed by hand, as in Celery's tasks: python loop_by_hand.py TASKS.
 
-It prints what was logged, and the sockets that are open at the end, the garbage collector being off.
+It prints the log, and the sockets that are open at the end; the garbage collector is off.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MODEL = "openrouter/author/model"
 
 
 class Records(logging.Handler):
-    """Keeps what is logged as an error or a warning."""
+    """Keeps warnings and errors that are logged."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start with none."""
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
 
@@ -33,7 +33,7 @@ class Records(logging.Handler):
 
 
 def open_sockets() -> list[str]:
-    """Return the connections that this process holds."""
+    """Return the open connections of this process."""
     return [str(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_socket()]
 
 
@@ -44,10 +44,10 @@ async def call() -> str:
 
 
 def main() -> None:
-    """Run the tasks, a loop for each."""
+    """Run the tasks, one loop for each."""
     records = Records()
     logging.getLogger().addHandler(records)
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # a slow machine is no fault
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # steps that are slow because the machine is
     infrastructure_provider().initialize()
     gc.disable()
     before, said = open_sockets(), []

@@ -1,7 +1,6 @@
-"""Calls in a process of its own, and what came of them as JSON: python one_call.py CALLS [MISSING_MODULE ...].
+"""Calls in a separate process, with their results as JSON: python one_call.py CALLS [MISSING_MODULE ...].
 
-The environment says where the calls go, and as MODEL to which model; the modules named are as if they were not
-installed.
+The environment has the address and, as MODEL, the model. The named modules are hidden, as if not installed.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ MODEL = os.environ.get("MODEL", "openrouter/author/model")
 
 
 class ImportsByThread(MetaPathFinder):
-    """Notes which thread looks for a module, and which modules are imported while a request is sent; finds none."""
+    """Notes which thread imports a module, and which modules are imported during a request; finds none itself."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start with none."""
         self.threads: dict[str, str] = {}
         self.imported: set[str] = set()
 
     def find_spec(self, fullname: str, _path: object = None, _target: object = None) -> None:
-        """Note the first that asks."""
+        """Note the first thread that imports a module."""
         self.threads.setdefault(fullname, threading.current_thread().name)
-        if fullname == "modules.llm_services.flow.transport":  # what sends is imported, and has sent nothing yet
+        if fullname == "modules.llm_services.flow.transport":  # imported, and nothing sent yet
             http = sys.modules["modules.llm_services.flow.http"]
             http.post = self._noting(http.post)  # type: ignore[attr-defined]
 
@@ -54,7 +53,7 @@ class ImportsByThread(MetaPathFinder):
 
 async def outcomes(session: Session, calls: int) -> list[str]:
     """Return the text of each answer, or the error."""
-    asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no warning of ours
+    asyncio.get_running_loop().slow_callback_duration = 60  # a warning about a busy machine
     said = []
     for _ in range(calls):
         try:
@@ -66,7 +65,7 @@ async def outcomes(session: Session, calls: int) -> list[str]:
 
 
 def main() -> None:
-    """Make the calls, and print what came of them."""
+    """Make the calls, and print the results."""
     calls, *hidden = sys.argv[1:]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # which is how Python is told that there is none

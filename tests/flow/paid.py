@@ -1,4 +1,4 @@
-"""An OpenRouter whose every answer costs 0.1 USD, for the tests of what becomes of an answer that has been paid."""
+"""An OpenRouter that charges 0.1 USD for every answer, for the tests of paid answers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def completion(content: str | None, finish_reason: str = "stop", **message: obje
 
 
 def answering(*bodies: dict[str, Any]) -> Callable[[Visit], None]:
-    """Return a handler that answers with each body in turn."""
+    """Return a handler that sends the bodies one after another."""
     turns = iter(bodies)
     return lambda visit: visit.answer(next(turns))

@@ -1,4 +1,4 @@
-"""Proxies inside the test's own event loop: one that speaks SOCKS 5, and one that tunnels HTTP's CONNECT."""
+"""Proxies in the test's own event loop: one for SOCKS 5, and one that tunnels HTTP's CONNECT."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 VERSION: Final = 5
 NO_PASSWORD, PASSWORD = 0, 2
-NAME: Final = 3  # the kind of address that is a name
+NAME: Final = 3  # the address type for a name
 GRANTED: Final = bytes([VERSION, 0, 0, 1, 0, 0, 0, 0, 0, 0])
 REFUSED: Final = bytes([VERSION, 2, 0, 1, 0, 0, 0, 0, 0, 0])
 
 
 @dataclass
 class ProxyServer:
-    """Where a proxy listens, whom it leads to whatever name it is asked for, and what it was told."""
+    """A proxy's address, the server that it connects to for every name, and what it received."""
 
     port: int = 0
     target_port: int = 0
@@ -63,7 +63,7 @@ async def proxying(handle: Handler, target_port: int = 0) -> AsyncGenerator[Prox
 
 
 async def socks(proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Speak SOCKS 5 (https://www.rfc-editor.org/rfc/rfc1928), with a password where the client offers one."""
+    """Speak SOCKS 5 (https://www.rfc-editor.org/rfc/rfc1928), with a password if the client offers one."""
     await greet(proxy, reader, writer)
     _version, _command, _reserved, kind = await reader.readexactly(4)
     length = (await reader.readexactly(1))[0] if kind == NAME else 4
@@ -87,13 +87,13 @@ async def greet(proxy: ProxyServer, reader: asyncio.StreamReader, writer: asynci
 
 
 async def connect(proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Tunnel as HTTP's CONNECT asks for (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)."""
+    """Open the tunnel that CONNECT requests (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)."""
     await read_head(proxy, reader)
     await tunnel(proxy, reader, writer, b"HTTP/1.1 200 Connected\r\n\r\n")
 
 
 async def read_head(proxy: ProxyServer, reader: asyncio.StreamReader) -> None:
-    """Read a request and note its first line and its password."""
+    """Read a request, and note its first line and its password."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     proxy.asked.append(head.splitlines()[0])
     credentials = re.findall("proxy-authorization: basic (.+)\r", head, re.IGNORECASE)
@@ -103,7 +103,7 @@ async def read_head(proxy: ProxyServer, reader: asyncio.StreamReader) -> None:
 async def tunnel(
     proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, granted: bytes
 ) -> None:
-    """Carry bytes both ways until one side has no more."""
+    """Copy bytes both ways until one side ends."""
     target_reader, target_writer = await asyncio.open_connection("127.0.0.1", proxy.target_port)
     writer.write(granted)
     try:
@@ -113,7 +113,7 @@ async def tunnel(
 
 
 async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes one way."""
+    """Copy bytes one way."""
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()

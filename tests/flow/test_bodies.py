@@ -1,4 +1,4 @@
-"""How much of a response is read: up to a limit, counted after inflating, whatever the server sends."""
+"""How much of a response is read: up to a limit, counted after decompression, whatever the server sends."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MEGABYTE: Final = 1_000_000
 
 
 def bomb(megabytes: int) -> bytes:
-    """Return a megabyte of zeros, again and again, as gzip."""
+    """Return a megabyte of zeros, repeated, as gzip."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     return b"".join(packer.compress(b"0" * MEGABYTE) for _ in range(megabytes)) + packer.flush()
 
 
 def raw(data: bytes, *headers: str) -> Callable[[Visit], None]:
-    """Return a handler that answers with bytes, and ends the connection."""
+    """Return a handler that sends bytes and ends the connection."""
 
     def answer(visit: Visit) -> None:
         head = "\r\n".join(
@@ -44,7 +44,7 @@ def raw(data: bytes, *headers: str) -> Callable[[Visit], None]:
 
 
 async def endless(visit: Visit) -> None:
-    """Answer with text that does not end and has no length."""
+    """Answer with text that has no length and never ends."""
     visit.writer.write(b"HTTP/1.1 200 OK\r\nx-generation-id: gen-1-big\r\n\r\n")
     while True:
         visit.writer.write(b"0" * 2**16)
@@ -61,7 +61,7 @@ ENDLESS: Final[dict[str, Callable[[Visit], Any]]] = {
 
 @pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
 async def test_a_body_beyond_the_limit_is_an_error(session: Session, answer: Callable[[Visit], Any]) -> None:
-    """Beyond 64 MB, inflated, a body is read no further: an LLMError, and a row with what was seen."""
+    """Beyond 64 MB decompressed, reading stops: an LLMError, and a row with what was read."""
     async with serving(answer) as server:
         with pytest.raises(LLMError, match="larger than LLM_MAX_RESPONSE_MB") as caught:
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
@@ -73,7 +73,7 @@ async def test_a_body_beyond_the_limit_is_an_error(session: Session, answer: Cal
 
 
 async def test_memory_does_not_grow_with_what_is_sent(session: Session) -> None:
-    """A body of a gigabyte, in a megabyte of gzip, costs no more memory than the limit."""
+    """A gigabyte in a megabyte of gzip takes no more memory than the limit."""
     async with serving(raw(bomb(1000), "content-encoding: gzip")) as server:
         called = provider(session, server.base_url, max_response_mb=1)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -84,7 +84,7 @@ async def test_memory_does_not_grow_with_what_is_sent(session: Session) -> None:
 
 
 async def test_the_limit_is_a_setting(session: Session) -> None:
-    """An answer of a megabyte passes a limit of two megabytes, and not one of half a megabyte."""
+    """An answer of a megabyte passes a limit of two megabytes, but not one of half a megabyte."""
 
     def answer(visit: Visit) -> None:
         visit.answer(completion("0" * MEGABYTE))
@@ -100,7 +100,7 @@ async def test_the_limit_is_a_setting(session: Session) -> None:
 
 
 async def test_inflating_ends_with_the_deadline(session: Session) -> None:
-    """A body that inflates for long ends in an LLMTimeoutError at REQUEST_TIMEOUT."""
+    """Decompression that takes too long ends in an LLMTimeoutError at REQUEST_TIMEOUT."""
     packed = raw(bomb(1000) * 40, "content-encoding: gzip")
     async with serving(packed) as server:
         called = provider(session, server.base_url, retries=3, request_timeout=0.3, max_response_mb=100_000)
@@ -110,7 +110,7 @@ async def test_inflating_ends_with_the_deadline(session: Session) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "deflate without a header", "gzip, deflate", "unheard-of"])
 async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
-    """What a server may encode an answer with is decoded; a name that nobody knows is passed over."""
+    """Every supported content encoding is decoded; an unknown one is ignored."""
     data = json.dumps(completion("hi")).encode()
     bare = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     encoded = {
@@ -130,15 +130,15 @@ async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
 
 
 async def test_a_body_that_is_not_encoded_as_it_says(session: Session) -> None:
-    """It is an LLMError that says so."""
+    """A body that does not match its Content-Encoding raises an LLMError that says so."""
     async with serving(raw(b"{}", "content-encoding: gzip", "content-length: 2")) as server:
-        with pytest.raises(LLMError, match="is not encoded as it says"):
+        with pytest.raises(LLMError, match="does not match its Content-Encoding"):
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
 
 
 @pytest.mark.parametrize(("package", "name"), [("brotli", "br"), ("backports.zstd", "zstd")])
 async def test_other_encodings_are_read_where_their_package_is_installed(package: str, name: str) -> None:
-    """Brotli and Zstandard stop at the limit like gzip."""
+    """Brotli and Zstandard, if installed, stop at the limit like gzip."""
     module = pytest.importorskip(package)
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -150,5 +150,5 @@ async def test_other_encodings_are_read_where_their_package_is_installed(package
 
 
 def test_an_error_about_a_body_is_one_of_httpx() -> None:
-    """Whoever catches httpx's errors catches it."""
+    """An error in a body can be caught as one of httpx's errors."""
     assert issubclass(bodies.BodyTooLargeError, httpx.RequestError)

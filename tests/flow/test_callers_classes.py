@@ -1,4 +1,4 @@
-"""What the caller's class does between the answer and the settle: the row is settled all the same."""
+"""Failures in the caller's class between the answer and the settlement: the row is settled all the same."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def fail(*_given: object) -> Any:  # noqa: ANN401 - never returns
-    """Raise what is no ValueError."""
+    """Raise an error that is not a ValueError."""
     raise ZeroDivisionError("no mean of nothing")
 
 
 class Computed(BaseModel):
-    """A model whose computed field fails on what it holds."""
+    """A model with a computed field that fails on its own value."""
 
     total: float
     count: int
@@ -35,19 +35,19 @@ class Computed(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def mean(self) -> float:
-        """Divide by what may be zero."""
+        """Divide by a value that may be zero."""
         return self.total / self.count
 
 
 class Serialized(BaseModel):
-    """A model whose serializer fails."""
+    """A model with a serializer that fails."""
 
     total: Annotated[float, PlainSerializer(lambda value: fail(value))]  # noqa: PLW0108 - Pydantic reads the signature
     count: int
 
 
 class Undumpable(BaseModel):
-    """A model that will not be dumped, compared, or taken for true."""
+    """A model that cannot be dumped, compared or tested for truth."""
 
     total: float
     count: int
@@ -70,7 +70,7 @@ class Undumpable(BaseModel):
 
 
 class Odd(BaseModel):
-    """A model of values that JSON has no place for, once they are Python's."""
+    """A model of values that JSON cannot express once they are Python objects."""
 
     raw: bytes
     huge: int
@@ -92,7 +92,7 @@ HUGE = '{"raw": "x", "huge": %s}' % ("9" * 4000)
 async def test_an_object_that_cannot_be_dumped_is_paid_and_recorded(
     session: Session, response_model: type[BaseModel], content: str
 ) -> None:
-    """The row has tokens, cost, body and the JSON that was validated, and the caller gets the object."""
+    """The row has tokens, cost, body and the validated JSON, and the caller gets the object."""
     async with serving(answering(completion(content))) as server:
         asked = provider(session, server.base_url, retries=3)
         value, _request_id, usage = await asked.generate_structured_response(MESSAGES, response_model, model=MODEL)
@@ -107,7 +107,7 @@ async def test_an_object_that_cannot_be_dumped_is_paid_and_recorded(
 
 
 class Unreadable(Exception):  # noqa: N818 - what it is called does not matter
-    """An exception that cannot even say what it is."""
+    """An exception that fails when it is converted to text."""
 
     def __str__(self) -> str:
         """Fail."""
@@ -115,7 +115,7 @@ class Unreadable(Exception):  # noqa: N818 - what it is called does not matter
 
 
 def recursing() -> None:
-    """Call itself until Python ends it."""
+    """Recurse until Python stops it."""
     recursing()
 
 
@@ -143,7 +143,7 @@ def raising(error: Exception) -> Callable[[], None]:
 async def test_a_validator_that_raises_anything_is_a_wrong_object(
     session: Session, work: Callable[[], None], cause: type[Exception], fence: str
 ) -> None:
-    """An exception of the class's own is the cause of an LLMValidationError, and the model is asked again."""
+    """An exception of the class is the cause of an LLMValidationError, and the model is asked again."""
 
     class Checked(BaseModel):
         name: str
@@ -175,7 +175,7 @@ async def test_a_validator_that_raises_anything_is_a_wrong_object(
 async def test_an_interruption_passes_through(
     session: Session, interruption: type[BaseException], content: str
 ) -> None:
-    """An interruption inside a validator comes out as it is, and the row is settled with what was billed."""
+    """An interruption in a validator is raised unchanged, and the row is settled with what was billed."""
 
     class Interrupted(BaseModel):
         name: str
@@ -194,7 +194,7 @@ async def test_an_interruption_passes_through(
 
 
 async def test_a_cached_answer_is_not_dumped_either(session: Session, tmp_path: Path) -> None:
-    """What the response cache answers is the object too, whatever its class makes of a dump."""
+    """An answer from the response cache is validated as the object too, even if the class cannot be dumped."""
     async with serving(answering(completion(COUNTED))) as server:
         asked = provider(session, server.base_url, retries=3, cache_enabled=True, cache_dir=str(tmp_path))
         for _again in range(2):
@@ -204,7 +204,7 @@ async def test_a_cached_answer_is_not_dumped_either(session: Session, tmp_path: 
 
 
 async def test_a_cached_answer_that_its_class_refuses_is_asked_for(session: Session, tmp_path: Path) -> None:
-    """A cached answer whose validation raises is no answer to this call: the vendor is asked."""
+    """If the class refuses a cached answer, the request is sent."""
     is_broken = False
 
     class Moody(BaseModel):
@@ -227,7 +227,7 @@ async def test_a_cached_answer_that_its_class_refuses_is_asked_for(session: Sess
 
 
 class SchemaLess(BaseModel):
-    """A model that has no schema."""
+    """A model without a schema."""
 
     name: str
 
@@ -239,7 +239,7 @@ class SchemaLess(BaseModel):
 
 @dataclass
 class Unknown:
-    """A dataclass of something that Pydantic does not know."""
+    """A dataclass with a type that Pydantic does not know."""
 
     value: object
     lock: asyncio.Lock
@@ -247,7 +247,7 @@ class Unknown:
 
 @pytest.mark.parametrize("response_model", [SchemaLess, Unknown, None, "Computed", 5, {"type": "object"}, fail])
 async def test_what_no_answer_can_fit_is_a_type_error(session: Session, response_model: Any) -> None:  # noqa: ANN401
-    """A TypeError names what is taken, before a row is written and before anything is sent."""
+    """An unusable type raises a TypeError that names the usable ones, before a row is written or anything sent."""
     async with serving(answering()) as server:
         asked = provider(session, server.base_url, retries=3)
         with pytest.raises(TypeError, match="a Pydantic model, a dataclass, a TypedDict, or a type that"):

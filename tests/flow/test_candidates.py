@@ -1,4 +1,4 @@
-"""Which JSON of a text is the answer: what was thought, tried, quoted or taken back is not."""
+"""Which JSON in a text is the answer: reasoning, drafts, quotations and withdrawn values are not."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ DRAFT, ANSWER = '{"answer": 1}', '{"answer": 2}'
 
 
 class Number(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
 
 class Optional(BaseModel):
-    """A model that needs nothing."""
+    """A model without required fields."""
 
     title: str = "none"
     items: list[str] = []
 
 
 def parsed(text: str, *messages: LLMMessage) -> int:
-    """Return the number that a text answers with."""
+    """Return the number in the answer of a text."""
     value: Number = parse(Answer(content=text, finish_reason="stop"), Number, messages).value
     return value.answer
 
@@ -59,7 +59,7 @@ def parsed(text: str, *messages: LLMMessage) -> int:
     ],
 )
 def test_reasoning_is_no_answer(text: str) -> None:
-    """What stands inside of a reasoning block, however it is spelled, is not looked at."""
+    """JSON inside a reasoning block, however it is tagged, is ignored."""
     assert 2 == parsed(text)
 
 
@@ -84,12 +84,12 @@ def test_a_tag_inside_of_the_answer_is_data() -> None:
     ],
 )
 def test_the_answer_is_told_from_what_stands_before_it(text: str) -> None:
-    """An example, an input, a draft and a value that is taken back are not the answer."""
+    """An example, an input, a draft and a withdrawn value are not the answer."""
     assert 2 == parsed(text)
 
 
 def test_what_the_model_was_given_is_an_echo() -> None:
-    """A value that stands in the messages is not the answer where there is another."""
+    """A value that occurs in the messages is not the answer if there is another value."""
     given = LLMMessage(role=MessageRole.USER, content=f"Improve on {DRAFT}")
     assert 2 == parsed(f"{DRAFT} becomes {ANSWER} now", given)
 
@@ -106,7 +106,7 @@ def test_what_the_model_was_given_is_an_echo() -> None:
     ],
 )
 def test_a_guess_is_not_made(text: str) -> None:
-    """Several values that differ, with nothing to tell them apart, are a wrong shape, which is asked for again."""
+    """If several values differ and nothing distinguishes them, the answer is invalid, and the model is asked again."""
     answer = Answer(content=text, finish_reason="stop")
     with pytest.raises(LLMValidationError, match="several that differ") as caught:
         parse(answer, Number)
@@ -124,19 +124,19 @@ def test_a_guess_is_not_made(text: str) -> None:
     ],
 )
 def test_an_echoed_schema_is_no_object_of_defaults(text: str) -> None:
-    """An object that has none of the fields does not fill a model with its defaults."""
+    """An object without any of the fields does not become a model of defaults."""
     with pytest.raises(LLMValidationError, match="it holds none of the fields"):
         parse(Answer(content=text), Optional)
 
 
 def test_an_empty_object_is_one_of_defaults() -> None:
-    """An answer that is nothing but an empty object is taken where nothing is required; a filled one is preferred."""
+    """An empty object is accepted if no field is required, but a filled one is preferred."""
     assert "none" == parse(Answer(content="{}"), Optional).value.title
     assert "a" == parse(Answer(content='{}{"title": "a"}'), Optional).value.title
 
 
 @pytest.mark.parametrize("text", ["<think>{}</think>", "<think>{}", "The answer is 2.", "{the answer}", "[see above]"])
 def test_prose_is_no_object(text: str) -> None:
-    """Prose, in brackets or not, and reasoning alone are no object, though the model needs nothing."""
+    """Prose, with or without brackets, and reasoning alone are not an object, even if no field is required."""
     with pytest.raises(LLMValidationError, match="there is no whole JSON value in it"):
         parse(Answer(content=text, finish_reason="stop"), Optional)

@@ -1,4 +1,4 @@
-"""A structured answer that does not fit is shown to the model once, with what was wrong."""
+"""An invalid structured answer is sent back to the model once, with the validation errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MESSAGES = [LLMMessage(role=MessageRole.USER, content="Which city?")]
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     name: str
     population: int
@@ -31,7 +31,7 @@ RIGHT = completion('{"name": "Paris", "population": 2}') | {"usage": {"total_tok
 
 
 async def test_the_model_is_asked_again_with_the_validators_words(session: Session) -> None:
-    """A wrong shape is asked for once more, on a row of its own; what both attempts cost is summed."""
+    """An invalid object is requested once more, with a row of its own, and the costs of both attempts are added."""
     async with serving(answering(WRONG, RIGHT)) as server:
         asked = provider(session, server.base_url, retries=3)
         city, request_id, usage = await asked.generate_structured_response(MESSAGES, City, model=MODEL)
@@ -52,7 +52,7 @@ async def test_the_model_is_asked_again_with_the_validators_words(session: Sessi
 
 
 async def test_the_model_is_asked_again_once(session: Session) -> None:
-    """A second wrong answer is the end: an LLMValidationError that names its row, whatever MAX_RETRIES allows."""
+    """A second invalid answer raises an LLMValidationError that names its row, whatever MAX_RETRIES is."""
     async with serving(answering(WRONG, WRONG)) as server:
         with pytest.raises(LLMValidationError, match="population: Field required") as caught:
             await provider(session, server.base_url, retries=3).generate_structured_response(
@@ -63,7 +63,7 @@ async def test_the_model_is_asked_again_once(session: Session) -> None:
 
 
 async def test_no_retries_is_no_second_question(session: Session) -> None:
-    """MAX_RETRIES=0 turns asking again off."""
+    """MAX_RETRIES=0 turns the second request off."""
     async with serving(answering(WRONG)) as server:
         with pytest.raises(LLMValidationError):
             await provider(session, server.base_url).generate_structured_response(MESSAGES, City, model=MODEL)
@@ -83,7 +83,7 @@ async def test_no_retries_is_no_second_question(session: Session) -> None:
 async def test_what_would_end_the_same_way_is_not_asked_again(
     session: Session, body: dict[str, Any], words: str
 ) -> None:
-    """A truncated, refused or empty answer is named as that, billed on its row, and not asked for again."""
+    """A truncated, refused or empty answer is reported as such, billed on its row, and not requested again."""
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=words) as caught:
             await provider(session, server.base_url, retries=3).generate_structured_response(
@@ -95,7 +95,7 @@ async def test_what_would_end_the_same_way_is_not_asked_again(
 
 
 async def test_a_refused_request_is_not_asked_again(session: Session) -> None:
-    """A 400 is an LLMValidationError too, but about the request: there is no answer to correct."""
+    """A 400 is also an LLMValidationError, but about the request: there is no answer to correct."""
     async with serving(lambda visit: visit.answer({"error": {"code": 400, "message": "no"}}, 400)) as server:
         with pytest.raises(LLMValidationError):
             await provider(session, server.base_url, retries=3).generate_structured_response(

@@ -1,4 +1,4 @@
-"""How an answer ended decides before what it holds: a cut or refused one is neither an object nor a tool call."""
+"""A truncated or refused answer is neither an object nor a tool call, whatever it contains."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ended(body: dict[str, Any], native: str) -> dict[str, Any]:
     ],
 )
 async def test_a_cut_or_refused_object_is_an_error(session: Session, body: dict[str, Any], message: str) -> None:
-    """It is not asked for again, since it would end the same way; the row has what was billed."""
+    """A truncated or refused object is not requested again, and the row has what was billed."""
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=message) as caught:
             await provider(session, server.base_url, retries=3).generate_structured_response(
@@ -63,7 +63,7 @@ def tool_call(arguments: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("arguments", ['{"city": "Par', '{"city": "Paris"}'])
 async def test_a_cut_tool_call_is_an_error_that_says_so(session: Session, arguments: str) -> None:
-    """It says truncated and what to raise, also when the arguments are whole; the text rides on the error."""
+    """The error says "truncated" and what to raise, even if the arguments are complete, and has the text."""
     body = completion("Let me see.", "length", tool_calls=[tool_call(arguments)])
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=r"truncated .* raise max_output_tokens") as caught:
@@ -75,7 +75,7 @@ async def test_a_cut_tool_call_is_an_error_that_says_so(session: Session, argume
 
 
 async def test_a_readable_tool_call_rides_on_the_error(session: Session) -> None:
-    """One call whose arguments are unreadable does not lose the other."""
+    """If one tool call is malformed, the error still has the other one."""
     calls = [tool_call('{"city": "Rome"}'), tool_call('{"city": "Par')]
     async with serving(answering(completion(None, "tool_calls", tool_calls=calls))) as server:
         with pytest.raises(LLMValidationError, match="not a JSON object") as caught:
@@ -87,7 +87,7 @@ async def test_a_readable_tool_call_rides_on_the_error(session: Session) -> None
 
 
 async def test_a_cut_text_beside_tools_is_an_answer(session: Session) -> None:
-    """Text that was cut is returned as it came, although tools were there to be called."""
+    """Truncated text is returned unchanged even if tools were offered."""
     async with serving(answering(completion("Let me", "length"))) as server:
         asked = provider(session, server.base_url, retries=3)
         response, calls, _request_id = await asked.generate_response_with_tools(MESSAGES, [TOOL], model=MODEL)

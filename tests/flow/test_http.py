@@ -1,4 +1,4 @@
-"""What a caller and its row are told when the connection, not the model, fails."""
+"""The error and the row when the connection fails rather than the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_refused_connection_was_never_sent(session: Session) -> None:
-    """Nobody listening is an LLMError that says nothing was sent, and is tried again: a row each."""
+    """If nothing listens, an LLMError says that nothing was sent; it is retried, with a row for each attempt."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{unused.getsockname()[1]}/api/v1"
@@ -29,7 +29,7 @@ async def test_a_refused_connection_was_never_sent(session: Session) -> None:
 
 
 async def test_a_connection_that_breaks_after_sending_is_not_repeated(session: Session) -> None:
-    """A connection closed before an answer may have been billed: an LLMError, one attempt, cost unknown."""
+    """A connection closed before the answer may have been billed: an LLMError, one attempt, cost unknown."""
     async with serving(lambda _: None) as server:
         with pytest.raises(LLMError, match="may have been billed") as caught:
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
@@ -39,7 +39,7 @@ async def test_a_connection_that_breaks_after_sending_is_not_repeated(session: S
 
 
 async def test_a_body_that_is_cut_keeps_its_generation_id(session: Session) -> None:
-    """Half a body is an LLMError whose row knows the status and the generation id that the headers brought."""
+    """Half a body raises an LLMError, and the row has the status and the generation id from the headers."""
 
     def cut(visit: Visit) -> None:
         head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nx-generation-id: gen-1-cut\r\n\r\n"
@@ -56,7 +56,7 @@ async def test_a_body_that_is_cut_keeps_its_generation_id(session: Session) -> N
 
 
 async def test_padding_without_end_meets_the_deadline(session: Session) -> None:
-    """Keep-alive padding that never ends is an LLMTimeoutError at REQUEST_TIMEOUT, and names its generation."""
+    """Endless keep-alive padding raises an LLMTimeoutError at REQUEST_TIMEOUT that names the generation."""
 
     async def drip(visit: Visit) -> None:
         visit.writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-generation-id: gen-1-slow\r\n\r\n")
@@ -77,7 +77,7 @@ async def test_padding_without_end_meets_the_deadline(session: Session) -> None:
 
 
 async def test_a_redirect_is_not_followed(session: Session) -> None:
-    """A redirect is an error, and the key does not go where it points."""
+    """A redirect raises an error, and the key is not sent to its target."""
     async with serving(lambda visit: visit.answer({}, 200)) as elsewhere:
 
         def away(visit: Visit) -> None:
@@ -91,7 +91,7 @@ async def test_a_redirect_is_not_followed(session: Session) -> None:
 
 
 async def test_cookies_are_not_carried_from_call_to_call(session: Session) -> None:
-    """A cookie that one answer sets goes out with no later request."""
+    """A cookie that one answer sets is not sent with later requests."""
     completion = {"choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
     async with serving(lambda visit: visit.answer(completion, set_cookie="__cf_bm=crumb; Path=/")) as server:
         asked = provider(session, server.base_url)
@@ -102,7 +102,7 @@ async def test_cookies_are_not_carried_from_call_to_call(session: Session) -> No
 
 
 async def test_the_application_is_named_where_it_is_configured(session: Session) -> None:
-    """OPENROUTER_APP_URL and OPENROUTER_APP_TITLE go out as HTTP-Referer and X-Title."""
+    """OPENROUTER_APP_URL and OPENROUTER_APP_TITLE are sent as HTTP-Referer and X-Title."""
     completion = {"choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
     async with serving(lambda visit: visit.answer(completion)) as server:
         asked = provider(session, server.base_url)
@@ -126,7 +126,7 @@ async def test_the_application_is_named_where_it_is_configured(session: Session)
 )
 @pytest.mark.parametrize("label", ["application/octet-stream", "Binary/Octet-Stream"])
 async def test_mere_bytes_are_kept(session: Session, content: bytes, kept: object, label: str) -> None:
-    """A body that is labelled as bytes is JSON or text where it is that, and else kept in base64, not bent to text."""
+    """A body labelled as bytes is decoded if it is JSON or text, and otherwise kept in base64."""
 
     def answer(visit: Visit) -> None:
         head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(content)}\r\ncontent-type: {label}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""A configured key is shown nowhere: not by what an upstream echoes, not by what holds it."""
+"""A configured key is never shown, neither in an upstream's echo nor by an object that has it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ECHOES: Final[dict[str, Callable[[str], str]]] = {
 
 
 def leaks(shown: str, key: str) -> list[str]:
-    """Return the parts of a key, eight characters long, that a text holds, the key being in any encoding."""
+    """Return the parts of a key, eight characters long, that a text contains in any encoding."""
     forms = [key, quote(key, safe=""), *(base64.b64encode(b" " * n + key.encode()).decode()[4:-4] for n in range(3))]
     return [part for form in forms for i in range(len(form) - 7) if (part := form[i : i + 8]) in shown]
 
@@ -64,7 +64,7 @@ def leaks(shown: str, key: str) -> list[str]:
 async def test_a_key_that_comes_back_is_masked(
     session: Session, caplog: pytest.LogCaptureFixture, key: str, echo: Callable[[str], str], status: int
 ) -> None:
-    """An upstream that quotes the key, in an error or an answer, leaves it neither in the exception nor in the row."""
+    """If an upstream quotes the key in an error or an answer, it is masked in the exception and in the row."""
     caplog.set_level(logging.DEBUG)
     said = f"no access with {echo(key)}, sorry"
     error = {"error": {"message": said, "code": status, "metadata": {"raw": said}}}
@@ -84,7 +84,7 @@ async def test_a_key_that_comes_back_is_masked(
 
 
 async def test_a_key_in_a_prompt_is_masked_in_the_row(session: Session) -> None:
-    """Who sends the key to a model sends it; the row does not keep it. The caller's answer is as it came."""
+    """A key in a prompt is sent, but masked in the row; the caller's answer is unchanged."""
     async with serving(lambda visit: visit.answer(completion(f"It is {KEY}."))) as server:
         messages = [{"role": "user", "content": f"My key is {KEY}."}]
         response, _id = await provider(session, server.base_url, retries=3).generate_response(messages, model=MODEL)  # type: ignore[arg-type]
@@ -95,14 +95,14 @@ async def test_a_key_in_a_prompt_is_masked_in_the_row(session: Session) -> None:
 
 @pytest.mark.parametrize("placeholder", ["none", "EMPTY", "ollama", "lm-studio", "sk-x"])
 def test_a_placeholder_is_not_masked(placeholder: str) -> None:
-    """What stands for a key where none is needed may be in any text."""
+    """A placeholder for a key that is not needed may occur in any text."""
     remember(placeholder)
     assert f"this is {placeholder}" == mask(f"this is {placeholder}")
 
 
 @pytest.mark.parametrize("prose", ["wait...then", "sk-or-v1-...", "a***b", "0f1e", "corp.gateway", "and so on…"])
 def test_what_is_no_key_is_not_masked(prose: str) -> None:
-    """What keys of a kind share, and dots in a sentence, stay."""
+    """The prefix that keys of a kind share, and dots in a sentence, are not masked."""
     for key in (*KEYS.values(), "sk-or-v1-" + "0a9b" * 16):
         remember(key)
     assert prose == mask(prose)
@@ -116,7 +116,7 @@ def config() -> LLMConfig:
 
 
 def test_a_configuration_shows_no_key(config: LLMConfig) -> None:
-    """Neither its repr, its variables, its dumps nor its pickle hold one; a configuration can be made of its dump."""
+    """Neither its repr, variables and dumps nor its pickle show a key; a configuration can be made from its dump."""
     dumps = [repr(config), str(vars(config)), str(config.model_dump()), config.model_dump_json(), str(dict(config))]
     dumps += [str(config.model_dump(mode="json")), pickle.dumps(config).decode("latin-1"), repr(copy.copy(config))]
     for shown in dumps:
@@ -126,13 +126,13 @@ def test_a_configuration_shows_no_key(config: LLMConfig) -> None:
 
 
 def test_a_key_is_a_string(config: LLMConfig) -> None:
-    """Consumers compare it, and send it, like any other string."""
+    """Consumers can compare and send a key like any other string."""
     assert f"{HEX}.openai_api_key" == config.openai_api_key == f"{config.openai_api_key}"
     assert isinstance(config.openai_api_key, str)
 
 
 def locals_of(error: BaseException) -> str:
-    """Return a traceback as error trackers make it, with the local variables of each frame, but for this file's."""
+    """Return a traceback as error trackers print it, with the local variables of each frame except this file's."""
     frame = error.__traceback__
     while frame and frame.tb_frame.f_code.co_filename == __file__:
         frame = frame.tb_next
@@ -142,7 +142,7 @@ def locals_of(error: BaseException) -> str:
 
 @pytest.mark.parametrize("kind", list(LLMProviderType))
 async def test_a_traceback_shows_no_key(session: Session, config: LLMConfig, kind: LLMProviderType) -> None:
-    """A refused connection, whose traceback is shown with local variables, shows none."""
+    """The traceback of a refused connection, with local variables, shows no key."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -157,7 +157,7 @@ async def test_a_traceback_shows_no_key(session: Session, config: LLMConfig, kin
 
 
 async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
-    """Nor does one that breaks after the request was sent, or a call that is cancelled then."""
+    """Neither does the traceback of a connection that breaks after sending, or of a cancelled call."""
     async with serving(lambda _visit: None) as server:
         called = provider(session, server.base_url, retries=3)
         called.config = called.config.model_copy(update={"openrouter_api_key": remember(HEX)})
@@ -167,7 +167,7 @@ async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
 
 
 def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does a variable that cannot be read, beside keys that can."""
+    """Neither does the traceback of a malformed variable beside valid keys."""
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(name, f"{HEX}.{name}")
     monkeypatch.setenv("TEMPERATURE", "abc")
@@ -182,7 +182,7 @@ def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> N
     "value", ["http://me:pass4711word@[proxy", "socks9://me:pass4711word@proxy", "http://me:pass4711word@a b"]
 )
 def test_a_proxy_that_is_none_shows_no_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Nor does the address of a proxy that cannot be read."""
+    """Neither does the error for a malformed proxy address show its password."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(LLMError, match="HTTPS_PROXY") as caught:
         network.proxy_for("https://example.org")
@@ -190,7 +190,7 @@ def test_a_proxy_that_is_none_shows_no_password(monkeypatch: pytest.MonkeyPatch,
 
 
 async def test_what_signs_logs_no_token(session: Session, caplog: pytest.LogCaptureFixture) -> None:
-    """botocore, which logs at DEBUG what it signs, logs the session token masked; the server gets it whole."""
+    """The session token is masked in botocore's DEBUG log of what it signs, and is sent in full."""
     caplog.set_level(logging.DEBUG)
     keys = {"aws_access_key_id": "AKIA0123456789ABCDEF", "aws_secret_access_key": HEX, "aws_session_token": TOKEN}
     async with serving(lambda visit: visit.answer({}, 400)) as server:
@@ -205,7 +205,7 @@ async def test_what_signs_logs_no_token(session: Session, caplog: pytest.LogCapt
 
 
 async def test_headers_are_secrets_wherever_they_come_from() -> None:
-    """The key in an endpoint's headers is masked although no configuration names it, and arrives as it is."""
+    """A key in an endpoint's headers is masked even if no configuration has it, and is sent unchanged."""
     key = "of-nobody-0815-4711"
 
     def answer(visit: Visit) -> None:
@@ -225,7 +225,7 @@ async def test_headers_are_secrets_wherever_they_come_from() -> None:
 
 @pytest.mark.parametrize("url", ["https://:PW@example.org/api", "https://me@example.org", "https://@example.org"])
 def test_an_address_holds_no_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """A base URL with a user or a password is refused, by the name of its variable."""
+    """A base URL with a user or a password is refused, and the error names the variable."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", url)
     with pytest.raises(ValueError, match="OPENROUTER_BASE_URL"):
         create_llm_config_from_env()
@@ -233,7 +233,7 @@ def test_an_address_holds_no_password(monkeypatch: pytest.MonkeyPatch, url: str)
 
 @pytest.mark.parametrize("region", ["evil.com/x?", "us-west-2.evil", "EU-west-1", "us west", "a@b", "a#"])
 def test_a_region_is_a_region(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
-    """AWS_REGION chooses no host."""
+    """AWS_REGION cannot change the host."""
     monkeypatch.setenv("AWS_REGION", region)
     with pytest.raises(ValueError, match="AWS_REGION: must be a region"):
         create_llm_config_from_env()

@@ -1,4 +1,4 @@
-"""Large answers: validated off the event loop, and piece by piece, so that the first wrong elements end it."""
+"""Large answers are validated in a thread and piece by piece, and validation stops after the first errors."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Names(BaseModel):
 
 
 class Lists(BaseModel):
-    """Lists and objects, inside of one another."""
+    """Nested lists and objects."""
 
     rows: list[dict[str, list[int]]] = Field(default=[], min_length=2)
     counts: dict[str, int] = {}
 
 
 def dumped(document: Any) -> str:  # noqa: ANN401 - JSON
-    """Return JSON as short as it gets."""
+    """Return JSON without spaces."""
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -55,7 +55,7 @@ def dumped(document: Any) -> str:  # noqa: ANN401 - JSON
     ],
 )
 def test_the_first_wrong_elements_end_it(response_model: type[BaseModel], document: Any, place: str) -> None:  # noqa: ANN401
-    """Of many thousand wrong elements a thousand at most become errors, and the first of them is named by its place."""
+    """Of many thousand wrong elements, at most a thousand become errors; the first is named with its location."""
     with pytest.raises(LLMValidationError) as caught:
         parse(Answer(content=dumped(document), finish_reason="stop"), response_model)
     assert f"is not a valid {response_model.__name__}: {place}" in str(caught.value)
@@ -65,14 +65,14 @@ def test_the_first_wrong_elements_end_it(response_model: type[BaseModel], docume
 
 
 def test_what_is_wrong_with_the_whole_is_found_too() -> None:
-    """A list that is too short, beside one that is long, is a problem of the whole document."""
+    """A list that is too short, beside a long one, is an error of the whole document."""
     document = {"rows": [{"a": [1] * 5000}], "counts": {}}
     with pytest.raises(LLMValidationError, match="rows: List should have at least 2 items"):
         parse(Answer(content=dumped(document), finish_reason="stop"), Lists)
 
 
 def test_children_in_strings_are_decoded_in_large_answers() -> None:
-    """Each of thousands of children that came as JSON in a string is decoded."""
+    """Thousands of children that were encoded as strings are all decoded."""
     content = dumped({"rows": [dumped({"a": [number]}) for number in range(3000)]})
     assert len(content) > LARGE_ANSWER_CHARACTERS
     value = parse(Answer(content=content, finish_reason="stop"), Lists).value
@@ -85,7 +85,7 @@ def test_children_in_strings_are_decoded_in_large_answers() -> None:
     ids=["large", "in prose", "malformed"],
 )
 async def test_what_may_take_long_leaves_the_loop_free(session: Session, content: str) -> None:
-    """While a validator waits for the event loop to do something else, it does: the validator is in a thread."""
+    """A validator that waits for the event loop does not block it, because it runs in a thread."""
     has_run = threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -106,7 +106,7 @@ async def test_what_may_take_long_leaves_the_loop_free(session: Session, content
 
 
 async def test_a_small_answer_is_validated_where_it_comes(session: Session) -> None:
-    """A small answer of plain JSON costs no thread."""
+    """A small answer of plain JSON is validated without a thread."""
     threads: list[threading.Thread] = []
 
     class Noting(BaseModel):
@@ -129,7 +129,7 @@ async def test_a_small_answer_is_validated_where_it_comes(session: Session) -> N
     ids=["lone surrogate", "NUL", "escaped", "UTF-8"],
 )
 async def test_a_large_answer_is_read_like_a_small_one(session: Session, odd: str, *, is_ascii: bool) -> None:
-    """What a body holds is decoded alike, whatever its size."""
+    """A body is decoded in the same way, whatever its size."""
     texts = []
     for length in (10, http.LARGE_BYTES):
         body = json.dumps(completion("x" * length + odd), ensure_ascii=is_ascii)

@@ -1,4 +1,4 @@
-"""Which failures are tried again, after which wait, and what each attempt leaves."""
+"""Which failures are retried, after which wait, and with which rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = "0") -> Callable[[Visit], None]:
-    """Return a handler that refuses `times` times and then completes."""
+    """Return a handler that refuses `times` times and then answers."""
     visits = iter(range(1_000))
 
     def answer(visit: Visit) -> None:
@@ -34,7 +34,7 @@ def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = 
 @pytest.mark.parametrize(("status", "code"), [(429, 429), (503, 503), (200, 502), (408, 408)])
 @pytest.mark.usefixtures("_no_backoff")
 async def test_what_may_pass_is_tried_again(session: Session, status: int, code: int) -> None:
-    """408, 429 and 5xx, inside a 200 too, are tried again: a row each, the later ones naming the first."""
+    """408, 429 and 5xx, also inside a 200, are retried, with a row each; later rows have the first one's id."""
     async with serving(refusing(2, status, {"code": code, "message": "later"})) as server:
         response, request_id = await provider(session, server.base_url, retries=2).generate_response(
             MESSAGES, model=MODEL
@@ -52,7 +52,7 @@ async def test_what_may_pass_is_tried_again(session: Session, status: int, code:
 
 @pytest.mark.usefixtures("_no_backoff")
 async def test_retries_end(session: Session) -> None:
-    """After MAX_RETRIES attempts beyond the first the error is raised, and names the last row."""
+    """After MAX_RETRIES further attempts, the error is raised, and names the last row."""
     async with serving(refusing(9, 503, {"code": 503, "message": "later"})) as server:
         with pytest.raises(LLMError) as caught:
             await provider(session, server.base_url, retries=2).generate_response(MESSAGES, model=MODEL)
@@ -61,7 +61,7 @@ async def test_retries_end(session: Session) -> None:
 
 
 async def test_no_retries_is_one_call(session: Session) -> None:
-    """MAX_RETRIES=0 is one call, whatever fails."""
+    """With MAX_RETRIES=0 there is one attempt, whatever fails."""
     async with serving(refusing(9, 503, {"code": 503, "message": "later"})) as server:
         with pytest.raises(LLMError):
             await provider(session, server.base_url, retries=0).generate_response(MESSAGES, model=MODEL)
@@ -70,7 +70,7 @@ async def test_no_retries_is_one_call(session: Session) -> None:
 
 @pytest.mark.parametrize("code", [400, 401, 402, 403, 404, 413, 422])
 async def test_what_will_not_pass_is_not_tried_again(session: Session, code: int) -> None:
-    """Other 4xx are one attempt, for they would fail the same way."""
+    """Other 4xx are not retried, because they would fail in the same way."""
     async with serving(refusing(1, code, {"code": code, "message": "no"})) as server:
         with pytest.raises(LLMError):
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
@@ -78,7 +78,7 @@ async def test_what_will_not_pass_is_not_tried_again(session: Session, code: int
 
 
 async def test_a_wait_that_is_too_long_fails_at_once(session: Session) -> None:
-    """A wait beyond the budget of 60 s is not begun: the error says when to come back."""
+    """If a wait would exceed the budget of 60 s, the call fails at once, with `retry_after`."""
     async with serving(refusing(1, 429, {"code": 429, "message": "tomorrow"}, retry_after="61")) as server:
         with pytest.raises(LLMRateLimitError, match="retry after 61 s") as caught:
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
@@ -96,14 +96,14 @@ async def test_an_empty_answer_is_not_asked_again(session: Session) -> None:
 
 @pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0)])
 def test_backoff_doubles_with_jitter(attempt: int, longest: float) -> None:
-    """Without the server's own figure the wait doubles, between half of it and all of it at random."""
+    """Without the server's own figure, the wait doubles, with a random value between half and all of it."""
     waits = [wait_seconds(LLMError("later", retryable=True), attempt, 0.0) or 0 for _ in range(200)]
     assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
 @pytest.mark.usefixtures("_no_backoff")
 async def test_an_attempt_is_one_line_in_the_log(session: Session, caplog: pytest.LogCaptureFixture) -> None:
-    """Each attempt logs its row's id and figures in one line, and neither what was asked nor what was answered."""
+    """Each attempt logs its row's id and figures in one line, without prompt and answer."""
     caplog.set_level(logging.INFO, logger="modules.llm_services")
     async with serving(refusing(1, 503, {"code": 503, "message": "later"})) as server:
         await provider(session, server.base_url, retries=1).generate_response(MESSAGES, model=MODEL)
@@ -115,7 +115,7 @@ async def test_an_attempt_is_one_line_in_the_log(session: Session, caplog: pytes
 
 
 async def test_an_unknown_option_is_kept_and_logged_once(session: Session, caplog: pytest.LogCaptureFixture) -> None:
-    """An option that no provider knows is in additional_params, not on the wire, and in one line of the log."""
+    """An option that no provider knows is kept in additional_params, not sent, and logged once."""
     async with serving(lambda visit: visit.answer(COMPLETION)) as server:
         asked = provider(session, server.base_url, retries=0)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Which proxy leads to an address, by the variables that the environment has for it."""
+"""Which proxy the environment's variables choose for an address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOST = "https://api.example.com/v1"
 
 @pytest.fixture
 def _proxied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name a proxy for everything."""
+    """Set a proxy for everything."""
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:3128")
 
 
@@ -48,7 +48,7 @@ def _proxied(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_no_proxy_names_the_host(monkeypatch: pytest.MonkeyPatch, no_proxy: str, base_url: str) -> None:
-    """A host is reached directly where NO_PROXY names it, in each form that a system writes."""
+    """A host in NO_PROXY, in any form that systems write, is reached directly."""
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert None is proxy_for(base_url)
 
@@ -78,7 +78,7 @@ def test_no_proxy_names_the_host(monkeypatch: pytest.MonkeyPatch, no_proxy: str,
     ],
 )
 def test_no_proxy_names_another_host(monkeypatch: pytest.MonkeyPatch, no_proxy: str, base_url: str) -> None:
-    """A host that NO_PROXY does not name is reached through the proxy, and what cannot be read is skipped."""
+    """A host that is not in NO_PROXY is reached through the proxy, and malformed entries are ignored."""
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert "http://127.0.0.1:3128 (ALL_PROXY)" == str(proxy_for(base_url))
 
@@ -98,7 +98,7 @@ def test_no_proxy_names_another_host(monkeypatch: pytest.MonkeyPatch, no_proxy: 
     ],
 )
 def test_loopback_is_reached_directly(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
-    """No proxy sees a request to this machine, nor the key of one in plain http."""
+    """No proxy sees a request to this machine, nor a key in plain http."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:3128")
     assert None is proxy_for(base_url)
@@ -120,7 +120,7 @@ def test_loopback_is_reached_directly(monkeypatch: pytest.MonkeyPatch, base_url:
 def test_the_variable_of_the_scheme_comes_first(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], proxy: str
 ) -> None:
-    """HTTPS_PROXY comes before ALL_PROXY, lower case before upper, and a proxy is shown without its password."""
+    """HTTPS_PROXY takes precedence over ALL_PROXY, lower case over upper; the proxy is shown without its password."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     assert proxy == str(proxy_for(HOST))
@@ -145,7 +145,7 @@ def test_the_variable_of_the_scheme_comes_first(
     ],
 )
 def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, value: str, shown: str) -> None:
-    """What is not the URL of a proxy is an LLMError that names the variable and its value, without credentials."""
+    """A malformed proxy URL raises an LLMError that names the variable and its value, without credentials."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(LLMError) as caught:
         proxy_for(HOST)
@@ -154,7 +154,7 @@ def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, value: s
 
 
 def test_a_socks_proxy_without_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, a SOCKS proxy is refused by name, and the error says what to install."""
+    """Without the extra, a SOCKS proxy raises an error that says what to install."""
     monkeypatch.setattr(packages, "is_installed", lambda module: module != "aiohttp_socks")
     monkeypatch.setenv("ALL_PROXY", "socks5://user:secret@127.0.0.1:7890")
     with pytest.raises(LLMError, match=r"^ALL_PROXY=socks5://\[redacted\]@127.0.0.1:7890 .*pip install aiohttp-socks"):

@@ -1,4 +1,4 @@
-"""What a process meets at its first call: its environment, its packages, its imports, and loops closed by hand."""
+"""The first call of a process: its environment, packages and imports, and loops closed by hand."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def server() -> AsyncGenerator[Server]:
     ],
 )
 def test_a_setting_that_leads_nowhere_is_named(process: Process, variable: str, value: str, shown: str) -> None:
-    """A bad certificate file or proxy is an LLMError that names variable and value, and says nothing was sent."""
+    """A bad certificate file or proxy raises an LLMError that names variable and value; nothing was sent."""
     outcome = process("1", OPENROUTER_BASE_URL=ELSEWHERE, **{variable: value})
     (said,) = outcome["said"]
     assert said.startswith(f"LLMError False: {variable}={shown} ")
@@ -60,14 +60,14 @@ def test_a_setting_that_leads_nowhere_is_named(process: Process, variable: str, 
 
 
 async def test_settings_that_are_not_used_fail_no_call(process: Process, server: Server) -> None:
-    """What a desktop sets for the network does not touch a server on this machine, nor does a bad NO_PROXY."""
+    """A desktop's network settings, or a malformed NO_PROXY, do not affect a call to this machine."""
     settings = {"ALL_PROXY": "socks://127.0.0.1:9", "HTTPS_PROXY": "htp://", "NO_PROXY": "localhost,fd07::/64,[::1"}
     outcome = await asyncio.to_thread(process, "1", "aiohttp_socks", OPENROUTER_BASE_URL=server.base_url, **settings)
     assert ["hello"] == outcome["said"]
 
 
 def test_a_socks_proxy_needs_its_package(process: Process) -> None:
-    """Without it, the error names the variable, the package and the command."""
+    """Without its package, the error names the variable, the package and the command."""
     outcome = process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
     assert outcome["said"][0].startswith("LLMError False: ALL_PROXY=socks://127.0.0.1:7890 is a SOCKS proxy")
     assert "pip install aiohttp-socks; nothing was sent" in outcome["said"][0]
@@ -88,7 +88,7 @@ def test_a_socks_proxy_needs_its_package(process: Process) -> None:
 def test_a_missing_package_is_named_when_the_provider_is_built(
     process: Process, missing: str, settings: dict[str, str]
 ) -> None:
-    """Before any row there is an error that names the package that is missing, and the command that installs it."""
+    """Before any row, an error names the missing package and the command that installs it."""
     outcome = process("1", missing, OPENROUTER_BASE_URL="http://127.0.0.1:9", **settings)
     package = missing.replace("_", "-")
     assert [f"RuntimeError None: the package {package} is not installed: pip install {package}"] == outcome["said"]
@@ -96,7 +96,7 @@ def test_a_missing_package_is_named_when_the_provider_is_built(
 
 
 async def test_a_call_that_wants_the_cache_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where only the call asks for the cache, the package that is missing is named, and not another one."""
+    """If only the call uses the cache, the error names the cache's missing package and no other."""
     monkeypatch.setitem(sys.modules, "cachelib", None)
     cache._store.cache_clear()
     with pytest.raises(RuntimeError, match="the package cachelib is not installed: pip install cachelib"):
@@ -104,7 +104,7 @@ async def test_a_call_that_wants_the_cache_names_its_package(monkeypatch: pytest
 
 
 async def test_a_missing_price_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The price table of the vendors that name no price is a package like any other."""
+    """The error names a missing price table too, for vendors that report no cost."""
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     pricing._table.cache_clear()
     with pytest.raises(RuntimeError, match="the package genai-prices is not installed"):
@@ -112,7 +112,7 @@ async def test_a_missing_price_table_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_nothing_is_imported_while_a_call_is_timed(process: Process, server: Server) -> None:
-    """The first call's row is timed when all is imported, which a thread of the module's own has done."""
+    """Everything is imported, in one of the module's threads, before the first call's time starts."""
     outcome = await asyncio.to_thread(process, "2", OPENROUTER_BASE_URL=server.base_url)
     assert (["hello", "hello"], []) == (outcome["said"], outcome["imported"])
     assert all(thread.startswith("llm-services") for thread in outcome["threads"].values())
@@ -139,7 +139,7 @@ async def test_a_loop_closed_by_hand_ends_tls(process: Process, tmp_path: Path) 
 
 @pytest.fixture
 async def _busy_executor() -> AsyncGenerator[None]:
-    """Have nothing of asyncio's default executor left."""
+    """Occupy every thread of asyncio's default executor."""
     loop, release = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
     occupied = loop.run_in_executor(None, release.wait)
@@ -150,7 +150,7 @@ async def _busy_executor() -> AsyncGenerator[None]:
 
 @pytest.mark.usefixtures("_busy_executor")
 async def test_a_busy_executor_starves_no_call(session: Session, server: Server) -> None:
-    """Making a client, reading certificates, looking up a name and signing need no thread of the application's."""
+    """Making a client, reading certificates, resolving a name and signing use none of the application's threads."""
     base_url = server.base_url.replace("127.0.0.1", "localhost")
     response, _request_id = await provider(session, base_url).generate_response(MESSAGES, model=MODEL)
     assert "hello" == response.content
@@ -164,7 +164,7 @@ async def test_a_busy_executor_starves_no_call(session: Session, server: Server)
 
 @pytest.mark.usefixtures("_busy_executor")
 async def test_a_busy_executor_starves_no_cache(tmp_path: Path) -> None:
-    """The response cache has threads of its own as well."""
+    """Neither does the response cache."""
     kept = cache.ResponseCache(str(tmp_path))
     await kept.put("key", {"a": 1})
     assert {"a": 1} == await kept.get("key")

@@ -1,4 +1,4 @@
-"""Calls through proxies: what each is spoken to in, and whether a call that failed there was sent."""
+"""Calls through proxies: the protocol that each proxy gets, and whether a failed call was sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOST = "llm.test"
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """Return what serves HOST over TLS, whose certificate SSL_CERT_FILE vouches for."""
+    """Return a TLS context for HOST, with a certificate that SSL_CERT_FILE trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
@@ -58,7 +58,7 @@ async def test_a_call_goes_through_a_proxy(
     handle: proxies.Handler,
     asked: str,
 ) -> None:
-    """A proxy is spoken to as its URL says, twice over one connection, and looks up the name itself."""
+    """The proxy's URL chooses the protocol; two calls share a connection, and the proxy resolves the name."""
     async with (
         serving(lambda visit: visit.answer(COMPLETION), tls) as server,
         proxying(handle, port_of(server.base_url)) as proxy,
@@ -76,7 +76,7 @@ async def test_a_call_goes_through_a_proxy(
 async def test_a_proxy_gets_its_password(
     session: Session, monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, scheme: str, handle: proxies.Handler
 ) -> None:
-    """User and password of the proxy's URL are sent to the proxy, and to nobody else."""
+    """User and password in the proxy's URL are sent to the proxy only."""
     async with (
         serving(lambda visit: visit.answer(COMPLETION), tls) as server,
         proxying(handle, port_of(server.base_url)) as proxy,
@@ -88,13 +88,13 @@ async def test_a_proxy_gets_its_password(
 
 
 async def closes(proxy: ProxyServer, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Close when the first byte has come."""
+    """Close the connection after the first byte."""
     proxy.asked.append("")
     await reader.read(1)
 
 
 async def closes_on_connect(proxy: ProxyServer, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Close when CONNECT has come."""
+    """Close the connection after CONNECT."""
     await proxies.read_head(proxy, reader)
 
 
@@ -105,7 +105,7 @@ async def wants_a_password(proxy: ProxyServer, reader: asyncio.StreamReader, wri
 
 
 async def talks_nonsense(proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer neither in HTTP nor in SOCKS."""
+    """Answer with neither HTTP nor SOCKS."""
     proxy.asked.append("")
     await reader.read(1)
     writer.write(b"\x00nonsense\r\n\r\n")
@@ -122,7 +122,7 @@ async def refuses(proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyn
 async def hangs_up_after_tls_began(
     proxy: ProxyServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Grant the tunnel and close it."""
+    """Open the tunnel, then close it."""
     await proxies.read_head(proxy, reader)
     writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
     await reader.read(1)
@@ -145,7 +145,7 @@ async def hangs_up_after_tls_began(
 async def test_what_fails_before_the_connection_was_not_sent(
     session: Session, monkeypatch: pytest.MonkeyPatch, scheme: str, handle: proxies.Handler
 ) -> None:
-    """A proxy that leads nowhere has carried no request: the call may be repeated, and is; no password is shown."""
+    """If the proxy fails, nothing was sent: the call is retried, and no password is shown."""
     async with proxying(handle) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:hunter2@127.0.0.1:{proxy.port}")
         with pytest.raises(LLMError, match="nothing was sent") as caught:
@@ -157,7 +157,7 @@ async def test_what_fails_before_the_connection_was_not_sent(
 
 
 async def is_silent(proxy: ProxyServer, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Take the connection and say nothing."""
+    """Accept the connection and send nothing."""
     proxy.asked.append("")
     await asyncio.Event().wait()
 
@@ -166,7 +166,7 @@ async def is_silent(proxy: ProxyServer, _reader: asyncio.StreamReader, _writer: 
 async def test_a_silent_proxy_has_carried_nothing(
     session: Session, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    """A deadline that passes before there is a connection is a timeout after which nothing was sent."""
+    """A deadline before the connection is made is a timeout, and nothing was sent."""
     async with proxying(is_silent) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         with pytest.raises(LLMTimeoutError, match="nothing was sent") as caught:
@@ -177,7 +177,7 @@ async def test_a_silent_proxy_has_carried_nothing(
 
 
 def says_nothing(visit: Visit) -> None:
-    """Hang up on a request."""
+    """Close the connection after a request."""
     del visit
 
 
@@ -185,7 +185,7 @@ def says_nothing(visit: Visit) -> None:
 async def test_what_went_through_the_proxy_may_have_been_billed(
     session: Session, monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, scheme: str, handle: proxies.Handler
 ) -> None:
-    """A server that hangs up behind the proxy has the request, which is not repeated."""
+    """A server that disconnects behind the proxy has received the request, so it is not repeated."""
     async with serving(says_nothing, tls) as server, proxying(handle, port_of(server.base_url)) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         with pytest.raises(LLMError, match="may have been billed") as caught:
@@ -194,7 +194,7 @@ async def test_what_went_through_the_proxy_may_have_been_billed(
 
 
 async def test_a_key_on_loopback_reaches_no_proxy(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request to this machine goes there directly, whatever proxy the environment names."""
+    """A request to this machine is sent directly, whatever proxy the environment names."""
     async with serving(lambda visit: visit.answer(COMPLETION)) as server, proxying(connect) as proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")

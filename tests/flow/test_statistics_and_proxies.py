@@ -1,4 +1,4 @@
-"""The connection to OpenRouter's generation statistics goes the way that calls go."""
+"""Requests for OpenRouter's generation statistics use the same proxy settings as calls."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def usage(base_url: str) -> Usage:
 
 
 async def closes(proxy: ProxyServer, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Close when a request has come."""
+    """Close the connection after a request."""
     await proxies.read_head(proxy, reader)
 
 
 async def test_the_statistics_are_tunnelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy gets CONNECT and its password, and not the key; one that leads nowhere is an LLMError."""
+    """A proxy gets CONNECT and its password, but not the key; an unreachable proxy raises an LLMError."""
     async with proxying(closes) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{proxy.port}")
         with pytest.raises(LLMError, match=r"no answer from https://llm\.invalid"):
@@ -43,7 +43,7 @@ async def test_the_statistics_are_tunnelled(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_no_proxy_gets_the_key_of_a_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Statistics from this machine come directly, whatever proxy the environment names."""
+    """Statistics from this machine are requested directly, whatever proxy the environment names."""
     async with proxying(closes) as proxy, proxying(closes) as server:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(LLMError, match="no answer from"):
@@ -52,7 +52,7 @@ async def test_no_proxy_gets_the_key_of_a_loopback_address(monkeypatch: pytest.M
 
 
 def test_socks_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The statistics are not read through SOCKS, and the error names the variable."""
+    """A SOCKS proxy for the statistics raises an error that names the variable."""
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
-    with pytest.raises(LLMError, match=r"socks5://127.0.0.1:9 \(ALL_PROXY\) speaks SOCKS.*nothing was sent"):
+    with pytest.raises(LLMError, match=r"socks5://127.0.0.1:9 \(ALL_PROXY\) is a SOCKS proxy.*nothing was sent"):
         GenerationStatistics(config("https://llm.invalid/api/v1"))

@@ -1,4 +1,4 @@
-"""Bytes that come on an idle connection answer nobody's request."""
+"""Bytes that arrive on an idle connection do not answer a later request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def http(body: object) -> bytes:
-    """Return a whole response, which keeps the connection."""
+    """Return a whole response that keeps the connection open."""
     data = json.dumps(body).encode()
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(data) + data
 
@@ -32,7 +32,7 @@ HALF: Final = STRAY[: len(STRAY) // 2]
 
 @dataclass
 class KeepAlive:
-    """A server that answers each request with GOOD, and sends on the first connection what nobody asked for."""
+    """A server that answers each request with GOOD, and sends an extra response on the first connection."""
 
     url: str = ""
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -41,7 +41,7 @@ class KeepAlive:
 
 @asynccontextmanager
 async def keep_alive(at_once: bytes = b"") -> AsyncGenerator[KeepAlive]:
-    """Serve; `at_once` follows the first answer in the same segment."""
+    """Serve; with `at_once`, the extra response is in the same segment as the first answer."""
     state = KeepAlive()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +67,7 @@ async def keep_alive(at_once: bytes = b"") -> AsyncGenerator[KeepAlive]:
 
 
 async def texts(session: Session, server: KeepAlive, later: bytes = b"", *, is_read: bool = True) -> list[str]:
-    """Return the answers of three calls; `later` comes between the first two, read by the event loop or not yet."""
+    """Return the answers of three calls; `later` is sent between the first two, read by the event loop or not yet."""
     called = provider(session, server.url, retries=3)
     answers = []
     for number in range(3):
@@ -86,7 +86,7 @@ async def texts(session: Session, server: KeepAlive, later: bytes = b"", *, is_r
 @pytest.mark.parametrize("stray", [STRAY, HALF, STRAY + STRAY, b"garbage"])
 @pytest.mark.parametrize("is_read", [True, False])
 async def test_a_stray_answer_on_an_idle_connection(session: Session, stray: bytes, *, is_read: bool) -> None:
-    """What comes between two calls closes the connection: the next call uses another one, and gets its own answer."""
+    """An extra response between two calls closes the connection; the next call gets its own answer on a new one."""
     async with keep_alive() as server:
         assert ["good"] * 3 == await texts(session, server, stray, is_read=is_read)
     assert (2, 3) == (len(server.connections), server.requests)
@@ -94,14 +94,14 @@ async def test_a_stray_answer_on_an_idle_connection(session: Session, stray: byt
 
 @pytest.mark.parametrize("stray", [STRAY, HALF, STRAY + STRAY])
 async def test_a_stray_answer_behind_an_answer(session: Session, stray: bytes) -> None:
-    """So does what comes in one piece with the answer."""
+    """So does an extra response in the same segment as the answer."""
     async with keep_alive(stray) as server:
         assert ["good"] * 3 == await texts(session, server)
     assert 2 == len(server.connections)
 
 
 async def test_a_quiet_connection_is_kept(session: Session) -> None:
-    """A connection on which nothing comes serves one call after the other."""
+    """A connection without extra bytes serves one call after another."""
     async with keep_alive() as server:
         assert ["good"] * 3 == await texts(session, server)
     assert 1 == len(server.connections)

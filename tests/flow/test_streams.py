@@ -1,4 +1,4 @@
-"""A call whose answer comes as a stream: what the caller gets piece by piece, at the end, and on the row."""
+"""Streamed calls: the pieces that the caller gets, the result, and the row."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class City(BaseModel):
-    """What a structured call asks for."""
+    """The object of a structured call."""
 
     name: str
 
 
 async def test_text_is_handed_out_in_order_and_returned_whole(session: Session) -> None:
-    """Pieces come in order; the answer and the row are those of the same call in one piece."""
+    """Pieces arrive in order; the answer and the row equal those of an unstreamed call."""
     pieces: list[str] = []
     async with serving(sends(of_text("Pa", "", "ris", provider="Acme"))) as server:
         response, request_id = await provider(session, server.base_url).generate_response(
@@ -82,7 +82,7 @@ async def test_a_coroutine_function_is_awaited_before_the_next_piece(session: Se
 
 
 async def test_a_structured_call_is_streamed_on_the_wire_alone(session: Session) -> None:
-    """With stream=True a structured call gets its object; `stream` is in the payload and in additional_params."""
+    """With stream=True a structured call returns its object; `stream` is in the payload and in additional_params."""
     async with serving(sends(of_text('{"na', 'me": "Paris"}'))) as server:
         city, _, usage = await provider(session, server.base_url).generate_structured_response(
             MESSAGES, City, model=MODEL, stream=True
@@ -93,7 +93,7 @@ async def test_a_structured_call_is_streamed_on_the_wire_alone(session: Session)
 
 
 async def test_tool_calls_are_put_together(session: Session) -> None:
-    """Arguments in shreds and ids that come late make a call; no piece of it is handed out as text."""
+    """Arguments in pieces and late ids are assembled into a call; none of it is passed to `on_text`."""
     calls = [
         [{"index": 0, "type": "function", "function": {"name": "look_up", "arguments": ""}}],
         [{"index": 0, "id": "call_1", "function": {"arguments": '{"city": '}}],
@@ -112,7 +112,7 @@ async def test_tool_calls_are_put_together(session: Session) -> None:
 
 
 async def test_a_server_that_does_not_stream_is_read_all_the_same(session: Session) -> None:
-    """An answer in plain JSON is read as such, and its text handed out in one piece."""
+    """An answer in plain JSON is parsed as such, and `on_text` gets its text in one piece."""
     body = {"choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}], "usage": USAGE}
     pieces: list[str] = []
     async with serving(lambda visit: visit.answer(body)) as server:
@@ -126,7 +126,7 @@ async def test_a_server_that_does_not_stream_is_read_all_the_same(session: Sessi
 async def test_what_is_cached_is_handed_out_in_one_piece(
     session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A hit of the response cache has no pieces: its text comes whole, once."""
+    """On a hit of the response cache, `on_text` gets the whole text once."""
     pieces: list[str] = []
     async with serving(sends(of_text("Pa", "ris"))) as server:
         openrouter = provider(session, server.base_url)
@@ -138,7 +138,7 @@ async def test_what_is_cached_is_handed_out_in_one_piece(
 
 
 async def test_halves_of_a_character_are_handed_out_as_one(session: Session) -> None:
-    """A character whose surrogates come in two events is whole in what is handed out and in what is returned."""
+    """A character whose surrogates arrive in two events is whole, both in the pieces and in the result."""
     halves = [event(chunk()).replace(b"{}", b'{"content": "%s"}' % half) for half in (b"a\\ud83d", b"\\ude00b\\ud83d")]
     pieces: list[str] = []
     async with serving(sends(b"".join(halves) + of_text("c", "\ud83d"))) as server:
@@ -150,7 +150,7 @@ async def test_halves_of_a_character_are_handed_out_as_one(session: Session) -> 
 
 
 async def test_a_large_stream_is_put_together_beside_the_loop(session: Session) -> None:
-    """An answer of megabytes, and a picture of megabytes in one event, are whole on the row and in the answer."""
+    """An answer of megabytes, or an image of megabytes in one event, is complete on the row and in the result."""
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 3_000_000}}
     stream = event(chunk(images=[picture])) + of_text(*["word " * 1000] * 400)
     async with serving(sends(stream)) as server:
@@ -174,14 +174,14 @@ async def test_a_large_stream_is_put_together_beside_the_loop(session: Session) 
 async def test_a_wrong_option_is_refused_before_anything_is_sent(
     session: Session, options: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """An option that cannot be is an error that names it; there is no row."""
+    """An invalid option raises an error that names it; there is no row."""
     with pytest.raises(error, match=words):
         await provider(session, "http://127.0.0.1:9").generate_response(MESSAGES, model=MODEL, **options)
     assert [] == rows(session)
 
 
 async def test_a_structured_call_has_no_text_to_hand_out(session: Session) -> None:
-    """`on_text` on a structured call is a ValueError that says where it belongs."""
+    """`on_text` on a structured call raises a ValueError that names the calls that take it."""
     with pytest.raises(ValueError, match="give it to generate_response"):
         await provider(session, "http://127.0.0.1:9").generate_structured_response(
             MESSAGES, City, model=MODEL, on_text=print
@@ -191,7 +191,7 @@ async def test_a_structured_call_has_no_text_to_hand_out(session: Session) -> No
 
 @pytest.mark.parametrize(("option", "words"), [({"on_text": print}, "on_text"), ({"stream": True}, "not streamed")])
 async def test_images_and_speech_are_not_streamed(session: Session, option: dict[str, Any], words: str) -> None:
-    """What has no text that could arrive is refused by name before anything is sent."""
+    """Calls for images and speech refuse streaming before anything is sent."""
     config = LLMConfig(
         provider=LLMProviderType.OPENAI, openai_api_key="sk-streams", openai_base_url="http://127.0.0.1:9"
     )
@@ -204,7 +204,7 @@ async def test_images_and_speech_are_not_streamed(session: Session, option: dict
 
 
 async def test_a_secret_in_a_stream_is_on_no_row(session: Session) -> None:
-    """A key that a server sends back is masked in the text, the body and the error of the row."""
+    """A key that a server sends back is masked in the row's text, body and error."""
     stream = event(chunk(content=f"your key is {KEY}")) + event({"error": {"code": 400, "message": f"{KEY} is bad"}})
     async with serving(sends(stream)) as server:
         with pytest.raises(LLMError) as caught:

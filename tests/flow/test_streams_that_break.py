@@ -1,4 +1,4 @@
-"""A stream that breaks, a caller that does, and the limits of both: what comes out, and what is on the row."""
+"""Broken streams, failing callbacks and limits: the exception, and the row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mine"), TimeoutError(), LLMError("mine", retryable=True)])
 async def test_what_the_callback_raises_comes_out(session: Session, error: Exception) -> None:
-    """The caller's own exception comes out as it is; the row is failed, names it and keeps the text so far."""
+    """An exception of `on_text` is raised unchanged; the row is failed, names it, and has the text so far."""
 
     def refuse(piece: str) -> None:
         if piece == "b":
@@ -43,7 +43,7 @@ async def test_what_the_callback_raises_comes_out(session: Session, error: Excep
 
 
 async def test_a_callback_that_raises_ends_the_request(session: Session) -> None:
-    """The connection is closed at once, though the server goes on."""
+    """The connection is closed at once, even if the server continues."""
     hung_up = asyncio.Event()
 
     async def go_on(visit: Visit) -> None:
@@ -66,7 +66,7 @@ async def test_a_callback_that_raises_ends_the_request(session: Session) -> None
 
 @pytest.mark.usefixtures("_no_backoff")
 async def test_an_error_before_the_first_piece_is_retried(session: Session) -> None:
-    """A stream that begins with an error which may pass is asked for again, and the text comes once."""
+    """A stream that begins with a transient error is retried, and the text arrives once."""
     failed = event({"error": {"code": 502, "message": "Provider returned error"}, "choices": []})
     streams = [failed, of_text("Paris")]
     pieces: list[str] = []
@@ -80,7 +80,7 @@ async def test_an_error_before_the_first_piece_is_retried(session: Session) -> N
 
 @pytest.mark.usefixtures("_no_backoff")
 async def test_an_error_after_the_first_piece_is_final(session: Session) -> None:
-    """Once text was handed out nothing is repeated; what was billed by then is on the row."""
+    """Once text was handed out, nothing is repeated; the row has what was billed by then."""
     failed = {"error": {"code": 502, "message": "Provider returned error"}, "usage": USAGE}
     stream = event(chunk(content="Pa")) + event(chunk("error") | failed)
     pieces: list[str] = []
@@ -96,7 +96,7 @@ async def test_an_error_after_the_first_piece_is_final(session: Session) -> None
 
 
 async def test_an_error_page_under_the_label_of_a_stream_is_read(session: Session) -> None:
-    """A body of JSON where events were announced is the error that it says."""
+    """A JSON body instead of the announced events is parsed as the error that it contains."""
 
     def refuse(visit: Visit) -> None:
         head = "HTTP/1.1 402 Payment Required\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
@@ -108,7 +108,7 @@ async def test_an_error_page_under_the_label_of_a_stream_is_read(session: Sessio
 
 
 async def test_silence_between_pieces_has_a_limit_of_its_own(session: Session) -> None:
-    """A stream that stops in the middle is given up long before the deadline; comments are no silence."""
+    """A stream that stops in the middle fails long before the deadline; comments do not count as silence."""
     config_limit = 0.2
 
     async def stop(visit: Visit) -> None:
@@ -130,7 +130,7 @@ async def test_silence_between_pieces_has_a_limit_of_its_own(session: Session) -
 
 
 async def test_a_callback_that_takes_its_time_is_no_silence(session: Session) -> None:
-    """The limit between pieces is on the server, not on what the caller does with them."""
+    """The idle limit measures the server, not the callback."""
 
     async def dawdle(_: str) -> None:
         await asyncio.sleep(0.2)
@@ -143,7 +143,7 @@ async def test_a_callback_that_takes_its_time_is_no_silence(session: Session) ->
 
 
 async def test_the_deadline_holds_however_steadily_it_drips(session: Session) -> None:
-    """REQUEST_TIMEOUT is for the whole answer: a stream without end is cut there, with the text so far."""
+    """REQUEST_TIMEOUT limits the whole answer: an endless stream ends there, with the text so far."""
 
     async def drip(visit: Visit) -> None:
         send(visit)
@@ -162,7 +162,7 @@ async def test_the_deadline_holds_however_steadily_it_drips(session: Session) ->
 
 
 async def test_an_answer_is_read_up_to_the_limit(session: Session) -> None:
-    """A stream that grows beyond LLM_MAX_RESPONSE_MB is cut there, with the text so far."""
+    """A stream that exceeds LLM_MAX_RESPONSE_MB ends there, with the text so far."""
     async with serving(sends(of_text(*(["a" * 1000] * 100)))) as server:
         small = provider(session, server.base_url)
         small.config = small.config.model_copy(update={"max_response_mb": 0.05})
@@ -173,7 +173,7 @@ async def test_an_answer_is_read_up_to_the_limit(session: Session) -> None:
 
 
 async def test_the_cost_of_a_broken_stream_can_be_found_later(session: Session) -> None:
-    """A stream that broke has a generation id and no cost: reconcile_costs.py will ask OpenRouter for it."""
+    """The row of a broken stream has a generation id and no cost, so reconcile_costs.py looks it up."""
     async with serving(sends(event(chunk(content="Pa")))) as server:
         with pytest.raises(LLMError, match="the stream ended before the answer did"):
             await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, stream=True)
@@ -183,7 +183,7 @@ async def test_the_cost_of_a_broken_stream_can_be_found_later(session: Session) 
 async def test_a_server_that_hangs_after_the_last_event_has_answered(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`[DONE]` is the end of an answer, though the server never ends its body."""
+    """`[DONE]` ends the answer, even if the server never ends the body."""
     monkeypatch.setattr(streaming, "END_OF_BODY_SECONDS", 0.05)
 
     async def hang(visit: Visit) -> None:
@@ -199,10 +199,10 @@ async def test_a_server_that_hangs_after_the_last_event_has_answered(
 
 @pytest.mark.parametrize("broken", [b'data: {"choices": [\n\n', b"data: " + b"[" * 100_000 + b"\n\n"])
 async def test_an_event_that_is_no_json_spoils_the_answer(session: Session, broken: bytes) -> None:
-    """A piece that cannot be read is missing: the call fails, with what could be read on the row."""
+    """If an event cannot be parsed, the call fails, with the rest of the answer on the row."""
     stream = event(chunk(content="a")) + broken + of_text("b")
     async with serving(sends(stream)) as server:
-        with pytest.raises(LLMError, match="an event that is no JSON") as caught:
+        with pytest.raises(LLMError, match="an event that is not JSON") as caught:
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL, stream=True)
     [row] = rows(session)
     assert not caught.value.retryable
@@ -210,7 +210,7 @@ async def test_an_event_that_is_no_json_spoils_the_answer(session: Session, brok
 
 
 async def test_a_large_stream_that_is_cancelled_keeps_its_text(session: Session) -> None:
-    """What came of a large answer is on the row, though the caller is gone."""
+    """What arrived of a large answer is on the row, even if the caller was cancelled."""
     arrived = asyncio.Event()
 
     async def stop(visit: Visit) -> None:

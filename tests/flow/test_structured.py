@@ -1,4 +1,4 @@
-"""Where the object of a structured answer is found, and what is said when it is not there."""
+"""Finding the object in a structured answer, and the error if it is not there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARIS = '{"name": "Paris", "population": 2100000}'
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     name: str
     population: int
@@ -42,12 +42,12 @@ class Names(RootModel[list[str]]):
     ],
 )
 def test_the_object_is_found(text: str) -> None:
-    """The object is found as the whole answer, inside a fence, and inside prose."""
+    """The object is found as the whole answer, in a fence, and in prose."""
     assert City(name="Paris", population=2100000) == parse(Answer(content=text), City).value
 
 
 def test_a_list_is_found_in_prose() -> None:
-    """A model whose root is a list takes the list."""
+    """A model with a list as its root gets the list."""
     assert Names(["a", "b"]) == parse(Answer(content='They are ["a", "b"].'), Names).value
 
 
@@ -60,7 +60,7 @@ def test_a_list_is_found_in_prose() -> None:
             "population: Input should be a valid integer",
         ),
         (Answer(content="Paris has two million people."), "not a valid City: answer: Invalid JSON"),
-        (Answer(content=""), "empty where a City was asked for"),
+        (Answer(content=""), "empty instead of a City"),
         (Answer(content='{"name": "Par', finish_reason="length", usage=Usage(output_tokens=5)), "truncated .*5 output"),
         (
             Answer(finish_reason="length", usage=Usage(output_tokens=64, reasoning_tokens=64)),
@@ -71,7 +71,7 @@ def test_a_list_is_found_in_prose() -> None:
     ],
 )
 def test_what_is_wrong_is_named(answer: Answer, words: str) -> None:
-    """An unusable answer is an LLMValidationError, raised from pydantic's, that says what it is before blaming JSON."""
+    """An unusable answer raises an LLMValidationError, from Pydantic's, that names the cause before the JSON."""
     with pytest.raises(LLMValidationError, match=words) as caught:
         parse(answer, City)
     assert isinstance(caught.value.__cause__, ValidationError)
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_named(answer: Answer, words: str) -> None:
     ],
 )
 def test_an_answer_that_ended_badly_holds_no_object(answer: Answer, words: str) -> None:
-    """A truncated or refused answer is no object, though it validates, and also if only the native reason says so."""
+    """A truncated or refused answer is not an object, even if it validates or only the native reason says so."""
     with pytest.raises(LLMValidationError, match=words):
         parse(answer, City)
 
@@ -102,7 +102,7 @@ def test_an_answer_that_ended_badly_holds_no_object(answer: Answer, words: str) 
     ],
 )
 def test_trailing_commas_are_forgiven(text: str) -> None:
-    """A comma before a closing bracket is dropped; one inside a string stays."""
+    """A comma before a closing bracket is removed; one inside a string stays."""
     assert 2100000 == parse(Answer(content=text), City).value.population
     assert "a,]" == parse(Answer(content='{"name": "a,]", "population": 1,}'), City).value.name
 
@@ -116,7 +116,7 @@ class Country(BaseModel):
 
 
 def test_children_in_strings_are_decoded_where_they_must_be() -> None:
-    """A child that came as JSON in a string is decoded when validation fails without that, and only there."""
+    """A child that is encoded as a string is decoded if validation fails otherwise, and only then."""
     document = {"capital": PARIS, "cities": [PARIS], "motto": PARIS}
     country = parse(Answer(content=json.dumps(document)), Country).value
     assert ("Paris", "Paris", PARIS) == (country.capital.name, country.cities[0].name, country.motto)
@@ -124,11 +124,11 @@ def test_children_in_strings_are_decoded_where_they_must_be() -> None:
 
 @pytest.mark.parametrize("text", ["{" * 10_000, "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
 def test_a_tower_of_brackets_is_no_object(text: str) -> None:
-    """Thousands of brackets end in an LLMValidationError like any other text."""
+    """Thousands of brackets raise an LLMValidationError like any other text."""
     with pytest.raises(LLMValidationError, match="not a valid City"):
         parse(Answer(content=text), City)
 
 
 def test_json_is_asked_for_in_words() -> None:
-    """JSON mode is asked for in words as well, and they hold the schema."""
+    """In JSON mode, an instruction with the schema is in the messages too."""
     assert '"population": {"title": "Population", "type": "integer"}' in instruction(City)

@@ -1,4 +1,4 @@
-"""What the ledger's tests stand on: a provider that is configured, servers for it to ask, a consumer's table."""
+"""Fixtures of the ledger's tests: a configured provider, servers to call, and a consumer's table."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _stand_in(llm_stand_in: LLMStandIn) -> None:
-    """Ask nobody but the stand-in, once per call."""
+    """Call only the stand-in, with one attempt per call."""
     llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
 
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Return a way to play OpenRouter inside the test, for a block, in place of the stand-in."""
+    """Return a context that serves OpenRouter inside the test instead of the stand-in."""
 
     @asynccontextmanager
     async def serve(answer: Answering) -> AsyncGenerator[Server]:
@@ -44,21 +44,21 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 
 @pytest.fixture
 def sqlite_engine(sqlite_engine: Engine) -> Engine:
-    """Put a consumer's table beside the ledger's."""
+    """Add a consumer's table beside the ledger's."""
     Lesson.metadata.create_all(sqlite_engine)
     return sqlite_engine
 
 
 @pytest.fixture
 def postgres_engine(postgres_engine: Engine) -> Engine:
-    """Put a consumer's table beside the ledger's."""
+    """Add a consumer's table beside the ledger's."""
     Lesson.metadata.create_all(postgres_engine)
     return postgres_engine
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
-    """Put the pauses of the ledger's thread into the test's hand."""
+    """Let the test control the pauses of the ledger's thread."""
     pauses = Pauses()
     clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
     monkeypatch.setattr("modules.llm_services.ledger.writer.time", clock)

@@ -1,7 +1,7 @@
-"""A script that makes a call, forks, makes one in the child, which exits as any process does, and one more.
+"""Make a call, fork, make one in the child, which exits normally, and one more in the parent.
 
-It prints how many connections the parent has made after the fork. Its argument says whether the ledger's thread is
-"idle" or "busy" at the time of the fork.
+It prints how many connections the parent has made after the fork. The argument is the state of the ledger's thread at
+the time of the fork: "idle" or "busy".
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from modules.llm_services.types import MessageRole
 
 
 async def ask(session: Session, question: str) -> None:
-    """Ask the stand-in; the row goes to DATABASE_URL."""
+    """Call the stand-in; the row goes to DATABASE_URL."""
     message = LLMMessage(role=MessageRole.USER, content=question)
     await llm_services_provider(session).generate_response([message], model="openrouter/stand-in/completion")
 
 
 engine = create_engine(os.environ["DATABASE_URL"])
 made: list[object] = []
-event.listen(engine, "connect", lambda connection, _: made.append(connection))  # the ledger's connections too
+event.listen(engine, "connect", lambda connection, _: made.append(connection))  # including the ledger's connections
 
 with Session(engine) as session:
     asyncio.run(ask(session, "before the fork"))

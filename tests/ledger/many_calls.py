@@ -1,4 +1,4 @@
-"""A script that makes fifty calls at once, on tables that it makes when they are not there; silent when all is well."""
+"""Make fifty calls at once, on tables that are created if missing; print nothing if all succeed."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ CALLS = 50
 
 
 async def main(session: Session) -> None:
-    """Ask the stand-in; the rows go to DATABASE_URL."""
+    """Call the stand-in; the rows go to DATABASE_URL."""
     messages = [LLMMessage(role=MessageRole.USER, content="What is the capital of France?")]
     llm = llm_services_provider(session)
     calls = [llm.generate_response(messages, model="openrouter/stand-in/completion") for _ in range(CALLS)]

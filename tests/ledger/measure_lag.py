@@ -56,7 +56,7 @@ POOL: Final = 15
 
 
 async def caller(session: Session, rounds: int, think: float) -> None:
-    """Make one call after the other, not in step with the other callers."""
+    """Make one call after another, not in step with the other callers."""
     await asyncio.sleep(random.uniform(0, think))  # noqa: S311 - no secret
     for _ in range(rounds):
         await ask(session)
@@ -75,13 +75,13 @@ async def model(base_url: Connection, think: float) -> None:
 
 
 def run_model(base_url: Connection, think: float) -> None:
-    """Run the model in a process of its own, so that its work is not seen as lag."""
+    """Run the model in a separate process, so that its work is not measured as lag."""
     asyncio.run(model(base_url, think))
 
 
 @contextmanager
 def thinking(think: float) -> Generator[str]:
-    """Run a model that thinks for so many seconds on average, and yield its base URL."""
+    """Run a model that takes this many seconds on average, and yield its base URL."""
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=run_model, args=(its, think), daemon=True)
@@ -94,7 +94,7 @@ def thinking(think: float) -> Generator[str]:
 
 
 async def lags_of(engine: Engine, calls: int, rounds: int, think: float) -> list[tuple[float, float]]:
-    """Return the lags seen while so many callers make so many calls each, one at a time."""
+    """Return the lags while this many callers each make this many calls, one at a time."""
     lags: list[tuple[float, float]] = []
     with ExitStack() as stack:
         sessions = [stack.enter_context(Session(engine)) for _ in range(calls)]

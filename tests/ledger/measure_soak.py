@@ -65,14 +65,14 @@ ENVIRONMENT: Final = {"OPENROUTER_API_KEY": "sk-or-soak", "MAX_RETRIES": "1", "L
 
 
 class City(BaseModel):
-    """What the structured calls ask for."""
+    """The object of the structured calls."""
 
     name: str
     population: int
 
 
 class Held(NamedTuple):
-    """What the process holds."""
+    """What the process has open."""
 
     megabytes: int
     descriptors: int
@@ -81,7 +81,7 @@ class Held(NamedTuple):
 
 
 def held() -> Held:
-    """Return what this process holds now, garbage collected."""
+    """Return what this process has open now, after garbage collection."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 2**20
@@ -104,7 +104,7 @@ async def call(engine: Engine, scenario: str, kind: int, leave_after: float | No
 
 
 async def caller(engine: Engine, work: Iterator[tuple[int, str]], ends_at: float, random: Random) -> int:
-    """Make calls until the time is over; return how many."""
+    """Make calls until the time is over; return their number."""
     made = 0
     while time.monotonic() < ends_at:
         number, scenario = next(work)
@@ -115,7 +115,7 @@ async def caller(engine: Engine, work: Iterator[tuple[int, str]], ends_at: float
 
 
 async def soak(engine: Engine, seconds: float, callers: int) -> tuple[int, list[Held]]:
-    """Return how many calls were made and not cancelled, and what was held after each tenth of the time."""
+    """Return the number of calls that were not cancelled, and what was open after each tenth of the time."""
     work = zip(count(), cycle(SCENARIOS))
     random, made, seen = Random(1), 0, []  # noqa: S311 - no secret
     for tenth in range(TENTHS):
@@ -127,7 +127,7 @@ async def soak(engine: Engine, seconds: float, callers: int) -> tuple[int, list[
 
 
 def measure(engine: Engine, seconds: float, callers: int) -> bool:
-    """Soak one database and print what was seen; return True if nothing was lost, and nothing but memory has grown."""
+    """Soak one database and print the results; return True if no row was lost, and nothing but memory has grown."""
     say(f"{engine.dialect.name}: {callers} callers, {len(SCENARIOS)} scenarios, {seconds:.0f} s")
     made, seen = asyncio.run(soak(engine, seconds, callers))
     with Session(engine) as session:
@@ -141,7 +141,7 @@ def measure(engine: Engine, seconds: float, callers: int) -> bool:
 
 
 def main() -> int:
-    """Soak both databases; return 0 when both are well."""
+    """Soak both databases; return 0 if both are correct."""
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, default=10.0, help="how long in all (%(default)s)")
     options.add_argument("--callers", type=int, default=32, help="calls in flight (%(default)s)")

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that can go silent: it takes connections and what is sent on them, and hands nothing on."""
+"""A proxy to PostgreSQL that can go silent: it accepts connections and data, and forwards nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SilentWay:
     """Connections on a port of this machine, forwarded to PostgreSQL's socket by a thread."""
 
     def __init__(self, socket: str) -> None:
-        """Forward to the socket at this path, as soon as `run` runs."""
+        """Forward to the socket at this path once `run` runs."""
         self._socket = socket
         self._loop = asyncio.new_event_loop()
         self._is_open = asyncio.Event()
@@ -31,16 +31,16 @@ class SilentWay:
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
 
     def go_silent(self) -> None:
-        """Keep from now on what is sent; `withheld` is set when there is something."""
+        """Keep back everything that is sent from now on; `withheld` is set when there is something."""
         self.withheld.clear()
         self._loop.call_soon_threadsafe(self._is_open.clear)
 
     def heal(self) -> None:
-        """Send what was kept, and go on."""
+        """Forward what was kept back, and go on."""
         self._loop.call_soon_threadsafe(self._is_open.set)
 
     def start(self) -> None:
-        """Return when connections are taken."""
+        """Return when connections are accepted."""
         self._thread.start()
         self._listens.wait()
 
@@ -83,7 +83,7 @@ class SilentWay:
 
 @contextmanager
 def silent_way(url: URL) -> Generator[tuple[SilentWay, Engine]]:
-    """Yield a way to the server at `url`, and an engine that takes it."""
+    """Yield a proxy to the server at `url`, and an engine that uses it."""
     way = SilentWay(f"{url.query['host']}/.s.PGSQL.5432")
     way.start()
     engine = create_engine(url.set(host="127.0.0.1", port=way.port, query={}))

@@ -1,4 +1,4 @@
-"""A call that is cancelled at one chosen step of its way through the event loop."""
+"""Cancel a call at a chosen step of its way through the event loop."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Cancel = Callable[[], object]
 
 
 class CancelledAt:
-    """An awaitable that runs `call`, and lets `cancel` happen when the call waits for the so-manieth time."""
+    """An awaitable that runs `call`, and calls `cancel` when the call waits for the nth time."""
 
     def __init__(self, call: Coroutine[Any, Any, Result], step: int, cancel: Cancel, *, late: bool = False) -> None:
-        """Cancel while the call waits; when `late`, just as what it waits for is there."""
+        """Cancel while the call waits; if `late`, exactly when its wait ends."""
         self.steps = 0
         self._call, self._step, self._cancel, self._late = call, step, cancel, late
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Hand each wait of the call on to its task."""
+        """Pass each wait of the call on to its task."""
         advance: Callable[[], Any] = partial(self._call.send, None)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Forgetting: texts go from settled rows, figures stay, and whoever writes meanwhile does not wait."""
+"""Forgetting removes texts from settled rows, keeps figures, and does not block other writers."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ CHANGED: Final = {
 
 
 def forget_all(engine: Engine, **selection: Any) -> int:
-    """Forget a selection; return how many rows it was."""
+    """Forget a selection; return the number of rows."""
     return sum(forget(engine, select_rows(engine, Selection(**selection)), NOW))
 
 
 def texts(engine: Engine) -> list[str]:
-    """Return every row as text, all columns, as the database has it."""
+    """Return all columns of every row as text, as the database has them."""
     with engine.connect() as connection:
         return [str(tuple(found)) for found in connection.execute(text("SELECT * FROM llm_requests"))]
 
 
 def test_nothing_that_was_written_is_left(engine: Engine) -> None:
-    """No column of a forgotten row has a word of the prompt, the answer, the body, or the error that quotes them."""
+    """No column of a forgotten row has text of the prompt, the answer, the body, or an error that quotes them."""
     write(engine, written(), written(status="failed"))
     assert 2 == sum(SECRET in found for found in texts(engine))
     assert 2 == forget_all(engine, user_id=1)
@@ -60,7 +60,7 @@ def test_nothing_that_was_written_is_left(engine: Engine) -> None:
 
 
 def test_everything_else_stays(engine: Engine) -> None:
-    """Ids, user, status, model, figures, error type and times are what they were; the row can be read."""
+    """Ids, user, status, model, figures, error type and times are unchanged, and the row can be read."""
     write(engine, written())
     (before,) = rows(engine)
     forget_all(engine, user_id=1)
@@ -71,7 +71,7 @@ def test_everything_else_stays(engine: Engine) -> None:
 
 
 def test_of_options_and_facts_stay_figures_and_names(engine: Engine) -> None:
-    """Metadata, the first attempt, the key of a job and figures stay of the options, known facts of the envelope."""
+    """Of the options, metadata, first attempt, idempotency key and figures stay; of the envelope, known facts."""
     write(engine, written())
     forget_all(engine, user_id=1)
     (after,) = rows(engine)
@@ -90,7 +90,7 @@ def test_of_options_and_facts_stay_figures_and_names(engine: Engine) -> None:
     ],
 )
 def test_which_rows(engine: Engine, selection: dict[str, Any], expected: list[int]) -> None:
-    """A row is selected by when it began, by its user, or by both."""
+    """Rows are selected by their start, by their user, or by both."""
     ids = write(
         engine,
         written(user_id=None, created_at=noon(FIRST) - timedelta(days=2)),
@@ -104,7 +104,7 @@ def test_which_rows(engine: Engine, selection: dict[str, Any], expected: list[in
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_every_attempt_of_a_call(engine: Engine, number: int) -> None:
-    """Whichever attempt is named, all attempts of its call are forgotten, and no other call's."""
+    """Whichever attempt is named, all attempts of its call are forgotten, and no others."""
     (first,) = write(engine, written(additional_params=None))
     later = {"first_attempt": str(first)}
     ids = [first, *write(engine, *(written(retry_attempt=at, additional_params=later) for at in (2, 3)))]
@@ -115,7 +115,7 @@ def test_every_attempt_of_a_call(engine: Engine, number: int) -> None:
 
 
 def test_a_pending_row_is_left_alone(engine: Engine) -> None:
-    """A call in flight would write its answer afterwards: its row is counted, and not touched."""
+    """The row of a call in flight is counted and not changed, because its answer would be written afterwards."""
     write(engine, written(status="pending"), written())
     assert 1 == count_pending(engine, Selection(user_id=1))
     assert 1 == forget_all(engine, user_id=1)
@@ -123,7 +123,7 @@ def test_a_pending_row_is_left_alone(engine: Engine) -> None:
 
 
 def test_a_row_that_became_pending_meanwhile_is_left_alone(engine: Engine) -> None:
-    """What is selected and then changes hands is looked at again when it is its turn."""
+    """A selected row is checked again before it is changed."""
     ids = write(engine, written())
     with engine.begin() as connection:
         connection.execute(update(LLMRequestModel).values(status="pending"))
@@ -132,7 +132,7 @@ def test_a_row_that_became_pending_meanwhile_is_left_alone(engine: Engine) -> No
 
 
 def test_an_interrupted_run_is_continued(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was committed before an interruption stays forgotten, and is not selected again."""
+    """Rows that were committed before an interruption stay forgotten, and are not selected again."""
     monkeypatch.setattr(forgetting, "MAX_BATCH_ROWS", 2)
     monkeypatch.setattr(forgetting, "MAX_LOCK_SECONDS", math.inf)
     write(engine, *(written() for _ in range(5)))
@@ -146,7 +146,7 @@ def test_an_interrupted_run_is_continued(engine: Engine, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("odd", [["a", SECRET], SECRET, 7, {"cost_source": SECRET * 1000}])
 def test_an_envelope_of_another_shape(engine: Engine, odd: object) -> None:
-    """A list, a text, or a fact that is as long as a letter goes as well."""
+    """A list, a text or a very long fact in the envelope is removed too."""
     write(engine, written(response_raw=odd, additional_params=odd))
     assert 1 == forget_all(engine, user_id=1)
     assert SECRET not in texts(engine)[0]
@@ -154,7 +154,7 @@ def test_an_envelope_of_another_shape(engine: Engine, odd: object) -> None:
 
 @pytest.mark.parametrize("name", ["error_code", "native_finish_reason", "upstream_provider"])
 def test_a_fact_that_quotes_is_none(engine: Engine, name: str) -> None:
-    """A text of many words is no code and no name, whatever field it is in; a short one stays."""
+    """A text of many words is removed from any field; a short name stays."""
     write(engine, written(response_raw={name: f"the prompt says {SECRET} is a plan"}))
     write(engine, written(response_raw={name: "Google AI Studio"}, additional_params={f"{SECRET} is": 1, "seed": 1}))
     assert 2 == forget_all(engine, user_id=1)
@@ -164,7 +164,7 @@ def test_a_fact_that_quotes_is_none(engine: Engine, name: str) -> None:
 
 
 def test_what_is_no_json_at_all(sqlite_engine: Engine) -> None:
-    """A column that was damaged stops nobody from forgetting its row."""
+    """A row with a damaged column can be forgotten."""
     write(sqlite_engine, written())
     with sqlite_engine.begin() as connection:
         connection.execute(text("UPDATE llm_requests SET response_raw = '{Walnut-4711', additional_params = '{x'"))
@@ -180,7 +180,7 @@ def test_forgotten_rows_are_found_by_their_ids(engine: Engine) -> None:
 
 
 def test_nothing_is_left_in_the_files(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """SQLite overwrites what it frees, so neither its file nor its log has the text when the log is written back."""
+    """SQLite overwrites freed space, so neither its file nor its log has the text after a checkpoint."""
     write(sqlite_engine, *(written(response_content=f"{SECRET} " * 2000) for _ in range(20)))
     assert [] != [file for file in tmp_path.iterdir() if SECRET.encode() in file.read_bytes()]
     forget_all(sqlite_engine, user_id=1)
@@ -189,7 +189,7 @@ def test_nothing_is_left_in_the_files(sqlite_engine: Engine, tmp_path: Path) -> 
 
 
 def test_a_log_in_use_is_not_emptied(sqlite_engine: Engine) -> None:
-    """While another connection reads, the log cannot be emptied, and that is the answer."""
+    """While another connection reads, the log cannot be emptied, and the function returns False."""
     write(sqlite_engine, written())
     with sqlite_engine.connect() as reader:
         reader.exec_driver_sql("BEGIN")
@@ -200,7 +200,7 @@ def test_a_log_in_use_is_not_emptied(sqlite_engine: Engine) -> None:
 
 
 def test_a_batch_is_small(engine: Engine) -> None:
-    """No commit takes more rows than a batch has."""
+    """No commit has more rows than the limit."""
     write(engine, *(written() for _ in range(MAX_BATCH_ROWS + 5)))
     counts = list(forget(engine, select_rows(engine, Selection(user_id=1)), NOW))
     assert MAX_BATCH_ROWS + 5 == sum(counts)
@@ -208,14 +208,14 @@ def test_a_batch_is_small(engine: Engine) -> None:
 
 
 def test_a_batch_of_large_rows_is_smaller(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When its time is over, a batch ends after the row that it is at."""
+    """When its time is up, a batch ends after the current row."""
     monkeypatch.setattr(forgetting, "MAX_LOCK_SECONDS", 0)
     write(engine, *(written() for _ in range(3)))
     assert [1, 1, 1] == list(forget(engine, select_rows(engine, Selection(user_id=1)), NOW))
 
 
 def test_between_batches_sqlite_is_free(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After every batch another connection writes at once, without waiting for the lock."""
+    """After every batch, another connection can write at once, without waiting for the lock."""
     monkeypatch.setattr(forgetting, "MAX_BATCH_ROWS", 1)
     ids = write(sqlite_engine, *(written() for _ in range(3)))
     other = create_engine(sqlite_engine.url, connect_args={"timeout": 0})
@@ -226,7 +226,7 @@ def test_between_batches_sqlite_is_free(sqlite_engine: Engine, monkeypatch: pyte
 
 
 def test_on_postgresql_nobody_waits(postgres_engine: Engine) -> None:
-    """In the middle of a batch another connection adds rows, and settles one that is not in it, at once."""
+    """During a batch, another connection adds rows and settles a row outside the batch, without waiting."""
     pending, chosen = write(postgres_engine, written(status="pending", user_id=2), written())
     other = create_engine(postgres_engine.url, connect_args={"options": "-c lock_timeout=100"})
     added: list[UUID] = []
@@ -248,10 +248,10 @@ def test_on_postgresql_nobody_waits(postgres_engine: Engine) -> None:
 
 
 def test_a_row_that_others_refer_to_is_not_locked_for_them(postgres_engine: Engine) -> None:
-    """A consumer whose new row names a request, and is not committed, neither stops its forgetting nor is stopped."""
+    """An uncommitted row of a consumer that refers to a request neither blocks its forgetting nor is blocked."""
     Consumer.metadata.create_all(postgres_engine)
     before, chosen = write(postgres_engine, written(), written())
-    options = {"options": "-c lock_timeout=1000"}  # who had to wait would wait for itself
+    options = {"options": "-c lock_timeout=1000"}  # a wait here would be a deadlock
     mine, other = (create_engine(postgres_engine.url, connect_args=options) for _ in range(2))
 
     def refer(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
@@ -270,7 +270,7 @@ def test_a_row_that_others_refer_to_is_not_locked_for_them(postgres_engine: Engi
 
 
 def test_a_late_settlement_can_be_forgotten_again(engine: Engine) -> None:
-    """An abandoned call that was alive after all writes its answer over what was forgotten; the next run finds it."""
+    """An abandoned call that was alive after all writes its answer into the forgotten row; the next run forgets it."""
     write(engine, written())
     forget_all(engine, user_id=1)
     with engine.begin() as connection:

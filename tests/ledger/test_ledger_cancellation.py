@@ -1,4 +1,4 @@
-"""A call that is cancelled leaves a failed row, and its caller gets the cancellation."""
+"""A cancelled call leaves a failed row, and its caller gets the cancellation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CANCELLED = ("failed", "CancelledError", "the caller cancelled the call", None)
 
 
 def outcome(engine: Engine) -> tuple[Any, ...]:
-    """Return what the one row says of its end."""
+    """Return the end of the call, as the only row has it."""
     row = only_row(engine)
     return row.status, row.error_type, row.error_message, row.cost_estimate
 
 
 async def test_a_cancelled_call_is_a_failed_row(engine: Engine, serve: Serve) -> None:
-    """Cancelled while the server holds the answer: CancelledError reaches the canceller, the cost is unknown."""
+    """Cancelled before the answer: the caller gets CancelledError, and the cost is unknown."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -41,7 +41,7 @@ async def test_a_cancelled_call_is_a_failed_row(engine: Engine, serve: Serve) ->
 
 
 async def test_a_second_cancellation_does_not_lose_the_row(engine: Engine, serve: Serve) -> None:
-    """Cancelled again while the row is being settled, the call still settles it before it ends."""
+    """Cancelled again while the row is being settled, the call still settles it."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -60,7 +60,7 @@ async def test_a_second_cancellation_does_not_lose_the_row(engine: Engine, serve
 
 
 async def ask_until(moment: asyncio.Event, session: Session) -> None:
-    """Ask with a deadline that is over as soon as `moment` is set."""
+    """Call with a deadline that passes as soon as `moment` is set."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
         passing = tasks.create_task(moment.wait())
@@ -69,7 +69,7 @@ async def ask_until(moment: asyncio.Event, session: Session) -> None:
 
 
 async def test_a_deadline_of_the_callers_is_a_cancellation(engine: Engine, serve: Serve) -> None:
-    """`asyncio.timeout` around a call gives TimeoutError to the caller and CancelledError to the row."""
+    """`asyncio.timeout` around a call raises TimeoutError, and the row has CancelledError."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -96,7 +96,7 @@ def test_a_call_that_outlives_its_loop_is_cancelled(engine: Engine, serve: Serve
 
 
 async def test_a_call_cancelled_before_it_is_sent_sends_nothing(engine: Engine, serve: Serve) -> None:
-    """Cancelled while its pending row is being written, a call ends there: a failed row, and nothing was sent."""
+    """Cancelled while its pending row is being written: a failed row, and nothing was sent."""
     async with serve(Held()) as server:
         with Session(engine) as session, writer_held(engine) as gate:
             call = asyncio.create_task(ask(session))
@@ -129,7 +129,7 @@ async def test_an_answer_that_came_is_recorded_though_its_caller_left(engine: En
 
 
 async def test_a_cancelled_call_among_others_leaves_them_alone(engine: Engine, serve: Serve) -> None:
-    """Of three calls through one session, the one that is cancelled fails and the others complete."""
+    """Of three calls through one session, the cancelled one fails and the others complete."""
     held = Held(expected=3)
     async with serve(held):
         with Session(engine) as session:
@@ -143,7 +143,7 @@ async def test_a_cancelled_call_among_others_leaves_them_alone(engine: Engine, s
 
 
 async def test_a_database_that_fails_does_not_swallow_a_cancellation(engine: Engine, serve: Serve) -> None:
-    """Cancelled while its pending row is being written, in vain, a call ends in CancelledError all the same."""
+    """Cancelled while its pending row cannot be written, a call still ends in CancelledError."""
     async with serve(Held()):
         with Session(engine) as session, writer_held(engine) as gate:
             call = asyncio.create_task(ask(session))

@@ -1,4 +1,4 @@
-"""The row is there before the request leaves, and whole before the caller gets the answer."""
+"""The row is committed before the request is sent, and completed before the caller gets the answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def test_the_pending_row_is_committed_before_the_request_leaves(engine: Engine, serve: Serve) -> None:
-    """A server that reads the table when a request arrives sees its row: pending, with what was asked and sent."""
+    """When a request arrives, the server can read its pending row with the messages and the payload."""
     seen: list[LLMRequestModel] = []
 
     def answer(visit: Visit) -> None:
@@ -38,7 +38,7 @@ async def test_the_pending_row_is_committed_before_the_request_leaves(engine: En
 
 
 async def test_the_row_is_completed_when_the_call_returns(engine: Engine, serve: Serve) -> None:
-    """Another session sees the answer, its figures and its body as soon as the caller has them."""
+    """When the call returns, another session sees the answer, its figures and its body."""
     async with serve(lambda visit: visit.answer(ANSWER)):
         with Session(engine) as session:
             request_id = await ask(session)
@@ -53,7 +53,7 @@ async def test_the_row_is_completed_when_the_call_returns(engine: Engine, serve:
 
 
 async def test_a_consumer_refers_to_the_row(engine: Engine) -> None:
-    """A consumer's row with a foreign key to the request goes in from the session that made the call."""
+    """The session that made the call can insert a row with a foreign key to the request."""
     with Session(engine) as session:
         request_id = await ask(session)
         session.add(Lesson(title="France", request_id=request_id))
@@ -62,7 +62,7 @@ async def test_a_consumer_refers_to_the_row(engine: Engine) -> None:
 
 
 async def test_a_consumer_refers_to_the_row_in_the_transaction_that_waited(engine: Engine) -> None:
-    """The same goes for a transaction that had written before the call, and stayed open."""
+    """So can a transaction that had written before the call and stayed open."""
     with Session(engine) as session:
         lesson = Lesson(title="France")
         session.add(lesson)
@@ -74,7 +74,7 @@ async def test_a_consumer_refers_to_the_row_in_the_transaction_that_waited(engin
 
 
 async def test_a_failed_call_leaves_what_was_billed(engine: Engine) -> None:
-    """An answer that breaks off is an error whose row has the reason, and the text, tokens and cost so far."""
+    """An answer that breaks off raises an error, and its row has the reason, and the text, tokens and cost so far."""
     with Session(engine) as session, pytest.raises(LLMProviderError) as caught:
         await ask(session, "openrouter/stand-in/choice-error")
     row = only_row(engine)
@@ -88,7 +88,7 @@ async def test_a_failed_call_leaves_what_was_billed(engine: Engine) -> None:
 
 
 async def test_the_cost_of_a_failed_call_without_a_bill_is_unknown(engine: Engine) -> None:
-    """An error without usage leaves NULL for cost and tokens, not 0."""
+    """After an error without usage, cost and tokens are NULL, not 0."""
     with Session(engine) as session, pytest.raises(LLMProviderError) as caught:
         await ask(session, NO_CREDITS)
     row = only_row(engine)
@@ -98,7 +98,7 @@ async def test_the_cost_of_a_failed_call_without_a_bill_is_unknown(engine: Engin
 
 
 async def test_every_attempt_is_a_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A retried call leaves two rows; the second answered, names the first, and is the one handed out."""
+    """A retried call leaves two rows; the second one answered, has the id of the first, and is returned."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     with Session(engine) as session:
         request_id = await ask(session, "openrouter/stand-in/flaky", question=f"flaky {uuid4()}")

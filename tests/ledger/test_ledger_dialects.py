@@ -1,4 +1,4 @@
-"""Whatever a server sends, its row settles, on the strict database as on the lenient one."""
+"""Whatever a server sends, the row is settled, on PostgreSQL as on SQLite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUL, SURROGATE, REPLACED = "\x00", "\ud800", "\ufffd"
 
 
 async def settled(engine: Engine, serve: Serve, body: str, status: int = 200) -> LLMRequestModel:
-    """Return the row of a call that a server answers with `body`; an error of ours is as good as an answer."""
+    """Return the row of a call that a server answers with `body`; an LLMError is accepted."""
     async with serve(lambda visit: visit.answer(body, status=status)):
         with Session(engine) as session, suppress(LLMError):
             await ask(session)
@@ -51,7 +51,7 @@ async def test_text_that_a_database_refuses_is_replaced(engine: Engine, serve: S
 
 
 async def test_the_words_of_an_error_are_replaced_too(engine: Engine, serve: Serve) -> None:
-    """NUL characters and lone surrogates in an error's message settle a failed row."""
+    """NUL characters and lone surrogates in an error's message are replaced in the failed row."""
     row = await settled(engine, serve, json.dumps({"error": {"code": 402, "message": f"no{NUL}{SURROGATE}"}}), 402)
     assert "failed" == row.status
     assert row.error_message
@@ -59,7 +59,7 @@ async def test_the_words_of_an_error_are_replaced_too(engine: Engine, serve: Ser
 
 
 async def test_an_id_that_is_too_long_is_cut(engine: Engine, serve: Serve) -> None:
-    """Ids longer than their column are cut to it; the body keeps them whole."""
+    """Ids that are longer than their column are shortened; the body has them in full."""
     row = await settled(engine, serve, answer(id="i" * 101, system_fingerprint="f" * 500))
     assert ("completed", "i" * 100, "f" * 100) == (row.status, row.provider_response_id, row.system_fingerprint)
     assert row.response_raw is not None
@@ -68,7 +68,7 @@ async def test_an_id_that_is_too_long_is_cut(engine: Engine, serve: Serve) -> No
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -float("inf")], ids=str)
 async def test_a_cost_that_is_no_number_is_unpriced(engine: Engine, serve: Serve, cost: float) -> None:
-    """NaN and infinity are no cost: the row has 0.0, marked unpriced, and the word in the body."""
+    """NaN and infinity are not a cost: the row has 0.0, `unpriced`, and the value in the body."""
     row = await settled(engine, serve, answer(usage={"cost": cost, "total_tokens": 8}))
     assert ("completed", 0.0, 8) == (row.status, row.cost_estimate, row.tokens_used)
     assert row.response_raw is not None
@@ -77,7 +77,7 @@ async def test_a_cost_that_is_no_number_is_unpriced(engine: Engine, serve: Serve
 
 @pytest.mark.parametrize("tokens", [2**31, 10**30, -(2**40)])
 async def test_a_count_beyond_32_bits_is_unknown(engine: Engine, serve: Serve, tokens: int) -> None:
-    """A token count that the column cannot hold is NULL, and in the body as it came."""
+    """A token count that does not fit the column is NULL, and unchanged in the body."""
     usage = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": tokens, "cost": 1.0}
     row = await settled(engine, serve, answer(usage=usage))
     assert ("completed", None, None, None) == (row.status, row.tokens_used, row.input_tokens, row.output_tokens)
@@ -87,7 +87,7 @@ async def test_a_count_beyond_32_bits_is_unknown(engine: Engine, serve: Serve, t
 
 @pytest.mark.parametrize("created", [1_784_218_677, -62135596800, 253402300799, 10**30, float("nan"), "soon"], ids=str)
 async def test_a_creation_time_of_any_kind_settles(engine: Engine, serve: Serve, created: object) -> None:
-    """A `created` at the edges of the calendar, or beyond them, is NULL; one of this century is a time."""
+    """A `created` at or beyond the limits of the calendar is NULL; one of this century is a time."""
     row = await settled(engine, serve, answer(created=created))
     assert "completed" == row.status
     assert (row.response_created_at is not None) == (created == 1_784_218_677)
@@ -105,6 +105,6 @@ async def test_a_creation_time_of_any_kind_settles(engine: Engine, serve: Serve,
     ],
 )
 async def test_deep_nesting_settles(engine: Engine, serve: Serve, opened: str, depth: int) -> None:
-    """However deep a body nests, the row settles and nothing but an LLMError comes out of the call."""
+    """However deeply a body nests, the row is settled, and the call raises nothing but LLMError."""
     nested = opened * depth + "0" + {"[": "]"}.get(opened, "}") * depth
     await settled(engine, serve, answer()[:-1] + f', "extra": {nested}}}')

@@ -1,4 +1,4 @@
-"""A SQLite file that takes no more: full, or not to be written."""
+"""A SQLite file that is full or read-only."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PREPARED = pytest.mark.parametrize("prepare", [lambda _: None, read], ids=["idle
 
 
 def fill_disk(engine: Engine) -> None:
-    """Let the file grow no further, for any connection that the ledger takes from now on."""
+    """Keep the file from growing, for every connection that the ledger makes from now on."""
 
     def _cap(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's own
-        connection.execute("PRAGMA max_page_count=1").close()  # SQLite takes it for what the file has now
+        connection.execute("PRAGMA max_page_count=1").close()  # SQLite raises it to the file's present size
 
     event.listen(writer_for(engine).engine, "checkout", _cap)
 
@@ -38,7 +38,7 @@ def fill_disk(engine: Engine) -> None:
 async def test_a_full_disk_stops_the_call(
     sqlite_engine: Engine, serve: Serve, prepare: Callable[[Session], None]
 ) -> None:
-    """When the pending row finds the disk full the call is an LLMError that says so, and nothing is sent."""
+    """If the disk is full for the pending row, the call raises an LLMError that says so, and nothing is sent."""
     fill_disk(sqlite_engine)
     async with serve(Held()) as server:
         with Session(sqlite_engine) as session:
@@ -51,7 +51,7 @@ async def test_a_full_disk_stops_the_call(
 async def test_a_disk_that_fills_up_during_the_call_leaves_the_answer_on_the_error(
     sqlite_engine: Engine, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When the answer finds the disk full, the LLMError has it, the log its figures, and the row stays pending."""
+    """If the disk is full for the answer, the LLMError has it, the log has its figures, and the row stays pending."""
 
     def answer(visit: Visit) -> None:
         fill_disk(sqlite_engine)
@@ -69,7 +69,7 @@ async def test_a_disk_that_fills_up_during_the_call_leaves_the_answer_on_the_err
 
 
 async def test_after_a_full_disk_calls_are_recorded_again(sqlite_engine: Engine, serve: Serve) -> None:
-    """A row that found the disk full leaves no transaction behind: with room again, the next call is recorded."""
+    """A failed write leaves no open transaction: when there is space again, the next call is recorded."""
     cap = writer_for(sqlite_engine).engine
     fill_disk(sqlite_engine)
     async with serve(lambda visit: visit.answer(ANSWER)):
@@ -78,7 +78,7 @@ async def test_after_a_full_disk_calls_are_recorded_again(sqlite_engine: Engine,
                 await ask(session, question=LONG)
             event.listen(cap, "checkout", lambda connection, *_: connection.execute("PRAGMA max_page_count=1000000"))
             await ask(session, question=LONG)
-            draft(session)  # nobody holds the write lock
+            draft(session)  # the write lock is free
     assert "completed" == only_row(sqlite_engine).status
 
 
@@ -86,7 +86,7 @@ async def test_after_a_full_disk_calls_are_recorded_again(sqlite_engine: Engine,
 async def test_a_read_only_file_stops_the_call(
     sqlite_engine: Engine, serve: Serve, prepare: Callable[[Session], None]
 ) -> None:
-    """A database opened with `mode=ro` is an LLMError that says so, and nothing is sent."""
+    """For a database opened with `mode=ro`, the call raises an LLMError that says so, and nothing is sent."""
     readonly = create_engine(f"sqlite:///file:{sqlite_engine.url.database}?mode=ro&uri=true")
     async with serve(Held()) as server:
         with Session(readonly) as session:
@@ -98,9 +98,9 @@ async def test_a_read_only_file_stops_the_call(
 
 
 async def test_a_full_disk_takes_the_work_of_a_caller_whose_row_joins_it(sqlite_engine: Engine, serve: Serve) -> None:
-    """SQLite ends the whole transaction of a statement that finds it full: the caller's work is gone, and it is told.
+    """If a statement fills the disk, SQLite ends the whole transaction: the caller's changes are lost, with an error.
 
-    What the caller writes itself would have met the same; nothing is sent.
+    A write of the caller's own would have failed in the same way; nothing is sent.
     """
     async with serve(Held()) as server:
         with Session(sqlite_engine) as session:

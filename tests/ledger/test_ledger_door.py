@@ -1,4 +1,4 @@
-"""The door without a session: it connects to nothing, and a database that is down is an LLMError of the call."""
+"""llm_services_provider() without a session connects to nothing; an unreachable database is an LLMError of the call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HELLO = [LLMMessage(role=MessageRole.USER, content=QUESTION)]
 
 @pytest.fixture
 def infrastructure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Infrastructure]:
-    """Return an infrastructure of the test's own in the place of the process's."""
+    """Return an infrastructure for the test, in place of the process's own."""
     monkeypatch.chdir(tmp_path)
     own = Infrastructure()
     monkeypatch.setattr("modules.llm_services.public.infrastructure_provider", lambda: own)
@@ -46,7 +46,7 @@ def infrastructure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 def test_a_driver_of_async_engines_is_refused(infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An async URL is a ValueError that names DATABASE_URL and shows a sync one, also without its driver."""
+    """An async URL raises a ValueError that names DATABASE_URL and shows a sync one, even without its driver."""
     for driver in ("postgresql+asyncpg", "postgresql+psycopg_async", "sqlite+aiosqlite"):
         monkeypatch.setenv("DATABASE_URL", f"{driver}://host/name")
         with pytest.raises(ValueError, match=r"DATABASE_URL: .* is a driver of async engines.*postgresql\+psycopg://"):
@@ -54,7 +54,7 @@ def test_a_driver_of_async_engines_is_refused(infrastructure: Infrastructure, mo
 
 
 def test_a_number_that_is_none_is_named(infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prepare_threshold that is no number is a ValueError that names DATABASE_URL."""
+    """A prepare_threshold that is not a number raises a ValueError that names DATABASE_URL."""
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://host/name?prepare_threshold=often")
     with pytest.raises(ValueError, match="DATABASE_URL: prepare_threshold must be a number"):
         infrastructure.initialize()
@@ -63,7 +63,7 @@ def test_a_number_that_is_none_is_named(infrastructure: Infrastructure, monkeypa
 async def test_a_prepare_threshold_is_heeded(
     infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch, postgres_engine: Engine
 ) -> None:
-    """A URL may ask for prepared statements: the number reaches the driver as one."""
+    """A prepare_threshold in the URL reaches the driver as a number."""
     url = postgres_engine.url.update_query_dict({"prepare_threshold": "3"})
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     await llm_services_provider().generate_response(HELLO, model=COMPLETION)
@@ -75,7 +75,7 @@ async def test_a_prepare_threshold_is_heeded(
 async def test_a_database_that_is_down_is_an_error_of_the_call(
     infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
-    """The provider is built; the call is an LLMError, and nothing is sent."""
+    """The provider is built; the call raises an LLMError, and nothing is sent."""
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg:///nowhere?host=/nowhere")
     monkeypatch.setattr("modules.llm_services.ledger.writer.RECONNECT_PAUSES_SECONDS", (0.0,))
     async with serve(Held()) as server:
@@ -88,7 +88,7 @@ async def test_a_database_that_is_down_is_an_error_of_the_call(
 async def test_a_database_that_takes_no_connection_is_an_error_of_the_call(
     infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch, postgres_engine: Engine, serve: Serve
 ) -> None:
-    """The same for a server that accepts and says nothing, which keeps nobody else on the event loop waiting."""
+    """The same is true of a server that accepts and does not respond; the event loop is not blocked."""
     with silent_way(postgres_engine.url) as (way, engine):
         way.go_silent()
         monkeypatch.setenv("DATABASE_URL", engine.url.render_as_string(hide_password=False))
@@ -105,7 +105,7 @@ async def test_a_database_that_takes_no_connection_is_an_error_of_the_call(
 async def test_the_first_call_makes_the_table(
     infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    """A database without the table has it after the first call, which is recorded."""
+    """The first call on a database without the table creates it and is recorded."""
     with apart(engine.url) as connection:
         Lesson.__table__.drop(connection)  # type: ignore[attr-defined]  # a Table, which SQLAlchemy calls FromClause
         Base.metadata.drop_all(connection)
@@ -122,7 +122,7 @@ async def test_the_first_call_makes_the_table(
 async def test_a_database_in_memory_has_the_table(
     infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In memory, where each thread has a database of its own, the caller's has the table and the row."""
+    """In memory, where each thread has its own database, the caller's has the table and the row."""
     monkeypatch.setenv("DATABASE_URL", "sqlite://")
     llm = llm_services_provider()
     _, request_id = await llm.generate_response(HELLO, model=COMPLETION)
@@ -143,7 +143,7 @@ async def test_a_database_in_memory_has_the_table(
     ids=lambda script: script[0] if isinstance(script, list) else "",
 )
 def test_a_script_without_a_database_ends_in_a_line(tmp_path: Path, script: list[str], status: int) -> None:
-    """A database that is down is one line in words, and an exit code of its own."""
+    """If the database is down, a script prints one line and has a separate exit code."""
     environment = os.environ | {
         "PYTHONPATH": str(BACKEND),
         "DATABASE_URL": "postgresql+psycopg:///nowhere?host=/nowhere",

@@ -1,4 +1,4 @@
-"""However an application makes its engine, its calls are recorded and its transactions stay its own."""
+"""However an application makes its engine, its calls are recorded and its transactions are left alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_begin_event(of: Engine) -> Engine:
-    """Return an engine after SQLAlchemy's recipe for SQLite: the driver begins nothing, the begin event does."""
+    """Return an engine by SQLAlchemy's recipe for SQLite, where an event begins transactions, not the driver."""
     engine = create_engine(of.url)
 
     @event.listens_for(engine, "connect")
@@ -36,7 +36,7 @@ def with_begin_event(of: Engine) -> Engine:
 
 
 def with_creator(of: Engine) -> Engine:
-    """Return an engine whose URL says nothing about its database: a creator connects."""
+    """Return an engine with a creator, and with no database in its URL."""
     if of.dialect.name == "postgresql":
         url = of.url.set(drivername="postgresql").render_as_string(hide_password=False)
         return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
@@ -46,21 +46,21 @@ def with_creator(of: Engine) -> Engine:
 
 
 def with_creator_and_queue(of: Engine) -> Engine:
-    """Return the same with a pool that hands a connection from thread to thread, as the driver was told to allow."""
+    """Return the same with a pool that passes connections between threads, which the driver is told to allow."""
     path = of.url.database
     assert path
     return create_engine(of.url, creator=lambda: sqlite3.connect(path, check_same_thread=False))
 
 
 def with_connections_of_one_thread(of: Engine) -> Engine:
-    """Return the same where the driver was told nothing, and refuses a connection made in another thread."""
+    """Return the same with a driver that refuses a connection made in another thread."""
     path = of.url.database
     assert path
     return create_engine(of.url, creator=lambda: sqlite3.connect(path))
 
 
 def with_do_connect(of: Engine) -> Engine:
-    """Return an engine that is led to its database by a listener, as rotating passwords are."""
+    """Return an engine with a listener that supplies the address, as for rotating passwords."""
     engine = create_engine(of.url.set(database="/no/such/database"))
 
     @event.listens_for(engine, "do_connect")
@@ -90,7 +90,7 @@ FACTORIES: dict[str, Callable[[Engine], Engine]] = {
 
 @pytest.fixture(params=FACTORIES)
 def engines(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Engine]]:
-    """Return an engine made another way, and the plain one on the same database."""
+    """Return an engine made in one of these ways, and a plain one on the same database."""
     dialect = request.param.partition("-")[0]
     plain: Engine = request.getfixturevalue("sqlite_engine" if dialect == "sqlite" else "postgres_engine")
     made = FACTORIES[request.param](plain)
@@ -99,7 +99,7 @@ def engines(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Engine]]:
 
 
 async def test_a_caller_of_any_engine_keeps_its_work(engines: tuple[Engine, Engine]) -> None:
-    """What was flushed before a call is uncommitted after it, and the caller can commit it."""
+    """Changes that were flushed before a call are uncommitted after it, and the caller can commit them."""
     made, plain = engines
     with Session(made) as session:
         draft(session)
@@ -110,7 +110,7 @@ async def test_a_caller_of_any_engine_keeps_its_work(engines: tuple[Engine, Engi
 
 
 async def test_a_reader_of_any_engine_keeps_its_transaction(engines: tuple[Engine, Engine]) -> None:
-    """A transaction that has only read is open after three calls, and its rollback leaves their rows."""
+    """A read-only transaction is still open after three calls, and its rollback leaves their rows."""
     made, plain = engines
     with Session(made) as session:
         read(session)
@@ -123,7 +123,7 @@ async def test_a_reader_of_any_engine_keeps_its_transaction(engines: tuple[Engin
 
 
 async def test_an_idle_session_of_any_engine_stays_idle(engines: tuple[Engine, Engine]) -> None:
-    """A session that holds no connection holds none after a call that is recorded."""
+    """A session without a connection has none after a call, which is recorded."""
     made, plain = engines
     with Session(made) as session:
         await ask(session)
@@ -133,7 +133,7 @@ async def test_an_idle_session_of_any_engine_stays_idle(engines: tuple[Engine, E
 
 @pytest.mark.parametrize("prepare", [read, lambda _: None], ids=["read", "idle"])
 async def test_a_connection_may_belong_to_its_thread(sqlite_engine: Engine, prepare: Callable[[Session], None]) -> None:
-    """A creator that leaves sqlite3's thread check on, which an application of one thread never meets, is no trap."""
+    """A creator that leaves sqlite3's thread check on works."""
     made = with_connections_of_one_thread(sqlite_engine)
     try:
         with Session(made) as session:
@@ -145,7 +145,7 @@ async def test_a_connection_may_belong_to_its_thread(sqlite_engine: Engine, prep
 
 
 async def test_with_autocommit_nothing_is_held_back(postgres_engine: Engine) -> None:
-    """On an engine with `isolation_level="AUTOCOMMIT"` a call is recorded, and the caller's work is there at once."""
+    """With `isolation_level="AUTOCOMMIT"`, a call is recorded, and the caller's changes are visible at once."""
     made = create_engine(postgres_engine.url, isolation_level="AUTOCOMMIT")
     with Session(made) as session:
         draft(session)
@@ -157,7 +157,7 @@ async def test_with_autocommit_nothing_is_held_back(postgres_engine: Engine) -> 
 
 
 async def test_what_is_done_to_new_connections_is_done_to_the_ledgers(postgres_engine: Engine) -> None:
-    """A connect listener that sets a role, or a schema, reaches the ledger's connections."""
+    """A connect listener that sets a role or a schema also applies to the ledger's connections."""
     with apart(postgres_engine.url) as connection:
         connection.exec_driver_sql("DROP SCHEMA IF EXISTS listener CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA listener")

@@ -1,4 +1,4 @@
-"""A call can be cancelled wherever it waits: its row is settled, and nothing is left behind."""
+"""A call can be cancelled wherever it waits: its row is settled, and nothing is left open."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     Interrupt = Callable[..., Awaitable[tuple[bool, int]]]
 
-FEWEST_STEPS = 2  # the connection, the answer; and where a row does not join, its pending and its settled state
+FEWEST_STEPS = 2  # the connection, the answer and, unless a row joins, its pending and its settled state
 PREPARED = pytest.mark.parametrize("prepare", [lambda _: None, read, draft], ids=["idle", "read", "written"])
 LATE = pytest.mark.parametrize("late", [False, True], ids=["while-waiting", "when-there"])
 
 
 async def cancelled_at(step: int, session: Session, *, late: bool) -> tuple[bool, int]:
-    """Cancel a call's task at `step`; return whether that ended the call, and how many steps it took."""
+    """Cancel a call's task at `step`; return whether that ended the call, and the number of its steps."""
     stepped: CancelledAt
 
     async def call() -> None:
@@ -43,7 +43,7 @@ async def cancelled_at(step: int, session: Session, *, late: bool) -> tuple[bool
 
 
 async def timed_out_at(step: int, session: Session, *, late: bool) -> tuple[bool, int]:
-    """Let a deadline of the caller's pass at `step`; return the same."""
+    """Let a deadline of the caller pass at `step`; return the same."""
     loop = asyncio.get_running_loop()
     stepped = None
     try:
@@ -57,13 +57,13 @@ async def timed_out_at(step: int, session: Session, *, late: bool) -> tuple[bool
 
 
 def left_checked_out(engine: Engine) -> int:
-    """Count the connections that are out of an engine's pool."""
+    """Count the connections of an engine's pool that are checked out."""
     assert isinstance(engine.pool, QueuePool)
     return engine.pool.checkedout()
 
 
 async def others() -> set[asyncio.Task[Any]]:
-    """Return the tasks beside this one, once those of the server, and those that are ending, have ended."""
+    """Return the other tasks, without those of the server and those that are ending."""
     for _ in range(1000):
         running = asyncio.all_tasks() - {asyncio.current_task()}
         if not running:
@@ -73,7 +73,7 @@ async def others() -> set[asyncio.Task[Any]]:
 
 
 def settled(engine: Engine, known: set[object]) -> list[str]:
-    """Return the states of the rows that are new."""
+    """Return the states of the new rows."""
     new: list[LLMRequestModel] = [row for row in rows(engine) if row.id not in known]
     known |= {row.id for row in new}
     return [row.status for row in new]
@@ -85,7 +85,7 @@ def settled(engine: Engine, known: set[object]) -> list[str]:
 async def test_a_call_can_be_interrupted_wherever_it_waits(
     engine: Engine, serve: Serve, prepare: Callable[[Session], None], interrupted_at: Interrupt, *, late: bool
 ) -> None:
-    """At each step of a call in turn: its row, when there is one, is not pending; no connection, no task stays."""
+    """For each step in turn: the row, if there is one, is not pending, and no connection or task remains."""
     known: set[object] = set()
     interrupted, step, ends = True, 0, list[list[str]]()
     async with serve(lambda visit: visit.answer(ANSWER)):

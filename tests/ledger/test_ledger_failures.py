@@ -1,4 +1,4 @@
-"""A database that fails: before the call nothing is sent; after it, the answer is not lost."""
+"""A database that fails: before the call, nothing is sent; after it, the answer is not lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def test_without_a_database_nothing_is_sent(engine: Engine, serve: Serve) -> None:
-    """When the database cannot be reached the call is an LLMError that says so, names no row, and sent nothing."""
+    """If the database cannot be reached, an LLMError without a row says so, and nothing is sent."""
     nowhere = create_engine(engine.url.set(database="/no/such/database"))
     async with serve(Held()) as server:
         with Session(nowhere) as session, pytest.raises(LLMError, match="nothing was sent: the database") as caught:
@@ -33,7 +33,7 @@ async def test_without_a_database_nothing_is_sent(engine: Engine, serve: Serve) 
 
 
 async def test_without_the_table_nothing_is_sent(engine: Engine, serve: Serve) -> None:
-    """The same when the database is there and the table is not: the error quotes the database."""
+    """The same is true if the table is missing; the error quotes the database."""
     hide_table(engine)
     async with serve(Held()) as server:
         with Session(engine) as session, pytest.raises(LLMError, match=r"nothing was sent: .*llm_requests") as caught:
@@ -42,7 +42,7 @@ async def test_without_the_table_nothing_is_sent(engine: Engine, serve: Serve) -
 
 
 def hidden_status(engine: Engine) -> tuple[object, str]:
-    """Return id and status of the row whose table was taken away."""
+    """Return id and status of the row in the renamed table."""
     with apart(engine.url) as connection:
         connection.execute(text("ALTER TABLE hidden RENAME TO llm_requests"))
     row = only_row(engine)
@@ -50,7 +50,7 @@ def hidden_status(engine: Engine) -> tuple[object, str]:
 
 
 async def test_an_answer_that_cannot_be_recorded_rides_on_the_error(engine: Engine, serve: Serve) -> None:
-    """When the database fails as the answer arrives, the LLMError carries the answer and names the pending row."""
+    """If the database fails when the answer arrives, the LLMError has the answer and names the pending row."""
 
     def answer(visit: Visit) -> None:
         hide_table(engine)
@@ -67,7 +67,7 @@ async def test_an_answer_that_cannot_be_recorded_rides_on_the_error(engine: Engi
 async def test_a_failure_that_cannot_be_recorded_is_raised_as_it_is(
     engine: Engine, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When the database fails as an error arrives, the caller gets that error, and the log says what stays pending."""
+    """If the database fails when an error arrives, the caller gets that error, and the log names the pending row."""
 
     def answer(visit: Visit) -> None:
         hide_table(engine)
@@ -81,7 +81,7 @@ async def test_a_failure_that_cannot_be_recorded_is_raised_as_it_is(
 
 
 async def test_a_foreign_database_is_refused(serve: Serve) -> None:
-    """A database that the ledger does not write to is an error that names those it does; nothing is sent."""
+    """An unsupported database raises an error that names the supported ones; nothing is sent."""
     driver = SimpleNamespace(paramstyle="format", version_info=(2, 0), __version__="2.0")
     engine = create_engine("mysql+mysqldb://host/name", module=driver)
     async with serve(Held()) as server:
@@ -92,7 +92,7 @@ async def test_a_foreign_database_is_refused(serve: Serve) -> None:
 
 
 async def test_a_session_without_a_database_sends_nothing(serve: Serve) -> None:
-    """A session that is bound to nothing is an LLMError before anything is sent."""
+    """A session that is not bound raises an LLMError before anything is sent."""
     async with serve(Held()) as server:
         with Session() as session, pytest.raises(LLMError, match="nothing was sent"):
             await ask(session)

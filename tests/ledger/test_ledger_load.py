@@ -24,16 +24,16 @@ POOL = 15
 
 
 def connections(engine: Engine) -> int:
-    """Count the connections that are out of an engine's pool."""
+    """Count the connections of an engine's pool that are checked out."""
     assert isinstance(engine.pool, QueuePool)
     return engine.pool.checkedout()
 
 
 async def test_callers_that_hold_every_connection_do_not_starve_the_ledger(engine: Engine, serve: Serve) -> None:
-    """500 calls in flight, the pool of 5 + 10 held by callers in open transactions: all complete.
+    """With 500 calls in flight and the pool of 5 + 10 held by callers in open transactions, all calls complete.
 
-    On PostgreSQL the callers have written, and the ledger made one connection for all calls; on SQLite the callers
-    have read, for only one could have written.
+    On PostgreSQL the callers have written, and the ledger used one connection for all calls; on SQLite they have only
+    read, because only one could have written.
     """
     held = Held(expected=CALLS)
     made: list[object] = []
@@ -49,12 +49,12 @@ async def test_callers_that_hold_every_connection_do_not_starve_the_ledger(engin
             held.let_go.set()
             request_ids = await asyncio.gather(*calls)
         assert POOL == connections(engine)
-        assert 1 == len(made) or engine.dialect.name == "sqlite"  # where no server counts connections
+        assert 1 == len(made) or engine.dialect.name == "sqlite"  # SQLite has no server that counts connections
     assert set(request_ids) == {row.id for row in rows(engine) if row.status == "completed"}
 
 
 async def test_one_of_fifteen_callers_has_written(sqlite_engine: Engine) -> None:
-    """On SQLite one of those callers can have written: all complete, its own call first, and its work is its own."""
+    """On SQLite, one of those callers may have written: all complete, its own call first."""
     with ExitStack() as stack:
         sessions = [stack.enter_context(Session(sqlite_engine)) for _ in range(CALLS)]
         draft(sessions[0])
@@ -74,7 +74,7 @@ async def test_one_of_fifteen_callers_has_written(sqlite_engine: Engine) -> None
 
 
 async def test_concurrent_writes_share_a_commit(engine: Engine, serve: Serve) -> None:
-    """Ten rows that wait for the ledger's thread at once are committed at once."""
+    """Ten rows that wait for the ledger's thread are committed together."""
     commits: list[object] = []
     event.listen(writer_for(engine).engine, "commit", commits.append)
     held = Held(expected=10)
@@ -90,7 +90,7 @@ async def test_concurrent_writes_share_a_commit(engine: Engine, serve: Serve) ->
 
 
 async def test_a_lock_on_one_row_does_not_hold_up_the_others(postgres_engine: Engine, serve: Serve) -> None:
-    """A caller that has changed the row of another call in flight can make a call itself before it commits."""
+    """A caller that has changed the row of another call in flight can make a call before it commits."""
     held = Held()
     with Session(postgres_engine) as session, Session(postgres_engine) as erasing:
         async with serve(held):

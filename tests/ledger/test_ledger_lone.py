@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def by_thread(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Make a first call, of which the ledger's thread writes one row; return its transactions from then on."""
-    monkeypatch.setattr(writer, "SLOW_SECONDS", float("inf"))  # a busy machine is no slow disk
+    """Make a first call, with one row written by the ledger's thread; return the thread's transactions from then on."""
+    monkeypatch.setattr(writer, "SLOW_SECONDS", float("inf"))  # a busy machine may look like a slow disk
     with Session(sqlite_engine) as session:
         await ask(session)
     return transactions_of_thread(sqlite_engine)
@@ -43,7 +43,7 @@ def log_bytes(engine: Engine) -> int:
 
 
 async def test_a_lone_call_needs_no_thread(sqlite_engine: Engine, by_thread: list[object]) -> None:
-    """Both writes of a call that is alone are committed where the caller is, visible to others when it returns."""
+    """Both writes of a lone call are committed in the caller's thread, and visible to others when it returns."""
     with Session(sqlite_engine) as session:
         request_id = await ask(session)
     assert [] == by_thread
@@ -53,7 +53,7 @@ async def test_a_lone_call_needs_no_thread(sqlite_engine: Engine, by_thread: lis
 async def test_calls_in_company_share_the_commits_of_the_thread(
     sqlite_engine: Engine, by_thread: list[object], serve: Serve
 ) -> None:
-    """As soon as more calls are in flight than LONE_CALLS, the thread writes."""
+    """With more than LONE_CALLS calls in flight, the thread writes."""
     held = Held(expected=LONE_CALLS + 1)
     with Session(sqlite_engine) as session:
         async with serve(held), asyncio.TaskGroup() as group:
@@ -65,7 +65,7 @@ async def test_calls_in_company_share_the_commits_of_the_thread(
 
 
 async def test_a_call_is_alone_again_after_others(sqlite_engine: Engine, by_thread: list[object]) -> None:
-    """Calls that have ended, if only with an error that somebody keeps, leave a later call alone."""
+    """Calls that have ended, even with an error that is still referenced, do not count as company."""
     with Session(sqlite_engine) as session:
         errors = await asyncio.gather(*(ask(session, NO_CREDITS) for _ in range(8)), return_exceptions=True)
         by_thread.clear()
@@ -82,7 +82,7 @@ async def test_a_large_row_is_left_to_the_thread(sqlite_engine: Engine, by_threa
 
 
 async def test_a_write_that_would_sync_the_disk_is_left_to_the_thread(sqlite_engine: Engine) -> None:
-    """With synchronous=FULL each commit waits for the disk, and none of them on the event loop."""
+    """With synchronous=FULL each commit waits for the disk, so the thread does them all."""
     event.listen(sqlite_engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=FULL"))
     transactions = transactions_of_thread(sqlite_engine)
     with Session(sqlite_engine) as session:
@@ -94,7 +94,7 @@ async def test_a_write_that_would_sync_the_disk_is_left_to_the_thread(sqlite_eng
 async def test_the_next_rows_after_a_slow_write_are_left_to_the_thread(
     sqlite_engine: Engine, by_thread: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that took long once keeps the event loop waiting only once."""
+    """After one slow write, the thread writes, so that the event loop is not blocked again."""
     monkeypatch.setattr(writer, "SLOW_SECONDS", 0.0)
     monkeypatch.setattr(writer, "SLOW_FACTOR", float("inf"))
     with Session(sqlite_engine) as session:
@@ -106,7 +106,7 @@ async def test_the_next_rows_after_a_slow_write_are_left_to_the_thread(
 async def test_a_lone_row_waits_in_the_thread_for_the_lock_of_another(
     sqlite_engine: Engine, by_thread: list[object]
 ) -> None:
-    """If another connection is writing, the row is handed to the thread, which waits for it."""
+    """If another connection is writing, the row is passed to the thread, which waits."""
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(other)
         call = asyncio.create_task(ask(session))
@@ -118,7 +118,7 @@ async def test_a_lone_row_waits_in_the_thread_for_the_lock_of_another(
 
 
 async def test_lone_calls_do_not_let_the_log_grow(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every so many writes the thread writes one, and makes the checkpoint, after which the log begins anew."""
+    """After a number of writes the thread writes one, and makes a checkpoint, so that the log starts again."""
     monkeypatch.setattr(writer, "SLOW_SECONDS", float("inf"))
     event.listen(sqlite_engine, "connect", lambda connection, _: connection.execute("PRAGMA wal_autocheckpoint=1"))
     with Session(sqlite_engine) as session:

@@ -1,4 +1,4 @@
-"""A database in memory is one connection: rows are written through it, and the caller's transaction stays open."""
+"""A database in memory has one connection: rows are written on it, and the caller's transaction stays open."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def memory(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def statuses(session: Session) -> list[str]:
-    """Return the state of every row."""
+    """Return the status of every row."""
     return list(session.scalars(select(LLMRequestModel.status)))
 
 
@@ -45,7 +45,7 @@ def lessons(session: Session) -> int:
 
 
 async def test_a_row_in_memory_is_committed(memory: Engine) -> None:
-    """Without an open transaction the row is committed: the session's rollback leaves it, another session sees it."""
+    """Without an open transaction, the row is committed: it survives the session's rollback."""
     with Session(memory) as session:
         await ask(session)
         session.rollback()
@@ -54,7 +54,7 @@ async def test_a_row_in_memory_is_committed(memory: Engine) -> None:
 
 
 async def test_in_memory_the_callers_transaction_is_not_committed(memory: Engine) -> None:
-    """In an open transaction the row is part of it: what was flushed is the caller's to roll back."""
+    """In an open transaction, the row is part of it, and the caller can roll back both."""
     with Session(memory) as session:
         draft(session)
         await ask(session)
@@ -64,7 +64,7 @@ async def test_in_memory_the_callers_transaction_is_not_committed(memory: Engine
 
 
 async def test_in_memory_the_row_comes_with_the_callers_commit(memory: Engine) -> None:
-    """In an open transaction that is committed, the row is kept with what was flushed."""
+    """When an open transaction is committed, the row is kept with the caller's changes."""
     with Session(memory) as session:
         draft(session)
         await ask(session)
@@ -84,7 +84,7 @@ async def test_in_memory_a_savepoint_is_part_of_the_callers_transaction(memory: 
 
 
 async def test_in_memory_a_row_outlives_a_rollback_during_the_call(memory: Engine, serve: Serve) -> None:
-    """When the caller rolls back while the answer is on its way, the row is written anew, whole."""
+    """If the caller rolls back during the call, the whole row is written again."""
     held = Held()
     async with serve(held):
         with Session(memory) as session:
@@ -99,14 +99,14 @@ async def test_in_memory_a_row_outlives_a_rollback_during_the_call(memory: Engin
 
 
 async def test_in_memory_many_calls_at_once(memory: Engine) -> None:
-    """Ten calls at once, of one session, are ten rows."""
+    """Ten simultaneous calls of one session leave ten rows."""
     with Session(memory) as session:
         await asyncio.gather(*(ask(session) for _ in range(10)))
         assert ["completed"] * 10 == statuses(session)
 
 
 async def test_in_memory_a_call_leaves_another_sessions_work_alone(memory: Engine) -> None:
-    """A session without a transaction makes a call while another's is open: that one can still commit its work."""
+    """A call of one session does not affect another session's open transaction, which can still commit."""
     with Session(memory) as writing, Session(memory) as session:
         draft(writing)
         await ask(session)
@@ -116,7 +116,7 @@ async def test_in_memory_a_call_leaves_another_sessions_work_alone(memory: Engin
 
 
 async def test_in_memory_a_connection_is_left_as_it_was(memory: Engine) -> None:
-    """A session bound to a connection that has not begun a transaction finds it that way after a call."""
+    """If a session's connection has not begun a transaction, it has none after a call either."""
     with memory.connect() as connection:
         with Session(connection) as session:
             await ask(session)
@@ -124,7 +124,7 @@ async def test_in_memory_a_connection_is_left_as_it_was(memory: Engine) -> None:
 
 
 async def test_a_static_pool_on_a_file_is_one_connection_too(tmp_path: Path) -> None:
-    """A StaticPool has one connection also where the database is a file: the row joins the caller there."""
+    """A StaticPool has one connection for a file too, so the row joins the caller's transaction."""
     engine = create_engine(f"sqlite:///{tmp_path / 'static.db'}", poolclass=StaticPool)
     Base.metadata.create_all(engine)
     Lesson.metadata.create_all(engine)

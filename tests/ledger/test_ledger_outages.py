@@ -1,4 +1,4 @@
-"""PostgreSQL that goes away during a call: an answer is waited for, and never lost without a word."""
+"""PostgreSQL goes away during a call: the ledger waits for it, and an answer is never lost silently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ END_OF_THE_LEDGERS = text(
 
 
 def name_the_ledgers(engine: Engine) -> None:
-    """Let the ledger's connections be told from others."""
+    """Make the ledger's connections distinguishable from others."""
     own = writer_for(engine).engine
     event.listen(own, "connect", lambda connection, _: connection.execute("SET application_name = 'ledger'"))
     event.listen(own, "connect", lambda connection, _: connection.commit())
@@ -38,7 +38,7 @@ def name_the_ledgers(engine: Engine) -> None:
 async def test_a_server_that_is_down_before_the_call_stops_it(
     postgres_engine: Engine, serve: Serve, pauses: Pauses
 ) -> None:
-    """Down, and not back in time, when the pending row is due: an LLMError without a row, and nothing is sent."""
+    """Down for too long before the pending row: an LLMError without a row, and nothing is sent."""
     pauses.over.set()
     async with serve(Held()) as server:
         with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
@@ -51,7 +51,7 @@ async def test_a_server_that_is_down_before_the_call_stops_it(
 async def test_a_server_that_comes_back_in_time_takes_the_answer(
     postgres_engine: Engine, serve: Serve, pauses: Pauses
 ) -> None:
-    """Down when the answer arrives and back while the ledger tries again: the caller gets it, the row is completed."""
+    """Down when the answer arrives, but back in time: the caller gets the answer, and the row is completed."""
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
         def answer(visit: Visit) -> None:
@@ -71,7 +71,7 @@ async def test_a_server_that_comes_back_in_time_takes_the_answer(
 async def test_a_server_that_stays_away_leaves_the_answer_on_the_error(
     postgres_engine: Engine, serve: Serve, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not back after 3.2 s: the LLMError has the answer, the log the row's id and figures; the row stays pending."""
+    """Not back after 3.2 s: the LLMError has the answer, the log has the row's figures; the row stays pending."""
     pauses.over.set()
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
@@ -94,7 +94,7 @@ async def test_a_server_that_stays_away_leaves_the_answer_on_the_error(
 
 
 async def test_a_server_restarted_during_the_call_is_not_noticed(postgres_engine: Engine, serve: Serve) -> None:
-    """Restarted while the model thinks, so that every connection is dead: the row is settled on a new one."""
+    """Restarted during the call, so that every connection is dead: the row is settled on a new one."""
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
         def answer(visit: Visit) -> None:
@@ -108,7 +108,7 @@ async def test_a_server_restarted_during_the_call_is_not_noticed(postgres_engine
 
 
 async def test_a_connection_killed_while_it_writes_is_replaced(postgres_engine: Engine, serve: Serve) -> None:
-    """When the ledger's own backend is terminated in the middle of its statement, the row is written once, later."""
+    """If the ledger's connection is terminated during its statement, the row is written once, later."""
     name_the_ledgers(postgres_engine)
     held = Held()
     async with serve(held) as server:
@@ -126,7 +126,7 @@ async def test_a_connection_killed_while_it_writes_is_replaced(postgres_engine: 
 
 
 async def test_a_caller_whose_own_connection_died_still_gets_its_answer(postgres_engine: Engine, serve: Serve) -> None:
-    """The caller's connection is the caller's: when it dies during the call, the row and the answer are there."""
+    """If the caller's own connection dies during the call, the answer and the row are not affected."""
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
         session.execute(text("SELECT 1"))
 

@@ -1,4 +1,4 @@
-"""What a whole process does: it ends without a word, and it may fork."""
+"""Whole processes: they exit without warnings, and they may fork."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKEND = HERE.parents[1] / "backend"
 
 
 def ran(engine: Engine, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, on the same database, in a folder without a `.env`."""
+    """Run a script in a separate process, on the same database, in a folder without a `.env`."""
     url = engine.url.render_as_string(hide_password=False)
     return subprocess.run(
         [sys.executable, *command],
@@ -34,7 +34,7 @@ def ran(engine: Engine, folder: Path, *command: str) -> subprocess.CompletedProc
 
 
 def test_a_script_just_ends(engine: Engine, tmp_path: Path) -> None:
-    """A script that makes one call and closes nothing prints no warning, every warning being an error."""
+    """A script that makes one call and closes nothing prints no warning, with every warning an error."""
     script = ran(engine, tmp_path, "-X", "dev", "-W", "error", str(HERE / "one_call.py"))
     assert (0, "") == (script.returncode, without_slow_steps(script.stderr))
     row = only_row(engine)
@@ -47,10 +47,10 @@ def test_a_script_just_ends(engine: Engine, tmp_path: Path) -> None:
 def test_a_process_may_fork_after_its_first_call(
     thread: str, warnings: str, new_connections: str, engine: Engine, tmp_path: Path
 ) -> None:
-    """Parent and child make calls after a fork, and the child's end leaves the parent its connection.
+    """Parent and child make calls after a fork, and the child's exit does not affect the parent's connection.
 
-    A ledger that has nothing to do has closed it before, as SQLite wants, and has no thread that Python warns of:
-    https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_
+    An idle ledger has closed its connection before the fork, as SQLite requires, and has no thread that Python would
+    warn about: https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_
     """
     script = ran(engine, tmp_path, "-W", warnings, str(HERE / "forked_calls.py"), thread)
     assert (0, new_connections, "") == (script.returncode, script.stdout, script.stderr)

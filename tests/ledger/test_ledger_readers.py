@@ -1,4 +1,4 @@
-"""Outside WAL a reader keeps SQLite's writer from committing: a row waits for it, as it waits for a writer."""
+"""Outside WAL, a reader keeps SQLite's writer from committing: a row waits for it, as for a writer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def journal_engine(sqlite_engine: Engine) -> Iterator[Engine]:
 
 
 async def refused_commit(engine: Engine) -> None:
-    """Return when the ledger's thread has met the reader and begins anew."""
+    """Return when the reader has blocked the ledger's commit once."""
     writer = writer_for(engine)
     while not writer._answered_at:  # noqa: ASYNC110 - the thread sets no event
         await asyncio.sleep(0.001)
 
 
 async def test_a_pending_row_waits_for_a_reader(journal_engine: Engine, serve: Serve) -> None:
-    """While another session reads, nothing is sent; when it has read, the call is recorded."""
+    """While another session reads, nothing is sent; when it has finished, the call is recorded."""
     held = Held()
     held.let_go.set()
     async with serve(held) as server:
@@ -56,7 +56,7 @@ async def test_a_pending_row_waits_for_a_reader(journal_engine: Engine, serve: S
 
 
 async def test_an_answer_waits_for_a_reader(journal_engine: Engine, serve: Serve) -> None:
-    """A reader that begins during the call does not lose its answer."""
+    """A reader that begins during the call does not cause the answer to be lost."""
     with Session(journal_engine) as reader, Session(journal_engine) as session:
 
         def answer(visit: Visit) -> None:
@@ -76,7 +76,7 @@ async def test_an_answer_waits_for_a_reader(journal_engine: Engine, serve: Serve
 
 
 async def test_while_a_row_waits_for_a_reader_others_can_read(journal_engine: Engine) -> None:
-    """The row holds nothing while it waits: who begins to read meanwhile is not kept waiting."""
+    """A waiting row holds no lock, so other sessions can begin to read."""
     with Session(journal_engine) as reader, Session(journal_engine) as session:
         read(reader)
         call = asyncio.create_task(ask(session))

@@ -1,4 +1,4 @@
-"""Sessions that are not plain ones: they route, stand for another, translate schemas, or are asynchronous."""
+"""Other kinds of sessions: routing, scoped, with translated schemas, asynchronous."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class RoutingSession(Session):
-    """A session after SQLAlchemy's recipe: what is written goes to the leader, what is read comes from a follower."""
+    """A session made by SQLAlchemy's recipe: writes go to the leader, reads to a follower."""
 
     def __init__(self, leader: Engine, follower: Engine) -> None:
         """Take both."""
@@ -32,14 +32,14 @@ class RoutingSession(Session):
         self.leader, self.follower = leader, follower
 
     def get_bind(self, mapper: Any = None, clause: Any = None, **_: Any) -> Engine:  # noqa: ANN401 - as SQLAlchemy has it
-        """Look at the class that is mapped, and at the statement, as the recipe does."""
+        """Check the mapped class and the statement, as the recipe does."""
         assert mapper is None or issubclass(mapper.class_, object)
         return self.leader if self._flushing or isinstance(clause, Update | Delete) else self.follower
 
 
 @pytest.fixture
 def follower(engine: Engine) -> Iterator[Engine]:
-    """Return an engine on the same database whose connections only read."""
+    """Return an engine on the same database with read-only connections."""
     follower = create_engine(engine.url)
     only_read = "PRAGMA query_only=ON" if engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
 
@@ -53,7 +53,7 @@ def follower(engine: Engine) -> Iterator[Engine]:
 
 
 async def test_the_row_goes_where_a_session_writes(engine: Engine, follower: Engine) -> None:
-    """Of a session that routes, the leader takes the row; it is read where the session reads."""
+    """With a routing session, the row goes to the leader and is read where the session reads."""
     with RoutingSession(engine, follower) as session:
         request_id = await ask(session)
         request = llm_services_provider(session).get_request(request_id)
@@ -64,7 +64,7 @@ async def test_the_row_goes_where_a_session_writes(engine: Engine, follower: Eng
 
 
 async def test_a_scoped_session_makes_calls(engine: Engine) -> None:
-    """A scoped_session, as Flask-SQLAlchemy's, is as good as the session that it stands for."""
+    """A scoped_session, such as Flask-SQLAlchemy's, can make calls."""
     scoped = scoped_session(sessionmaker(engine))
     try:
         draft(scoped())
@@ -79,7 +79,7 @@ async def test_a_scoped_session_makes_calls(engine: Engine) -> None:
 
 
 async def test_a_scoped_session_is_that_of_whoever_calls(engine: Engine) -> None:
-    """A provider made in one thread reads in another through that thread's session."""
+    """A provider made in one thread uses the current thread's session when it reads."""
     scoped = scoped_session(sessionmaker(engine))
     llm = llm_services_provider(scoped)  # type: ignore[arg-type]  # has a session's methods, and is none
     seen: list[bool] = []
@@ -97,7 +97,7 @@ async def test_a_scoped_session_is_that_of_whoever_calls(engine: Engine) -> None
 
 @pytest.fixture
 def tenant(postgres_engine: Engine) -> Iterator[str]:
-    """Make a schema with a table of its own, and return its name."""
+    """Create a schema with its own table, and return its name."""
     with apart(postgres_engine.url) as connection:
         connection.exec_driver_sql("DROP SCHEMA IF EXISTS tenant CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA tenant")
@@ -108,7 +108,7 @@ def tenant(postgres_engine: Engine) -> Iterator[str]:
 
 
 async def test_the_row_goes_to_the_schema_of_the_sessions_connection(postgres_engine: Engine, tenant: str) -> None:
-    """A session whose connection translates schemas has its rows there, and none in the schema that all share."""
+    """If the session's connection translates schemas, its rows go there and not into the shared schema."""
     with Session(postgres_engine) as session:
         session.connection(execution_options={"schema_translate_map": {None: tenant}})
         request_id = await ask(session)
@@ -120,7 +120,7 @@ async def test_the_row_goes_to_the_schema_of_the_sessions_connection(postgres_en
 async def test_a_row_is_settled_in_the_schema_that_it_was_opened_in(
     postgres_engine: Engine, tenant: str, serve: Serve
 ) -> None:
-    """When the session ends its transaction during the call, and its map with it, the row is settled where it is."""
+    """If the session's transaction, and its schema map, ends during the call, the row is settled where it is."""
     with Session(postgres_engine) as session:
         session.connection(execution_options={"schema_translate_map": {None: tenant}})
 
@@ -138,7 +138,7 @@ async def test_a_row_is_settled_in_the_schema_that_it_was_opened_in(
 
 @pytest.mark.skipif(sqlalchemy.__version__.startswith("2.0."), reason="only sessions of SQLAlchemy 2.1 take options")
 async def test_the_row_goes_to_the_schema_of_the_session(postgres_engine: Engine, tenant: str) -> None:
-    """The same for a session that was made to translate, and holds no connection yet."""
+    """The same is true of a session with a schema map and no connection yet."""
     with Session(postgres_engine, execution_options={"schema_translate_map": {None: tenant}}) as session:
         request_id = await ask(session)
         assert "completed" == session.get_one(LLMRequestModel, request_id).status
@@ -146,7 +146,7 @@ async def test_the_row_goes_to_the_schema_of_the_session(postgres_engine: Engine
 
 
 async def test_tenants_do_not_share_a_statement(postgres_engine: Engine, tenant: str) -> None:
-    """Rows of several schemas that are written in one commit go each to its own."""
+    """Rows of several schemas in one commit go to their own schemas."""
     with Session(postgres_engine) as plain, Session(postgres_engine) as other:
         other.connection(execution_options={"schema_translate_map": {None: tenant}})
         first, second = await ask(plain), await ask(other)
@@ -155,7 +155,7 @@ async def test_tenants_do_not_share_a_statement(postgres_engine: Engine, tenant:
 
 
 async def test_an_async_session_is_refused_at_the_door(postgres_engine: Engine) -> None:
-    """An AsyncSession, and what stands for one, is a ValueError that says what is wanted."""
+    """An AsyncSession, or a proxy for one, raises a ValueError that names the expected type."""
     engine = create_async_engine(postgres_engine.url.set(drivername="postgresql+psycopg_async"))
     scoped = async_scoped_session(async_sessionmaker(engine), scopefunc=lambda: 1)
     for session in (AsyncSession(engine), scoped, engine):
@@ -164,7 +164,7 @@ async def test_an_async_session_is_refused_at_the_door(postgres_engine: Engine) 
 
 
 async def test_the_sync_side_of_an_async_session_is_refused(postgres_engine: Engine, serve: Serve) -> None:
-    """The Session inside an AsyncSession cannot be written beside: a ValueError, and nothing is sent."""
+    """The Session inside an AsyncSession raises a ValueError, and nothing is sent."""
     engine = create_async_engine(postgres_engine.url.set(drivername="postgresql+psycopg_async"))
     async with serve(Held()) as server, AsyncSession(engine) as session:
         with pytest.raises(ValueError, match=r"sync engine, not through postgresql\+psycopg_async"):

@@ -1,4 +1,4 @@
-"""What a caller has in its session is the caller's: a call neither commits it nor rolls it back."""
+"""A call neither commits nor rolls back the changes in the caller's session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTCOMES = pytest.mark.parametrize(("model", "status"), [(COMPLETION, "completed
 
 @OUTCOMES
 async def test_a_call_does_not_commit_the_callers_work(engine: Engine, model: str, status: str) -> None:
-    """What was flushed before a call is still uncommitted after it, and the caller can commit it."""
+    """Changes that were flushed before a call are still uncommitted after it, and the caller can commit them."""
     with Session(engine) as session:
         draft(session)
         with suppress(LLMError):
@@ -38,7 +38,7 @@ async def test_a_call_does_not_commit_the_callers_work(engine: Engine, model: st
 
 @OUTCOMES
 async def test_the_callers_rollback_leaves_the_row(postgres_engine: Engine, model: str, status: str) -> None:
-    """On PostgreSQL the caller's rollback takes the caller's work and not the row."""
+    """On PostgreSQL, the caller's rollback removes the caller's changes and not the row."""
     with Session(postgres_engine) as session:
         draft(session)
         with suppress(LLMError):
@@ -50,7 +50,7 @@ async def test_the_callers_rollback_leaves_the_row(postgres_engine: Engine, mode
 
 @OUTCOMES
 async def test_the_rollback_of_a_reader_leaves_the_row(engine: Engine, model: str, status: str) -> None:
-    """A caller that has only read rolls back, on SQLite and on PostgreSQL, and the row stays."""
+    """If a caller that has only read rolls back, the row stays, on SQLite and on PostgreSQL."""
     with Session(engine) as session:
         read(session)
         with suppress(LLMError):
@@ -60,7 +60,7 @@ async def test_the_rollback_of_a_reader_leaves_the_row(engine: Engine, model: st
 
 
 async def test_the_rollback_of_a_savepoint_leaves_the_row(postgres_engine: Engine) -> None:
-    """A call inside a savepoint is as safe from its rollback, which ends nothing but the savepoint."""
+    """If the savepoint around a call is rolled back, the row stays, and the outer transaction continues."""
     with Session(postgres_engine) as session:
         draft(session, "before")
         with session.begin_nested() as savepoint:
@@ -73,7 +73,7 @@ async def test_the_rollback_of_a_savepoint_leaves_the_row(postgres_engine: Engin
 
 
 async def test_an_outer_rollback_leaves_the_row(postgres_engine: Engine) -> None:
-    """A session bound to a connection whose transaction is rolled back, as in SQLAlchemy's test recipe, keeps it."""
+    """The row survives if a session's outer connection is rolled back, as in SQLAlchemy's recipe for tests."""
     with postgres_engine.connect() as connection, connection.begin() as outer:
         with Session(connection, join_transaction_mode="create_savepoint") as session:
             draft(session)
@@ -85,8 +85,8 @@ async def test_an_outer_rollback_leaves_the_row(postgres_engine: Engine) -> None
 
 
 async def test_a_call_leaves_an_idle_session_idle(engine: Engine) -> None:
-    """A session that holds no connection holds none after a call, and the application's pool was not asked for one."""
-    writer_for(engine)  # made first: listeners that are there when it is made are its own too
+    """A session without a connection has none after a call, and the application's pool was not used."""
+    writer_for(engine)  # made first, so that the listeners below are not its own too
     checkouts: list[object] = []
     event.listen(engine, "checkout", lambda *of: checkouts.append(of))
     with Session(engine) as session:
@@ -96,7 +96,7 @@ async def test_a_call_leaves_an_idle_session_idle(engine: Engine) -> None:
 
 
 async def test_a_write_does_not_block_the_loop(postgres_engine: Engine) -> None:
-    """While a locked table keeps the row waiting, everything else in the event loop goes on."""
+    """While a locked table blocks the row, the event loop goes on."""
     with Session(postgres_engine) as locking, Session(postgres_engine) as session:
         locking.execute(text("LOCK TABLE llm_requests"))
         call = asyncio.create_task(ask(session))
@@ -108,7 +108,7 @@ async def test_a_write_does_not_block_the_loop(postgres_engine: Engine) -> None:
 
 
 async def test_a_dropped_connection_is_replaced(postgres_engine: Engine) -> None:
-    """When the server has closed the ledger's idle connection, the next row is written on a new one."""
+    """If the server has closed the ledger's idle connection, the next row is written on a new one."""
     others = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'ledger'")
     writer = writer_for(postgres_engine)
     event.listen(writer.engine, "connect", lambda connection, _: connection.execute("SET application_name = 'ledger'"))
@@ -119,7 +119,7 @@ async def test_a_dropped_connection_is_replaced(postgres_engine: Engine) -> None
 
 
 def test_a_provider_costs_nothing_to_make(engine: Engine) -> None:
-    """Building a provider connects to nothing and begins nothing."""
+    """Building a provider neither connects nor begins a transaction."""
     checkouts: list[object] = []
     event.listen(engine, "checkout", lambda *of: checkouts.append(of))
     with Session(engine) as session:
@@ -130,7 +130,7 @@ def test_a_provider_costs_nothing_to_make(engine: Engine) -> None:
 
 
 async def test_only_calls_need_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a key, and with a database that is not there, a provider is built; a call then names the variable."""
+    """Without a key and a database, a provider can be built; a call then raises an error that names the variable."""
     monkeypatch.delenv("OPENROUTER_API_KEY")
     with Session(create_engine("postgresql+psycopg:///nowhere?host=/nowhere")) as session:
         llm = llm_services_provider(session)

@@ -1,4 +1,4 @@
-"""Several processes share one database: none meets a lock, no row is lost, and any of them may be the first."""
+"""Several processes share one database: no lock errors, no lost rows, and any process may be the first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CALLS = 50
 
 
 def test_processes_share_a_database(engine: Engine, tmp_path: Path) -> None:
-    """Four processes with fifty calls each leave two hundred completed rows, and no error reaches any of them."""
+    """Four processes with fifty calls each leave two hundred completed rows, and no call fails."""
     url = engine.url.render_as_string(hide_password=False)
     environment = {**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
     command = [sys.executable, str(HERE / "many_calls.py")]
@@ -45,12 +45,12 @@ def test_processes_share_a_database(engine: Engine, tmp_path: Path) -> None:
 
 @contextmanager
 def met(parties: int) -> Generator[None]:
-    """Let so many makers of tables see that there are none before one of them makes any, if they can be let."""
+    """Let this many processes see that there are no tables before one of them creates any."""
     meeting = threading.Barrier(parties)
 
     def wait(*_: object, **__: object) -> None:
         with suppress(threading.BrokenBarrierError):
-            meeting.wait(timeout=0.5)  # those that make tables one after the other do not meet
+            meeting.wait(timeout=0.5)  # processes that create tables one after the other do not meet
 
     event.listen(Base.metadata, "before_create", wait)
     try:
@@ -60,7 +60,7 @@ def met(parties: int) -> Generator[None]:
 
 
 def first_session(url: str) -> None:
-    """Use a session as the first one of a process does, and close everything."""
+    """Use a session as the first one of a process, and close everything."""
     database = Database(url)
     try:
         with database.session() as session:
@@ -70,7 +70,7 @@ def first_session(url: str) -> None:
 
 
 def test_processes_may_make_the_tables_at_the_same_time(engine: Engine) -> None:
-    """Two processes that both find no table when they start end up with one table, and neither fails."""
+    """If two processes find no table when they start, one table is created, and neither fails."""
     url = engine.url.render_as_string(hide_password=False)
     with apart(engine.url) as connection:
         connection.exec_driver_sql("DROP TABLE lessons")

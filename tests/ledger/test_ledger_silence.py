@@ -1,4 +1,4 @@
-"""A database that takes a connection and says nothing on it: a call ends, cancelled or not, and so does the process."""
+"""A database that accepts a connection and does not respond: calls and processes still end."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 BACKEND = HERE.parents[1] / "backend"
-SAID_NOTHING = r"nothing was sent: .* it has said nothing for 0\.2 s"
+NO_RESPONSE = r"nothing was sent: .* it has not responded for 0\.2 s"
 CANCELLED = ("failed", "CancelledError", "the caller cancelled the call")
 
 
 @pytest.fixture
 def silent(postgres_engine: Engine) -> Iterator[tuple[SilentWay, Engine]]:
-    """Return a way to PostgreSQL that can go silent, and an engine that takes it; the ledger is connected."""
+    """Return a proxy to PostgreSQL that can go silent, and an engine that uses it; the ledger is connected."""
     with silent_way(postgres_engine.url) as (way, engine):
         with writer_for(engine).engine.connect():
             pass
@@ -46,12 +46,12 @@ def silent(postgres_engine: Engine) -> Iterator[tuple[SilentWay, Engine]]:
 async def test_a_silent_database_stops_the_call(
     silent: tuple[SilentWay, Engine], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Silent when the pending row is due: an LLMError after DATABASE_TIMEOUT, and nothing is sent."""
+    """Silent before the pending row: an LLMError after DATABASE_TIMEOUT, and nothing is sent."""
     way, engine = silent
     monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
     way.go_silent()
     async with serve(Held()) as server:
-        with Session(engine) as session, pytest.raises(LLMError, match=SAID_NOTHING) as caught:
+        with Session(engine) as session, pytest.raises(LLMError, match=NO_RESPONSE) as caught:
             await ask(session)
     assert ([], None) == (server.visits, caught.value.request_id)
 
@@ -63,7 +63,7 @@ async def test_a_database_that_goes_silent_leaves_the_answer_on_the_error(
     postgres_engine: Engine,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Silent when the answer is there: the LLMError carries it, the log says what the row says, and the row waits."""
+    """Silent before the answer is recorded: the LLMError has the answer, and the row stays pending."""
     way, engine = silent
     monkeypatch.setenv("DATABASE_TIMEOUT", "2")
 
@@ -84,12 +84,12 @@ async def test_a_database_that_goes_silent_leaves_the_answer_on_the_error(
 async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
     silent: tuple[SilentWay, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the way is healed after the ledger has given up, the next call is recorded."""
+    """When the connection works again after the ledger has given up, the next call is recorded."""
     way, engine = silent
     with Session(engine) as session:
         monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
         way.go_silent()
-        with pytest.raises(LLMError, match="said nothing"):
+        with pytest.raises(LLMError, match="not responded"):
             await ask(session)
         way.heal()
         monkeypatch.setenv("DATABASE_TIMEOUT", "60")
@@ -101,7 +101,7 @@ async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
 async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
 ) -> None:
-    """Cancelled while its pending row is on its way to a silent database, a call ends; the row is settled behind it."""
+    """Cancelled while its pending row waits for a silent database, a call ends; the row is settled later."""
     way, engine = silent
     way.go_silent()
     async with serve(Held()) as server:
@@ -120,7 +120,7 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
 
 
 async def ask_until(event: Coroutine[None, None, object], session: Session) -> None:
-    """Ask within a deadline that passes with an event."""
+    """Call with a deadline that passes when an event is set."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline:
         waiting = asyncio.create_task(event)
@@ -131,7 +131,7 @@ async def ask_until(event: Coroutine[None, None, object], session: Session) -> N
 async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
 ) -> None:
-    """`asyncio.timeout` ends a call whose answer waits for a silent database; the answer is recorded behind it."""
+    """`asyncio.timeout` ends a call whose answer waits for a silent database; the answer is recorded later."""
     way, engine = silent
 
     def answer(visit: Visit) -> None:
@@ -150,7 +150,7 @@ async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
 async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
     sqlite_engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cancelled while another holds the write lock, a call ends before the lock does; its row is settled behind it."""
+    """Cancelled while another connection holds the write lock, a call ends at once; its row is settled later."""
     monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
     async with serve(Held()) as server:
         with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
@@ -168,7 +168,7 @@ async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
 async def test_what_a_cancelled_caller_does_not_hear_is_logged(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A settlement that fails when its caller has left is a line in the log, with the row's id."""
+    """If a settlement fails after its caller was cancelled, the log has a line with the row's id."""
     monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(other)
@@ -177,14 +177,14 @@ async def test_what_a_cancelled_caller_does_not_hear_is_logged(
         writer = writer_for(sqlite_engine)
         writer.end(0.0)
         assert writer.join(60)
-        await asyncio.sleep(0)  # what the ledger's thread has handed to the loop
+        await asyncio.sleep(0)  # what the ledger's thread has passed to the loop
         other.rollback()
-    assert "stays as it was: " in caplog.text
+    assert "was not updated: " in caplog.text
     assert [] == rows(sqlite_engine)
 
 
 def interrupted(folder: Path, url: str, base_url: str) -> tuple[int, str]:
-    """Send Ctrl-C to a process whose call waits for the database at `url`; return how it ends, and what it says."""
+    """Send Ctrl-C to a process whose call waits for the database at `url`; return its exit code and output."""
     variables = {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_BASE_URL": base_url}
     with started([sys.executable, str(HERE / "waiting_call.py")], os.environ | variables, folder) as script:
         assert script.stdout
@@ -197,20 +197,20 @@ def interrupted(folder: Path, url: str, base_url: str) -> tuple[int, str]:
 def test_ctrl_c_ends_a_process_whose_database_is_silent(
     silent: tuple[SilentWay, Engine], tmp_path: Path, base_url: str
 ) -> None:
-    """One Ctrl-C ends a process whose call waits for a database that takes a connection and says nothing."""
+    """One Ctrl-C ends a process whose call waits for a database that accepts a connection and does not respond."""
     way, engine = silent
     way.go_silent()
     status, errors = interrupted(tmp_path, engine.url.render_as_string(hide_password=False), base_url)
     assert -signal.SIGINT == status
-    assert "the database says nothing" in errors
+    assert "the database does not respond" in errors
 
 
 def test_ctrl_c_ends_a_process_that_waits_for_sqlites_lock(
     sqlite_engine: Engine, tmp_path: Path, base_url: str
 ) -> None:
-    """The same while another process holds the write lock."""
+    """The same is true while another process holds the write lock."""
     with Session(sqlite_engine) as session:
         draft(session)
         status, errors = interrupted(tmp_path, sqlite_engine.url.render_as_string(), base_url)
     assert -signal.SIGINT == status
-    assert "stays as it was: database is locked" in errors
+    assert "was not updated: database is locked" in errors

@@ -1,4 +1,4 @@
-"""SQLite's one writer: a row joins the transaction of a caller that holds the write lock, and of no other caller."""
+"""SQLite's single writer: a row joins the transaction of a caller that holds the write lock, and no other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("model", [COMPLETION, NO_CREDITS])
 async def test_the_row_of_a_caller_that_has_written_goes_with_its_rollback(sqlite_engine: Engine, model: str) -> None:
-    """A caller that holds the write lock does not wait for itself: its row joins, and goes when it rolls back."""
+    """The row of a caller with the write lock joins its transaction, and is gone when the caller rolls back."""
     with Session(sqlite_engine) as session:
         draft(session)
         with suppress(LLMError):
@@ -48,7 +48,7 @@ async def test_the_row_of_a_caller_that_has_written_goes_with_its_rollback(sqlit
 async def test_the_row_of_a_caller_that_has_written_comes_with_its_commit(
     sqlite_engine: Engine, model: str, status: str
 ) -> None:
-    """A row that joined is there, settled, when the caller commits."""
+    """A row that joined is settled when the caller commits."""
     with Session(sqlite_engine) as session:
         draft(session)
         with suppress(LLMError):
@@ -58,7 +58,7 @@ async def test_the_row_of_a_caller_that_has_written_comes_with_its_commit(
 
 
 async def test_the_row_of_a_reader_does_not_join(sqlite_engine: Engine) -> None:
-    """In a transaction that has only read, the row is committed beside it: another connection sees it at once."""
+    """In a read-only transaction, the row is committed separately, and another connection sees it at once."""
     with Session(sqlite_engine) as session:
         read(session)
         await ask(session)
@@ -67,7 +67,7 @@ async def test_the_row_of_a_reader_does_not_join(sqlite_engine: Engine) -> None:
 
 
 async def test_without_wal_the_row_of_a_reader_joins(sqlite_engine: Engine) -> None:
-    """Outside WAL a reader blocks every commit, so its row joins too, rather than wait for it."""
+    """Outside WAL, a reader blocks every commit, so its row joins its transaction instead of waiting for it."""
     sqlite_engine.dispose()
     engine = create_engine(sqlite_engine.url)
     with Session(engine) as session:
@@ -82,7 +82,7 @@ async def test_without_wal_the_row_of_a_reader_joins(sqlite_engine: Engine) -> N
 
 @pytest.mark.parametrize("reading", [False, True], ids=["idle", "reading"])
 async def test_a_row_waits_for_somebody_elses_lock(sqlite_engine: Engine, serve: Serve, *, reading: bool) -> None:
-    """While another session holds the write lock the row waits, and nothing is sent; then it is committed alone."""
+    """While another session holds the write lock, the row waits, and nothing is sent; then it is committed."""
     held = Held()
     held.let_go.set()
     async with serve(held) as server:
@@ -100,7 +100,7 @@ async def test_a_row_waits_for_somebody_elses_lock(sqlite_engine: Engine, serve:
 
 
 async def both_finish(engine: Engine) -> None:
-    """Make two calls at once: of a caller that holds the write lock till its call is done, and of one that waits."""
+    """Make two calls at once: one by a caller that holds the write lock until it is answered, and one that waits."""
     with Session(engine) as first, Session(engine) as second:
         draft(first)
         waiting = asyncio.create_task(ask(second))
@@ -115,12 +115,12 @@ async def both_finish(engine: Engine) -> None:
 
 
 async def test_two_callers_one_of_them_writing_both_finish(sqlite_engine: Engine) -> None:
-    """The caller that holds the lock gets its answer; the other's row is written once the first has committed."""
+    """The caller with the lock gets its answer; the other's row is written after the first has committed."""
     await both_finish(sqlite_engine)
 
 
 async def test_a_pool_of_one_is_enough(sqlite_engine: Engine) -> None:
-    """The same with an application's pool of one connection, whose like the ledger's is."""
+    """The same is true if the application's pool has one connection."""
     engine = create_engine(sqlite_engine.url, pool_size=1, max_overflow=0, pool_timeout=1)
     try:
         await both_finish(engine)
@@ -129,7 +129,7 @@ async def test_a_pool_of_one_is_enough(sqlite_engine: Engine) -> None:
 
 
 async def test_a_row_that_joined_outlives_a_rollback_during_the_call(sqlite_engine: Engine, serve: Serve) -> None:
-    """When the caller rolls back while the answer is on its way, the row is written anew, whole."""
+    """If the caller rolls back during the call, the whole row is written again."""
     held = Held()
     async with serve(held):
         with Session(sqlite_engine) as session:
@@ -145,7 +145,7 @@ async def test_a_row_that_joined_outlives_a_rollback_during_the_call(sqlite_engi
 
 
 async def test_a_row_that_joined_outlives_the_rollback_of_a_savepoint(sqlite_engine: Engine, serve: Serve) -> None:
-    """The same for a savepoint: the row is settled in the transaction around it."""
+    """The same is true of a savepoint: the row is settled in the transaction around it."""
     held = Held()
     async with serve(held):
         with Session(sqlite_engine) as session:
@@ -164,7 +164,7 @@ async def test_a_row_that_joined_outlives_the_rollback_of_a_savepoint(sqlite_eng
 async def test_a_row_that_joined_is_settled_alone_after_a_commit_during_the_call(
     sqlite_engine: Engine, serve: Serve
 ) -> None:
-    """When the caller commits while the answer is on its way, the pending row is seen, and then settled."""
+    """If the caller commits during the call, the pending row is visible, and is settled separately."""
     held = Held()
     async with serve(held):
         with Session(sqlite_engine) as session:
@@ -179,7 +179,7 @@ async def test_a_row_that_joined_is_settled_alone_after_a_commit_during_the_call
 
 
 async def test_an_outer_rollback_takes_the_row_of_a_writer(sqlite_engine: Engine) -> None:
-    """A session bound to a connection that has written is a caller with the lock: the outer rollback takes its row."""
+    """If a session's connection has written, the rollback of its outer transaction removes the row."""
     with sqlite_engine.connect() as connection, connection.begin() as outer:
         connection.exec_driver_sql("BEGIN")
         with Session(connection, join_transaction_mode="create_savepoint") as session:
@@ -191,7 +191,7 @@ async def test_an_outer_rollback_takes_the_row_of_a_writer(sqlite_engine: Engine
 
 
 async def test_an_outer_rollback_leaves_the_row_of_a_reader(sqlite_engine: Engine) -> None:
-    """A session bound to a connection that has only read gets a row beside the transaction, which outlives it."""
+    """If a session's connection has only read, the row is separate, and survives the rollback."""
     with sqlite_engine.connect() as connection, connection.begin() as outer:
         connection.exec_driver_sql("BEGIN")
         with Session(connection, join_transaction_mode="create_savepoint") as session:
@@ -202,7 +202,7 @@ async def test_an_outer_rollback_leaves_the_row_of_a_reader(sqlite_engine: Engin
 
 
 async def test_joining_leaves_the_callers_patience_as_it_was(sqlite_engine: Engine) -> None:
-    """The caller's busy_timeout is what it was, whether the row joined or found that it could not."""
+    """The caller's busy_timeout is unchanged, whether the row joined or could not."""
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(session)
         await ask(session)

@@ -1,4 +1,4 @@
-"""Whatever state a caller's session is in, the call is recorded and the state stays."""
+"""Whatever state a caller's session is in, the call is recorded and the state is unchanged."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def fail_to_flush(session: Session) -> None:
-    """Leave `session` as a failed flush does: nothing goes until it is rolled back."""
+    """Leave `session` after a failed flush, so that it has to be rolled back."""
     session.add(Lesson(id=7, title="again"))
     with pytest.raises(IntegrityError):
         session.flush()
 
 
 def fail_to_execute(session: Session) -> None:
-    """Leave `session` in a transaction with a failed statement in it."""
+    """Leave `session` in a transaction with a failed statement."""
     with pytest.raises(IntegrityError):
         session.execute(insert(Lesson), {"id": 7, "title": "again"})
 
@@ -41,7 +41,7 @@ def _a_lesson(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("_a_lesson")
 async def test_a_failed_flush_does_not_fail_the_call(engine: Engine) -> None:
-    """A session whose flush has failed makes its call; it still asks to be rolled back, and then it works again."""
+    """A session with a failed flush can make a call; it still has to be rolled back, and then works again."""
     with Session(engine) as session:
         fail_to_flush(session)
         request_id = await ask(session)
@@ -56,9 +56,9 @@ async def test_a_failed_flush_does_not_fail_the_call(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("_a_lesson")
 async def test_a_failed_statement_does_not_fail_the_call(engine: Engine) -> None:
-    """The same for a statement that failed in a transaction with work in it, which goes with the rollback.
+    """The same is true after a failed statement in a transaction with changes, which the rollback removes.
 
-    On SQLite that transaction holds the write lock, and the row goes with it.
+    On SQLite, that transaction holds the write lock, and the rollback removes the row too.
     """
     with Session(engine) as session:
         draft(session)
@@ -78,7 +78,7 @@ async def test_a_failed_statement_does_not_fail_the_call(engine: Engine) -> None
 async def test_one_session_makes_many_calls_at_once(
     engine: Engine, serve: Serve, prepare: Callable[[Session], None]
 ) -> None:
-    """Twenty calls at once through one session are twenty completed rows, and its transaction is as it was."""
+    """Twenty simultaneous calls through one session leave twenty completed rows, and its transaction unchanged."""
     held = Held(expected=20)
     with Session(engine) as session:
         prepare(session)
@@ -99,7 +99,7 @@ async def test_one_session_makes_many_calls_at_once(
 async def test_a_session_closed_during_a_call_does_not_lose_it(
     engine: Engine, serve: Serve, prepare: Callable[[Session], None]
 ) -> None:
-    """When the caller's session is closed while the answer is on its way, the row is settled whole, no work kept."""
+    """If the caller's session is closed during the call, the whole row is settled, and no changes are kept."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -116,7 +116,7 @@ async def test_a_session_closed_during_a_call_does_not_lose_it(
 
 
 async def test_a_session_closed_for_good_still_records(engine: Engine, serve: Serve) -> None:
-    """A session made to be closed once (`close_resets_only=False`) may be closed during a call as well."""
+    """A session that can be closed only once (`close_resets_only=False`) may be closed during a call too."""
     held = Held()
     async with serve(held):
         session = Session(engine, close_resets_only=False)

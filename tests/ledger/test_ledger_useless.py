@@ -1,4 +1,4 @@
-"""A connection that is alive and cannot write: its server only reads since a failover, or a pooler has changed it."""
+"""A connection that is alive but cannot write: its server is read-only since a failover, or a pooler has changed it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CALLS = 50
 
 
 def demote(engine: Engine) -> None:
-    """Let the ledger's connection be one to a server that has been demoted; a new one leads to its successor."""
+    """Make the ledger's connection one to a demoted server; a new connection goes to its successor."""
     with writer_for(engine).engine.connect() as connection:
         connection.exec_driver_sql("SET default_transaction_read_only = on")
         connection.commit()
@@ -48,7 +48,7 @@ def demote(engine: Engine) -> None:
 async def test_a_demoted_primary_is_left_for_its_successor(
     postgres_engine: Engine, pauses: Pauses, *, pre_ping: bool
 ) -> None:
-    """After a failover the next call is recorded, on a new connection."""
+    """After a failover, the next call is recorded on a new connection."""
     pauses.over.set()
     engine = create_engine(postgres_engine.url, pool_pre_ping=pre_ping)
     with Session(engine) as session:
@@ -62,7 +62,7 @@ async def test_a_demoted_primary_is_left_for_its_successor(
 async def test_a_failover_during_the_call_does_not_lose_the_answer(
     postgres_engine: Engine, serve: Serve, pauses: Pauses
 ) -> None:
-    """Demoted while the model thinks: the answer is recorded on a new connection."""
+    """After a failover during the call, the answer is recorded on a new connection."""
     pauses.over.set()
 
     def answer(visit: Visit) -> None:
@@ -77,7 +77,7 @@ async def test_a_failover_during_the_call_does_not_lose_the_answer(
 
 
 async def test_a_connection_that_was_closed_is_left_for_a_new_one(postgres_engine: Engine, pauses: Pauses) -> None:
-    """The driver's own connection was closed below the pool: the next row is written on another."""
+    """If the driver's connection was closed below the pool, the next row is written on a new one."""
     pauses.over.set()
     with Session(postgres_engine) as session:
         await ask(session)
@@ -90,7 +90,7 @@ async def test_a_connection_that_was_closed_is_left_for_a_new_one(postgres_engin
 
 
 async def test_the_ledger_leaves_nothing_in_a_connection(postgres_engine: Engine) -> None:
-    """No statement is prepared on a connection that a pooler may share out, however often it is executed."""
+    """No statement is prepared on a connection that a pooler may share, however often it is executed."""
     left: list[int | None] = []
     own = writer_for(postgres_engine).engine
     event.listen(own, "commit", lambda connection: left.append(prepared(connection.connection.dbapi_connection)))
@@ -101,12 +101,12 @@ async def test_the_ledger_leaves_nothing_in_a_connection(postgres_engine: Engine
 
 
 def prepared(connection: object) -> int:
-    """Count the statements that are prepared on a connection of psycopg's."""
+    """Count the prepared statements of a psycopg connection."""
     return len(connection.execute("SELECT name FROM pg_prepared_statements").fetchall())  # type: ignore[attr-defined]
 
 
 async def test_statements_are_prepared_where_the_url_asks_for_it(postgres_engine: Engine) -> None:
-    """`?prepare_threshold=` in the URL is heeded: who has no pooler may have it."""
+    """`?prepare_threshold=` in the URL turns prepared statements on."""
     engine = create_engine(
         postgres_engine.url.update_query_dict({"prepare_threshold": "0"}), connect_args={"prepare_threshold": 0}
     )
@@ -119,7 +119,7 @@ async def test_statements_are_prepared_where_the_url_asks_for_it(postgres_engine
 
 @pytest.fixture
 def pooler(postgres_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    """Run PgBouncer before PostgreSQL, with two connections that transactions share; skip where it is not installed."""
+    """Run PgBouncer in front of PostgreSQL, with two shared connections; skip if it is not installed."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if not program:
         pytest.skip("PgBouncer is not installed")
@@ -133,7 +133,7 @@ def pooler(postgres_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
         f"listen_port = {port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n"
     )
     command = [program, "-q", str(settings)]
-    if os.getuid() == 0:  # PgBouncer refuses to run as root, as PostgreSQL does; who owns that one's files may read
+    if os.getuid() == 0:  # PgBouncer, like PostgreSQL, refuses to run as root; it uses the owner of PostgreSQL's files
         owner = Path(str(url.query["host"])).stat().st_uid
         command[1:1] = ["-u", pwd.getpwuid(owner).pw_name]
         for path in (folder, *folder.parents[:-2]):
@@ -149,7 +149,7 @@ def pooler(postgres_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _connect_first(url: URL) -> None:
-    """Return when the pooler takes connections."""
+    """Return when the pooler accepts connections."""
     for left in reversed(range(100)):
         try:
             with apart(url):
@@ -161,7 +161,7 @@ def _connect_first(url: URL) -> None:
 
 
 def test_a_pooler_loses_no_answer(pooler: URL, postgres_engine: Engine, tmp_path: Path) -> None:
-    """Three processes behind a pooler that shares out two connections: no call fails, and every row is completed."""
+    """With three processes behind a pooler with two connections, no call fails and every row is completed."""
     url = pooler.render_as_string(hide_password=False)
     environment = os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
     command = [sys.executable, str(HERE / "many_calls.py")]

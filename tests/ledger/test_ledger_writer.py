@@ -1,4 +1,4 @@
-"""The ledger's thread: what it does with a row that cannot be written, and how long it lives."""
+"""The ledger's thread: rows that cannot be written, and how long the thread lives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_poisoned_row_fails_alone(engine: Engine) -> None:
-    """Of three rows that would share a commit, the one that the database refuses is an error, the others are there."""
+    """Of three rows in one commit, only the one that the database refuses fails."""
     with Session(engine) as session:
         ledger = Ledger(session, request_timeout=5)
         columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
@@ -39,12 +39,12 @@ async def test_a_poisoned_row_fails_alone(engine: Engine) -> None:
 
 
 def test_an_engine_has_one_writer(engine: Engine) -> None:
-    """However many sessions an engine has, its writer is made once."""
+    """However many sessions use an engine, it has one writer."""
     assert writer_for(engine) is writer_for(engine)
 
 
 async def test_the_writers_connections_are_made_as_the_engines_are(engine: Engine) -> None:
-    """What the application does to each new connection is done to the ledger's too."""
+    """The application's listeners for new connections apply to the ledger's too."""
     made: list[object] = []
     event.listen(engine, "connect", lambda connection, _: made.append(connection))
     with Session(engine) as session:
@@ -53,7 +53,7 @@ async def test_the_writers_connections_are_made_as_the_engines_are(engine: Engin
 
 
 async def test_a_closed_writer_has_written_what_was_queued(engine: Engine) -> None:
-    """Closing a writer, as the end of a process does, waits for the rows that it was given."""
+    """Closing a writer, as at the end of a process, waits for its queued rows."""
     with Session(engine) as session:
         ledger = Ledger(session, request_timeout=5)
         columns = {"model": "m", "temperature": 0.0, "messages": [], "retry_attempt": 1, "api_variant": "responses"}
@@ -67,21 +67,21 @@ async def test_a_closed_writer_has_written_what_was_queued(engine: Engine) -> No
 
 
 def discarded(engine: Engine) -> tuple[weakref.ref[Engine], threading.Thread]:
-    """Make a call through an engine of its own and forget it; return the engine, weakly, and the writer's thread."""
+    """Make a call through an engine and drop it; return a weak reference to the engine, and the writer's thread."""
     own = create_engine(engine.url)
     with Session(own) as session:
         asyncio.run(ask(session))
     own.dispose()
     writer, is_done = writer_for(own), threading.Event()
     writer._call(is_done.set)
-    is_done.wait()  # by now the thread has let go of the last row, and of the engine with it
+    is_done.wait()  # by now the thread has released the last row, and the engine with it
     thread = writer._thread.thread
     assert thread
     return weakref.ref(own), thread
 
 
 def test_the_writer_of_a_forgotten_engine_is_closed(engine: Engine) -> None:
-    """An engine that nobody refers to any more is collected, and its writer with it: its thread has ended."""
+    """An engine without references is collected, and its writer's thread ends."""
     forgotten, thread = discarded(engine)
     gc.collect()
     assert forgotten() is None
@@ -90,7 +90,7 @@ def test_the_writer_of_a_forgotten_engine_is_closed(engine: Engine) -> None:
 
 
 def test_an_engine_without_a_writer_is_collected(engine: Engine) -> None:
-    """What the test above looks for can be seen: an engine that made no call is collected."""
+    """The check of the previous test works: an engine that made no call is collected."""
     own = create_engine(engine.url)
     with own.connect():
         pass
@@ -102,7 +102,7 @@ def test_an_engine_without_a_writer_is_collected(engine: Engine) -> None:
 
 
 async def test_a_schema_of_the_engines_is_the_ledgers(postgres_engine: Engine) -> None:
-    """An engine that translates schemas has its rows in the schema that its sessions read."""
+    """With an engine that translates schemas, rows go to the schema that its sessions read."""
     with apart(postgres_engine.url) as connection:
         connection.exec_driver_sql("DROP SCHEMA IF EXISTS tenant CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA tenant")

@@ -1,4 +1,4 @@
-"""What a call cost whose answer did not say: OpenRouter's books, as the stand-in keeps them, and reconcile_costs.py."""
+"""Looking up unknown costs: OpenRouter's generation statistics, as the stand-in has them, and reconcile_costs.py."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLUMNS = [column.name for column in LLMRequestModel.__table__.columns]
 
 @pytest.fixture(scope="module")
 def books(base_url: str) -> Iterator[httpx.Client]:
-    """Connect to the stand-in with a good key."""
+    """Connect to the statistics of the stand-in with a valid key."""
     headers = {"Authorization": f"Bearer {KEY}"}
     with httpx.Client(base_url=base_url, headers=headers, trust_env=False) as client:
         yield client
@@ -46,12 +46,12 @@ def books(base_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(autouse=True)
 def _stand_in(llm_stand_in: LLMStandIn) -> None:
-    """Ask nobody but the stand-in, once per call."""
+    """Call only the stand-in, with one attempt per call."""
     llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
 
 
 async def asked(engine: Engine, scenario: str) -> None:
-    """Ask the stand-in for a scenario, whatever comes of it."""
+    """Call a scenario of the stand-in, and ignore an LLMError."""
     message = LLMMessage(role=MessageRole.USER, content="What is the capital of France?")
     with Session(engine) as session:
         try:
@@ -61,7 +61,7 @@ async def asked(engine: Engine, scenario: str) -> None:
 
 
 async def cancelled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for an answer that never ends, and cancel the call when its headers are there."""
+    """Start a call that is never answered, and cancel it when its headers have arrived."""
     arrived, note = asyncio.Event(), Exchange.note
 
     def noted(exchange: Exchange, status_code: int, headers: object) -> None:
@@ -78,12 +78,12 @@ async def cancelled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def columns(found: Sequence[LLMRequestModel], *but: str) -> list[dict[str, Any]]:
-    """Return all that rows say, but for some columns."""
+    """Return the rows without some of their columns."""
     return [{name: getattr(row, name) for name in COLUMNS if name not in but} for row in found]
 
 
 def booked(books: httpx.Client, row: LLMRequestModel) -> dict[str, Any]:
-    """Return what the books say of a row's generation, which they know from then on."""
+    """Return the statistics of a row's generation, which are available from then on."""
     for _ in range(2):
         response = books.get("/generation", params={"id": row.provider_response_id})
     data: dict[str, Any] = response.json()["data"]
@@ -91,13 +91,13 @@ def booked(books: httpx.Client, row: LLMRequestModel) -> dict[str, Any]:
 
 
 def change(engine: Engine, row: LLMRequestModel, **values: object) -> None:
-    """Change a row by hand."""
+    """Change a row directly."""
     with apart(engine.url) as connection:
         connection.execute(update(LLMRequestModel).where(LLMRequestModel.id == row.id).values(**values))
 
 
 def reconcile(engine: Engine, folder: Path, *arguments: str, key: str = KEY) -> tuple[int, list[str], str]:
-    """Run reconcile_costs.py as a process, every warning an error; return its exit code, lines, and errors."""
+    """Run reconcile_costs.py as a process, with warnings as errors; return its exit code, lines and errors."""
     url = engine.url.render_as_string(hide_password=False)
     done = subprocess.run(
         [sys.executable, "-W", "error", str(BACKEND / "scripts/reconcile_costs.py"), *arguments],
@@ -112,7 +112,7 @@ def reconcile(engine: Engine, folder: Path, *arguments: str, key: str = KEY) -> 
 
 
 def test_a_generation_is_in_the_books_a_little_later(books: httpx.Client) -> None:
-    """A generation is not found when first asked for, and then with what its usage says."""
+    """The first request for a generation is a 404; the next returns what its usage says."""
     body = {"model": "stand-in/byok", "messages": [{"role": "user", "content": "Hello"}]}
     answer = books.post("/chat/completions", json=body).json()
     first, second = (books.get("/generation", params={"id": answer["id"]}) for _ in range(2))
@@ -134,7 +134,7 @@ def test_a_generation_is_in_the_books_a_little_later(books: httpx.Client) -> Non
     [(f"?id={UNKNOWN}", KEY, 404), ("", KEY, 404), ("", "sk-or-invalid", 401), ("", "", 401)],
 )
 def test_the_books_say_no(books: httpx.Client, query: str, key: str, status: int) -> None:
-    """A generation of another process is 404, however often it is asked for, and without a good key all is 401."""
+    """An unknown generation is always a 404, and without a valid key every request is a 401."""
     for _ in range(2):
         response = books.get(f"/generation{query}", headers={"Authorization": f"Bearer {key}".strip()})
         assert status == response.status_code == response.json()["error"]["code"]
@@ -143,9 +143,9 @@ def test_the_books_say_no(books: httpx.Client, query: str, key: str, status: int
 async def test_what_broke_off_is_settled(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, books: httpx.Client
 ) -> None:
-    """Calls that broke off after the headers, and one without a cost, get what the books say, and all else stays.
+    """Calls that broke off after the headers, and one without a cost, get the reported cost; nothing else changes.
 
-    The books do not know the first of them yet when they are asked, and are asked again.
+    The first of them is not found at first, and is requested again.
     """
     monkeypatch.setenv("REQUEST_TIMEOUT", "2")
     await asked(engine, "slow")
@@ -169,7 +169,7 @@ async def test_what_broke_off_is_settled(
 
 
 def assert_reconciled(old: LLMRequestModel, row: LLMRequestModel, entry: dict[str, Any]) -> None:
-    """Check that a row says what its entry says, when it was told, and otherwise what it said before."""
+    """Check that a row has the reported values and the time of the report, and is otherwise unchanged."""
     assert 0 < entry["total_cost"] == row.cost_estimate
     tokens = entry["native_tokens_prompt"], entry["native_tokens_completion"]
     assert (*tokens, sum(tokens)) == (row.input_tokens, row.output_tokens, row.tokens_used)
@@ -182,7 +182,7 @@ def assert_reconciled(old: LLMRequestModel, row: LLMRequestModel, entry: dict[st
 
 
 async def test_what_the_books_do_not_know_is_told(sqlite_engine: Engine, tmp_path: Path, books: httpx.Client) -> None:
-    """A row whose generation is not found is named with the reason and stays, the others are settled, the exit is 1."""
+    """A row with an unknown generation is named and unchanged, the others are settled, the exit code is 1."""
     await asked(sqlite_engine, "no-cost")
     await asked(sqlite_engine, "no-cost")
     unknown, known = rows(sqlite_engine)
@@ -200,7 +200,7 @@ async def test_what_the_books_do_not_know_is_told(sqlite_engine: Engine, tmp_pat
 
 
 async def test_a_key_that_is_refused_settles_nothing(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """With a key that is not good the reason is OpenRouter's 401, no row changes, and the exit is 1."""
+    """With an invalid key, the reason is OpenRouter's 401, no row changes, and the exit code is 1."""
     await asked(sqlite_engine, "no-cost")
     before = rows(sqlite_engine)
     code, lines, errors = reconcile(sqlite_engine, tmp_path, key="sk-or-v1-invalid")
@@ -212,7 +212,7 @@ async def test_a_key_that_is_refused_settles_nothing(sqlite_engine: Engine, tmp_
 
 
 async def test_an_audit_reports_and_changes_nothing(engine: Engine, tmp_path: Path, books: httpx.Client) -> None:
-    """A cost changed by hand is reported, and one that the books do not know yet; the exit is 1 until all agree."""
+    """The audit reports a changed cost, and an unknown generation; the exit code is 1 until all agree."""
     for scenario in ("byok", "completion", "completion"):
         await asked(engine, scenario)
     _right, wrong, too_new = rows(engine)
@@ -231,7 +231,7 @@ async def test_an_audit_reports_and_changes_nothing(engine: Engine, tmp_path: Pa
 
 
 def test_without_a_key_nobody_is_asked(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Without a key the exit is 2, and one sentence names the variable."""
+    """Without a key, the exit code is 2, and one sentence names the variable."""
     code, lines, errors = reconcile(sqlite_engine, tmp_path, key="")
     assert (2, [], 1) == (code, lines, len(errors.splitlines()))
     assert errors.startswith("reconcile_costs.py: OPENROUTER_API_KEY is not set")

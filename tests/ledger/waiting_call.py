@@ -1,4 +1,4 @@
-"""A script that makes one call, and says when the row of that is on its way to the database."""
+"""Make one call, and print a line when its row is on its way to the database."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from modules.llm_services.types import MessageRole
 
 
 async def main() -> None:
-    """Ask; the row goes to DATABASE_URL."""
+    """Call a model; the row goes to DATABASE_URL."""
     message = LLMMessage(role=MessageRole.USER, content="What is the capital of France?")
     call = llm_services_provider().generate_response([message], model="openrouter/stand-in/completion")
     asking = asyncio.ensure_future(call)
@@ -24,7 +24,7 @@ submit = Writer.submit
 
 
 def noted(writer: Writer, write: PendingWrite) -> None:
-    """Submit a row, and note that."""
+    """Submit a row, and note it."""
     submit(writer, write)
     submitted.set()
 

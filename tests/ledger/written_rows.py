@@ -1,4 +1,4 @@
-"""Settled rows that have a secret wherever text of a prompt or an answer can be."""
+"""Settled rows with a secret in every place where text of a prompt or an answer can be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FACTS: Final = {
 
 
 def written(**columns: Any) -> LLMRequestModel:
-    """Return a settled row that has the secret in every column that can hold text of a prompt or an answer."""
+    """Return a settled row with the secret in every column that can contain text of a prompt or an answer."""
     given: dict[str, Any] = {
         "messages": [{"role": "user", "content": SECRET}],
         "additional_params": {**PARAMS, "stop": [SECRET], "user": SECRET, "trace": {"name": SECRET}},

@@ -1,4 +1,4 @@
-"""An application's own environment: the wheel, freshly built, in a virtual environment apart from this folder."""
+"""An application's environment: the wheel, newly built, in a separate virtual environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ APPLICATION = ROOT / "tests/drop_in/other_application"
 MODULE = ROOT / "backend/modules/llm_services"
 PAGE = ROOT / "docs/testing-your-code.md"
 FILES = re.compile(r"^```py\n# (\w+\.py).*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
-# pytest-asyncio, which the example does not use and this environment has, warns where this is not set.
+# This environment has pytest-asyncio, which the example does not use and which warns if this is not set.
 QUIET = ("-W", "error", "-o", "asyncio_default_fixture_loop_scope=function")
 GUARDED = ("--block-network", r"--allowed-hosts=^127\.0\.0\.1$")
 
@@ -41,18 +41,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel; return the Python that has it, and what it depends on from this environment."""
+    """Install the wheel; return the Python that has it, with the dependencies of this environment."""
     folder = tmp_path_factory.mktemp("application")
     venv.create(folder / "venv", symlinks=True)
     (packages,) = (folder / "venv/lib").glob("python*/site-packages")
-    zipfile.ZipFile(wheel).extractall(packages)  # which is how a wheel of pure Python is installed, without pip
+    zipfile.ZipFile(wheel).extractall(packages)  # a pure Python wheel is installed by unpacking it
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return folder / "venv/bin/python"
 
 
 @pytest.fixture
 def tested(python: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs the tests of docs/testing-your-code.md in an application that has copied the module."""
+    """Return a function that runs the tests of docs/testing-your-code.md in an application with the module."""
     shutil.copytree(APPLICATION, tmp_path, dirs_exist_ok=True)
     shutil.copytree(MODULE, tmp_path / "modules/llm_services", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
     for name, code in FILES.findall(PAGE.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""What the fixtures promise a test: whom it talks to, with which keys, and what it can see."""
+"""The fixtures of the pytest plugin: which server tests call, with which keys, and what they can inspect."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 REAL = "https://real.example/a-real-key"
 SECRETS = [name for name in VARIABLE_NAMES if name.endswith(("_KEY", "_TOKEN", "_URL", "_ENDPOINT", "_RUNTIME"))]
-# They lead nowhere: one names the application, one keys the hashes of the test's own rows.
+# These are no addresses: one names the application, one keys the hashes of the test's own rows.
 HARMLESS = {"OPENROUTER_APP_URL", "LLM_STORE_HASH_KEY"}
 
 
 async def asked(session: Session, scenario: str) -> None:
-    """Ask a scenario of OpenRouter's, whatever comes of it."""
+    """Call a scenario of OpenRouter, and ignore an LLMError."""
     messages = [LLMMessage(role="user", content=f"{scenario}, of a test of the plugin")]
     try:
         await llm_services_provider(session).generate_response(messages, model=f"openrouter/stand-in/{scenario}")
@@ -43,13 +43,13 @@ async def asked(session: Session, scenario: str) -> None:
 def test_no_key_of_ones_own_and_no_other_address_is_left(
     where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Keys and addresses of the environment, or of a .env that the application loads, are out of reach in the test."""
+    """Keys and addresses from the environment, or from an application's .env, are overridden in the test."""
     monkeypatch.chdir(tmp_path)
     for name in SECRETS:
         if where == "environment":
             monkeypatch.setenv(name, REAL)
         else:
-            monkeypatch.setenv(name, "")  # so that what the file brings is taken away again after the test
+            monkeypatch.setenv(name, "")  # so that the variables of the file are removed after the test
             monkeypatch.delenv(name)
     if where == "file":
         (tmp_path / ".env").write_text("".join(f"{name}={REAL}\n" for name in SECRETS))
@@ -61,7 +61,7 @@ def test_no_key_of_ones_own_and_no_other_address_is_left(
 
 
 def test_every_provider_is_configured_and_at_the_stand_in(llm_stand_in: LLMStandIn) -> None:
-    """Every provider that there is has a key and an address below the stand-in's, and OpenRouter is the default."""
+    """Every provider has a key and an address at the stand-in, and OpenRouter is the default."""
     config = create_llm_config_from_env()
     assert [] == [provider for provider in LLMProviderType if not config.is_configured(provider)]
     addresses = {
@@ -73,14 +73,14 @@ def test_every_provider_is_configured_and_at_the_stand_in(llm_stand_in: LLMStand
 
 
 def test_the_choice_of_the_application_stays(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A default provider that the environment names is the default in the test."""
+    """A default provider from the environment is also the default in the test."""
     monkeypatch.setenv("LLM_PROVIDER", "gemini")
     request.getfixturevalue("llm_stand_in")
     assert LLMProviderType.GEMINI == create_llm_config_from_env().provider
 
 
 async def test_a_test_sees_what_it_asked(llm_stand_in: LLMStandIn, session: Session) -> None:
-    """Each attempt is a request with its JSON, the scenario that answered and the status, None where none was sent."""
+    """Each attempt is a request with its JSON, the scenario that answered and the status, or None if none was sent."""
     assert [] == llm_stand_in.requests
     await asked(session, "reset")
     await asked(session, "flaky")
@@ -91,7 +91,7 @@ async def test_a_test_sees_what_it_asked(llm_stand_in: LLMStandIn, session: Sess
 
 
 async def test_what_is_seen_holds_no_key(llm_stand_in: LLMStandIn, session: Session) -> None:
-    """The key that the request carried is nowhere in what can be seen of it."""
+    """The request's key is nowhere in what the test can inspect."""
     llm_stand_in.monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-not-to-be-seen")
     await asked(session, "completion")
     assert 1 == len(llm_stand_in.requests)
@@ -99,7 +99,7 @@ async def test_what_is_seen_holds_no_key(llm_stand_in: LLMStandIn, session: Sess
 
 
 async def test_another_providers_scene(llm_stand_in: LLMStandIn, session: Session) -> None:
-    """`scene` leads a provider's calls into what it names, and no other provider's."""
+    """`scene` selects the scenario of one provider, and of no other."""
     llm_stand_in.scene("gemini", "bad-request")
     for model in ("gemini-2.5-flash", "claude-haiku-4-5"):
         try:
@@ -111,14 +111,14 @@ async def test_another_providers_scene(llm_stand_in: LLMStandIn, session: Sessio
 
 @pytest.mark.parametrize(("wire", "scene"), [("gemini", "no-such"), ("openrouter", "rate-limited")])
 def test_a_scene_that_there_is_not_is_an_error(llm_stand_in: LLMStandIn, wire: str, scene: str) -> None:
-    """A wire or a scene that the stand-in does not know is a ValueError that names those that it knows."""
+    """An unknown wire or scenario raises a ValueError that names the known ones."""
     with pytest.raises(ValueError, match=r"'(no-such|openrouter)' is none of \w+"):
         llm_stand_in.scene(wire, scene)
 
 
 @pytest.mark.parametrize("body", ["[" * 5000 + "]" * 5000, "no JSON", "\udcff"], ids=["deep", "words", "bytes"])
 def test_whatever_is_sent_can_be_seen(llm_stand_in: LLMStandIn, body: str) -> None:
-    """A body that is no JSON, no text, or nested without end neither breaks the journal nor the tests that follow."""
+    """A body that is not JSON, not text, or endlessly nested breaks neither the journal nor later tests."""
     sent = body.encode("utf-8", "surrogateescape")
     address = f"{llm_stand_in.url}/chat/completions"
     httpx.post(address, content=sent, headers={"Authorization": "Bearer sk-or-v1-odd"}, trust_env=False)
@@ -126,7 +126,7 @@ def test_whatever_is_sent_can_be_seen(llm_stand_in: LLMStandIn, body: str) -> No
 
 
 def test_what_is_forgotten_is_told(llm_stand_in: LLMStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that has asked for more than the stand-in remembers is told so instead of shown a part."""
+    """If a test has sent more than the stand-in stores, it gets an error instead of a part."""
     read = llm_stand_in.server.journal(after=0) | {"forgotten": llm_stand_in.before + 1}
     monkeypatch.setattr(type(llm_stand_in.server), "journal", lambda *_: read)
     with pytest.raises(RuntimeError, match="does not remember"):
@@ -134,7 +134,7 @@ def test_what_is_forgotten_is_told(llm_stand_in: LLMStandIn, monkeypatch: pytest
 
 
 def test_the_oldest_are_forgotten_first() -> None:
-    """A journal keeps as many bytes as it may, the newest request in any case, and counts on."""
+    """A journal stores a limited number of bytes, but always the newest request, and keeps counting."""
     kept = journal.Journal()
     for size in (journal.BYTES_KEPT, 1, journal.BYTES_KEPT, journal.BYTES_KEPT + 1):
         kept.note(Received("POST", "/x", {}, bytes(size)), Response(200, [], b""))
@@ -144,7 +144,7 @@ def test_the_oldest_are_forgotten_first() -> None:
 
 
 def test_the_plugin_costs_nothing_until_it_is_used() -> None:
-    """What pytest loads wherever this is installed imports two small files and nothing else."""
+    """Loading the plugin imports two small files and nothing else."""
     code = "import pytest, sys; was = set(sys.modules); import stand_in.pytest_plugin; print(*set(sys.modules) - was)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"stand_in", "stand_in.pytest_plugin"} == set(found.stdout.split())

@@ -1,4 +1,4 @@
-"""The pytest plugin as an application has it: installed from the wheel, in tests that are not this project's."""
+"""The pytest plugin in an application: installed from the wheel, in another project's tests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def test_the_documents_tests_pass_without_a_key_or_a_network(tested: Tested) -> None:
-    """All tests of docs/testing-your-code.md pass in an environment without a key, this machine alone reachable."""
+    """All tests of docs/testing-your-code.md pass without a key, with only this machine reachable."""
     done = tested(*QUIET, *GUARDED)
     assert "3 passed" in done.stdout, done.stdout + done.stderr
     assert 0 == done.returncode
 
 
 def test_each_worker_has_a_stand_in_of_its_own(tested: Tested) -> None:
-    """Spread over two processes by pytest-xdist the same tests pass."""
+    """The same tests pass in two processes of pytest-xdist."""
     done = tested("-n", "2", *GUARDED)
     assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_guard_that_shuts_this_machine_out_is_told(tested: Tested) -> None:
-    """Where the network is blocked altogether, the fixture fails with the option that lets the stand-in through."""
+    """If all network access is blocked, the fixture fails and names the option that allows the stand-in."""
     done = tested("--block-network")
     assert "Network is disabled for host '127.0.0.1'" in done.stdout
     assert r"--allowed-hosts='^127\.0\.0\.1$'" in done.stdout
@@ -39,7 +39,7 @@ def test_a_guard_that_shuts_this_machine_out_is_told(tested: Tested) -> None:
 
 
 def test_the_wheel_holds_the_stand_in_alone(wheel: Path) -> None:
-    """It neither hides an application's `modules` nor is hidden by them: it has one package, which needs h11 alone."""
+    """The wheel has one package, which requires only h11 and does not collide with an application's `modules`."""
     with ZipFile(wheel) as archive:
         folders = {name.partition("/")[0] for name in archive.namelist()}
         (metadata,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")]
@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_stand_in_alone(wheel: Path) -> None:
 
 
 def test_the_application_is_the_installed_one(python: Path) -> None:
-    """These tests are of the wheel: the stand-in is the one of the virtual environment."""
+    """These tests use the stand-in that is installed in the virtual environment."""
     code = "import stand_in; print(stand_in.__file__)"
     command = [str(python), "-c", code]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env=bare_environment()).stdout

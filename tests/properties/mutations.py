@@ -1,4 +1,4 @@
-"""What can go wrong with a body on its way: values, text, bytes and headers, as hypothesis draws them."""
+"""Damaged bodies and headers, drawn by hypothesis: values, text and bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Path = tuple[Any, ...]
 
 DEPTHS: Final = (50, 101, 130, 200, 254, 256, 330, 400, 480, 700, 990, 3_000, 100_000)
-# Stand in the tree as words, and become what no tree can hold, or Python would not write, in the text.
+# Placeholders in the tree for text that JSON or Python cannot represent; replaced when the tree is written.
 RAW: Final = {
     "<digits 400>": "9" * 400,
     "<digits 4300>": "9" * 4_300,
@@ -75,7 +75,7 @@ ODD: Final = st.one_of(
 
 
 def paths(tree: object, here: Path = ()) -> Iterator[Path]:
-    """Yield the way to every value of a tree, its root first."""
+    """Yield the path to every value of a tree, the root first."""
     yield here
     steps = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for step, value in steps:
@@ -83,7 +83,7 @@ def paths(tree: object, here: Path = ()) -> Iterator[Path]:
 
 
 def changed(tree: Any, path: Path, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return a copy of `tree` where the value at `path` is what `change` makes of it; `DROP` takes it out."""
+    """Return a copy of `tree` with the value at `path` replaced by `change`; `DROP` removes it."""
     if not path:
         return change(tree)
     copied = copy.copy(tree)
@@ -114,7 +114,7 @@ CHANGES: Final = st.one_of(
 
 @st.composite
 def mutated(draw: st.DrawFn, trees: st.SearchStrategy[Any], most: int = 4) -> Any:  # noqa: ANN401 - JSON
-    """Draw a tree with up to `most` of its values changed, dropped, wrapped, doubled or written as text."""
+    """Draw a tree with up to `most` values changed, dropped, wrapped, doubled or converted to text."""
     tree = draw(trees)
     for _ in range(draw(st.integers(0, most))):
         path = draw(st.sampled_from(list(paths(tree))))
@@ -125,7 +125,7 @@ def mutated(draw: st.DrawFn, trees: st.SearchStrategy[Any], most: int = 4) -> An
 
 
 def written(tree: object, *, ascii_only: bool = True) -> str:
-    """Return a tree as JSON, with what stands for the unspeakable spoken."""
+    """Return a tree as JSON, with the placeholders replaced."""
     text = json.dumps(tree, ensure_ascii=ascii_only)
     for word, raw in RAW.items():
         text = text.replace(f'"{word}"', raw)
@@ -170,7 +170,7 @@ MESSAGE: Final = {
     "reasoning": "Hm.",
     "reasoning_details": [{"type": "reasoning.encrypted", "data": "blob", "index": 0}],
 }
-# Codecs that Python has under these names do not all turn bytes into text.
+# Some codecs that Python has under these names do not convert bytes to text.
 CHARSETS: Final = ("utf-8", "utf-7", "latin-1", "cp037", "nonsense", "x" * 300, "", '"')
 ODD_CHARSETS: Final = (
     "hex",
@@ -196,7 +196,7 @@ STATUSES: Final = st.sampled_from([201, 204, 302, 400, 401, 402, 403, 404, 408, 
 
 @dataclass(frozen=True)
 class Served:
-    """An answer as the network brings it."""
+    """An answer as it arrives from the network."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -205,7 +205,7 @@ class Served:
 
 @st.composite
 def served(draw: st.DrawFn) -> Served:
-    """Draw an answer: a body of some shape, changed, tampered with, under a status and headers of any kind."""
+    """Draw an answer: a body of some form, changed and damaged, with any status and headers."""
     text = written(draw(TREES), ascii_only=draw(st.booleans()))
     content = text.encode("utf-8", "surrogatepass")
     if draw(SELDOM):
@@ -219,7 +219,7 @@ def served(draw: st.DrawFn) -> Served:
 
 @st.composite
 def calling_tools(draw: st.DrawFn) -> Served:
-    """Draw an answer that calls a tool, in which anything about the message may be odd."""
+    """Draw an answer with tool calls, in which anything about the message may be odd."""
     message = draw(mutated(st.just(MESSAGE), most=2))
     tree = completion("tool_calls") | {"choices": [{"finish_reason": "tool_calls", "message": message}]}
     return Served(200, ((b"content-type", b"application/json"),), written(tree).encode("utf-8", "surrogatepass"))

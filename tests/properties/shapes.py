@@ -1,4 +1,4 @@
-"""Bodies in the shapes that OpenRouter sends: completions, and errors of every kind it documents."""
+"""Bodies in OpenRouter's forms: completions, and errors of every documented kind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CALL: Final[Json] = {
 
 
 def completion(finish_reason: str = "stop", **message: object) -> Json:
-    """Return a completion whose one message says `message`."""
+    """Return a completion with a single message, `message`."""
     said = {"role": "assistant", "content": "Ghent.", "refusal": None, "reasoning": None} | message
     choice = {"index": 0, "logprobs": None, "finish_reason": finish_reason, "native_finish_reason": "end_turn"}
     return {

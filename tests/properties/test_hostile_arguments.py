@@ -1,4 +1,4 @@
-"""Whatever a caller passes, it is taken, or refused by name before anything is sent or written."""
+"""Whatever a caller passes is accepted, or refused by name before anything is sent or written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer(BaseModel):
 
 
 class Evil:
-    """An object that answers no question."""
+    """An object that raises whatever is done with it."""
 
     def __bool__(self) -> bool:
         raise ZeroDivisionError("bool")
@@ -52,21 +52,21 @@ class Evil:
 
 
 def cyclic() -> dict[str, Any]:
-    """Return a dict that holds itself."""
+    """Return a dict that contains itself."""
     found: dict[str, Any] = {"role": "user", "content": "hi"}
     found["self"] = found
     return found
 
 
 def cyclic_list() -> list[Any]:
-    """Return a list that holds itself."""
+    """Return a list that contains itself."""
     found: list[Any] = []
     found.append(found)
     return found
 
 
 def bottomless() -> list[Any]:
-    """Return ten thousand lists, one in the other."""
+    """Return ten thousand nested lists."""
     found: list[Any] = []
     for _ in range(10_000):
         found = [found]
@@ -179,7 +179,7 @@ OF_CALLS: Final = [
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """Play every vendor, each of which answers with a completion."""
+    """Play every vendor, answering with a completion."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
     with scripted_server() as server:
@@ -205,7 +205,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
 async def outcome(
     session: Session, server: ScriptedServer, method: str, argument: str, arguments: dict[str, Any]
 ) -> str:
-    """Return what is wrong with how a call ends, "" where nothing is."""
+    """Return what is wrong with the end of a call; "" if nothing is."""
     sent = len(server.requests)
     written = session.query(LLMRequestModel).count()
     session.rollback()
@@ -226,7 +226,7 @@ async def outcome(
 
 @pytest.mark.parametrize(("method", "argument"), OF_CALLS)
 async def test_an_argument_of_a_call(session: Session, server: ScriptedServer, method: str, argument: str) -> None:
-    """A hostile value of one argument is taken, or is a ValueError or TypeError that names it; nothing is sent then."""
+    """A hostile value of one argument is accepted, or refused by name before anything is sent."""
     problems = {}
     for name, value in HOSTILE.items():
         if problem := await outcome(session, server, method, argument, {**CALLS[method], argument: value}):
@@ -236,7 +236,7 @@ async def test_an_argument_of_a_call(session: Session, server: ScriptedServer, m
 
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_messages_to_each_vendor(session: Session, server: ScriptedServer, vendor: str) -> None:
-    """It is so for content, for the parts of content and for tool calls, on every vendor's wire."""
+    """The same is true of content, parts of content and tool calls, on every vendor's wire."""
     problems = {}
     model = VENDORS[vendor].model
     fields = ("content", "name", "tool_calls", "tool_call_id", "function_call", "reasoning_details", "cache_control")
@@ -253,7 +253,7 @@ async def test_messages_to_each_vendor(session: Session, server: ScriptedServer,
     ("method", "argument"), [(name, argument) for name, given in READS.items() for argument in given]
 )
 def test_an_argument_of_a_read(session: Session, server: ScriptedServer, method: str, argument: str) -> None:
-    """A hostile value of a read's argument finds nothing, or is a ValueError or TypeError that names it."""
+    """A hostile value of a read's argument finds nothing, or raises a ValueError or TypeError that names it."""
     problems = {}
     service = llm_services_provider(session)
     reader: Any = service if hasattr(service, method) else llm_services_admin_provider(session)

@@ -1,4 +1,4 @@
-"""What a random body rarely holds: names of odd codecs, sums beyond a float, towers of brackets, endless text."""
+"""Cases that random bodies rarely have: odd codecs, sums too large for a float, deep nesting, very long text."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ TOOLS = [ToolDefinition(name="look", description="look", parameters={"type": "ob
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     name: str
     population: int
 
 
 def raw(head: str, body: bytes = b"") -> Callable[[Visit], None]:
-    """Return a handler that writes a head and a body as they are."""
+    """Return a handler that sends a head and a body unchanged."""
     return lambda visit: visit.writer.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body)
 
 
 async def failed(session: Session, answer: Callable[[Visit], None]) -> LLMError:
-    """Return the LLMError of a call that is answered so, having checked its one row."""
+    """Return the LLMError of a call that is answered like this, after checking its only row."""
     async with serving(answer) as server:
         with pytest.raises(LLMError) as caught:
             await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
@@ -52,7 +52,7 @@ async def failed(session: Session, answer: Callable[[Visit], None]) -> LLMError:
 
 @pytest.mark.parametrize("charset", [*CHARSETS, *ODD_CHARSETS])
 async def test_a_body_that_is_not_json_is_read_in_any_charset(session: Session, charset: str) -> None:
-    """A page that is no JSON is an LLMError, whatever charset it claims, those that decode no text among them."""
+    """A page that is not JSON is an LLMError, whatever charset it claims, even one that decodes no text."""
     head = f"HTTP/1.1 200 OK\ncontent-type: text/html; charset={charset}\nconnection: close"
     assert (await failed(session, raw(head, b"<html>\\\xff</html>"))).retryable
 
@@ -73,7 +73,7 @@ async def test_a_body_that_is_not_json_is_read_in_any_charset(session: Session, 
     ],
 )
 async def test_any_head_ends_in_an_llm_error(session: Session, head: str, body: bytes) -> None:
-    """A head that HTTP does not allow, or that lies about its body, is an LLMError like any other failure."""
+    """A head that HTTP does not allow, or that contradicts its body, is an LLMError."""
     await failed(session, raw(head, body))
 
 
@@ -82,7 +82,7 @@ HUGE_BACK = {"cost": -1e308, "is_byok": True, "cost_details": {"upstream_inferen
 
 
 async def test_a_sum_beyond_a_float_is_no_cost(session: Session) -> None:
-    """Two costs whose sum no float holds are no reported cost: the completed row has 0.0, unpriced."""
+    """If the sum of two costs is too large for a float, the completed row has 0.0 and `unpriced`."""
     body = completion() | {"usage": HUGE}
     async with serving(lambda visit: visit.answer(body)) as server:
         await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL)
@@ -92,7 +92,7 @@ async def test_a_sum_beyond_a_float_is_no_cost(session: Session) -> None:
 
 
 async def test_sums_beyond_a_float_can_be_added(session: Session) -> None:
-    """The costs of two attempts are summed up whatever they are."""
+    """The costs of two attempts can be added, whatever they are."""
     wrong, right = completion(content="{}"), completion(content='{"name": "Ghent", "population": 1}')
     bodies = iter([wrong | {"usage": HUGE}, right | {"usage": HUGE_BACK}])
     async with serving(lambda visit: visit.answer(next(bodies))) as server:
@@ -102,7 +102,7 @@ async def test_sums_beyond_a_float_can_be_added(session: Session) -> None:
 
 
 async def test_what_is_remembered_can_be_put_back(session: Session) -> None:
-    """A tool's result is sent after whatever the model said: a number beyond a float."""
+    """A tool's result can follow any tool call, even one with a number too large for a float."""
     message = {"tool_calls": [CALL], "reasoning_details": [{"weight": float("inf")}]}
     asked = [*MESSAGES, LLMMessage(role=MessageRole.TOOL, name="look", content="{}")]
     async with serving(lambda visit: visit.answer(completion("tool_calls", **message))) as server:
@@ -113,7 +113,7 @@ async def test_what_is_remembered_can_be_put_back(session: Session) -> None:
 
 
 def test_a_tower_in_a_string_is_no_child() -> None:
-    """A child that is JSON in a string, nested as deep as Python reads it, is an LLMValidationError."""
+    """A child encoded as a string, nested as deeply as Python can parse, is an LLMValidationError."""
     for depth in range(850, 1000):
         tower = json.dumps({"name": "Ghent", "population": "[" * depth + "]" * depth})
         with pytest.raises(LLMValidationError):
@@ -128,7 +128,7 @@ def test_a_tower_in_a_string_is_no_child() -> None:
     ],
 )
 def test_a_long_answer_that_was_cut_is_judged_in_no_time(content: str) -> None:
-    """Text of the length that a cut answer has is judged at once: the event loop stands still meanwhile."""
+    """Very long truncated text is processed quickly, because the event loop waits for it."""
     started = time.perf_counter()
     with pytest.raises(LLMValidationError):
         parse(Answer(content=content, finish_reason="length"), City)

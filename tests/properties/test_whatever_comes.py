@@ -1,7 +1,7 @@
-"""Whatever a server sends, a call ends in a value or an LLMError, and its row settles.
+"""Whatever a server sends, a call returns a value or raises an LLMError, and its row is settled.
 
-`PROPERTY_BODIES=100000 pytest tests/properties -k sqlite` tries as many bodies as it says, new ones each time;
-without it a few hundred are tried, the same ones in every run.
+`PROPERTY_BODIES=100000 pytest tests/properties -k sqlite` tries that many bodies, different ones each time; by default
+a few hundred are tried, the same ones in every run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Mayor(BaseModel):
 
 
 class City(BaseModel):
-    """What is asked for, with a field of every kind."""
+    """The requested object, with a field of every kind."""
 
     name: str
     population: int
@@ -80,7 +80,7 @@ ANSWERS: Final = st.lists(served(), min_size=1, max_size=2)
 
 @contextmanager
 def serving(answers: list[Served]) -> Generator[None]:
-    """Answer each request with the next of `answers`, the last one again and again; coding is httpx's own."""
+    """Answer each request with the next of `answers`, the last one repeatedly; content encoding is httpx's own."""
     left = list(answers)
 
     async def post(_: httpx.AsyncClient, url: str, *, json: object, headers: dict[str, str], **__: object) -> object:
@@ -94,20 +94,20 @@ def serving(answers: list[Served]) -> Generator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once, and not at all where the server wants a wait."""
+    """Retry at once, and not at all if the server demands a wait."""
     monkeypatch.setattr(loop, "BACKOFF_SECONDS", 0.0)
     monkeypatch.setattr(loop, "WAIT_BUDGET_SECONDS", 0.0)
 
 
 def provider(session: Session, retries: int = 0) -> Provider:
-    """Make a provider that tries again so many times."""
+    """Return a provider that retries this many times."""
     key = "sk-or-properties"
     config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key=key, max_retries=retries)
     return Provider(config, session)
 
 
 async def outcome(llm: Provider, call: str) -> UUID | None:
-    """Return the request id that a call, or its LLMError, names; any other exception goes through."""
+    """Return the request id that a call returns or its LLMError names; other exceptions are raised."""
     try:
         value = await CALLS[call](llm)
     except LLMError as error:
@@ -129,7 +129,7 @@ def check(session: Session, *request_ids: UUID | None) -> None:
 
 @pytest.mark.timeout(max(120, MOST))
 def test_only_an_llm_error_comes_out(engine: Engine) -> None:
-    """Any body, any call: a value or an LLMError, whose request id is that of a settled row."""
+    """Any body, in any call, gives a value or an LLMError, with the id of a settled row."""
     with asyncio.Runner() as runner, Session(engine) as session:
 
         @TRYING
@@ -143,7 +143,7 @@ def test_only_an_llm_error_comes_out(engine: Engine) -> None:
 
 @pytest.mark.timeout(max(120, MOST))
 def test_an_odd_answer_does_not_spoil_the_next_call(sqlite_engine: Engine) -> None:
-    """A tool's result follows whatever the model is remembered to have said: again a value or an LLMError."""
+    """A tool's result can follow any remembered answer: the call returns a value or raises an LLMError."""
     with asyncio.Runner() as runner, Session(sqlite_engine) as session:
 
         @settings(TRYING, max_examples=MOST // 3)

@@ -1,4 +1,4 @@
-"""OpenRouter's official SDK judges every request that is rendered, and every answer of the stand-in."""
+"""OpenRouter's official SDK checks every rendered request, and every answer of the stand-in."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WEATHER: Final = ToolDefinition(
 
 
 class City(BaseModel):
-    """An object with an object inside, which becomes a reference of the schema."""
+    """An object with a nested object, which becomes a reference in the schema."""
 
     name: str
     twin: City | None = None
@@ -159,24 +159,24 @@ CALLS: Final = [
 
 
 def judged(call: LLMCall) -> tuple[list[str], set[str]]:
-    """Return what the SDK has to say about what is sent for a call."""
+    """Return what the SDK reports about the request of a call."""
     return judge_request(json.loads(json.dumps(rendered(OpenRouterWire(), call))))
 
 
 @pytest.mark.parametrize("call", CALLS, ids=range(len(CALLS)))
 def test_a_request_is_one_that_the_sdk_could_send(call: LLMCall) -> None:
-    """Options, routing, plugins, parts, tools, turns and schemas fit the SDK's types; keys beyond are documented."""
+    """Options, routing, plugins, parts, tools, turns and schemas fit the SDK's types; other keys are documented."""
     problems, unknown = judged(call)
     assert [] == problems
     assert set() == unknown - BEYOND_THE_SDK.keys()
 
 
 def test_the_table_holds_what_the_sdk_does_not_know() -> None:
-    """A key that the SDK has learnt, or that is not sent, has no place among those with a page of their own."""
+    """The table of documented keys has no key that the SDK knows, or that is not sent."""
     assert set(BEYOND_THE_SDK) == set().union(*(judged(call)[1] for call in CALLS))
 
 
-# What of the SDK's request is no option, and why.
+# Fields of the SDK's request that are not options, and why.
 NO_OPTIONS: Final = {
     "messages": "the call's own argument",
     "model": "the call's own argument",
@@ -187,7 +187,7 @@ NO_OPTIONS: Final = {
     "stream_options": "OpenRouter ignores it: the usage always comes",
     "debug": "never in production",
 }
-# What is ours, and no key of the body.
+# Our own options, which are not sent in the body.
 OURS: Final = {
     "structured_output",
     "text",
@@ -204,7 +204,7 @@ OURS: Final = {
 
 
 def test_every_field_of_the_sdks_request_is_an_option() -> None:
-    """Whatever the SDK can send a caller can give, but for what is left out on purpose; what is more is documented."""
+    """Every field of the SDK is an option, except those left out on purpose; further options are documented."""
     fields = {field.alias or name for name, field in ChatRequest.model_fields.items()}
     options = set(OpenRouterOptions.model_fields)
     assert set(NO_OPTIONS) == fields - options
@@ -212,13 +212,13 @@ def test_every_field_of_the_sdks_request_is_an_option() -> None:
 
 
 def test_every_preference_of_the_sdk_is_one_of_ours() -> None:
-    """`provider` takes the keys that the SDK has, and no other: OpenRouter refuses those."""
+    """`provider` takes the same keys as the SDK and no others, because OpenRouter refuses those."""
     fields = {field.alias or name for name, field in ProviderPreferences.model_fields.items()}
     assert fields == set(openrouter.ProviderPreferences.model_fields)
 
 
 def test_every_option_is_rendered_once() -> None:
-    """The requests above hold every option and every preference, so that none is judged by its name alone."""
+    """The requests above contain every option and every preference, so that all are checked by value."""
     given = {name for options in OPTIONS for name in options}
     preferences = {name for options in OPTIONS for name in options.get("provider", ())}
     assert set(OpenRouterOptions.model_fields) - given <= {
@@ -230,13 +230,13 @@ def test_every_option_is_rendered_once() -> None:
 
 
 def test_the_page_names_every_option() -> None:
-    """docs/openrouter.md says of every option what it does."""
+    """docs/openrouter.md describes every option."""
     page = PAGE.read_text(encoding="utf-8")
     assert [] == [name for name in OpenRouterOptions.model_fields if f"`{name}" not in page]
 
 
 def test_the_judge_bites() -> None:
-    """A key, a part or a preference that the SDK does not know, a wrong type and a missing field are found."""
+    """The check finds an unknown key, part or preference, a wrong type and a missing field."""
     sent = rendered(OpenRouterWire(), LLMCall(CONVERSATIONS[1], "openrouter/a/b", tools=[WEATHER]))
     deep = deepcopy(sent)
     deep["tools"][0]["function"]["mood"] = "sunny"
@@ -254,17 +254,17 @@ def test_the_judge_bites() -> None:
 
 
 RECORDED: Final = "DataDog/dd-trace-py tests/contrib/litellm/cassettes/completion_openrouter.yaml"
-# What OpenRouter answers although the SDK does not know it: each key with what shows it.
+# Keys that OpenRouter sends although the SDK does not know them, with what shows each.
 BEYOND_IN_ANSWERS: Final = {
     "choices.error": f"{PAGES}/api-reference/errors",
     "choices.message.tool_calls.index": SCENARIOS["tool-call"].follows,
     "choices.native_finish_reason": f"{PAGES}/api-reference/overview",
-    "error": f"{PAGES}/api-reference/streaming",  # beside an answer
+    "error": f"{PAGES}/api-reference/streaming",  # with an answer
     "provider": RECORDED,
     "usage.completion_tokens_details.image_tokens": RECORDED,
     "user_id": f"{PAGES}/api-reference/errors",  # as above
 }
-# Scenarios that play what the SDK cannot read, though it was seen where their `follows` says; and what it misses.
+# Scenarios that the SDK cannot parse, although their `follows` shows them, and what the SDK misses in them.
 UNREADABLE: Final = {
     "no-cost": "a system fingerprint, which came later",
     "null-choices": "choices",
@@ -279,13 +279,13 @@ UNREADABLE: Final = {
 
 
 def has_a_body(scenario: Scenario) -> bool:
-    """Return True for a scenario whose body is OpenRouter's, whole."""
+    """Return True for a scenario with a complete body of OpenRouter."""
     return scenario.fault is None and scenario.part == "whole" and not isinstance(scenario.answer, Page)
 
 
 @pytest.fixture(scope="module")
 def judgements(base_url: str) -> dict[str, tuple[list[str], set[str]]]:
-    """Return what the SDK has to say about every scenario's body for whose status it has a type."""
+    """Return what the SDK reports about the body of every scenario that has a type for its status."""
     tool = {"type": "function", "function": {"name": "weather", "parameters": PARAMETERS}}
     messages = [{"role": "user", "content": "Hi"}]
     headers = {"Authorization": "Bearer sk-or-v1-stand-in"}
@@ -295,7 +295,7 @@ def judgements(base_url: str) -> dict[str, tuple[list[str], set[str]]]:
             request = {"model": f"stand-in/{name}", "messages": messages, "tools": [tool]}
             response = client.post(f"{base_url}/chat/completions", json=request)
             body = response.json()
-            # An error inside a 200 is of the type of its own code.
+            # An error inside a 200 has the type of its own code.
             code = body.get("error", {}).get("code") if "choices" not in body else response.status_code
             status = code if code in ERRORS else response.status_code
             if status == 200 or status in ERRORS:
@@ -304,6 +304,6 @@ def judgements(base_url: str) -> dict[str, tuple[list[str], set[str]]]:
 
 
 def test_the_sdk_reads_the_stand_ins_answers(judgements: dict[str, tuple[list[str], set[str]]]) -> None:
-    """Completions and errors of the stand-in fit the SDK's types, but for those that are played because none fits."""
+    """Completions and errors of the stand-in fit the SDK's types, except those that play other shapes."""
     assert set(UNREADABLE) == {name for name, (problems, _) in judgements.items() if problems}
     assert set(BEYOND_IN_ANSWERS) == set().union(*(unknown for _, unknown in judgements.values()))

@@ -1,4 +1,4 @@
-"""Every request that is rendered, and every answer of the stand-in, fits the vendors' own published types."""
+"""Every rendered request, and every answer of the stand-in, fits the vendors' published types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARTS = [
 
 
 async def test_text_with_everything(at: At) -> None:
-    """System prompt, earlier turns, images, a file, a cap and a temperature."""
+    """System prompt, earlier turns, images, a file, a token limit and a temperature."""
     messages = [
         LLMMessage(role="system", content="Be brief."),
         LLMMessage(role="user", content="Hello"),
@@ -43,7 +43,7 @@ async def test_structured(at: At) -> None:
 
 
 async def test_tools(at: At) -> None:
-    """Tools, what the model answered with its own words kept, and their results."""
+    """Tools, the model's turn in its own form, and the results."""
     await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
     result = LLMMessage(role="tool", name="weather", content="clear")
     await at.llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model=at.door.model)
@@ -52,7 +52,7 @@ async def test_tools(at: At) -> None:
 
 
 async def test_options(at: At) -> None:
-    """Options that only some vendors know, beside those that all know."""
+    """Options that only some vendors know, and the common ones."""
     of_all = {"top_p": 0.9, "verbosity": "high"}
     of_some = {"user": "u"} if at.door.model.startswith("gpt") else {"stop": ["END"], "top_k": 3}
     options: dict[str, Any] = {**of_all, **of_some}
@@ -61,12 +61,12 @@ async def test_options(at: At) -> None:
 
 @pytest.mark.parametrize("scene", ["cached-prompt", "truncated", "refused", "empty"])
 async def test_a_scene(at: At, scene: str) -> None:
-    """What the stand-in sends in every scene is what the vendor could send."""
+    """What the stand-in sends in every scenario, the vendor could send."""
     await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model, reasoning={"effort": "medium"})
 
 
 async def test_the_judges_bite(at: At) -> None:
-    """A key that the vendor does not know, at the top or deep inside, a wrong type and a missing field are found."""
+    """The checks find an unknown key at any depth, a wrong type and a missing field."""
     await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
     row = at.row()
     kind = at.door.provider, row["api_variant"]
@@ -82,4 +82,4 @@ async def test_the_judges_bite(at: At) -> None:
     assert problems_of_answer(*kind, answer | {"mood": "sunny"})
     assert problems_of_answer(*kind, less | {name: 7 for name in ("output", "content", "candidates") if name in less})
     if at.door.provider not in {LLMProviderType.OPENAI, LLMProviderType.AZURE_OPENAI}:
-        assert problems_of_request(*kind, missing)  # OpenAI's types let a request do without its input
+        assert problems_of_request(*kind, missing)  # OpenAI's types allow a request without input

@@ -1,4 +1,4 @@
-"""A service behind each vendor's door."""
+"""A service for each vendor's endpoint at the stand-in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if find_spec("openrouter"):  # `nox -s conformance` installs the SDKs: then thei
     from providers.oracles import judge_rows  # noqa: F401
 
 QUESTION = [LLMMessage(role="user", content="What is the capital of France?")]
-# What the stand-in draws or counts, wherever it stands in a row.
+# Values that the stand-in draws or counts, wherever they are in a row.
 DRAWN: dict[str, tuple[type[Any], ...]] = {
     "execution_time_ms": (int,),
     r".*\.?(responseId|provider_response_id|signature|thoughtSignature)": (str,),
@@ -40,7 +40,7 @@ DRAWN: dict[str, tuple[type[Any], ...]] = {
 
 @dataclass
 class At:
-    """A service behind a vendor's door, whose scene can be changed."""
+    """A service at a vendor's endpoint, with a scenario that can be changed."""
 
     door: Door
     llm: LLMServicesProvider
@@ -48,13 +48,13 @@ class At:
     _go: Callable[..., None]
 
     def scene(self, name: str = "", **environment: str) -> At:
-        """Lead the service's calls into a scene; the service is a new one, for it has read its environment."""
+        """Select a scenario; the service is made again, because it has read its environment."""
         self._go(self.door, name, environment)
         self.llm = llm_services_provider(self.session)
         return self
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return all rows, in the order of their attempts."""
+        """Return all rows in the order of their attempts."""
         order = select(ROWS).order_by(ROWS.c.created_at, ROWS.c.retry_attempt)
         with self.session.get_bind().connect() as connection:  # type: ignore[union-attr]
             return [dict(row) for row in connection.execute(order).mappings()]
@@ -69,7 +69,7 @@ class At:
 def at(
     request: pytest.FixtureRequest, base_url: str, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[At]:
-    """Return a service behind each vendor's door in turn, its scene a plain answer, one attempt to a call."""
+    """Return a service for each vendor in turn, with the scenario of a normal answer and one attempt per call."""
     with Session(sqlite_engine) as session:
         at = At(DOORS[request.param], llm_services_provider(session), session, _going(base_url, monkeypatch))
         yield at.scene()
@@ -87,5 +87,5 @@ def _going(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Door, st
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Mask what differs from run to run: ids of rows, times, how long it took, and what the stand-in draws."""
+    """Mask what differs between runs: row ids, times, durations, and the stand-in's random values."""
     return snapshot.with_defaults(matcher=path_type(DRAWN, types=(UUID, datetime), regex=True))

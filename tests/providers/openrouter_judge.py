@@ -1,9 +1,8 @@
-"""OpenRouter's official SDK, as a judge of what is sent and of what the stand-in answers.
+"""Checks requests and the stand-in's answers with OpenRouter's official SDK.
 
-The package `openrouter` is generated from OpenRouter's own description of its API. Its models drop a key that they do
-not know and keep a part of an unknown type unread, as a client should; a judge reports both. Keys are named by their
-path without the numbers of lists: `messages.content.type`. The package (1.x) is used here only, never in the path of
-a request.
+The package `openrouter` is generated from OpenRouter's own description of its API. Its models drop unknown keys and
+keep parts of an unknown type unparsed, as a client should; the checks report both. Keys are named by their path without
+list indexes: `messages.content.type`. The package (1.x) is used here only, never in the path of a request.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 
 PAGES: Final = "https://openrouter.ai/docs"
-# What is sent although the SDK does not know it: each key with the page that documents it. A test fails when the SDK
+# Keys that are sent although the SDK does not know them, with the page that documents each. A test fails when the SDK
 # has learnt one.
 BEYOND_THE_SDK: Final = {
     "audio": f"{PAGES}/guides/overview/multimodal/audio",
-    "messages.content.cache_control": f"{PAGES}/guides/best-practices/prompt-caching",  # on parts that are not text
+    "messages.content.cache_control": f"{PAGES}/guides/best-practices/prompt-caching",  # on parts other than text
     "preset": f"{PAGES}/guides/features/presets",
     "reasoning.enabled": f"{PAGES}/guides/best-practices/reasoning-tokens",
     "reasoning.exclude": f"{PAGES}/guides/best-practices/reasoning-tokens",
@@ -40,7 +39,7 @@ BEYOND_THE_SDK: Final = {
     "verbosity": f"{PAGES}/api-reference/parameters",
     "web_search_options": f"{PAGES}/api-reference/parameters",
 }
-# What the tests send as keys of next year.
+# Made-up keys that the tests send in place of future ones.
 MADE_UP: Final = frozenset({"brand_new", "messages.content.weight", "reasoning.new_key"})
 
 ERRORS: Final[dict[int, type[BaseModel]]] = {
@@ -63,7 +62,7 @@ ERRORS: Final[dict[int, type[BaseModel]]] = {
 
 @pytest.fixture(autouse=True)
 def judge_what_is_rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Judge every request that a test renders for OpenRouter, when the test is over."""
+    """Check every request that a test renders for OpenRouter, when the test is over."""
     rendered: list[Body] = []
     render = OpenRouterWire.render
 
@@ -74,7 +73,7 @@ def judge_what_is_rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(OpenRouterWire, "render", noting)
     yield
     for body in rendered:
-        # What is no JSON is refused after it was rendered, and is not for this judge.
+        # Requests that are refused as no JSON after rendering are not checked.
         problems, unknown = judge_request(json.loads(json.dumps(body, default=str)))
         assert ([], set()) == (problems, unknown - BEYOND_THE_SDK.keys() - MADE_UP)
 
@@ -90,7 +89,7 @@ def judge_request(body: Body) -> tuple[list[str], set[str]]:
 
 
 def judge_answer(status: int, body: Body) -> tuple[list[str], set[str]]:
-    """Return the same of what came back: a completion with status 200, an error with another."""
+    """Return the same for a response: a completion with status 200, an error with another status."""
     return _judge(ChatResult if status == 200 else ERRORS[status], body)
 
 
@@ -103,7 +102,7 @@ def _judge(kind: type[BaseModel], body: Body) -> tuple[list[str], set[str]]:
 
 
 def _unread(raw: object, read: object, path: str) -> Iterator[str]:
-    """Yield the path of every part that fits no type of the SDK's, which keeps it unread or takes it for unset."""
+    """Yield the path of every part that fits no type of the SDK, which keeps it unparsed or treats it as unset."""
     if isinstance(raw, dict) and (isinstance(read, Unset) or getattr(read, "is_unknown", False)):
         yield f"{path}: fits no type"
     else:
@@ -112,7 +111,7 @@ def _unread(raw: object, read: object, path: str) -> Iterator[str]:
 
 
 def _unknown(raw: object, read: object, path: str) -> Iterator[str]:
-    """Yield the path of every key that what the SDK made of `raw` does not have."""
+    """Yield the path of every key of `raw` that the SDK's model does not have."""
     if isinstance(raw, dict):
         yield from (_joined(path, name) for name in raw.keys() - _members(read).keys())
     for name, item, value in _pairs(raw, read):
@@ -120,7 +119,7 @@ def _unknown(raw: object, read: object, path: str) -> Iterator[str]:
 
 
 def _pairs(raw: object, read: object) -> Iterator[tuple[str, object, object]]:
-    """Yield what both hold, item by item, with the key of an object's item."""
+    """Yield the items that both have, in pairs, with the key if they are objects."""
     if isinstance(raw, list) and isinstance(read, list):
         yield from (("", item, value) for item, value in zip(raw, read, strict=True))
     elif isinstance(raw, dict):
@@ -129,9 +128,9 @@ def _pairs(raw: object, read: object) -> Iterator[tuple[str, object, object]]:
 
 
 def _members(read: object) -> dict[str, object]:
-    """Return what the SDK knows of an object, by the names on the wire."""
+    """Return the fields of an object that the SDK knows, by their names in JSON."""
     if isinstance(read, BaseModel):
-        values = vars(read)  # read as an attribute, a deprecated field warns
+        values = vars(read)  # reading a deprecated field as an attribute warns
         named = {field.alias or name: values[name] for name, field in type(read).model_fields.items()}
         return named | (read.model_extra or {})
     return read if isinstance(read, dict) else {}

@@ -1,8 +1,8 @@
-"""The vendors' published types, as judges of what is sent and of what the stand-in answers.
+"""Checks requests and the stand-in's answers with the types that the vendors publish.
 
-From the packages openai (3.x), anthropic (0.x, and 2.x in `nox -s claude-types`) and google-genai (3.x), which
-`nox -s conformance` installs: a key that they do not know, a value of another type and a missing field are problems.
-They are used here only, never in the path of a request.
+The types are those of the packages openai (3.x), anthropic (0.x, and 2.x in `nox -s claude-types`), google-genai (3.x)
+and botocore (1.4x). Unknown keys, values of a wrong type and missing fields are reported. The packages are used here
+only, never in the path of a request.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
-# anthropic 1.0 removed them from its types, since models from claude-opus-4-7 on refuse them. Older models take them
-# still, and the stand-in refuses them for the others.
+# anthropic 1.0 removed them from its types, because models from claude-opus-4-7 on refuse them. Older models still
+# accept them, and the stand-in refuses them for the others.
 REMOVED_FROM_ANTHROPIC = frozenset() if version("anthropic").startswith("0.") else {"temperature", "top_p", "top_k"}
-CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # arbitrary: a file stands where base64 may stand
+CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # any type, because a file may replace base64
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def judge_rows(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def problems_of_request(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
-    """Return what is wrong with a request that was rendered; nothing is good."""
+    """Return what is wrong with a rendered request; an empty result is good."""
     if provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
         body = {name: value for name, value in body.items() if name not in REMOVED_FROM_ANTHROPIC}
     if provider is LLMProviderType.BEDROCK:
@@ -63,7 +63,7 @@ def problems_of_request(provider: LLMProviderType, api_variant: str, body: Body)
 
 
 def problems_of_answer(provider: LLMProviderType, api_variant: str, body: Body) -> list[str]:
-    """Return what is wrong with an answer of the stand-in; nothing is good."""
+    """Return what is wrong with an answer of the stand-in; an empty result is good."""
     types: Any
     if provider is LLMProviderType.GEMINI:
         types = import_module("google.genai.types")
@@ -88,7 +88,7 @@ def _problems(adapter: TypeAdapter[Any], body: Body) -> list[str]:
 
 
 def _exhaust(value: Any) -> None:  # noqa: ANN401 - whatever was validated
-    """Read what Pydantic validates only when it is read: the vendors' types say Iterable where they mean a list."""
+    """Read what Pydantic validates only when it is read, because the vendors' types say Iterable for lists."""
     if isinstance(value, Mapping):
         for each in value.values():
             _exhaust(each)
@@ -98,7 +98,7 @@ def _exhaust(value: Any) -> None:  # noqa: ANN401 - whatever was validated
 
 
 def _unknown(kind: type[BaseModel], body: Body) -> list[str]:
-    """Return the keys that the vendor's model keeps without knowing them."""
+    """Return the keys that the vendor's model keeps as unknown extras."""
     try:
         return list(_extras(kind.model_validate(body), ""))
     except ValidationError:
@@ -116,7 +116,7 @@ def _extras(value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - a model, 
 
 
 def _strict(module: str, name: str) -> TypeAdapter[Any]:
-    """Return a vendor's TypedDict, and all that are within it, closed to keys that they do not know."""
+    """Return a vendor's TypedDict in which it and all nested ones refuse unknown keys."""
     kind = getattr(import_module(module), name)
     package = module.partition(".")[0]
     for loaded, found in list(sys.modules.items()):
@@ -147,7 +147,7 @@ def _gemini_request(_api_variant: str) -> TypeAdapter[Any]:
     types = import_module("google.genai.types")
 
     class Request(BaseModel):
-        """generateContent's body, which the package spreads over its arguments."""
+        """The body of generateContent, which the package has as separate arguments."""
 
         model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""docs/adding-a-provider.md, followed to the letter: a copy of the code is changed as it says, and called."""
+"""docs/adding-a-provider.md, followed literally: its changes are made to a copy of the code, which is then called."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ asyncio.run(main())
 
 
 def copy_with(section: str, folder: Path) -> Path:
-    """Copy the backend into `folder`, make the changes of one section of the page, and return its place."""
+    """Copy the backend into `folder`, make the changes of one section of the page, and return the copy's path."""
     shutil.copytree(ROOT / "backend/modules", folder / "backend/modules", ignore=shutil.ignore_patterns("__pycache__"))
     text = PAGE.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
     for block in BLOCK.finditer(text):
@@ -54,7 +54,7 @@ def copy_with(section: str, folder: Path) -> Path:
 
 
 def apply(folder: Path, kind: str, block: str) -> None:
-    """Make one change: write the file that a block begins with, or put a diff's lines where its context is."""
+    """Make one change: write the file that a code block names, or apply a diff where its context matches."""
     if kind == "py":
         path, _, text = block.partition("\n")
         (folder / path.removeprefix("# ")).write_text(text, encoding="utf-8")
@@ -70,18 +70,18 @@ def apply(folder: Path, kind: str, block: str) -> None:
 
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Add the vendor that speaks Chat Completions."""
+    """Add the vendor with the Chat Completions API."""
     return copy_with("A provider with a known API", tmp_path_factory.mktemp("acme"))
 
 
 @pytest.fixture(scope="module")
 def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Add the vendor that has a wire of its own."""
+    """Add the vendor with its own wire."""
     return copy_with("A provider with its own API", tmp_path_factory.mktemp("parrot"))
 
 
 async def call(backend: Path, base_url: str, **params: Any) -> dict[str, Any]:
-    """Call the copy, in a process of its own, with nothing configured but its vendor: LLM_PROVIDER, key and address."""
+    """Call the copy in a separate process, with only LLM_PROVIDER, key and address configured."""
     vendor = backend.parent.name.rstrip("0123456789")
     variables = {
         "LLM_PROVIDER": vendor,
@@ -113,7 +113,7 @@ COMPLETION = {
 
 
 async def test_a_vendor_that_speaks_a_known_wire_is_called_by_its_own_default_model(acme: Path) -> None:
-    """With LLM_PROVIDER alone, Acme is asked for Acme's default model, by Chat Completions, and recorded as Acme."""
+    """With LLM_PROVIDER alone, Acme's default model is called through Chat Completions, and recorded as Acme's."""
     async with serving(lambda visit: visit.answer(COMPLETION)) as server:
         answer = await call(acme, server.base_url)
     assert "acme-large" == server.visits[0].payload["model"]
@@ -128,14 +128,14 @@ async def test_a_vendor_that_speaks_a_known_wire_is_called_by_its_own_default_mo
 
 
 async def test_its_models_are_routed_by_name(acme: Path) -> None:
-    """A model of the row's list leads to Acme."""
+    """A model in the row's list is routed to Acme."""
     async with serving(lambda visit: visit.answer(COMPLETION)) as server:
         answer = await call(acme, server.base_url, model="acme-small")
     assert ("acme-small", "acme") == (server.visits[0].payload["model"], answer["provider"])
 
 
 async def test_a_vendor_with_a_wire_of_its_own_is_recorded_whole(parrot: Path) -> None:
-    """Parrot's answer, tokens and cost are on a row; the option that only Parrot knows is sent."""
+    """Parrot's answer, tokens and cost are on a row, and Parrot's own option is sent."""
     reply = {"reply": "hello!", "used": {"in": 3, "out": 2}, "usd": 0.1}
     async with serving(lambda visit: visit.answer(reply)) as server:
         answer = await call(parrot, server.base_url, volume=11)
@@ -151,7 +151,7 @@ async def test_a_vendor_with_a_wire_of_its_own_is_recorded_whole(parrot: Path) -
 
 
 async def test_a_failure_that_may_pass_is_retried_for_every_vendor(parrot: Path) -> None:
-    """Retries come with the flow: the second attempt answers."""
+    """A transient failure is retried, and the second attempt answers."""
 
     def reply(visit: Visit) -> None:
         visits.append(visit)
@@ -170,7 +170,7 @@ async def test_a_failure_that_may_pass_is_retried_for_every_vendor(parrot: Path)
     ("status", "error"), [(400, "LLMValidationError"), (401, "LLMAuthenticationError"), (403, "LLMProviderError")]
 )
 async def test_an_error_is_the_one_that_the_interface_names(parrot: Path, status: int, error: str) -> None:
-    """An error of Parrot's is raised as the class of its status, with Parrot's name for it and its message."""
+    """An error of Parrot is raised as the class for its status, with Parrot's code and message."""
     async with serving(lambda visit: visit.answer({"squawk": {"text": "No!", "code": "no"}}, status)) as server:
         answer = await call(parrot, server.base_url)
     assert (error, "no") == (answer["error"], answer["code"])
@@ -179,7 +179,7 @@ async def test_an_error_is_the_one_that_the_interface_names(parrot: Path, status
 
 
 async def test_a_wrong_option_is_refused_before_anything_is_sent(parrot: Path) -> None:
-    """A known option of the wrong type is a ValueError that names it."""
+    """A known option of the wrong type raises a ValueError that names it."""
     async with serving(lambda visit: visit.answer({"reply": "hello!"})) as server:
         answer = await call(parrot, server.base_url, volume="loud")
     assert (("ValueError", True), []) == ((answer["error"], "volume" in answer["message"]), server.visits)

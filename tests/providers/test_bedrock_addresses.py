@@ -1,4 +1,4 @@
-"""Which id and which region Bedrock is called with."""
+"""The model id and the region that Bedrock is called with."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _no_profile_is_remembered() -> Iterator[None]:
 def test_a_model_answers_through_the_profile_of_its_geography(
     region: str, geography: str, model: str, sold_as: str
 ) -> None:
-    """A Claude since 4.5 is called through the profile of the region's geography, or the one that all regions have."""
+    """Claude models since 4.5 are called through the profile of the region's geography, or the global one."""
     assert f"{geography}.{sold_as}" == model_id(model, region)
 
 
@@ -87,7 +87,7 @@ def test_an_id_stays_as_it_is(given: str) -> None:
     ],
 )
 def test_a_model_that_a_geography_does_not_sell(model: str, region: str, offered: str) -> None:
-    """Prompts do not leave a geography unasked: a model that is not sold there is an error with the ids that exist."""
+    """A model that the geography does not offer raises an error with the existing ids; prompts stay in it."""
     with pytest.raises(ValueError, match=region) as caught:
         model_id(model, region)
     assert offered in str(caught.value)
@@ -95,7 +95,7 @@ def test_a_model_that_a_geography_does_not_sell(model: str, region: str, offered
 
 @pytest.mark.parametrize("model", CLAUDE_MODELS)
 def test_every_claude_has_an_id(model: str) -> None:
-    """Each Claude model that can be named is one that Bedrock can be called for."""
+    """Each routed Claude model has an id at Bedrock."""
     assert "anthropic.claude-" in model_id(model, "us-west-2")
 
 
@@ -117,7 +117,7 @@ def test_the_region(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The region is the environment's, else that of the profile, named or not, else us-west-2."""
+    """The region is the environment's, otherwise the named or default profile's, otherwise us-west-2."""
     file = tmp_path / "config"
     file.write_text("[default]\nregion = ap-southeast-2\n[profile work]\nregion = eu-central-1\n[profile silent]\n")
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION"):
@@ -128,7 +128,7 @@ def test_the_region(
 
 
 def test_a_profile_with_an_impossible_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a profile calls its region does not become part of an address unless it can be one."""
+    """An invalid region of a profile does not become part of an address."""
     file = tmp_path / "config"
     file.write_text("[profile work]\nregion = evil.example/\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
@@ -139,7 +139,7 @@ def test_a_profile_with_an_impossible_region(tmp_path: Path, monkeypatch: pytest
 @only_bedrock
 @pytest.mark.parametrize("given", [ARN, "global.anthropic.claude-haiku-4-5-20251001-v1:0"])
 async def test_an_id_is_called_as_configured(at: At, given: str) -> None:
-    """BEDROCK_MODEL_ID is the default model and may be named; an ARN is one segment of the path that is signed."""
+    """BEDROCK_MODEL_ID is the default model and can be named; an ARN is one segment of the signed path."""
     at.scene("", BEDROCK_MODEL_ID=given, LLM_PROVIDER="bedrock")
     await at.llm.generate_response(QUESTION)
     await at.llm.generate_response(QUESTION, model=given)

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the extension points, run: a wire, a wire with differences, a provider."""
+"""The examples in the docstrings of the extension points are run: a wire, a wire with differences, a provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CALL = LLMCall([LLMMessage(role="user", content="Hello")], model="acme/large", t
 
 
 def example(docstring: str | None, name: str, *modules: ModuleType) -> Any:  # noqa: ANN401
-    """Run the code of a docstring, from its class to its end, with the names of `modules`; return the class."""
+    """Run the code in a docstring from its class on, with the names of `modules`; return the class."""
     code = textwrap.dedent("    class " + inspect.cleandoc(docstring or "").split("    class ", 1)[1])
     names = {key: value for module in modules for key, value in vars(module).items()}
     names |= {"Endpoint": Endpoint, "LLMProviderType": LLMProviderType, "ChatCompletionsWire": ChatCompletionsWire}
@@ -33,7 +33,7 @@ def example(docstring: str | None, name: str, *modules: ModuleType) -> Any:  # n
 
 
 def test_the_smallest_wire_renders_and_parses() -> None:
-    """EchoWire, of the contract's docstring, maps a call to JSON and an exchange to an answer or an error."""
+    """EchoWire, from the docstring of wire.py, maps a call to JSON and an exchange to an answer or an error."""
     echo = example(wire.__doc__, "EchoWire", wire, lenient, errors)()
     assert {"model": "acme/large", "text": "Hello"} == rendered(echo, CALL)
     answer = echo.parse(Exchange(200, {}, {"reply": "Hello!"}), CALL)
@@ -42,13 +42,13 @@ def test_the_smallest_wire_renders_and_parses() -> None:
 
 
 def test_a_wire_with_differences_overrides_them() -> None:
-    """AcmeWire, of Chat Completions' docstring, strips its own prefix and is Chat Completions otherwise."""
+    """AcmeWire, from the docstring of ChatCompletionsWire, removes its own prefix and changes nothing else."""
     acme = example(ChatCompletionsWire.__doc__, "AcmeWire", chat_completions)()
     assert ("large", 0.5) == (rendered(acme, CALL)["model"], rendered(acme, CALL)["temperature"])
 
 
 def test_the_smallest_provider_has_an_endpoint_and_a_wire() -> None:
-    """ChatProvider, of the base's docstring, is a provider that can be called."""
+    """ChatProvider, from the docstring of base.py, can be called."""
     kind = example(base.__doc__, "ChatProvider", base)
     provider = kind(LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-example"), Session())
     endpoint = provider.endpoint(CALL)

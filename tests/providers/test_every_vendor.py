@@ -1,4 +1,4 @@
-"""What the interface promises, tested once and held by every vendor: OpenAI, Azure, Anthropic, Bedrock, Gemini."""
+"""Promises of the interface, tested for every vendor: OpenAI, Azure, Anthropic, Bedrock, Gemini."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Town(BaseModel):
 
 
 class City(BaseModel):
-    """A place with places in it."""
+    """A place with a nested place and a list."""
 
     name: str
     twin: Town | None
@@ -45,7 +45,7 @@ WEATHER = ToolDefinition(
 
 
 async def test_text(at: At, snapshot: SnapshotAssertion) -> None:
-    """An answer in text comes with tokens, a price by the table, and the whole exchange on its row."""
+    """An answer in text has tokens and an estimated price, and its row has the whole exchange."""
     response, request_id = await at.llm.generate_response(QUESTION, model=at.door.model)
     assert "the capital of France" in response.content
     assert (at.door.provider, at.door.model, "stop") == (response.provider, response.model, response.finish_reason)
@@ -68,7 +68,7 @@ def _price_table(*, prop: Hashable, path: object) -> bool:
 
 
 async def test_structured(at: At, snapshot: SnapshotAssertion) -> None:
-    """A structured answer is an object of the model, nested ones and lists included, and stands parsed on the row."""
+    """A structured answer is an instance of the model, with nested models and lists; the row has it parsed."""
     city, _request_id, usage = await at.llm.generate_structured_response(QUESTION, City, model=at.door.model)
     assert isinstance(city, City)
     row = at.row()
@@ -78,7 +78,7 @@ async def test_structured(at: At, snapshot: SnapshotAssertion) -> None:
 
 
 async def test_a_tool_call_and_its_result(at: At, snapshot: SnapshotAssertion) -> None:
-    """A tool call comes decoded; its result, sent by the tool's name alone, gets the answer of the next turn."""
+    """Tool calls are decoded; a result sent with the tool's name only is answered in the next turn."""
     asking, calls, _ = await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
     assert [call.model_dump() for call in calls or []] == asking.response_output == at.row()["response_output"]
     assert [("weather", {"city": "city, says the stand-in"})] == [(call.name, call.arguments) for call in calls or []]
@@ -90,7 +90,7 @@ async def test_a_tool_call_and_its_result(at: At, snapshot: SnapshotAssertion) -
 
 
 async def test_a_tool_result_of_an_unknown_call(at: At) -> None:
-    """A result whose call this process has never seen gets a call made up for it, which the wire takes."""
+    """For a result of a call that this process does not know, a call is made up that the API accepts."""
     unseen = [
         LLMMessage(role="user", content="Is it clear where nobody has looked?"),
         LLMMessage(role="tool", name="weather", content="clear"),
@@ -100,7 +100,7 @@ async def test_a_tool_result_of_an_unknown_call(at: At) -> None:
 
 
 async def test_a_cached_prompt(at: At) -> None:
-    """Tokens read from the vendor's cache are counted, are part of the input, mark the row, and cost less."""
+    """Tokens from the vendor's cache are counted as part of the input, mark the row, and cost less."""
     plain, _ = await at.llm.generate_response(QUESTION, model=at.door.model)
     cached, _ = await at.scene("cached-prompt").llm.generate_response(QUESTION, model=at.door.model)
     assert plain.input_tokens == cached.input_tokens
@@ -110,7 +110,7 @@ async def test_a_cached_prompt(at: At) -> None:
 
 
 async def test_a_truncated_answer(at: At) -> None:
-    """Text that was cut is handed out with its finish reason; a cut object is an LLMValidationError that says so."""
+    """Truncated text is returned with its finish reason; a truncated object is an LLMValidationError."""
     service = at.scene("truncated").llm
     response, _ = await service.generate_response(QUESTION, model=at.door.model, max_output_tokens=16)
     assert ("length", True) == (response.finish_reason, bool(response.content))
@@ -121,7 +121,7 @@ async def test_a_truncated_answer(at: At) -> None:
 
 
 async def test_a_refused_answer(at: At) -> None:
-    """A refusal is an answer with its tokens; where an object was asked for it is an LLMValidationError."""
+    """A refusal is an answer with its tokens; in a structured call it raises an LLMValidationError."""
     service = at.scene("refused").llm
     await service.generate_response(QUESTION, model=at.door.model)
     with pytest.raises(LLMValidationError, match="refused"):
@@ -130,14 +130,14 @@ async def test_a_refused_answer(at: At) -> None:
 
 
 async def test_an_empty_answer(at: At) -> None:
-    """An answer without text is "", once, and not an error."""
+    """An answer without text is "", after one attempt, and not an error."""
     response, _ = await at.scene("empty").llm.generate_response(QUESTION, model=at.door.model)
     assert "" == response.content
 
 
 @pytest.mark.parametrize("scene", ["not-json", "wrong-shape"])
 async def test_an_answer_of_another_shape(at: At, scene: str) -> None:
-    """JSON that does not fit is asked for once more, and then an LLMValidationError; both attempts keep their cost."""
+    """JSON that does not validate is requested once more, then raises; both attempts keep their cost."""
     with pytest.raises(LLMValidationError, match="City"):
         await at.scene(scene, MAX_RETRIES="3").llm.generate_structured_response(QUESTION, City, model=at.door.model)
     assert [1, 2] == [row["retry_attempt"] for row in at.rows()]
@@ -145,7 +145,7 @@ async def test_an_answer_of_another_shape(at: At, scene: str) -> None:
 
 
 async def test_the_options_of_every_vendor(at: At) -> None:
-    """Reasoning and verbosity, as consumers pass them to any provider, are taken by every wire."""
+    """Reasoning and verbosity, as consumers pass them to any provider, are accepted by every wire."""
     for effort in ("minimal", "low", "medium", "high"):
         await at.llm.generate_response(
             QUESTION, model=at.door.model, reasoning={"effort": effort}, verbosity="low", text={"verbosity": "low"}
@@ -154,14 +154,14 @@ async def test_the_options_of_every_vendor(at: At) -> None:
 
 
 async def test_an_impossible_option(at: At) -> None:
-    """A known option of a wrong type is a ValueError that names it, before anything is sent or written."""
+    """A known option of a wrong type raises a ValueError that names it, before anything is sent or written."""
     with pytest.raises(ValueError, match=r"reasoning\.effort"):
         await at.llm.generate_response(QUESTION, model=at.door.model, reasoning={"effort": "immense"})
     assert [] == at.rows()
 
 
 async def test_parts_of_both_spellings(at: At, snapshot: SnapshotAssertion) -> None:
-    """Text and images, spelt the Responses way or the Chat Completions way, reach the wire in its own spelling."""
+    """Text and images in the form of Responses or of Chat Completions are sent in the wire's own form."""
     pixel = "data:image/png;base64,iVBORw0KGgo="
     parts = [
         {"type": "input_text", "text": "What is this?"},

@@ -1,4 +1,4 @@
-"""The response cache answers for every vendor alike."""
+"""The response cache works in the same way for every vendor."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def cached(at: At, tmp_path: Path) -> At:
-    """Return a service whose answers are kept."""
+    """Return a service with the cache on."""
     return at.scene(LLM_CACHE_ENABLED="true", LLM_CACHE_DIR=str(tmp_path / "answers"))
 
 
 async def test_a_hit_is_the_same_answer(cached: At) -> None:
-    """Text, an object and tool calls come back as they were, on a row that cost nothing and names the first."""
+    """Text, an object and tool calls are returned unchanged, with a row that has cost 0 and names the first row."""
     llm, model = cached.llm, cached.door.model
     for _ in range(2):
         text = await llm.generate_response(QUESTION, model=model)
@@ -41,7 +41,7 @@ async def test_a_hit_is_the_same_answer(cached: At) -> None:
 
 
 async def test_speech_is_kept_and_an_image_is_not(cached: At) -> None:
-    """The same words are spoken once; an image's URL does not live long enough to be kept."""
+    """Speech is cached; an image is not, because its URL may expire."""
     if cached.door.provider not in {LLMProviderType.OPENAI, LLMProviderType.GEMINI}:
         pytest.skip("speech is OpenAI's and Gemini's")
     model = "tts-1" if cached.door.provider is LLMProviderType.OPENAI else "gemini-2.5-flash-preview-tts"

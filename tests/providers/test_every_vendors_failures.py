@@ -1,4 +1,4 @@
-"""What the interface promises of failures, tested once and held by every vendor."""
+"""Promises of the interface about failures, tested for every vendor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from providers.conftest import At
 
 
-# By the names that they have had on these wires.
+# Their earlier names on these wires.
 EVERYWHERE = {each.alias or name: each for name, each in SCENARIOS.items() if each.everywhere}
 SILENT = {Fault.SILENCE, Fault.STALL, Fault.STALL_IN_THE_BODY}
 ENDLESS = {name for name, each in EVERYWHERE.items() if each.fault in SILENT}
@@ -39,7 +39,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("scene", EVERYWHERE)
 async def test_a_scene_ends_as_expected(at: At, scene: str) -> None:
-    """The exception's class, and whether it may pass, are those that the stand-in tells its readers."""
+    """The exception's class and `retryable` are those that the stand-in documents."""
     scenario = EVERYWHERE[scene]
     service = at.scene(scene, REQUEST_TIMEOUT="0.5" if scene in ENDLESS else "30").llm
     try:
@@ -53,7 +53,7 @@ async def test_a_scene_ends_as_expected(at: At, scene: str) -> None:
 
 @pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if each.alias])
 async def test_a_scenario_has_one_name_on_every_wire(at: At, scene: str) -> None:
-    """Under its earlier name and under the one that it has everywhere, the same happens."""
+    """A scenario plays in the same way under its earlier name and under its common one."""
     seen = []
     for name in (scene, EVERYWHERE[scene].name):
         service = at.scene(name, REQUEST_TIMEOUT="0.5" if scene in ENDLESS else "30").llm
@@ -66,7 +66,7 @@ async def test_a_scenario_has_one_name_on_every_wire(at: At, scene: str) -> None
 
 @pytest.mark.parametrize("scene", [name for name, each in EVERYWHERE.items() if not each.failure])
 async def test_an_answer_fits_a_structured_call_or_not(at: At, scene: str) -> None:
-    """What is an answer to a call for text gives a structured call its object, or LLMValidationError."""
+    """An answer to a text call gives a structured call its object, or LLMValidationError."""
     if scene == "not-json" and at.door.provider in {LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK}:
         pytest.skip("the answer is the input of a tool there, and always JSON")
     call = at.scene(scene).llm.generate_structured_response(QUESTION, City, model=at.door.model)
@@ -84,7 +84,7 @@ async def test_an_error(
     kind: type[LLMError],
     snapshot: SnapshotAssertion,
 ) -> None:
-    """An error is of the class that the interface names, says what to do, and stands on a failed row without a cost."""
+    """An error has the class that the interface names, says what to do, and is on a failed row without a cost."""
     with pytest.raises(LLMError) as caught:
         await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
     error, row = caught.value, at.row()
@@ -99,7 +99,7 @@ async def test_an_error(
 
 
 async def test_an_account_out_of_quota(at: At) -> None:
-    """What no waiting cures is not tried again."""
+    """An exhausted quota is not retried."""
     with pytest.raises(LLMError) as caught:
         await at.scene("out-of-quota", MAX_RETRIES="3").llm.generate_response(QUESTION, model=at.door.model)
     assert not caught.value.retryable
@@ -108,7 +108,7 @@ async def test_an_account_out_of_quota(at: At) -> None:
 
 @pytest.mark.parametrize("scene", ["server-error-once", "overloaded-once"])
 async def test_an_error_that_passes(at: At, scene: str) -> None:
-    """An error that may pass is tried again: a row for each attempt, the id that of the one that answered."""
+    """A transient error is retried, with a row for each attempt; the returned id is that of the row that answered."""
     service = at.scene(scene, MAX_RETRIES="1").llm
     response, request_id = await service.generate_response(
         [LLMMessage(role="user", content=f"{at.door.provider} {scene}")], model=at.door.model
@@ -120,27 +120,27 @@ async def test_an_error_that_passes(at: At, scene: str) -> None:
 
 
 async def test_a_page_where_an_answer_should_be(at: At) -> None:
-    """A 200 that holds no answer is an LLMError that quotes it and may be tried again."""
+    """A 200 without an answer raises a retryable LLMError that quotes the body."""
     with pytest.raises(LLMError, match="without an answer in it: <!DOCTYPE html>") as caught:
         await at.scene("html-200").llm.generate_response(QUESTION, model=at.door.model)
     assert (LLMError, True) == (type(caught.value), caught.value.retryable)
 
 
 async def test_a_cut_body(at: At) -> None:
-    """An answer that breaks off may have been billed: it is not tried again."""
+    """An answer that breaks off may have been billed, so it is not retried."""
     with pytest.raises(LLMError, match="broke before the answer was complete"):
         await at.scene("cut-body", MAX_RETRIES="3").llm.generate_response(QUESTION, model=at.door.model)
     assert (None, "failed") == (at.row()["cost_estimate"], at.row()["status"])
 
 
 async def test_silence(at: At) -> None:
-    """No answer in time is an LLMTimeoutError."""
+    """No answer in time raises an LLMTimeoutError."""
     with pytest.raises(LLMTimeoutError, match="REQUEST_TIMEOUT"):
         await at.scene("hang", REQUEST_TIMEOUT="0.3").llm.generate_response(QUESTION, model=at.door.model)
 
 
 async def test_a_key_that_is_refused(at: At, base_url: str) -> None:
-    """The message names the variable to check; no row and no message holds the key."""
+    """The message names the variable to check; no row and no message contains the key."""
     key = "sk-invalid-0123456789abcdef"
     at.scene("", **at.door.environment(base_url, key=key))
     with pytest.raises(LLMAuthenticationError, match="check") as caught:

@@ -1,4 +1,4 @@
-"""What the interface promises of streams, held by every vendor: an answer that came in pieces is the same answer."""
+"""Promises of the interface about streams, tested for every vendor: a streamed answer equals an unstreamed one."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 TOOL = ToolDefinition(
     name="look_up", description="", parameters={"type": "object", "properties": {"city": {"type": "string"}}}
 )
-# What the stand-in draws, or a clock counts.
+# Values that the stand-in draws or that depend on time.
 DRAWN = {"provider_response_id", "response_created_at", "response_time_ms", "reasoning_details"}
 ANSWERS = [name for name, each in EVERYWHERE.items() if not each.failure]
-# An answer is whole before this connection breaks, on wires whose last event says so.
+# On wires with a last event that says so, the answer is complete before this connection breaks.
 BROKEN_AT_THE_END = "long-content-length"
 FAILURES = [name for name, each in EVERYWHERE.items() if each.failure and name != BROKEN_AT_THE_END]
 
 
 def same(response: LLMResponse) -> dict[str, Any]:
-    """Return what of a response is the same whenever it is given."""
+    """Return the parts of a response that do not differ between calls."""
     return {name: value for name, value in response.model_dump().items() if name not in DRAWN}
 
 
 @pytest.mark.parametrize("scene", ANSWERS)
 async def test_an_answer_in_pieces_is_the_same_answer(at: At, scene: str) -> None:
-    """Text, figures and cost are those of the answer in one piece, on the row too; the pieces are its text."""
+    """Text, figures, cost and row equal those of the unstreamed answer; the pieces add up to its text."""
     whole, _ = await at.scene(scene).llm.generate_response(QUESTION, model=at.door.model)
     pieces: list[str] = []
     streamed, _ = await at.llm.generate_response(QUESTION, model=at.door.model, on_text=pieces.append)
@@ -48,7 +48,7 @@ async def test_an_answer_in_pieces_is_the_same_answer(at: At, scene: str) -> Non
 
 
 async def test_a_tool_call_in_pieces_is_the_same_call(at: At) -> None:
-    """Arguments that came in shreds are the arguments; a tool's result can follow."""
+    """Arguments in pieces are assembled, and a tool's result can follow."""
     _, whole, _ = await at.llm.generate_response_with_tools(QUESTION, [TOOL], model=at.door.model)
     _, streamed, _ = await at.llm.generate_response_with_tools(QUESTION, [TOOL], model=at.door.model, stream=True)
     assert whole
@@ -57,7 +57,7 @@ async def test_a_tool_call_in_pieces_is_the_same_call(at: At) -> None:
 
 
 async def test_an_object_comes_as_a_stream(at: At) -> None:
-    """A structured call with stream=True gets its object."""
+    """A structured call with stream=True returns its object."""
     city, _, usage = await at.llm.generate_structured_response(QUESTION, City, model=at.door.model, stream=True)
     assert isinstance(city, City)
     assert usage["tokens_used"] > 0
@@ -65,7 +65,7 @@ async def test_an_object_comes_as_a_stream(at: At) -> None:
 
 @pytest.mark.parametrize("scene", FAILURES)
 async def test_a_failure_is_the_same_failure(at: At, scene: str) -> None:
-    """The exception is that of the call in one piece; the row has the text that came, and no cost that nobody knows."""
+    """The exception equals that of the unstreamed call; the row has the text so far, and NULL for an unknown cost."""
     pieces: list[str] = []
     at.scene(scene, REQUEST_TIMEOUT="1" if scene in ENDLESS else "30")
     scenario = EVERYWHERE[scene]
@@ -79,7 +79,7 @@ async def test_a_failure_is_the_same_failure(at: At, scene: str) -> None:
 
 
 async def test_half_an_answer_has_no_price(at: At) -> None:
-    """Whatever a vendor counts on the way, the cost of a part is unknown: the row's is NULL and no estimate."""
+    """The cost of a partial answer is unknown whatever the vendor counts: the row has NULL and no estimate."""
     pieces: list[str] = []
     arrived = asyncio.Event()
 

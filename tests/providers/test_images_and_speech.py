@@ -1,4 +1,4 @@
-"""Images and speech: OpenAI makes both, Azure too, Gemini speaks."""
+"""Images from OpenAI, and speech from OpenAI, Azure and Gemini."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MUTE = pytest.mark.parametrize("at", [LLMProviderType.ANTHROPIC, LLMProviderType
 @pytest.mark.judged
 @OPENAI
 async def test_an_image(at: At) -> None:
-    """An image is an address to fetch it from, with the prompt as OpenAI revised it; the row calls it unpriced."""
+    """An image is a URL to download, with the prompt as OpenAI revised it; the row calls it unpriced."""
     llm = at.scene("", IMAGE_MODEL="dall-e-3").llm
     image, request_id = await llm.generate_image("A cat", style="vivid", size="1792x1024")
     row = at.row()
@@ -52,7 +52,7 @@ async def test_an_image(at: At) -> None:
 
 @OPENAI
 async def test_an_image_as_configured(at: At) -> None:
-    """Model and quality are those of IMAGE_MODEL and IMAGE_QUALITY, in the model's own word for it."""
+    """Model and quality are IMAGE_MODEL and IMAGE_QUALITY, the quality in the model's own term."""
     await at.scene("", IMAGE_QUALITY="hd").llm.generate_image("A cat")
     await at.scene("", IMAGE_MODEL="dall-e-2").llm.generate_image("A cat", quality="hd", style="vivid")
     first, second = (row["request_payload"] for row in at.rows())
@@ -62,7 +62,7 @@ async def test_an_image_as_configured(at: At) -> None:
 
 @MUTE
 async def test_an_image_without_openai(at: At) -> None:
-    """Images are OpenAI's: without its key, LLMError that names the variable, and no row."""
+    """Without OpenAI's key, generate_image raises an LLMError that names the variable, and there is no row."""
     with pytest.raises(LLMError, match="OPENAI_API_KEY"):
         await at.llm.generate_image("A cat")
     assert [] == at.rows()
@@ -70,7 +70,7 @@ async def test_an_image_without_openai(at: At) -> None:
 
 @OPENAI
 async def test_an_image_of_an_impossible_size(at: At) -> None:
-    """What OpenAI refuses is an LLMValidationError with its words."""
+    """A size that OpenAI refuses raises an LLMValidationError with OpenAI's message."""
     with pytest.raises(LLMValidationError, match="size"):
         await at.llm.generate_image("A cat", size="1x1")
 
@@ -80,7 +80,7 @@ async def test_an_image_of_an_impossible_size(at: At) -> None:
 @pytest.mark.parametrize("model", ["gpt-image-1.5", "gpt-image-2", "gpt-image-2.6-flare"])
 @pytest.mark.parametrize("size", ["1024x1024", "1792x1024", "1024x1792", "512x512"])
 async def test_an_image_of_todays_models(at: At, model: str, size: str) -> None:
-    """An image in base64 is a `data:` URL; its tokens are on the row, and its bytes there once, in the body."""
+    """An image in base64 becomes a `data:` URL; the row has its tokens, and its bytes only in the body."""
     image, _ = await at.scene("", IMAGE_MODEL=model).llm.generate_image("A cat", style="vivid", size=size)
     row = at.row()
     assert IMAGE == image.image_bytes()
@@ -94,7 +94,7 @@ async def test_an_image_of_todays_models(at: At, model: str, size: str) -> None:
 
 
 async def test_an_image_without_data(session: Session) -> None:
-    """An image that came without its data is an error, and is not paid for again."""
+    """An image without data is an error that is not retried."""
     async with serving(lambda visit: visit.answer({"created": 1, "data": [{"revised_prompt": "a cat"}]})) as at:
         config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
         with pytest.raises(LLMValidationError, match="without its data"):
@@ -105,7 +105,7 @@ async def test_an_image_without_data(session: Session) -> None:
 @pytest.mark.judged
 @OPENAI
 async def test_speech(at: At) -> None:
-    """Speech is the bytes that came, with their type, the voice that spoke, and an estimate of how long it lasts."""
+    """Speech has its bytes, media type and voice, and an estimated duration."""
     spoken, request_id = await at.llm.generate_audio(WORDS, "Plain", model="tts-1-hd", speed=2.0)
     row = at.row()
     assert SILENCE == spoken.audio_bytes()
@@ -121,7 +121,7 @@ async def test_speech(at: At) -> None:
 @pytest.mark.judged
 @GEMINI
 async def test_geminis_speech(at: At) -> None:
-    """Samples become a WAV file that players know, whose length is exact, priced by its audio tokens."""
+    """Samples become a WAV file of exact length that players can play, priced by its audio tokens."""
     spoken, _ = await at.llm.generate_audio(WORDS, "neutral", model="gemini-2.5-flash-preview-tts")
     with wave.open(io.BytesIO(spoken.audio_bytes())) as sound:
         assert (1, 24_000, 1.0) == (sound.getnchannels(), sound.getframerate(), sound.getnframes() / 24_000)
@@ -133,14 +133,14 @@ async def test_geminis_speech(at: At) -> None:
 
 @GEMINI
 async def test_the_default_voice_model(at: At) -> None:
-    """Without a model the default provider speaks with the model that is configured for it."""
+    """Without a model, the default provider's configured speech model is used."""
     await at.llm.generate_audio(WORDS, "Kore")
     assert "gemini-3.8-flash-tts" == at.row()["model"]
 
 
 @MUTE
 async def test_who_does_not_speak(at: At) -> None:
-    """A provider without a voice is a NotImplementedError, and leaves no row."""
+    """A provider without speech raises NotImplementedError, and leaves no row."""
     with pytest.raises(NotImplementedError, match="audio generation"):
         await at.llm.generate_audio(WORDS, "alloy")
     assert [] == at.rows()
@@ -149,7 +149,7 @@ async def test_who_does_not_speak(at: At) -> None:
 @OPENAI
 @pytest.mark.parametrize(("scene", "kind"), [("unauthorized", LLMAuthenticationError), ("html-200", LLMError)])
 async def test_speech_that_fails(at: At, scene: str, kind: type[LLMError]) -> None:
-    """An error, and a page where sound should be, are errors like those of text."""
+    """An error, or a page instead of audio, raises the same errors as in a text call."""
     with pytest.raises(LLMError) as caught:
         await at.scene(scene).llm.generate_audio(WORDS, "alloy", model="tts-1")
     assert (kind, "failed") == (type(caught.value), at.row()["status"])
@@ -157,7 +157,7 @@ async def test_speech_that_fails(at: At, scene: str, kind: type[LLMError]) -> No
 
 @OPENAI
 async def test_nothing_to_say(at: At) -> None:
-    """An empty text is a ValueError before anything is sent."""
+    """An empty text raises a ValueError before anything is sent."""
     with pytest.raises(ValueError, match="prompt"):
         await at.llm.generate_audio(" ", "alloy", model="tts-1")
 
@@ -172,5 +172,5 @@ def test_a_voice(name: str, meant: str) -> None:
 
 
 def test_every_door_is_here() -> None:
-    """Each provider but OpenRouter, whose wire has suites of its own, stands behind a door of this folder."""
+    """Every provider except OpenRouter, which has its own suites, has an endpoint in this folder."""
     assert set(LLMProviderType) - {LLMProviderType.OPENROUTER} == DOORS.keys()

@@ -1,4 +1,4 @@
-"""LOG_LEVEL and LOG_REQUESTS, as the application sets them."""
+"""LOG_LEVEL and LOG_REQUESTS."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ async def ask(session: Session, monkeypatch: pytest.MonkeyPatch, status: int = 2
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines that attempts left in the log."""
+    """Return the lines that attempts have logged."""
     return [each.getMessage() for each in caplog.records if each.getMessage().startswith("llm_request id=")]
 
 
 async def test_log_level_sets_the_level_of_the_module(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """LOG_LEVEL=info, in any case, lets through the line that the application's own level, WARNING, holds back."""
+    """With LOG_LEVEL=info, in any case, lines are logged that the application's level, WARNING, would suppress."""
     assert logging.WARNING == LOGGERS.getEffectiveLevel()
     await ask(session, monkeypatch)
     assert [] == lines(caplog)
@@ -65,7 +65,7 @@ async def test_log_level_sets_the_level_of_the_module(
 
 
 async def test_without_log_level_the_application_decides(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """LOG_LEVEL unset leaves whatever level the application has given the module's loggers."""
+    """Without LOG_LEVEL, the module's loggers keep the application's level."""
     LOGGERS.setLevel(logging.CRITICAL)
     await ask(session, monkeypatch)
     assert logging.CRITICAL == LOGGERS.level
@@ -75,7 +75,7 @@ async def test_without_log_level_the_application_decides(session: Session, monke
 async def test_log_requests_silences_the_line_of_an_attempt(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, value: str
 ) -> None:
-    """LOG_REQUESTS=false leaves no line in the log, neither of an answer nor of a failure."""
+    """With LOG_REQUESTS=false, neither an answer nor a failure logs a line."""
     monkeypatch.setenv("LOG_REQUESTS", value)
     with caplog.at_level(logging.DEBUG):
         await ask(session, monkeypatch)
@@ -87,7 +87,7 @@ async def test_log_requests_silences_the_line_of_an_attempt(
 async def test_an_answer_that_is_not_recorded_is_an_error_in_any_log(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """LOG_REQUESTS=false keeps the line that tells of a paid answer without a row."""
+    """With LOG_REQUESTS=false, a paid answer without a completed row is still logged."""
     monkeypatch.setenv("LOG_REQUESTS", "false")
 
     async def refuse(*_arguments: object, **_columns: object) -> None:
@@ -100,14 +100,14 @@ async def test_an_answer_that_is_not_recorded_is_an_error_in_any_log(
 
 
 def ends(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines about models that end."""
+    """Return the log lines about models that end."""
     return [each.getMessage() for each in caplog.records if each.getMessage().startswith("model ")]
 
 
 async def test_a_model_that_ends_is_logged_once(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two calls of a model that has ended leave one line, which says since when."""
+    """Two calls of a model that has ended log one line, with the date."""
     monkeypatch.setattr(base, "_logged_ends", {})
     monkeypatch.setenv("OPENAI_API_KEY", "sk-logging")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
@@ -120,7 +120,7 @@ async def test_a_model_that_ends_is_logged_once(
 async def test_a_model_of_openrouter_has_no_end_here(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """OpenRouter ends models on days of its own: nothing is logged for one of its names."""
+    """For a name of OpenRouter, which has its own end dates, nothing is logged."""
     await ask(session, monkeypatch)
     assert [] == ends(caplog)
 
@@ -131,7 +131,7 @@ async def test_a_model_of_openrouter_has_no_end_here(
 def test_an_end_is_logged_when_it_is_near(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, days: int, expected: list[str]
 ) -> None:
-    """From 90 days before on it is logged, once a day and model."""
+    """From 90 days before the end on, it is logged once for each day and model."""
     monkeypatch.setattr(base, "_logged_ends", {})
     today = date(2027, 1, 31)
     for _ in range(2):

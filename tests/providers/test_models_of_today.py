@@ -1,4 +1,4 @@
-"""Models of 2026, and a name that nobody knows yet, behind each door: the stand-in refuses what they refuse."""
+"""The models of 2026, and an unknown name, at each endpoint; the stand-in refuses what the real models refuse."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.judged
 
 
 class Trip(BaseModel):
-    """A class with what schemas are refused for: neighbours of references, bounds, defaults."""
+    """A class with the schema features that are often refused: siblings of references, bounds, defaults."""
 
     start: City = Field(description="where it begins")
     stops: list[City] = []
@@ -58,7 +58,7 @@ class Trip(BaseModel):
 
 
 class Tree(BaseModel):
-    """A class that holds itself."""
+    """A recursive class."""
 
     name: str
     children: list[Tree] = Field(default=[], max_length=2)
@@ -77,7 +77,7 @@ async def called(at: At, model: str, calls: list[tuple[str, dict[str, Any]]]) ->
 
 @EACH
 async def test_defaults(at: At, model: str) -> None:
-    """Text, tools and an object are answered with nothing but defaults."""
+    """Text, tools and an object are answered with default arguments."""
     calls: list[tuple[str, dict[str, Any]]] = [
         ("generate_response", {}),
         ("generate_response_with_tools", {"wanted": [[WEATHER]]}),
@@ -88,7 +88,7 @@ async def test_defaults(at: At, model: str) -> None:
 
 @EACH
 async def test_every_effort(at: At, model: str) -> None:
-    """Every effort is answered, in text, beside tools and for an object, with a cap and without."""
+    """Every effort is answered: in text, with tools and for an object, with a token limit and without."""
     calls: list[tuple[str, dict[str, Any]]] = []
     for effort in EFFORTS:
         reasoning = {"reasoning": {"effort": effort}, "verbosity": "low"}
@@ -102,7 +102,7 @@ async def test_every_effort(at: At, model: str) -> None:
 
 @EACH
 async def test_a_tool_loop_that_the_caller_keeps(at: At, model: str) -> None:
-    """A call's result goes back by name, and with a turn that another vendor made, blank text and all."""
+    """A tool result is sent by name, and also after a turn that another vendor made, with blank text."""
     call = {"id": "call 1/é", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
     own = [*QUESTION, LLMMessage(role="tool", name="weather", content="clear")]
     foreign = [
@@ -121,8 +121,8 @@ async def test_a_tool_loop_that_the_caller_keeps(at: At, model: str) -> None:
 @EACH
 @pytest.mark.parametrize("wanted", [list[City], City | Trip, Tree], ids=["list", "union", "recursive"])
 async def test_any_root(at: At, model: str, wanted: Any) -> None:  # noqa: ANN401 - a type
-    """A list, a union and a class that holds itself are asked for in a form that the model takes."""
+    """A list, a union and a recursive class are requested in a form that the model accepts."""
     llm = at.scene("", **{VARIABLES[at.door.provider]: model}).llm
-    with suppress(LLMError):  # the stand-in does not read a schema out of a prompt
+    with suppress(LLMError):  # the stand-in does not find the schema in the prompt
         await llm.generate_structured_response(QUESTION, wanted)
     assert 200 == at.rows()[0]["response_raw"]["status_code"]

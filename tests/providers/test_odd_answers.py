@@ -1,4 +1,4 @@
-"""Whatever stands where in a vendor's answer, its wire reads it and raises nothing of its own."""
+"""Any value anywhere in a vendor's answer: the wire parses it and raises nothing of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def odd_one(odd: object, _value: object) -> object:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Attempt]:
-    """Return the list to which every attempt is added before it is sent."""
+    """Return the list that every attempt is added to before it is sent."""
     noted: list[Attempt] = []
     send = loop._send
 
@@ -45,7 +45,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Attempt]:
 
 @pytest.mark.parametrize("scene", ["", "tool-call", "error-429"])
 async def test_no_value_is_too_odd(at: At, attempts: list[Attempt], scene: str) -> None:
-    """Each value of a body is replaced by each odd one, with the status of an answer and with that of an error."""
+    """Each value in a body is replaced with each odd one, with the status of an answer and of an error."""
     with suppress(LLMError):
         await at.scene(scene).llm.generate_response_with_tools(QUESTION, [WEATHER], model=at.door.model)
     (attempt,) = attempts

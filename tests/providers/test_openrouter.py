@@ -1,4 +1,4 @@
-"""What is read out of OpenRouter's bodies: https://openrouter.ai/docs/api-reference/overview."""
+"""Parsing OpenRouter's bodies: https://openrouter.ai/docs/api-reference/overview."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parsed(body: object, **headers: str) -> Answer:
     ],
 )
 def test_the_cost_is_what_was_charged(fields: dict[str, Any], cost: float | None) -> None:
-    """usage.cost comes first; the upstream cost is added when, and only when, is_byok is true; 0 is a cost."""
+    """usage.cost takes precedence; the upstream cost is added only if is_byok is true; 0 is a cost."""
     assert cost == parsed(fields).usage.cost
 
 
@@ -66,7 +66,7 @@ def test_a_cache_that_helped_is_counted(
     cached: bool,  # noqa: FBT001 - a parameter of the table above
     count: int | None,
 ) -> None:
-    """Cached input tokens and a response-cache hit mark a call cached; the tokens are counted where they are told."""
+    """Cached input tokens and a response-cache hit mark a call as cached; the tokens are counted if given."""
     answer = parsed({"usage": usage}, **headers)
     assert (cached, count) == (answer.usage.cached, answer.usage.cached_input_tokens)
 
@@ -91,7 +91,7 @@ COMPLETION = {
 
 
 def test_everything_that_a_completion_says() -> None:
-    """Text, ids, tokens, the model and provider that served, and native reasons are all read."""
+    """Text, ids, tokens, the served model and provider, and native reasons are all parsed."""
     answer = parsed(COMPLETION, x_generation_id="gen-1")
     assert Usage(74, 21, 95, 5, 7, 2, cost=None, cached=True) == answer.usage
     assert ("Paris.", "stop") == (answer.content, answer.finish_reason)
@@ -112,7 +112,7 @@ def test_everything_that_a_completion_says() -> None:
     "body", [None, "", "<html>", 7, [], {}, {"choices": None}, {"choices": [None]}, {"choices": [{"message": "hi"}]}]
 )
 def test_a_body_that_is_no_completion_is_read_all_the_same(body: object) -> None:
-    """Parsing raises for nothing: what is not there is empty."""
+    """Parsing never raises: missing fields are empty."""
     assert ("", None, None) == (
         parsed(body).content,
         parsed(body).usage.cost,
@@ -121,7 +121,7 @@ def test_a_body_that_is_no_completion_is_read_all_the_same(body: object) -> None
 
 
 def test_content_may_come_in_parts() -> None:
-    """An array of text parts is one text."""
+    """A list of text parts becomes one text."""
     parts = [{"type": "text", "text": "Hello, "}, {"type": "text", "text": "you."}, None, {"type": "image"}]
     assert "Hello, you." == parsed({"choices": [{"message": {"content": parts}}]}).content
 
@@ -137,14 +137,14 @@ def test_content_may_come_in_parts() -> None:
     ],
 )
 def test_tool_arguments(function: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """Arguments are decoded; none at all, as some models send for a tool without parameters, are {}."""
+    """Arguments are decoded; missing arguments, as some models send for a tool without parameters, are {}."""
     calls = [{"id": "call_1", "function": function}]
     answer = parsed({"choices": [{"message": {"tool_calls": calls}}]})
     assert (ToolCall(id="call_1", name="f", arguments=arguments),) == answer.tool_calls
 
 
 def test_both_spellings_of_parts_are_sent_as_chat_completions() -> None:
-    """Responses-style parts are translated; Chat Completions parts go as they are."""
+    """Responses-style parts are translated; Chat Completions parts are sent unchanged."""
     url = "https://example.org/a.png"
     chat = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": url}}]
     responses = [{"type": "input_text", "text": "what is this?"}, {"type": "input_image", "image_url": url}]
@@ -167,7 +167,7 @@ def test_both_spellings_of_parts_are_sent_as_chat_completions() -> None:
     ],
 )
 def test_common_options_are_mapped(options: dict[str, Any], sent: dict[str, Any]) -> None:
-    """The options that consumers pass to any provider are sent in OpenRouter's words; an unknown one is not sent."""
+    """The options that consumers pass to any provider are sent under OpenRouter's names; an unknown one is not sent."""
     payload = rendered(OpenRouterWire(), LLMCall(MESSAGES, model="openrouter/a/b", temperature=0.7, params=options))
     assert {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "content": "hi"}]} | sent == payload
 
@@ -177,6 +177,6 @@ def test_common_options_are_mapped(options: dict[str, Any], sent: dict[str, Any]
     [{"reasoning": {"effort": "huge"}}, {"reasoning": "low"}, {"verbosity": "loud"}, {"text": {"verbosity": 1}}],
 )
 def test_an_impossible_option_is_refused(options: dict[str, Any]) -> None:
-    """A known option with an impossible value is a ValueError that names it and its values."""
+    """A known option with an impossible value raises a ValueError that names it and the possible values."""
     with pytest.raises(ValueError, match=r"^option (reasoning|verbosity|text)"):
         rendered(OpenRouterWire(), LLMCall(MESSAGES, model="openrouter/a/b", params=options))

@@ -1,4 +1,4 @@
-"""What OpenRouter's errors become: https://openrouter.ai/docs/api-reference/errors."""
+"""Exceptions for OpenRouter's errors: https://openrouter.ai/docs/api-reference/errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_status_has_one_meaning(
     retryable: bool,  # noqa: FBT001 - a parameter of the table above
     inside_a_200: bool,  # noqa: FBT001 - as above
 ) -> None:
-    """A code means the same as HTTP's status and as the error's own inside a 200."""
+    """A code means the same as the HTTP status and as an error's own code inside a 200."""
     found = failure(error(code), 200 if inside_a_200 else code)
     assert found is not None
     assert (kind, code, retryable) == (type(found).__name__, found.status_code, found.retryable)
@@ -62,7 +62,7 @@ def test_a_status_has_one_meaning(
     ],
 )
 def test_where_a_status_is_found(said: dict[str, Any], status: int) -> None:
-    """The error's own code comes first, then its http_status, then HTTP's."""
+    """The error's own code takes precedence, then its http_status, then the HTTP status."""
     found = failure({"error": {"message": "words", **said}})
     assert found is not None
     assert status == found.status_code
@@ -79,21 +79,21 @@ def test_where_a_status_is_found(said: dict[str, Any], status: int) -> None:
     ],
 )
 def test_the_name_of_an_error_is_its_error_code(said: dict[str, Any], error_code: str | None) -> None:
-    """error_code is OpenRouter's own name for the failure; a number is no name."""
+    """error_code is OpenRouter's own name for the failure, and never a number."""
     found = failure({"error": {"message": "words", **said}})
     assert found is not None
     assert error_code == found.error_code
 
 
 def test_an_upstream_key_is_not_yours() -> None:
-    """A 401 that names the provider behind OpenRouter is that provider's matter, and says so."""
+    """A 401 that names the provider behind OpenRouter concerns that provider's key, and says so."""
     found = failure(error(401, metadata=UPSTREAM), 401)
     assert "LLMProviderError" == type(found).__name__
     assert "Google, behind OpenRouter, refused the key" in str(found)
 
 
 def test_the_upstream_is_quoted_by_name() -> None:
-    """The words "Provider returned error" are followed by who said what."""
+    """The message "Provider returned error" is followed by the upstream's name and message."""
     assert "[Google: quota exhausted]" in str(failure(error(502, "Provider returned error", metadata=UPSTREAM)))
 
 
@@ -112,7 +112,7 @@ def test_openrouters_word_on_retrying_counts(
     said: dict[str, Any],
     retryable: bool,  # noqa: FBT001 - a parameter of the table above
 ) -> None:
-    """A daily cap is not tried again, an in-flight budget is, and `availability.retryable` decides where it stands."""
+    """A daily cap is not retried, an in-flight budget is, and `availability.retryable` decides if it is present."""
     found = failure(error(code, **said), code)
     assert found is not None
     assert retryable == found.retryable
@@ -120,7 +120,7 @@ def test_openrouters_word_on_retrying_counts(
 
 @pytest.mark.parametrize("body", ["", "\n         \n", "<html>Bad gateway</html>", '{"id": "gen', 7, [], {}, None])
 def test_a_200_without_an_answer_is_an_error_that_may_pass(body: object) -> None:
-    """Whitespace, HTML, cut JSON and anything without choices is an LLMError, retryable, that quotes what came."""
+    """Whitespace, HTML, truncated JSON or a body without choices is a retryable LLMError that quotes it."""
     found = failure(body)
     assert found is not None
     assert (LLMError, True, 200) == (type(found), found.retryable, found.status_code)
@@ -128,7 +128,7 @@ def test_a_200_without_an_answer_is_an_error_that_may_pass(body: object) -> None
 
 @pytest.mark.parametrize("choices", [None, [], [None], [{}], {"message": {}}])
 def test_choices_that_hold_no_message_are_no_answer(choices: object) -> None:
-    """Choices that are null, empty or without a message are an LLMError that may pass."""
+    """Choices that are null, empty or without a message are a retryable LLMError."""
     found = failure({"id": "gen-1", "choices": choices})
     assert found is not None
     assert found.retryable
@@ -147,7 +147,7 @@ def test_a_choice_that_failed_is_an_error(
     status: int,
     retryable: bool,  # noqa: FBT001 - a parameter of the table above
 ) -> None:
-    """An error in a choice, or a finish reason of "error", is an error although there is text."""
+    """An error in a choice, or the finish reason "error", is an error even if there is text."""
     found = failure({"choices": [{"message": {"content": "partial"}, **choice}]})
     assert found is not None
     assert (status, retryable) == (found.status_code, found.retryable)
@@ -156,20 +156,20 @@ def test_a_choice_that_failed_is_an_error(
 @pytest.mark.parametrize("finish_reason", ["stop", "length", "content_filter", "tool_calls", None])
 @pytest.mark.parametrize("content", ["", None, "text"])
 def test_an_answer_is_an_answer(finish_reason: str | None, content: str | None) -> None:
-    """Text that is empty, cut or filtered is an answer."""
+    """Text that is empty, truncated or filtered is an answer."""
     assert None is failure({"choices": [{"message": {"content": content}, "finish_reason": finish_reason}]})
 
 
 @pytest.mark.parametrize(("content", "is_answer"), [("text", True), ("", False), (None, False), (" \n", False)])
 def test_an_unknown_finish_reason_needs_content(content: str | None, is_answer: bool) -> None:  # noqa: FBT001
-    """With a finish reason that nobody knows, text is an answer, and no text is an error that names the reason."""
+    """With an unknown finish reason, text is an answer; without text, an error names the reason."""
     found = failure({"choices": [{"message": {"content": content}, "finish_reason": "invented"}]})
     assert is_answer == (found is None)
     assert found is None or ("invented", True) == (found.error_code, found.retryable)
 
 
 def test_a_name_of_one_segment_gets_a_hint() -> None:
-    """A 400 for a name that was sent whole shows what a name of another author looks like."""
+    """A 400 for a name that was sent whole shows the form of other names."""
     call = LLMCall(CALL.messages, model="openrouter/healer-alpha")
     body = error(400, "openrouter/healer-alpha is not a valid model ID")
     assert "openrouter/<author>/<model>" in str(failure(body, 400, call))
@@ -184,7 +184,7 @@ def test_a_name_of_one_segment_gets_a_hint() -> None:
     ],
 )
 def test_a_schema_that_no_endpoint_honours_gets_a_hint(body: dict[str, Any]) -> None:
-    """Where no endpoint takes the schema, the error says to ask in JSON mode; in JSON mode it does not."""
+    """If no endpoint supports the schema, the error suggests JSON mode, but not if JSON mode was used."""
     by_schema = replace(CALL, params={"structured_output": "json_schema"}, response_model=BaseModel)
     hint = "leave it out for JSON mode"
     assert hint in str(failure(body, body["error"]["code"], by_schema))
@@ -192,7 +192,7 @@ def test_a_schema_that_no_endpoint_honours_gets_a_hint(body: dict[str, Any]) -> 
 
 
 def test_arguments_that_are_no_json_are_named() -> None:
-    """A tool call whose arguments are cut off is an LLMValidationError that names the tool."""
+    """A tool call with truncated arguments raises an LLMValidationError that names the tool."""
     calls = [{"id": "call_1", "function": {"name": "look", "arguments": '{"at": '}}]
     found = failure({"choices": [{"message": {"tool_calls": calls}}]})
     assert isinstance(found, exceptions.LLMValidationError)
@@ -200,7 +200,7 @@ def test_arguments_that_are_no_json_are_named() -> None:
 
 
 def test_account_and_key_ids_are_masked() -> None:
-    """What upstream says is quoted without keys, organisation and account ids, and bounded in length."""
+    """The upstream's message is quoted without keys and account ids, and limited in length."""
     raw = "org-a1b2c3d4e5f6g7 of sk-proj-abcdefgh1234 and user_2abcdefghijklmnop1: " + "x" * 5000
     found = str(failure(error(500, metadata={"provider_name": "OpenAI", "raw": raw})))
     assert "[redacted] of [redacted] and [redacted]" in found
@@ -208,7 +208,7 @@ def test_account_and_key_ids_are_masked() -> None:
 
 
 def test_the_tree_is_closed() -> None:
-    """There are six classes, all LLMErrors, none of them an exception that applications map to an HTTP status."""
+    """There are six classes, all LLMErrors, and none is an exception that applications map to an HTTP status."""
     classes = {each for each in vars(exceptions).values() if isinstance(each, type) and issubclass(each, Exception)}
     assert 6 == len(classes)
     assert all(issubclass(each, LLMError) for each in classes)

@@ -19,20 +19,20 @@ PLAIN = {"model": "a/b", "temperature": 0.7, "messages": [{"role": "user", "cont
 
 
 class City(BaseModel):
-    """A shape."""
+    """A structured answer."""
 
     name: str
 
 
 @pytest.fixture
 def provider() -> OpenRouterProvider:
-    """Make a provider; nothing here is sent or recorded."""
+    """Return a provider; nothing is sent or recorded here."""
     config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key="sk-or-v1-options")
     return OpenRouterProvider(config, Session())
 
 
 def call(**options: Any) -> LLMCall:
-    """Return a call with options, its defaults filled in."""
+    """Return a call with options and with its defaults filled in."""
     return LLMCall(MESSAGES, "openrouter/a/b", 0.7, params=options)
 
 
@@ -51,13 +51,13 @@ def call(**options: Any) -> LLMCall:
     ],
 )
 def test_an_option_is_sent_as_it_is(options: dict[str, Any]) -> None:
-    """Routing, sampling, reasoning, caching and bookkeeping options go into the body unchanged."""
+    """Options for routing, sampling, reasoning, caching and bookkeeping go into the body unchanged."""
     assert PLAIN | options == rendered(OpenRouterWire(), call(**options))
 
 
 @pytest.mark.parametrize("name", sorted(OpenRouterOptions.model_fields))
 def test_none_is_not_sent(name: str) -> None:
-    """An option given as None is left off the wire, which refuses null for most."""
+    """An option given as None is not sent, because the API refuses null for most."""
     assert PLAIN == rendered(OpenRouterWire(), call(**{name: None}))
 
 
@@ -80,32 +80,32 @@ def test_none_is_not_sent(name: str) -> None:
     ],
 )
 def test_a_wrong_type_is_refused_by_name(options: dict[str, Any], named: str) -> None:
-    """A type that the wire cannot take, and a key of `provider` that it does not know, is a ValueError naming it."""
+    """A wrong type, or an unknown key of `provider`, raises a ValueError that names it."""
     with pytest.raises(ValueError, match=f"^option {named}"):
         OpenRouterOptions.read(options)
 
 
 @pytest.mark.parametrize("options", [{"top_p": 0.9}, {"reasoning": {"effort": "low", "exclude": True, "new_key": 1}}])
 def test_the_default_temperature_gives_way(options: dict[str, Any]) -> None:
-    """Beside `top_p` and beside reasoning, a temperature that nobody gave is not sent."""
+    """With `top_p` or reasoning, the default temperature is not sent."""
     expected = {name: value for name, value in PLAIN.items() if name != "temperature"}
     assert expected | options == rendered(OpenRouterWire(), call(**options))
 
 
 def test_what_is_newer_than_we_are_goes_through_extra_body() -> None:
-    """extra_body is sent beside the rest."""
+    """The fields of extra_body are sent with the rest."""
     sent = rendered(OpenRouterWire(), call(seed=1, extra_body={"brand_new": {"x": 1}}))
     assert PLAIN | {"seed": 1, "brand_new": {"x": 1}} == sent
 
 
 def test_extra_body_must_not_contradict_an_option() -> None:
-    """Two values of one field are a ValueError that names it."""
+    """Two values for one field raise a ValueError that names it."""
     with pytest.raises(ValueError, match="seed"):
         rendered(OpenRouterWire(), call(seed=1, extra_body={"seed": 2}))
 
 
 def test_the_response_cache_is_steered_by_headers(provider: OpenRouterProvider) -> None:
-    """response_cache, its ttl and its clearing are headers, and no part of the body."""
+    """response_cache, its ttl and its clearing are headers, and not in the body."""
     asked = call(response_cache=True, response_cache_ttl=60, response_cache_clear=False)
     headers = provider.endpoint(prepared(OpenRouterWire(), asked)).headers
     assert {"X-OpenRouter-Cache": "true", "X-OpenRouter-Cache-TTL": "60", "X-OpenRouter-Cache-Clear": "false"} == {
@@ -115,7 +115,7 @@ def test_the_response_cache_is_steered_by_headers(provider: OpenRouterProvider) 
 
 
 def test_json_mode_never_requires_parameters() -> None:
-    """JSON mode asks in words and by response_format; it rules no endpoint out."""
+    """JSON mode uses an instruction and response_format, and excludes no endpoint."""
     sent = rendered(OpenRouterWire(), LLMCall(MESSAGES, "openrouter/a/b", 0.7, response_model=City))
     assert ({"type": "json_object"}, 0.7, "system") == (
         sent["response_format"],
@@ -126,7 +126,7 @@ def test_json_mode_never_requires_parameters() -> None:
 
 
 def test_schema_mode_requires_endpoints_that_honour_it() -> None:
-    """json_schema sends the schema, strictly, with require_parameters, and only what the caller gave beside it."""
+    """json_schema sends a strict schema with require_parameters, and otherwise only the caller's parameters."""
     options = {"structured_output": "json_schema", "provider": {"order": ["openai"]}}
     sent = rendered(
         OpenRouterWire(), LLMCall(MESSAGES, "openrouter/a/b", 0.7, 100, params=options, response_model=City)
@@ -138,7 +138,7 @@ def test_schema_mode_requires_endpoints_that_honour_it() -> None:
 
 
 def test_schema_mode_sends_what_the_caller_gave() -> None:
-    """A temperature and a token cap that the caller named are sent in schema mode too."""
+    """The caller's temperature and token limit are sent in schema mode too."""
     asked = LLMCall(
         MESSAGES,
         "openrouter/a/b",

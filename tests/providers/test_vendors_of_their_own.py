@@ -1,4 +1,4 @@
-"""What only one vendor has: parameters that it refuses, addresses, credentials, the words of its errors."""
+"""What only one vendor has: refused parameters, addresses, credentials, error messages."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def only(*providers: LLMProviderType) -> pytest.MarkDecorator:
-    """Run a test behind these doors alone."""
+    """Run a test for these vendors only."""
     return pytest.mark.parametrize("at", providers, indirect=True)
 
 
 async def sent(at: At, model: str, **options: Any) -> dict[str, Any]:
-    """Return what a call sends."""
+    """Return the request of a call."""
     await at.llm.generate_response(QUESTION, model=model, **options)
     payload: dict[str, Any] = at.rows()[-1]["request_payload"]
     return payload
@@ -42,7 +42,7 @@ async def sent(at: At, model: str, **options: Any) -> dict[str, Any]:
 
 @only(LLMProviderType.OPENAI)
 async def test_a_reasoning_model_gets_no_sampling(at: At) -> None:
-    """GPT-5 gets reasoning and verbosity and no temperature; GPT-4o the reverse; the column keeps the temperature."""
+    """GPT-5 gets reasoning and verbosity but no temperature, GPT-4o the reverse; the column keeps the temperature."""
     given = {"reasoning": {"effort": "minimal"}, "verbosity": "low", "top_p": 0.5}
     five = await sent(at, "gpt-5-mini", temperature=0.2, **given)
     four = await sent(at, "gpt-4o", temperature=0.2, **given)
@@ -58,11 +58,11 @@ async def test_a_reasoning_model_gets_no_sampling(at: At) -> None:
     ("model", "form"), [("gpt-4o", "json_schema"), ("gpt-4-turbo", "json_object"), ("gpt-4", None)]
 )
 async def test_json_as_a_model_can(at: At, model: str, form: str | None) -> None:
-    """A schema for models that take one, JSON mode for those that take that, words alone for the oldest."""
+    """Structured answers use a schema if the model accepts one, otherwise JSON mode, otherwise the prompt."""
     try:
         await at.llm.generate_structured_response(QUESTION, City, model=model)
     except LLMError:
-        assert form != "json_schema"  # the stand-in does not read the schema out of words
+        assert form != "json_schema"  # the stand-in does not find the schema in the prompt
     payload = at.rows()[0]["request_payload"]
     assert form == payload.get("text", {}).get("format", {}).get("type")
     assert (form != "json_schema") == ("JSON Schema" in str(payload["input"]))
@@ -70,7 +70,7 @@ async def test_json_as_a_model_can(at: At, model: str, form: str | None) -> None
 
 @only(LLMProviderType.OPENAI)
 async def test_what_was_thought_goes_back(at: At) -> None:
-    """The reasoning behind a tool call goes back with its result, word for word."""
+    """The reasoning of a tool call is sent back unchanged with the tool's result."""
     await at.llm.generate_response_with_tools(QUESTION, [WEATHER], model="gpt-5-mini", reasoning={"effort": "low"})
     result = LLMMessage(role="tool", name="weather", content="clear")
     await at.llm.generate_response_with_tools([*QUESTION, result], [WEATHER], model="gpt-5-mini", store=False)
@@ -81,14 +81,14 @@ async def test_what_was_thought_goes_back(at: At) -> None:
 
 @only(LLMProviderType.AZURE_OPENAI)
 async def test_an_openai_model_at_azure(at: At) -> None:
-    """A name of OpenAI's goes to Azure where OpenAI has no key, and the row says who served it."""
+    """An OpenAI model goes to Azure if OpenAI has no key, and the row says who served it."""
     await at.llm.generate_response(QUESTION, model="gpt-5-mini")
     assert ("azure_openai", "responses") == (at.row()["provider"], at.row()["api_variant"])
 
 
 @only(LLMProviderType.ANTHROPIC)
 async def test_claudes_cap_and_thinking(at: At) -> None:
-    """The wire wants a cap: the caller's, or the model's own; thinking comes on top and rules out a temperature."""
+    """The API requires a limit: the caller's or the model's; thinking is added to it, and excludes a temperature."""
     plain = await sent(at, "claude-haiku-4-5")
     capped = await sent(at, "claude-3-haiku-20240307", max_output_tokens=99)
     old = await sent(at, "claude-3-haiku-20240307", reasoning={"effort": "high"})
@@ -101,7 +101,7 @@ async def test_claudes_cap_and_thinking(at: At) -> None:
 
 @only(LLMProviderType.ANTHROPIC, LLMProviderType.BEDROCK)
 async def test_no_thinking_where_a_thought_is_missing(at: At) -> None:
-    """Claude thinks on after its own call; after one made up from a tool's name, where it would refuse, it does not."""
+    """Claude thinks after its own tool call, but not after one that was made up from a tool's name."""
     reasoning = {"effort": "low"}
     question = [LLMMessage(role="user", content=f"Is it clear at {at.door.provider}?")]
     loop = [*question, LLMMessage(role="tool", name="weather", content="clear")]
@@ -113,14 +113,14 @@ async def test_no_thinking_where_a_thought_is_missing(at: At) -> None:
 
 @only(LLMProviderType.ANTHROPIC)
 async def test_a_prompt_to_cache(at: At) -> None:
-    """`cache_control` marks the last block, up to which Anthropic then keeps the prompt."""
+    """`cache_control` marks the last block of the prompt that Anthropic caches."""
     payload = await sent(at, "claude-haiku-4-5", cache_control={"type": "ephemeral"})
     assert {"type": "ephemeral"} == payload["messages"][-1]["content"][-1]["cache_control"]
 
 
 @only(LLMProviderType.GEMINI)
 async def test_geminis_thinking(at: At) -> None:
-    """Effort is a budget of tokens; the largest model always thinks, others not for `minimal`, images never."""
+    """Effort becomes a token budget; the largest model always thinks, others not for `minimal`, image models never."""
     budgets = [
         (await sent(at, model, reasoning={"effort": "minimal"}))["generationConfig"].get("thinkingConfig")
         for model in ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-image")
@@ -130,13 +130,13 @@ async def test_geminis_thinking(at: At) -> None:
 
 @only(LLMProviderType.GEMINI)
 async def test_googles_key_stays_out_of_the_url(at: At) -> None:
-    """The key travels in a header: the stand-in refuses it in a URL, and the row's payload does not have it."""
+    """The key is in a header; the stand-in refuses it in a URL, and the row's payload does not have it."""
     assert "stand" not in str(await sent(at, "gemini-2.5-flash"))
 
 
 @only(LLMProviderType.BEDROCK)
 async def test_amazons_profile(at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials come from a profile of the AWS files as well; one that is not there is named."""
+    """Credentials may come from a profile in the AWS files; a missing profile is named."""
     file = tmp_path / "credentials"
     file.write_text(f"[stand-in]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = {AWS_SECRET}\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
@@ -168,7 +168,7 @@ def test_amazons_errors() -> None:
 
 @pytest.mark.parametrize("provider", list(LLMProviderType))
 def test_a_provider_without_a_key(provider: LLMProviderType, session: Session) -> None:
-    """The factory's RuntimeError names the variables to set; the class itself is an LLMAuthenticationError."""
+    """The factory raises a RuntimeError that names the variables; the class itself an LLMAuthenticationError."""
     config = LLMConfig(provider=provider)
     with pytest.raises(RuntimeError, match=r"is not configured: set [A-Z]"):
         create_llm_provider(config, session)
@@ -177,7 +177,7 @@ def test_a_provider_without_a_key(provider: LLMProviderType, session: Session) -
 
 
 def test_a_role_is_configuration_enough(session: Session) -> None:
-    """`CLAUDE_PROVIDER=bedrock` alone leaves the credentials to the machine's role."""
+    """With `CLAUDE_PROVIDER=bedrock` alone, the machine's role supplies the credentials."""
     config = LLMConfig(provider=LLMProviderType.BEDROCK, claude_provider="bedrock")
     assert isinstance(create_llm_provider(config, session), BedrockProvider)
 
@@ -187,7 +187,7 @@ LATE = "genai_prices httpx2 botocore aiohttp openai anthropic google.genai fasta
 
 @pytest.mark.parametrize("provider", list(LLMProviderType))
 def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
-    """Importing the door loads no provider and no price table; making a provider loads its own files alone."""
+    """Importing `public` loads no provider and no price table; making a provider loads only its own files."""
     others = sorted({file_of(other) for other in VENDORS} - {file_of(provider)})
     program = (
         "import sys, modules.llm_services.public\n"

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser, narrow and dark; `nox -s browser` runs this file, pytest does not."""
+"""The page of a report in a real browser, narrow and dark; run by `nox -s browser`, not collected by pytest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 PHONE: Final = 390
-# The regions that scroll, by their names: whether they do, and whether they say so.
+# The scrolling regions, by name: whether they scroll, and whether they say so.
 REGIONS: Final = """() => Object.fromEntries([...document.querySelectorAll("[role=region]")].map(region => [
     region.ariaLabel,
     [region.scrollWidth > region.clientWidth, region.querySelector(".hint").getBoundingClientRect().height > 0],
@@ -58,7 +58,7 @@ def opened(path: Path, width: int, **context: Any) -> Iterator[Page]:
 
 @pytest.mark.parametrize("width", [PHONE, 1440])
 def test_what_scrolls_says_so(path: Path, width: int) -> None:
-    """Each table and chart that is wider than its place says that it scrolls, and no other does; the page fits."""
+    """Exactly the tables and charts that are wider than their place say that they scroll; the page fits."""
     for shown in opened(path, width):
         regions = shown.evaluate(REGIONS)
         assert regions
@@ -68,19 +68,19 @@ def test_what_scrolls_says_so(path: Path, width: int) -> None:
 
 
 def test_the_last_day_is_in_view(path: Path) -> None:
-    """On a phone, a chart begins at its end."""
+    """On a phone, a chart shows its end first."""
     for shown in opened(path, PHONE):
         assert [True, True] == [0 < right <= PHONE for right in shown.evaluate(LAST_BARS)]
 
 
 def test_no_date_or_figure_is_broken(path: Path) -> None:
-    """On a phone too, a cell that is no name is one line high."""
+    """On a phone too, every cell other than a name is one line high."""
     for shown in opened(path, PHONE):
         assert {1} == set(shown.evaluate(LINES))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_follows_the_scheme(path: Path, scheme: str) -> None:
-    """The page is dark where its reader is."""
+    """The page is dark if the reader's system is."""
     for shown in opened(path, PHONE, color_scheme=scheme):
         assert (scheme == "dark") == (sum(shown.evaluate(GROUND)) < 3 * 128)

@@ -1,4 +1,4 @@
-"""Rows to report on, each with what makes it different; and the report on them."""
+"""Rows for reports, and the report on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def noon(day: date) -> datetime:
 
 
 def row(**columns: Any) -> LLMRequestModel:
-    """Return an answered attempt of OpenRouter's on the first day, but for `columns`."""
+    """Return an answered OpenRouter attempt on the first day, changed by `columns`."""
     given: dict[str, Any] = {
         "user_id": 1,
         "provider": "openrouter",
@@ -61,6 +61,6 @@ def report(engine: Engine, top: int = 20, **scope: Any) -> Report:
 
 
 def brief(figures: Figures) -> tuple[int, int, int, str, int]:
-    """Return attempts, calls, failed, USD, and how many costs are unknown."""
+    """Return attempts, calls, failed, USD, and the number of unknown costs."""
     cost = f"{figures.cost.normalize():f}"
     return figures.attempts, figures.calls, figures.failed, cost, figures.unknown_costs

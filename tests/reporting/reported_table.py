@@ -1,4 +1,4 @@
-"""A large table to report on, made inside the database in one statement."""
+"""A large table for reports, filled by one statement in the database."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ DIALECTS: Final = {
         "numbers": "generate_series(1, :rows) AS i",
     },
 }
-# A kilobyte of an answer, with what JSON has to escape in it.
+# A kilobyte of an answer, with characters that JSON has to escape.
 WORDS: Final = 'It was the best of times, it was the worst of times,\\n and said \\"so\\"; ' * 15
 
 
 def fill(engine: Engine, rows: int, newest: datetime) -> None:
-    """Insert `rows` attempts, a second apart, with answers of some 1.5 KB."""
+    """Insert `rows` attempts, one second apart, with answers of about 1.5 KB."""
     statement = text(ROWS.format(**DIALECTS[engine.dialect.name]))
     with engine.begin() as connection:
         connection.execute(statement, {"rows": rows, "newest": newest.isoformat(), "words": WORDS})

@@ -1,4 +1,4 @@
-"""OpenRouter's bill against the table: where they agree, and the remainder by name, which adds up to the difference."""
+"""OpenRouter's bill compared with the table: what agrees, and the differences by cause, which add up to the total."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DATED = "openai/gpt-4.1-mini-2025-04-14"
 
 
 def made(cost: float | None, upstream: str | None = "OpenAI", **columns: Any) -> LLMRequestModel:
-    """Return a row of a call of the model."""
+    """Return a row of a call to the model."""
     source = "reported" if cost is not None else None
     raw: dict[str, Any] = {
         "body": {},
@@ -67,14 +67,14 @@ def listed(usage: object, requests: int = 1, day: date = FIRST, **fields: object
 
 
 def compared(engine: Engine, *activity: dict[str, object], today: date = TODAY) -> Bill:
-    """Compare the table with an activity; the remainders add up, whatever they are."""
+    """Compare the table with an activity, and check that the differences add up."""
     found = compare(engine, MARCH, activity, today)
     assert found.billed - found.recorded == sum(found.remainders.values(), Decimal())
     return found
 
 
 def reasons(found: Bill) -> list[str]:
-    """Return the reasons of the lines that say something."""
+    """Return the reasons of the lines that have one."""
     return [line.reason for line in found.lines if line.reason != AGREES]
 
 
@@ -115,7 +115,7 @@ def test_the_remainder_has_names(
     activity: list[dict[str, object]],
     expected: dict[str, str],
 ) -> None:
-    """Each difference that is planted is found, to the last digit, under its name."""
+    """Each planted difference is found, to the last digit, under its cause."""
     write(engine, *rows())
     found = compared(engine, *activity)
     assert {name: Decimal(usd) for name, usd in expected.items()} == found.remainders
@@ -138,7 +138,7 @@ def test_what_is_no_part_of_the_bill(engine: Engine, columns: dict[str, Any]) ->
 
 @pytest.mark.parametrize("status", [400, 401, 429, 503])
 def test_a_refusal_is_not_a_row_of_unknown_cost(engine: Engine, status: int) -> None:
-    """What was refused was not billed, so it explains nothing."""
+    """A refused call was not billed, so it does not count as a row of unknown cost."""
     refused = {"status_code": status, "cost_source": None, "upstream_provider": "OpenAI", "served_model": DATED}
     write(engine, made(0.1), made(None, status="failed", response_raw=refused))
     found = compared(engine, listed(0.15, 2))
@@ -168,7 +168,7 @@ def test_a_call_is_listed_under_the_model_that_served_it(requested: str, served:
 
 
 def test_a_free_variant_is_a_model_of_its_own() -> None:
-    """Two models that one dated name serves are told apart by the name that was requested."""
+    """Two models with the same dated name are distinguished by the requested name."""
     names = bill.Names()
     for model in (SLUG, f"{SLUG}:free"):
         names.add(model, DATED)
@@ -176,7 +176,7 @@ def test_a_free_variant_is_a_model_of_its_own() -> None:
 
 
 def test_days_that_are_not_listed(engine: Engine) -> None:
-    """Days before the last thirty, and today, are named with what the table has of them; the others are compared."""
+    """Days before the last thirty, and today, are named with the table's amount; the others are compared."""
     today = date(2026, 4, 10)
     write(engine, made(0.1), made(0.2, created_at=noon(date(2026, 3, 11))))
     found = compared(engine, listed(0.2, day=date(2026, 3, 11)), today=today)
@@ -186,14 +186,14 @@ def test_days_that_are_not_listed(engine: Engine) -> None:
 
 
 def test_today_is_not_over(engine: Engine) -> None:
-    """What was spent today is not on the bill yet, and no difference."""
+    """Today's cost is not on the bill yet, and is not a difference."""
     write(engine, made(0.1, created_at=noon(TODAY)))
     found = compared(engine)
     assert ({TODAY: Decimal("0.1")}, []) == ({TODAY: found.missing[TODAY]}, found.lines)
 
 
 def test_a_table_in_parts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many parts the table has, every row is counted once."""
+    """Every row is counted once, however many parts the table has."""
     monkeypatch.setattr(dialects, "ROWS_PER_PART", 3)
     monkeypatch.setattr(dialects, "BLOCKS_PER_PART", 1)
     write(engine, *(made(0.1) for _ in range(50)))
@@ -204,6 +204,6 @@ def test_a_table_in_parts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> No
     "fields", [{"date": "yesterday"}, {"usage": "much"}, {"usage": "NaN"}, {"requests": "Infinity"}, {"date": None}]
 )
 def test_an_activity_that_cannot_be_read(engine: Engine, fields: dict[str, object]) -> None:
-    """An entry whose day or amount is none ends the comparison with an error that shows it."""
+    """An entry with an invalid day or amount ends the comparison with an error that shows it."""
     with pytest.raises(ValueError, match="activity cannot be read"):
         compare(engine, MARCH, [listed(0.1) | fields], TODAY)

@@ -1,4 +1,4 @@
-"""A table of eleven rows, every figure of its report worked out by hand; the same on both databases."""
+"""A table of eleven rows with every figure of its report worked out by hand; the same on both databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def raw(source: str | None = "reported", **envelope: Any) -> dict[str, Any]:
-    """Return an envelope."""
+    """Return a `response_raw`."""
     return {"body": {"usage": {}}, "upstream_provider": "Alpha", "cost_source": source} | envelope
 
 
@@ -66,31 +66,31 @@ def found(engine: Engine) -> Report:
 
 
 def named(groups: Groups) -> dict[str | None, tuple[int, int, int, str, int]]:
-    """Return groups in their order."""
+    """Return groups in order."""
     return {group.key[0]: brief(group.figures) for group in groups.shown}
 
 
 def test_the_whole(found: Report) -> None:
-    """Ten attempts of nine calls cost 1.05 USD that are known; that of four is not, an unpriced answer's among them."""
+    """Ten attempts of nine calls have a known cost of 1.05 USD; the cost of four is unknown, one of them unpriced."""
     assert (10, 9, 3, "1.05", 4) == brief(found.total)
     total = found.total
     assert (700, 40, 70) == (total.input_tokens, total.cached_input_tokens, total.output_tokens)
 
 
 def test_by_day(found: Report) -> None:
-    """A day is one of UTC, from midnight to midnight."""
+    """A day is a UTC day, from midnight to midnight."""
     assert {"2026-03-01": (4, 4, 0, "0.6", 1), "2026-03-02": (6, 5, 3, "0.45", 3)} == {
         day: brief(group) for day, group in found.days.items()
     }
 
 
 def test_by_model(found: Report) -> None:
-    """A model goes by the name it was requested with."""
+    """Models are grouped by the requested name."""
     assert [(ONE, (8, 7, 3, "0.75", 3)), (TWO, (2, 2, 0, "0.3", 1))] == list(named(found.models).items())
 
 
 def test_by_served_provider(found: Report) -> None:
-    """A provider is who served: OpenRouter's says its name, a row without one counts for OpenRouter."""
+    """The provider is the one that served: OpenRouter's says its name; a row without one counts as OpenRouter."""
     assert [
         ("Alpha", (5, 4, 2, "0.55", 1)),
         ("openai", (2, 2, 0, "0.3", 1)),
@@ -100,14 +100,14 @@ def test_by_served_provider(found: Report) -> None:
 
 
 def test_a_vendor_is_told_apart_by_what_was_called(engine: Engine) -> None:
-    """A vendor that OpenRouter routed to is not the one that was called directly, even by the same name."""
+    """A vendor behind OpenRouter is not the vendor that was called directly, even with the same name."""
     write(engine, row(response_raw=raw(upstream_provider="openai")), row(provider="openai", cost_estimate=0.2))
     keys = [group.key for group in report(engine).providers.shown]
     assert [("openai", "openai"), ("openai", "openrouter")] == keys
 
 
 def test_by_user(found: Report) -> None:
-    """A call without a user is nobody's, and counted."""
+    """Calls without a user form a group."""
     assert [
         (None, (2, 1, 1, "0.4", 1)),
         ("1", (6, 6, 2, "0.35", 2)),
@@ -129,7 +129,7 @@ def test_costs_are_told_apart_by_where_they_come_from(found: Report) -> None:
 
 
 def test_failures_by_cause(found: Report) -> None:
-    """A cause is the exception, its status and its code; what it cost may be known or not."""
+    """A cause is the exception, its status and its code; its cost may be known or not."""
     assert [
         (("LLMValidationError", "200", None), "0.05", 0),
         (("LLMRateLimitError", "429", "rate_limit"), "0", 1),
@@ -139,18 +139,18 @@ def test_failures_by_cause(found: Report) -> None:
 
 
 def test_asking_again(found: Report) -> None:
-    """What the attempts after the first cost is a figure of its own."""
+    """The cost of attempts after the first is a separate figure."""
     assert (1, 0, 0, "0.4", 0) == brief(found.retries)
 
 
 def test_latency(found: Report) -> None:
-    """Of completed attempts the nearest rank; an answer of the module's own cache took no model's time."""
+    """Percentiles are nearest ranks over completed attempts, without answers from the response cache."""
     assert Latency(5, 300, 500) == found.latency
     assert {ONE: Latency(3, 200, 500), TWO: Latency(2, 300, 400)} == found.latencies
 
 
 def test_when_streamed_answers_began(engine: Engine) -> None:
-    """Of completed streams the time to the first piece has percentiles of its own; what is no time is left out."""
+    """Completed streams have percentiles of the time to the first piece; invalid times are left out."""
     envelope = {"body": {}, "cost_source": "reported"}
     streamed = [row(response_raw={**envelope, "time_to_first_piece_ms": ms}) for ms in (50, 10, 20, "soon", None)]
     failed = row(status="failed", response_raw={**envelope, "time_to_first_piece_ms": 1})
@@ -161,19 +161,19 @@ def test_when_streamed_answers_began(engine: Engine) -> None:
 
 
 def test_what_has_no_end(found: Report) -> None:
-    """Rows settled as abandoned and rows that nobody will settle are separate."""
+    """Abandoned rows and overdue rows are counted separately."""
     assert {"abandoned": (1, 1, 1, "0", 1), "overdue": (1, 1, 0, "0", 1)} == {
         name: brief(group) for name, group in found.unsettled.items()
     }
 
 
 def test_the_response_cache_saved_what_the_original_cost(found: Report) -> None:
-    """A call that the module's own cache answered saved what its original had cost."""
+    """A call answered by the response cache saved the cost of its original."""
     assert ResponseCache(answers=1, saved=Decimal("0.1"), unknown=0) == found.response_cache
 
 
 def test_the_prompt_cache_saved_the_difference_in_price(found: Report) -> None:
-    """Cached tokens are priced as those of the model that served them."""
+    """Cached tokens are priced by the model that served them."""
     expected = cache_saving(40, 0, LLMProviderType.OPENROUTER, "openai/gpt-4.1-mini-2025-04-14")
     assert expected
     cache = found.prompt_cache
@@ -182,7 +182,7 @@ def test_the_prompt_cache_saved_the_difference_in_price(found: Report) -> None:
 
 @pytest.mark.parametrize("groups", ["models", "providers", "users"])
 def test_the_parts_make_the_whole(found: Report, groups: str) -> None:
-    """Days, models, providers, users and sources each add up to the same."""
+    """Days, models, providers, users and sources each add up to the same total."""
     assert found.total == getattr(found, groups).total
 
 
@@ -196,13 +196,13 @@ def test_the_parts_make_the_whole(found: Report, groups: str) -> None:
     ],
 )
 def test_some_of_it(engine: Engine, scope: dict[str, Any], expected: tuple[int, int, int, str, int]) -> None:
-    """A report on one user, or one model, or one user's calls of one."""
+    """Reports on one user, on one model, and on both."""
     assert expected == brief(report(engine, **scope).total)
 
 
 @pytest.mark.usefixtures("found")
 def test_the_dearest_are_named(engine: Engine) -> None:
-    """With room for one, the dearest is named, and the others are added up."""
+    """If only one is named, it is the most expensive, and the others are added up."""
     providers = report(engine, top=1).providers
     assert ["Alpha"] == [group.key[0] for group in providers.shown]
     assert (3, (5, 5, 1, "0.5", 3)) == (providers.others, brief(providers.rest))

@@ -1,4 +1,4 @@
-"""Whose spend it is by the metadata of the calls, which models end, and what OpenRouter tried behind a call."""
+"""Spend by the metadata of calls, models that end, and what OpenRouter tried for a call."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def costs(groups: Groups) -> list[tuple[str | None, str]]:
     "without", [None, {}, {"metadata": None}, {"metadata": {}}, {"metadata": ["team"]}, {"metadata": "team"}, ["a"], 7]
 )
 def test_a_team_has_its_spend(engine: Engine, without: object) -> None:
-    """Rows are added up by the value; one without the name, or with metadata of any other shape, is nobody's."""
+    """Rows are grouped by the value; those without the name, or with other metadata, form a group."""
     write(
         engine,
         row(additional_params=labelled("growth"), cost_estimate=0.2),
@@ -72,14 +72,14 @@ def test_any_value_is_a_name(engine: Engine, value: object) -> None:
 
 @pytest.mark.parametrize("name", ["cost.centre", 'a "quoted" name', "it's", "$", "Straße", "{a,b}"])
 def test_any_name_can_be_reported_by(engine: Engine, name: str) -> None:
-    """What means something in a path of JSON, or in SQL, is a name like any other."""
+    """Names with a meaning in JSON paths or SQL work like any other."""
     write(engine, row(additional_params={"metadata": {name: "x"}}), row(additional_params={"metadata": {"cost": "y"}}))
     found = costs(by(engine, name).labels[f"metadata.{name}"])
     assert {("x", "0.1"), (None, "0.1")} == set(found)
 
 
 def test_two_names_are_two_tables(engine: Engine) -> None:
-    """Each name adds up to the whole, and neither disturbs the users or the totals."""
+    """Each name adds up to the total, and does not affect the users or the totals."""
     write(engine, row(additional_params=labelled("growth")), row(additional_params=labelled("support"), user_id=2))
     found = by(engine, "feature", "team")
     assert [("search", "0.2")] == costs(found.labels["metadata.feature"])
@@ -88,7 +88,7 @@ def test_two_names_are_two_tables(engine: Engine) -> None:
 
 
 def test_damaged_options_are_nobodys(sqlite_engine: Engine) -> None:
-    """Options that are no JSON do not end the report."""
+    """Options that are not JSON do not end the report."""
     write(sqlite_engine, row())
     with sqlite_engine.begin() as connection:
         connection.execute(text("UPDATE llm_requests SET additional_params = '{\"metadata\": {'"))
@@ -96,7 +96,7 @@ def test_damaged_options_are_nobodys(sqlite_engine: Engine) -> None:
 
 
 def test_the_page_and_the_terminal_show_the_labels(sqlite_engine: Engine) -> None:
-    """A name has a table of its own, in which rows without it go by a plain name."""
+    """A name has its own table, with a named line for rows without it."""
     write(sqlite_engine, row(additional_params=labelled("growth")), row())
     found = by(sqlite_engine, "team")
     (section,) = (section for section in view(found, "").sections if section.title == "By metadata.team")
@@ -105,7 +105,7 @@ def test_the_page_and_the_terminal_show_the_labels(sqlite_engine: Engine) -> Non
 
 
 async def test_the_metadata_of_a_call_is_on_its_row(sqlite_engine: Engine, llm_stand_in: LLMStandIn) -> None:
-    """What a call gives as `metadata` is sent, is on its row, and can be reported by."""
+    """A call's `metadata` is sent, is on its row, and can be reported by."""
     with Session(sqlite_engine) as session:
         await ask(session, metadata={"team": "growth"})
     (made,) = rows(sqlite_engine)
@@ -127,7 +127,7 @@ async def test_the_metadata_of_a_call_is_on_its_row(sqlite_engine: Engine, llm_s
 )
 @pytest.mark.parametrize("provider", ["openai", "azure_openai"])
 def test_a_model_that_ends_is_named(monkeypatch: pytest.MonkeyPatch, today: date, provider: str, *, ends: bool) -> None:
-    """From 90 days before its end on, a model in use is named, at its maker's and where it is resold."""
+    """From 90 days before its end on, a model in use is named, also if it is resold."""
     models = cast("dict[str, date | None]", VENDORS[LLMProviderType.OPENAI].models)
     monkeypatch.setitem(models, "gpt-mortal", END)
     found = models_that_end({("gpt-mortal", provider): Figures(calls=3, attempts=4)}, today)
@@ -137,7 +137,7 @@ def test_a_model_that_ends_is_named(monkeypatch: pytest.MonkeyPatch, today: date
 
 
 def test_models_without_an_end_are_not_named() -> None:
-    """A model that is not listed, a name of OpenRouter's, and a provider that nobody knows have no end."""
+    """An unlisted model, a name of OpenRouter's, and an unknown provider have no end."""
     keys = [("gpt-6-sol", "openai"), ("openrouter/openai/gpt-5", "openrouter"), ("gpt-4", "bedrock"), ("x", "other")]
     assert () == models_that_end(dict.fromkeys(keys, Figures(calls=1)), END)
 
@@ -159,7 +159,7 @@ def test_models_without_an_end_are_not_named() -> None:
     ],
 )
 def test_what_openrouter_lists(model: str, found: list[date | None]) -> None:
-    """A model of OpenRouter's ends on its list's day; one that is not listed has no day, an alias and a preset stay."""
+    """OpenRouter's models end by its list; an unlisted one has no day, and aliases and presets do not end."""
     listed = listed_ends(
         [
             {"id": "a/soon", "canonical_slug": "a/soon-2026", "expiration_date": str(END)},
@@ -174,7 +174,7 @@ def test_what_openrouter_lists(model: str, found: list[date | None]) -> None:
 
 
 def test_a_retired_model_is_in_the_report(engine: Engine) -> None:
-    """A model that ended long ago and is still called has a line, with its calls."""
+    """A model that ended long ago and is still called has a line with its calls."""
     write(engine, row(provider="openai", model="o1-preview"), row())
     found = report(engine)
     assert [("o1-preview", "openai", date(2025, 7, 28), 1)] == [
@@ -185,13 +185,13 @@ def test_a_retired_model_is_in_the_report(engine: Engine) -> None:
 
 
 def tried(*attempts: tuple[str | None, int | None], **columns: Any) -> LLMRequestModel:
-    """Return a row behind which OpenRouter made attempts."""
+    """Return a row with attempts of OpenRouter."""
     listed = [{"provider": provider, "model": "m", "status": status} for provider, status in attempts]
     return row(response_raw={"body": {}, "cost_source": "reported", "upstream_attempts": listed}, **columns)
 
 
 def test_why_it_fell_back(engine: Engine) -> None:
-    """Calls are added up by what OpenRouter tried, where that was more than once, or failed."""
+    """Calls are grouped by what OpenRouter tried, if that was more than once or failed."""
     write(
         engine,
         tried(("OpenAI", 429), ("Azure", 200), cost_estimate=0.2),
@@ -207,19 +207,19 @@ def test_why_it_fell_back(engine: Engine) -> None:
 
 @pytest.mark.parametrize("odd", ["text", 7, {}, [], ["a"], [None], [[]]])
 def test_attempts_of_another_shape(engine: Engine, odd: object) -> None:
-    """Whatever stands there, the report is read."""
+    """Invalid attempts do not end the report."""
     write(engine, row(response_raw={"upstream_attempts": odd}))
     assert 1 == report(engine).total.attempts
 
 
 def test_only_openrouters_rows_fall_back(engine: Engine) -> None:
-    """A field of that name on another vendor's row is not looked at."""
+    """A field of that name on another vendor's row is ignored."""
     write(engine, tried(("a", 429), ("b", 200), provider="openai"))
     assert () == report(engine).fallbacks.shown
 
 
 async def test_the_attempts_behind_a_call_are_on_its_row(engine: Engine, llm_stand_in: LLMStandIn) -> None:
-    """With router_metadata the row has every provider that was tried, with its status, and so has the report."""
+    """With router_metadata, the row and the report have every provider that was tried, with its status."""
     with Session(engine) as session:
         await ask(session, "openrouter/stand-in/fallback", router_metadata=True)
         await ask(session, "openrouter/stand-in/fallback")
@@ -236,7 +236,7 @@ async def test_the_attempts_behind_a_call_are_on_its_row(engine: Engine, llm_sta
 
 
 async def test_the_attempts_behind_a_failure_are_on_its_row(engine: Engine, llm_stand_in: LLMStandIn) -> None:
-    """An error has them too."""
+    """So has the row of an error."""
     llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
     with Session(engine) as session, pytest.raises(Exception, match="overload"):
         await ask(session, "openrouter/stand-in/provider-overloaded", router_metadata=True)
@@ -245,7 +245,7 @@ async def test_the_attempts_behind_a_failure_are_on_its_row(engine: Engine, llm_
 
 
 def test_the_days_are_those_of_the_scope(engine: Engine) -> None:
-    """Labels and fallbacks are of the period, as everything else."""
+    """Labels and fallbacks are limited to the period, like everything else."""
     write(engine, tried(("a", 1), ("b", 2), additional_params=labelled("x")))
     found = read_report(engine, Scope(SECOND, SECOND, labels=("team",)), LONGEST)
     assert ((), ()) == (found.fallbacks.shown, found.labels["metadata.team"].shown)

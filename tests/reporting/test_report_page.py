@@ -1,4 +1,4 @@
-"""The page that report.py writes: whole, quiet, and safe with whatever the table holds."""
+"""The page that report.py writes: complete, self-contained, and safe with any content of the table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Outline(HTMLParser):
     """The elements of a page, their attributes, and the texts between them."""
 
     def __init__(self, page: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.elements: list[str] = []
         self.attributes: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ class Outline(HTMLParser):
 
 
 def outline(found: Report) -> Outline:
-    """Return the page of a report, read."""
+    """Return the parsed page of a report."""
     return Outline(page(found, "sqlite:///test.db"))
 
 
@@ -63,7 +63,7 @@ def attempts(engine: Engine, since: date, until: date) -> Chart:
 
 
 def test_what_the_table_holds_is_text(sqlite_engine: Engine) -> None:
-    """Names that are markup, or move a cursor, are shown as what they are, and are nothing else."""
+    """Names that are markup or control characters are shown as text."""
     envelope = {"upstream_provider": HOSTILE, "status_code": "<b>", "error_code": "</td>"}
     write(
         sqlite_engine,
@@ -79,7 +79,7 @@ def test_what_the_table_holds_is_text(sqlite_engine: Engine) -> None:
 
 
 def test_it_needs_nothing_else(sqlite_engine: Engine) -> None:
-    """No attribute leads anywhere, and the page itself forbids to load or run anything."""
+    """No attribute refers to another file, and the page's policy forbids loading or running anything."""
     write(sqlite_engine, row())
     found = outline(report(sqlite_engine))
     assert set() == {"src", "href", "srcset", "data", "action", "xlink:href"} & found.attributes.keys()
@@ -88,7 +88,7 @@ def test_it_needs_nothing_else(sqlite_engine: Engine) -> None:
 
 
 def test_who_does_not_see_the_plots_reads_them(sqlite_engine: Engine) -> None:
-    """Each plot says what it shows, and each of its bars what it stands for; the tables have headers."""
+    """Each plot and each bar has a text description; the tables have headers."""
     write(sqlite_engine, row(), row(status="failed", cost_estimate=None))
     found = outline(report(sqlite_engine))
     assert ["img", "img"] == [role for role in found.attributes["role"] if role == "img"]
@@ -105,7 +105,7 @@ def test_an_empty_report_is_a_page(sqlite_engine: Engine) -> None:
 
 
 def test_bars_are_as_high_as_their_figures(sqlite_engine: Engine) -> None:
-    """A bar is as high as its day's attempts, the failed ones are their part of it, and a quiet day has none."""
+    """A bar is as high as its day's attempts, with failed ones as a part; a day without rows has none."""
     write(sqlite_engine, *(row() for _ in range(3)), row(status="failed"))
     drawn = attempts(sqlite_engine, FIRST, SECOND)
     full, none = drawn.bars
@@ -116,7 +116,7 @@ def test_bars_are_as_high_as_their_figures(sqlite_engine: Engine) -> None:
 
 
 def test_bars_are_drawn_from_the_floor(sqlite_engine: Engine) -> None:
-    """A bar is drawn at its day, from the floor up, and its marked part over it; so are the lines and the dates."""
+    """A bar is drawn at its day, from the bottom up, with the marked part on it; lines and dates are in place."""
     write(sqlite_engine, *(row() for _ in range(3)), row(status="failed"))
     read = report(sqlite_engine)
     bars = [bar for bar in outline(read).tags["rect"] if bar["class"] == "bar"][2:]
@@ -130,7 +130,7 @@ def test_bars_are_drawn_from_the_floor(sqlite_engine: Engine) -> None:
 
 
 def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
-    """However many days, each has a bar inside the plot, and few are named."""
+    """Each day has a bar inside the plot, and only a few are labelled."""
     read = read_report(sqlite_engine, Scope(date(2025, 3, 3), SECOND), LONGEST)
     rects = outline(read).tags["rect"]
     assert 2 * 365 == sum(bar["class"] == "bar" for bar in rects)
@@ -142,7 +142,7 @@ def test_a_year_has_a_bar_a_day(sqlite_engine: Engine) -> None:
     ("highest", "step"), [(0.0, 1.0), (4, 1.0), (5, 1.0), (5.1, 2.0), (23, 5.0), (0.007, 0.002), (999, 200.0)]
 )
 def test_lines_are_at_round_figures(highest: float, step: float) -> None:
-    """Lines across the plot stand at ones, twos or fives, and are five at most."""
+    """The grid lines are at multiples of 1, 2 or 5, and there are at most five."""
     assert pytest.approx(step) == tick_step(highest)
 
 
@@ -151,5 +151,5 @@ def test_lines_are_at_round_figures(highest: float, step: float) -> None:
     [(0, "0"), (9_999, "9,999"), (10_000, "10.0k"), (1_234_567, "1.2M"), (5 * 10**9, "5.0G"), (7 * 10**12, "7,000.0G")],
 )
 def test_large_counts_are_short(count: int, text: str) -> None:
-    """A count of more than four digits is written with its unit."""
+    """A count of more than four digits is written with a unit."""
     assert text == compact(count)

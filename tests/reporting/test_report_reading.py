@@ -1,4 +1,4 @@
-"""How a report is read: exactly, at one moment, in parts, whatever the rows look like."""
+"""How a report reads the table: exactly, at one moment, in parts, whatever the rows contain."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_empty_table(engine: Engine) -> None:
     ],
 )
 def test_money_is_added_up_exactly(engine: Engine, costs: list[float], expected: str) -> None:
-    """Costs add up as decimals do, where floats would drift or swallow the small ones."""
+    """Costs are added as decimals, where floats would drift or lose small amounts."""
     write(engine, *(row(cost_estimate=cost) for cost in costs))
     found = report(engine)
     assert [Decimal(expected)] * 3 == [found.total.cost, found.models.total.cost, found.users.total.cost]
@@ -69,7 +69,7 @@ def test_money_is_added_up_exactly(engine: Engine, costs: list[float], expected:
     ],
 )
 def test_a_percentile_is_a_time_that_was_measured(engine: Engine, times: list[int], p50: int, p95: int) -> None:
-    """It is the least that as many in a hundred do not exceed; a negative time is none."""
+    """It is the smallest time that at least this percentage does not exceed; negative times are ignored."""
     write(engine, *(row(execution_time_ms=time) for time in times))
     assert Latency(sum(time >= 0 for time in times), p50, p95) == report(engine).latencies[ONE]
 
@@ -89,7 +89,7 @@ def test_a_percentile_is_a_time_that_was_measured(engine: Engine, times: list[in
     ids=repr,
 )
 def test_an_odd_envelope_says_nothing(engine: Engine, odd: object) -> None:
-    """Whatever the envelope is, the row's own columns count, and what is odd about it is left out."""
+    """Whatever the envelope is, the row's own columns count, and invalid fields are ignored."""
     write(engine, row(response_raw=odd, cached=True), row())
     found = report(engine)
     assert (2, 2, 0, "0.2", 0) == brief(found.total)
@@ -99,7 +99,7 @@ def test_an_odd_envelope_says_nothing(engine: Engine, odd: object) -> None:
 
 
 def test_text_that_is_no_json_says_nothing(sqlite_engine: Engine) -> None:
-    """SQLite keeps any text in a JSON column; one that is cut short does not end the report."""
+    """SQLite accepts any text in a JSON column; a truncated one does not end the report."""
     write(sqlite_engine, row())
     with sqlite_engine.begin() as connection:
         connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
@@ -107,7 +107,7 @@ def test_text_that_is_no_json_says_nothing(sqlite_engine: Engine) -> None:
 
 
 def test_an_original_that_is_no_json_is_of_unknown_source(sqlite_engine: Engine) -> None:
-    """An answer that the response cache repeats may be on a row whose text is cut short: its cost still counts."""
+    """If the original of a cached answer has invalid JSON, its cost still counts."""
     (original,) = write(sqlite_engine, row())
     with sqlite_engine.begin() as connection:
         connection.execute(text("""UPDATE llm_requests SET response_raw = '{"cost_source": "repo'"""))
@@ -117,13 +117,13 @@ def test_an_original_that_is_no_json_is_of_unknown_source(sqlite_engine: Engine)
 
 
 def test_a_cost_that_is_no_amount_is_unknown(engine: Engine) -> None:
-    """Infinity, which both databases take for a float, is a cost that nobody knows."""
+    """Infinity, which both databases accept as a float, is an unknown cost."""
     write(engine, row(cost_estimate=math.inf), row(cost_estimate=-math.inf), row())
     assert (3, 3, 0, "0.1", 2) == brief(report(engine).total)
 
 
 def test_what_is_in_flight_is_not_overdue(engine: Engine) -> None:
-    """A row that was opened a moment ago is in flight: its process may still settle it."""
+    """A row that was opened a moment ago is in flight, because its process may still settle it."""
     now = datetime.now(UTC)
     write(engine, row(status="pending", cost_estimate=None, created_at=now))
     found = read_report(engine, Scope(FIRST, now.date()), LONGEST)
@@ -132,7 +132,7 @@ def test_what_is_in_flight_is_not_overdue(engine: Engine) -> None:
 
 @pytest.mark.parametrize("missing", ["unknown", "unpriced", "gone"])
 def test_an_original_of_unknown_cost(engine: Engine, missing: str) -> None:
-    """What the response cache saved is not known where its original's cost is not, or its row is gone."""
+    """What the response cache saved is unknown if the original's cost is unknown or its row is missing."""
     costs = {"unknown": None, "unpriced": 0.0, "gone": 0.1}
     (original,) = write(engine, row(cost_estimate=costs[missing], response_raw={"cost_source": missing}))
     envelope = {"cost_source": "cached", "cached_request_id": str(original)}
@@ -144,7 +144,7 @@ def test_an_original_of_unknown_cost(engine: Engine, missing: str) -> None:
 
 
 def test_tokens_without_a_price_are_counted(engine: Engine) -> None:
-    """Cached tokens of a model that the price table does not have save nothing, and are counted."""
+    """Cached tokens of a model without a price save nothing, and are counted."""
     envelope = {"cost_source": "reported", "cached_input_tokens": 60, "cache_creation_tokens": 5, "served_model": "x/y"}
     write(
         engine,
@@ -156,7 +156,7 @@ def test_tokens_without_a_price_are_counted(engine: Engine) -> None:
 
 
 def test_writing_to_a_cache_is_paid_for() -> None:
-    """Where writing costs more than reading saved, the saving is negative; a free model saves nothing."""
+    """If writing costs more than reading saved, the saving is negative; a free model saves nothing."""
     claude = LLMProviderType.ANTHROPIC, "claude-haiku-4-5"
     read, written = cache_saving(1000, 0, *claude), cache_saving(0, 1000, *claude)
     assert read
@@ -169,7 +169,7 @@ def test_writing_to_a_cache_is_paid_for() -> None:
 
 @pytest.mark.usefixtures("_small_parts")
 def test_the_parts_of_a_table_are_all_of_it(engine: Engine) -> None:
-    """Read in many parts, every row counts once, and who tracks the reading sees each part."""
+    """In many parts, every row counts once, and the tracker sees each part."""
     costs = [number / 8 for number in range(100)]
     write(engine, *(row(cost_estimate=cost, model=(ONE, TWO)[place % 2]) for place, cost in enumerate(costs)))
     seen: list[Part] = []
@@ -188,7 +188,7 @@ def test_the_parts_of_a_table_are_all_of_it(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("_small_parts")
 def test_a_report_is_of_one_moment(engine: Engine) -> None:
-    """Who writes while a report is read neither waits nor is seen by it, but by the next."""
+    """Rows written during a report are neither blocked nor included; the next report has them."""
     write(engine, *(row() for _ in range(100)))
 
     def interfere(parts: Sequence[Part]) -> Iterator[Part]:
@@ -206,7 +206,7 @@ def test_a_report_is_of_one_moment(engine: Engine) -> None:
 
 
 def test_nothing_can_be_written(engine: Engine) -> None:
-    """The connection of a report refuses to write, and the next one from the pool does not."""
+    """A report's connection refuses writes, and the next one from the pool does not."""
     with (
         pytest.raises(Exception, match=r"read.?only") as refused,
         dialects.DIALECTS[engine.dialect.name].snapshot(engine) as connection,
@@ -218,7 +218,7 @@ def test_nothing_can_be_written(engine: Engine) -> None:
 
 
 def test_an_engine_that_begins_its_own_transactions(sqlite_engine: Engine) -> None:
-    """SQLAlchemy's recipe for SQLite, where the engine and not the driver begins, is no obstacle."""
+    """An engine by SQLAlchemy's recipe for SQLite, which begins transactions itself, works."""
     write(sqlite_engine, row())
     taught = create_engine(sqlite_engine.url)
     event.listen(taught, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
@@ -230,7 +230,7 @@ def test_an_engine_that_begins_its_own_transactions(sqlite_engine: Engine) -> No
 
 
 def test_a_part_is_one_statement(engine: Engine) -> None:
-    """However much a report shows, a part of the table is read by one statement."""
+    """Each part of the table is read by one statement, however much a report shows."""
     write(engine, row())
     statements: list[Any] = []
     event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))

@@ -1,4 +1,4 @@
-"""report.py as it is run."""
+"""report.py as a process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 LONG_NAME = "openrouter/anthropic/claude-sonnet-4.5:beta"
-OPENROUTER = "https://openrouter.invalid/api/v1"  # nobody is asked
+OPENROUTER = "https://openrouter.invalid/api/v1"  # no model is called
 MARCH = "--since=2026-03-01", "--until=2026-03-02"
 
 
 def run(
     url: str, folder: Path, *arguments: str, columns: int = 140, base_url: str = OPENROUTER
 ) -> subprocess.CompletedProcess[str]:
-    """Run report.py as a process, every warning an error."""
+    """Run report.py as a process, with warnings as errors."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     return subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/report.py"), *arguments],
@@ -49,7 +49,7 @@ def of(engine: Engine) -> str:
 
 
 def test_it_prints_tables(engine: Engine, tmp_path: Path) -> None:
-    """By default the report is printed, and what is piped has neither colours nor progress in it."""
+    """By default the report is printed; piped output has neither colours nor progress."""
     write(engine, row(cost_estimate=1234.5), row(status="failed", error_type="LLMTimeoutError", cost_estimate=None))
     done = run(of(engine), tmp_path, *MARCH)
     assert (0, "") == (done.returncode, done.stderr)
@@ -61,7 +61,7 @@ def test_it_prints_tables(engine: Engine, tmp_path: Path) -> None:
 
 @pytest.fixture
 def twelve_users(sqlite_engine: Engine) -> Engine:
-    """Return a table of twelve users, with long names of models, and one vendor that is reached in two ways."""
+    """Return a table of twelve users, with long model names, and one vendor that is called in two ways."""
     openrouter = {"cost_source": "reported", "upstream_provider": "OpenAI"}
     users = range(100_001, 100_013)
     write(
@@ -77,7 +77,7 @@ def twelve_users(sqlite_engine: Engine) -> Engine:
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
 def test_no_date_name_or_figure_is_broken(twelve_users: Engine, tmp_path: Path, columns: int) -> None:
-    """A narrow terminal has fewer columns; the days, users, names and dollars in it are whole, and on one line."""
+    """A narrow terminal has fewer columns; days, users, names and amounts stay whole, on one line."""
     printed = run(of(twelve_users), tmp_path, *MARCH, columns=columns).stdout
     lines = printed.splitlines()
     assert columns >= max(map(len, lines))
@@ -99,14 +99,14 @@ def test_no_date_name_or_figure_is_broken(twelve_users: Engine, tmp_path: Path, 
 def test_the_columns_that_are_left_out_are_named(
     twelve_users: Engine, tmp_path: Path, columns: int, left_out: list[str]
 ) -> None:
-    """Below a table that had to do without columns is which, and at how many columns of the terminal."""
+    """Below a table without some columns, the missing ones and the terminal's width are named."""
     printed = run(of(twelve_users), tmp_path, *MARCH, columns=columns).stdout
     models = " ".join(printed.partition("By model")[2].partition("By served provider")[0].split())
     assert [f"Left out at {columns} columns: {names}." for names in left_out] == re.findall("Left out.*", models)
 
 
 def test_a_name_without_room_is_shortened_in_the_middle(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Where a name is wider than the terminal, its beginning and its end stay, and the report says so."""
+    """A name wider than the terminal keeps its beginning and its end, and the report says so."""
     write(sqlite_engine, row(model=f"openrouter/vendor/{'a' * 60}-v1"), row(model=f"openrouter/vendor/{'a' * 60}-v2"))
     printed = run(of(sqlite_engine), tmp_path, *MARCH, columns=60).stdout
     assert 60 >= max(map(len, printed.splitlines()))
@@ -116,7 +116,7 @@ def test_a_name_without_room_is_shortened_in_the_middle(sqlite_engine: Engine, t
 
 
 def test_a_vendor_that_is_reached_in_two_ways_has_two_rows(twelve_users: Engine, tmp_path: Path) -> None:
-    """OpenAI behind OpenRouter and OpenAI itself are told apart by what was called."""
+    """OpenAI behind OpenRouter and OpenAI itself have separate rows."""
     printed = run(of(twelve_users), tmp_path, *MARCH).stdout
     cells = [line.split()[:2] for line in printed.splitlines()]
     assert ["OpenAI", "openrouter"] in cells
@@ -124,7 +124,7 @@ def test_a_vendor_that_is_reached_in_two_ways_has_two_rows(twelve_users: Engine,
 
 
 def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """`--json` has every figure, money as text, so that nothing rounds it."""
+    """`--json` has every figure, with amounts as text, so that nothing is rounded."""
     write(sqlite_engine, row(cost_estimate=0.000194, user_id=7), row(user_id=8))
     done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--user=7")
     found: dict[str, Any] = json.loads(done.stdout)
@@ -133,7 +133,7 @@ def test_it_prints_json(sqlite_engine: Engine, tmp_path: Path) -> None:
 
 
 def test_it_looks_up_which_models_end(sqlite_engine: Engine, tmp_path: Path, llm_stand_in: LLMStandIn) -> None:
-    """`--check-models` reads OpenRouter's list, which needs no key: one model has ended, one is not on it."""
+    """`--check-models` reads OpenRouter's list without a key: one model has ended, one is not listed."""
     models = ("ended", "ends-late", "completion", "never-was")
     write(sqlite_engine, *(row(model=f"openrouter/stand-in/{name}") for name in models))
     done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--check-models", base_url=llm_stand_in.url)
@@ -144,14 +144,14 @@ def test_it_looks_up_which_models_end(sqlite_engine: Engine, tmp_path: Path, llm
 
 
 def test_a_list_that_cannot_be_read(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Without an answer, `--check-models` ends with 2 and one line: a report would look as if no model ended."""
+    """If OpenRouter does not answer, `--check-models` ends with 2 and one line instead of an incomplete report."""
     done = run(of(sqlite_engine), tmp_path, *MARCH, "--check-models", base_url="http://127.0.0.1:9/api/v1")
     assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert "no answer from http://127.0.0.1:9/api/v1/models" in done.stderr
 
 
 def test_it_reports_by_labels(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """`--by` adds a table for each name, in JSON under `labels`; what has no label has no name there."""
+    """`--by` adds a table for each name, in JSON under `labels`; rows without the label have no name."""
     write(sqlite_engine, row(additional_params={"metadata": {"team": "growth", "feature": "search"}}), row())
     done = run(of(sqlite_engine), tmp_path, *MARCH, "--json", "--by=metadata.team", "--by=metadata.feature")
     labels = json.loads(done.stdout)["labels"]
@@ -163,7 +163,7 @@ def test_it_reports_by_labels(sqlite_engine: Engine, tmp_path: Path) -> None:
 
 
 def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """`--html` writes one file, and says so; a password is not in it."""
+    """`--html` writes one file, and says so; it contains no password."""
     write(sqlite_engine, row())
     done = run(of(sqlite_engine), tmp_path, *MARCH, "--html=report.html")
     assert (0, "", "wrote report.html\n") == (done.returncode, done.stdout, done.stderr)
@@ -175,14 +175,14 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--days=0"], "0 is no number of at least 1"),
-        (["--days=x"], "x is no number of at least 1"),
+        (["--days=0"], "0 is not a number of at least 1"),
+        (["--days=x"], "x is not a number of at least 1"),
         (["--days=9999999"], "the calendar does not go that far"),
         (["--until=9999-12-31"], "the calendar does not go that far"),
-        (["--since=yesterday"], "yesterday is no day: write it as 2026-12-31"),
-        (["--since=2026-03-02", "--until=2026-03-01"], "nothing is since 2026-03-02 and until 2026-03-01"),
+        (["--since=yesterday"], "yesterday is not a day: write it as 2026-12-31"),
+        (["--since=2026-03-02", "--until=2026-03-01"], "--since 2026-03-02 is after --until 2026-03-01"),
         (["--since=2026-03-02", "--days=3"], "give one of them"),
-        (["--user=99999999999"], "99999999999 is no user id"),
+        (["--user=99999999999"], "99999999999 is not a user id"),
         (["--by=team"], "'team' is not a name in the metadata of calls: write it as metadata.team"),
         (["--by=metadata."], "write it as metadata.team"),
         (["--html=nowhere/report.html"], "cannot write nowhere/report.html"),
@@ -191,7 +191,7 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
     ids=str,
 )
 def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], message: str) -> None:
-    """An impossible argument ends with 2 and a sentence, before any database is touched."""
+    """An invalid argument gives exit code 2 and a sentence, before the database is used."""
     done = run("sqlite:///never.db", tmp_path, *arguments)
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr
@@ -210,7 +210,7 @@ def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], m
     ],
 )
 def test_a_database_that_is_not_there(tmp_path: Path, url: str, code: int, message: str) -> None:
-    """A database that cannot be reached is one line, without the password; no file is made for it."""
+    """An unreachable database gives one line, without the password; no file is created."""
     done = run(url, tmp_path)
     assert (code, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""The generated OpenAPI, held against the running server by schemathesis: requests that nobody thought of."""
+"""Schemathesis checks the running server against the generated OpenAPI, with generated requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from schemathesis import Case
     from schemathesis.checks import CheckFunction
 
-# A 502 and a 503 are documented answers, and no other of that kind is; a model is known or not by its name.
+# 502 and 503 are documented, other 5xx are not; whether a model is known depends on its name.
 NOT_OURS: list[CheckFunction] = [not_a_server_error, positive_data_acceptance]
 
 schema = schemathesis.openapi.from_dict(application().openapi())
@@ -26,18 +26,18 @@ schema = schemathesis.openapi.from_dict(application().openapi())
 
 @pytest.fixture
 def met() -> Iterator[set[int]]:
-    """Collect the statuses of a route, which must have refused some requests and taken others."""
+    """Collect the statuses of a route, which must have refused some requests and accepted others."""
     statuses: set[int] = set()
     yield statuses
     assert {422} == statuses & {422}
     assert statuses - {405, 422}
 
 
-# The server's thread draws random numbers too, for the ids of spans and for waits, which Hypothesis cannot know.
+# The server's thread draws random numbers too, for span ids and for waits, which Hypothesis cannot control.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @schema.parametrize()
 @settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_a_documented_one(case: Case[Any], url: str, met: set[int]) -> None:
-    """Whatever is asked, rightly or wrongly, the status, the headers and the body are documented."""
+    """For valid and invalid requests, the status, the headers and the body are documented."""
     answer = case.call_and_validate(base_url=url.removesuffix(PATH), headers=DOOR, excluded_checks=NOT_OURS)
     met.add(answer.status_code)

@@ -1,4 +1,4 @@
-"""What the routes' tests stand on: an application that mounts them, served, with OpenRouter played by the stand-in."""
+"""A served application that mounts the routes, with OpenRouter played by the stand-in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _openrouter(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
-    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
+    """Configure only OpenRouter, played by the stand-in, with one attempt per call."""
     for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-routes")
@@ -36,7 +36,7 @@ def _openrouter(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
 
 @pytest.fixture
 def _application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Begin with an application that has not looked for its database, and close what it opened."""
+    """Start with an application that has not connected to its database, and close what it opened."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
     yield
@@ -47,28 +47,28 @@ def _application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 @pytest.fixture
 def database(engine: Engine, monkeypatch: pytest.MonkeyPatch, _application: None) -> Engine:
-    """Make the application's database SQLite, then PostgreSQL; return an engine of the test's own on it."""
+    """Make the application's database SQLite, then PostgreSQL; return an engine of the test on it."""
     monkeypatch.setenv("DATABASE_URL", engine.url.render_as_string(hide_password=False))
     return engine
 
 
 @pytest.fixture
 def url(_openrouter: None, _application: None) -> Iterator[str]:
-    """Serve the application; return where its routes are."""
+    """Serve the application; return the base URL of its routes."""
     with mounted() as address:
         yield address + PATH
 
 
 @pytest.fixture
 def client(url: str) -> Iterator[httpx.Client]:
-    """Return a client that the application knows."""
+    """Return a client with valid credentials."""
     with httpx.Client(base_url=url, headers=DOOR, timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
-    """Let the ledger's thread wait for nothing between its tries."""
+    """Remove the ledger's waits between retries."""
     pauses = Pauses()
     pauses.over.set()
     clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)

@@ -1,4 +1,4 @@
-"""An application that mounts the routes behind an authentication of its own, served by uvicorn in a thread."""
+"""An application that mounts the routes behind its own authentication, served by uvicorn in a thread."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ def asked(model: str = COMPLETION, **fields: Any) -> dict[str, Any]:
 
 
 def post(client: httpx.Client, text: str | bytes) -> httpx.Response:
-    """Post what is no JSON to httpx: NaN, lone surrogates, nonsense."""
+    """Post values that are not JSON to httpx: NaN, lone surrogates, nonsense."""
     return client.post("/responses", content=text, headers={"Content-Type": "application/json"})
 
 
 def authenticated(authorization: Annotated[str | None, Header()] = None) -> None:
-    """Let in who has the word."""
+    """Accept clients with the password."""
     if authorization != DOOR["Authorization"]:
         raise HTTPException(401, "who are you?")
 
 
 def application() -> FastAPI:
-    """Return an application with the routes and nothing else."""
+    """Return an application with only the routes."""
     app = FastAPI()
     app.include_router(llm_router(authenticated))
     return app
 
 
 def mounted() -> AbstractContextManager[str]:
-    """Serve the application with the routes for a block."""
+    """Serve the application with the routes until the block ends."""
     return served(application())
 
 
 @contextmanager
 def served(application: FastAPI) -> Generator[str]:
-    """Serve an application on this machine for a block; at its end every request that came in has been dealt with."""
+    """Serve an application on this machine until the block ends and every request has been handled."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         config = uvicorn.Config(application, log_level="warning", lifespan="off", ws="none")
         server = uvicorn.Server(config)

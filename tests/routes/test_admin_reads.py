@@ -1,4 +1,4 @@
-"""What an administrator's reads answer to odd questions, and what they leave behind, on both databases."""
+"""An administrator's reads with odd arguments, and their effect on the session, on both databases."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ NO_ID = ["", "1", "\x00", "\ud800", 5, None, b"1", "0" * 10_000]
 
 
 def row(**columns: object) -> LLMRequestModel:
-    """Return a completed row of user 1, made at noon."""
+    """Return a completed row of user 1, created at noon."""
     given = {"user_id": 1, "provider": "openrouter", "model": "openrouter/a/b", "messages": [], "temperature": 0.7}
     return LLMRequestModel(**given | {"status": "completed", "created_at": NOON} | columns)
 
 
 @pytest.fixture
 def caller(engine: Engine) -> Iterator[Session]:
-    """Open a session that holds one row, flushed and not committed."""
+    """Open a session with one row that is flushed and not committed."""
     with Session(engine) as session:
         session.add(row())
         session.flush()
@@ -55,17 +55,17 @@ def caller(engine: Engine) -> Iterator[Session]:
 
 @pytest.fixture
 def reads(caller: Session) -> LLMService:
-    """Read through the caller's session everything that can be read."""
+    """Return all reads through the caller's session."""
     return LLMService(caller)
 
 
 def read_all(session: Session) -> dict[str, object]:
-    """Return what each read answers."""
+    """Return the result of each read."""
     return {name: read(LLMService(session)) for name, read in READS.items()}
 
 
 def test_a_read_ends_no_transaction(caller: Session, engine: Engine) -> None:
-    """Reads neither commit nor roll back what the session holds."""
+    """Reads neither commit nor roll back the session."""
     assert 1 == read_all(caller)["count_all_requests"]
     with Session(engine) as another:
         assert 0 == LLMService(another).count_all_requests()
@@ -73,7 +73,7 @@ def test_a_read_ends_no_transaction(caller: Session, engine: Engine) -> None:
 
 
 def test_a_read_that_fails_leaves_the_session_usable(engine: Engine) -> None:
-    """Without their table reads raise, and what the caller wrote before can still be seen and committed."""
+    """Without their table, reads raise, and the caller's earlier changes can still be read and committed."""
     hide_table(engine)
     with Session(engine) as caller:
         caller.execute(text("CREATE TABLE notes (words TEXT)"))
@@ -86,7 +86,7 @@ def test_a_read_that_fails_leaves_the_session_usable(engine: Engine) -> None:
 
 
 def test_a_read_flushes_nothing_of_the_callers(caller: Session) -> None:
-    """A row of the caller's that no database takes fails when the caller flushes it, not when somebody reads."""
+    """An invalid row of the caller's fails when the caller flushes it, not at a read."""
     caller.add(broken := row(model=None))
     read_all(caller)
     assert [broken] == list(caller.new)
@@ -95,14 +95,14 @@ def test_a_read_flushes_nothing_of_the_callers(caller: Session) -> None:
 
 
 def test_a_read_works_where_each_statement_commits_by_itself(engine: Engine) -> None:
-    """On an autocommitting connection, where no savepoint can be, reads answer all the same."""
+    """Reads work on an autocommitting connection, which has no savepoints."""
     with Session(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
         assert [None, [], [], 0, 0, 0, 0, 0.0] == list(read_all(session).values())
 
 
 @pytest.mark.parametrize("beyond", [2**31, 2**63, 2**64, 10**30])
 def test_a_page_of_any_size_at_any_place(reads: LLMService, beyond: int) -> None:
-    """A limit beyond every integer of the database is all rows, an offset beyond it none, a negative one is 0."""
+    """A limit too large for the database gives all rows, such an offset none, and a negative value is 0."""
     assert (1, 0, 1, 0) == (
         len(reads.get_recent_requests(beyond)),
         len(reads.get_recent_requests(50, beyond)),
@@ -112,7 +112,7 @@ def test_a_page_of_any_size_at_any_place(reads: LLMService, beyond: int) -> None
 
 
 def test_a_status_that_no_row_has_is_counted_as_none(reads: LLMService, caller: Session) -> None:
-    """Whatever is asked for as a status, NUL included, is counted: 0, without a database error."""
+    """Any other status, NUL included, gives a count of 0 without a database error."""
     counted = [reads.get_request_count_by_status(status) for status in NO_STATUS]  # type: ignore[arg-type]
     assert [0] * len(NO_STATUS) == counted
     assert 1 == reads.get_request_count_by_status("completed")
@@ -120,18 +120,18 @@ def test_a_status_that_no_row_has_is_counted_as_none(reads: LLMService, caller: 
 
 
 def test_a_user_id_that_is_no_integer_gets_an_empty_answer(reads: LLMService) -> None:
-    """A user id that is text, or that no column holds, has no requests and a count of 0."""
+    """A user id that is text, or too large for the column, has no requests and a count of 0."""
     answers = [(reads.get_user_requests(user), reads.get_request_count_by_user(user)) for user in NO_USER]  # type: ignore[arg-type]
     assert [([], 0)] * len(NO_USER) == answers
 
 
 def test_a_request_id_that_is_no_id_is_not_there(reads: LLMService) -> None:
-    """Whatever is asked for as a request id and is none has no request."""
+    """An invalid request id finds no request."""
     assert [None] * len(NO_ID) == [reads.get_request(request_id) for request_id in NO_ID]  # type: ignore[arg-type]
 
 
 def test_a_request_is_found_by_its_id_as_text(reads: LLMService, caller: Session) -> None:
-    """An id finds its row as a UUID and as text, in capitals too."""
+    """A request is found by its id as a UUID and as text, in capitals too."""
     caller.add(made := row())
     caller.flush()
     found = [reads.get_request(spelled) for spelled in (made.id, str(made.id), str(made.id).upper())]
@@ -144,7 +144,7 @@ def test_a_request_is_found_by_its_id_as_text(reads: LLMService, caller: Session
     ids=["utc", "naive", "east", "west"],
 )
 def test_a_moment_is_the_same_in_every_zone(reads: LLMService, caller: Session, moment: datetime) -> None:
-    """Since noon means noon in whatever zone it is said, UTC where none is named, and includes that instant."""
+    """A time means the same in every zone, UTC if none is given, and includes that instant."""
     caller.add_all([row(created_at=NOON - timedelta(microseconds=1), cost_estimate=1.0), row(cost_estimate=0.5)])
     caller.flush()
     assert (2, 0.5) == (reads.count_requests_since(moment), reads.sum_request_costs_since(moment))
@@ -152,13 +152,13 @@ def test_a_moment_is_the_same_in_every_zone(reads: LLMService, caller: Session, 
 
 @pytest.mark.parametrize("zone", [UTC, None, EAST, timezone(-timedelta(hours=12))], ids=str)
 def test_the_ends_of_time_are_moments_too(reads: LLMService, zone: timezone | None) -> None:
-    """Since the first moment that Python knows means all rows, since the last none, in any zone."""
+    """Since Python's earliest time means all rows, since the latest none, in any zone."""
     first, last = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
     assert (1, 0) == (reads.count_requests_since(first), reads.count_requests_since(last))
 
 
 def test_no_cost_is_a_number(caller: Session) -> None:
-    """The sum of costs is 0.0, a float, with no rows and with rows whose cost nobody knows."""
+    """The sum of costs is 0.0, a float, without rows and with rows of unknown cost."""
     sums = [llm_services_admin_provider(caller).sum_request_costs_since(NOON + timedelta(days=day)) for day in (-1, 1)]
     assert [0.0, 0.0] == sums
     assert {float} == {type(each) for each in sums}

@@ -1,4 +1,4 @@
-"""The routes as a client meets them: what is answered, to whom, and what is refused."""
+"""The routes: what is returned, to whom, and what is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BODIES = ("request_payload", "response_raw")
 
 
 def test_an_answer_comes_with_the_id_of_its_row(database: Engine, client: httpx.Client) -> None:
-    """POST answers with the response and the id of its row, which is settled and holds what was asked."""
+    """POST returns the response and the id of its row, which is settled and has the request."""
     body = asked(user_id=7, temperature=0.2, max_output_tokens=50, provider_kwargs={"seed": 1})
     answer = client.post("/responses", json=body)
     row = only_row(database)
@@ -43,7 +43,7 @@ def test_an_answer_comes_with_the_id_of_its_row(database: Engine, client: httpx.
 
 
 def test_requests_are_read(database: Engine, client: httpx.Client) -> None:
-    """A request is read whole by its id, and without its bodies in the list of its user, newest first, in pages."""
+    """A request is read whole by its id, and without its bodies in its user's list, newest first, in pages."""
     ids = [client.post("/responses", json=asked(user_id=7)).json()["request_id"] for _ in range(3)]
     client.post("/responses", json=asked(user_id=8))
     assert 4 == len(rows(database))
@@ -55,7 +55,7 @@ def test_requests_are_read(database: Engine, client: httpx.Client) -> None:
 
 
 def test_a_request_that_is_not_there_is_a_404(client: httpx.Client) -> None:
-    """An id without a row is 404 in the words that clients know; a user without requests has an empty list."""
+    """An unknown id is a 404 with the documented text; a user without requests has an empty list."""
     missing = client.get(f"/requests/{uuid4()}")
     assert (404, {"detail": "LLM request not found"}) == (missing.status_code, missing.json())
     assert [] == client.get("/requests", params={"user_id": 10**30, "offset": 10**30}).json()
@@ -66,12 +66,12 @@ def test_a_request_that_is_not_there_is_a_404(client: httpx.Client) -> None:
     + ["/requests?user_id=1&offset=-1", "/requests/nonsense"],
 )  # fmt: skip
 def test_a_question_of_the_wrong_form_is_a_422(client: httpx.Client, path: str) -> None:
-    """A list needs a user, a limit from 1 to 500 and an offset from 0 on; an id is a UUID."""
+    """A list requires a user, a limit from 1 to 500 and an offset from 0; an id is a UUID."""
     assert 422 == client.get(path).status_code
 
 
 def test_strangers_get_nothing(database: Engine, client: httpx.Client) -> None:
-    """Whom the deployment does not know gets its 401 on every route, and asks nobody."""
+    """An unknown client gets the deployment's 401 on every route, and nothing is sent."""
     strange = {"Authorization": "Bearer a-guess"}
     answers = [
         client.post("/responses", json=asked(), headers=strange),
@@ -84,7 +84,7 @@ def test_strangers_get_nothing(database: Engine, client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("missing", [None, "token", True])
 def test_there_are_no_routes_for_everybody(missing: object) -> None:
-    """A router without an authentication is a TypeError that says what is missing."""
+    """A router without authentication raises a TypeError that says what is missing."""
     with pytest.raises(TypeError, match="llm_router needs your authentication"):
         llm_router(missing)  # type: ignore[arg-type]
 
@@ -118,7 +118,7 @@ def test_there_are_no_routes_for_everybody(missing: object) -> None:
 def test_what_cannot_be_asked_is_refused_by_name(
     database: Engine, client: httpx.Client, body: dict[str, Any], status: int, named: str
 ) -> None:
-    """An unknown model, role or option value is 400, a value of the wrong form 422; both name it, nothing is sent."""
+    """An unknown model, role or option value is a 400, an invalid form a 422; both name it, and nothing is sent."""
     answer = post(client, json.dumps(body))
     assert status == answer.status_code
     assert named in str(answer.json()["detail"])
@@ -126,7 +126,7 @@ def test_what_cannot_be_asked_is_refused_by_name(
 
 
 def test_an_odd_row_is_shown_as_it_is(database: Engine, client: httpx.Client) -> None:
-    """A row that another program wrote, with what this one never writes, hides neither itself nor its neighbours."""
+    """An invalid row from another program hides neither itself nor other rows."""
     request_id = client.post("/responses", json=asked(user_id=7)).json()["request_id"]
     client.post("/responses", json=asked(user_id=7))
     is_sqlite = database.dialect.name == "sqlite"
@@ -141,7 +141,7 @@ def test_an_odd_row_is_shown_as_it_is(database: Engine, client: httpx.Client) ->
 
 
 def test_every_status_is_documented_with_its_schema() -> None:
-    """The generated OpenAPI says what each route answers, and in which form."""
+    """The generated OpenAPI has each route's statuses with their schemas."""
     paths = application().openapi()["paths"]
     told = {
         path.removeprefix("/api/v1/llm"): {
@@ -160,7 +160,7 @@ def test_every_status_is_documented_with_its_schema() -> None:
 
 
 def test_the_door_opens_without_fastapi() -> None:
-    """Importing `public` does not import FastAPI, which only who mounts the routes has installed."""
+    """Importing `public` does not import FastAPI, which only applications with routes need."""
     statement = "import sys, modules.llm_services.public; print('fastapi' in sys.modules)"
     command = [sys.executable, "-c", statement]
     environment = bare_environment(PYTHONPATH=str(BACKEND))

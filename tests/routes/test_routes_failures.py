@@ -1,4 +1,4 @@
-"""What the routes answer when something is down: the provider, its configuration, the database."""
+"""What the routes return if the provider, its configuration or the database fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ READS = ("/requests?user_id=1", f"/requests/{uuid4()}")
 def test_a_call_that_failed_is_a_502_that_says_why(
     database: Engine, client: httpx.Client, scenario: str, error: str, status: int, wait: str | None
 ) -> None:
-    """A failed call is 502 with the error's class, words and facts, its row, and a Retry-After where that is known."""
+    """A failed call is a 502 with the error's class, message and facts, its row, and a Retry-After if known."""
     answer = client.post("/responses", json=asked(f"openrouter/stand-in/{scenario}"))
     told, row = answer.json(), only_row(database)
     assert (502, error, status, wait) == (
@@ -71,9 +71,9 @@ def test_a_provider_that_says_nothing_is_a_timeout(
 def test_a_provider_that_refuses_the_connection(
     database: Engine, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody listens: an LLMError that may pass, and its row has failed."""
+    """If nothing listens, the error is a retryable LLMError, and its row has failed."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused, and nobody else can have it
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused, and no other process can bind it
         monkeypatch.setenv("OPENROUTER_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1")
         answer = client.post("/responses", json=asked())
     assert (502, "LLMError", True) == (answer.status_code, answer.json()["error"], answer.json()["retryable"])
@@ -92,7 +92,7 @@ def test_a_provider_that_refuses_the_connection(
 def test_what_the_deployment_has_not_set_is_a_503(
     database: Engine, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
 ) -> None:
-    """A provider without a key, or a malformed setting, is 503 and names the variable; requests can be read."""
+    """A provider without a key, or a malformed setting, is a 503 that names the variable; reads still work."""
     monkeypatch.setenv(variable, value)
     answer = client.post("/responses", json=asked())
     assert 503 == answer.status_code
@@ -104,7 +104,7 @@ def test_what_the_deployment_has_not_set_is_a_503(
 def test_a_database_that_has_no_address_is_a_503(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    """A DATABASE_URL that leads nowhere is 503 on every route, and nothing of it is told."""
+    """An invalid DATABASE_URL is a 503 on every route, without showing it."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     answers = [client.post("/responses", json=asked()), *map(client.get, READS)]
     told = {"detail": "the database is not configured: check DATABASE_URL"}
@@ -117,7 +117,7 @@ def test_a_database_that_has_no_address_is_a_503(
 def test_a_database_that_was_never_there(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    """Without a database nothing is sent, a call is 502, a read 503; neither tells where the database should be."""
+    """Without a database, nothing is sent; a call is a 502, a read a 503, and neither shows its address."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     call, *reads = client.post("/responses", json=asked()), *map(client.get, READS)
     assert (502, "LLMError", NOT_SENT) == (call.status_code, call.json()["error"], call.json()["detail"])
@@ -127,7 +127,7 @@ def test_a_database_that_was_never_there(
 def test_a_database_that_is_down_and_comes_back(
     postgres_engine: Engine, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, pauses: Pauses
 ) -> None:
-    """While PostgreSQL is stopped calls are 502, unsent, and reads 503; when it is back both answer, unasked."""
+    """While PostgreSQL is down, calls are 502 and not sent, reads 503; when it is back, both work again."""
     monkeypatch.setenv("DATABASE_URL", postgres_engine.url.render_as_string(hide_password=False))
     assert 200 == client.post("/responses", json=asked(user_id=1)).status_code
     with outage(postgres_engine.url) as down:
@@ -141,7 +141,7 @@ def test_a_database_that_is_down_and_comes_back(
 
 
 def test_a_table_that_is_missing(database: Engine, client: httpx.Client) -> None:
-    """Without its table a call is 502 and a read 503, in the same words as without a database."""
+    """Without its table, a call is a 502 and a read a 503, with the same messages as without a database."""
     assert 200 == client.post("/responses", json=asked()).status_code
     hide_table(database)
     call, *reads = client.post("/responses", json=asked()), *map(client.get, READS)
@@ -150,7 +150,7 @@ def test_a_table_that_is_missing(database: Engine, client: httpx.Client) -> None
 
 
 def test_a_paid_answer_that_was_not_recorded_is_handed_over() -> None:
-    """When the database fails after the answer came, the answer is in the error, and the database's words are not."""
+    """If the database fails after the answer, the error has the answer, without the database's message."""
     response = LLMResponse(content="Paris", provider="openrouter", model="openrouter/a/b")
     error = LLMError("the answer came: connection to host 10.0.0.1 failed", response=response)
     error.__cause__ = OperationalError("INSERT", {}, ConnectionError("10.0.0.1"))
@@ -180,7 +180,7 @@ DEEP_OPTION = b'{"messages": [{"role": "user", "content": "x"}], "provider_kwarg
     ids=["nothing", "words", "cut", "null", "list", "bytes", "deep", "long", "many", "deep-content", "deep-options"],
 )
 def test_nonsense_is_refused(client: httpx.Client, nonsense: bytes, status: int) -> None:
-    """A body that is no request, however long or deep, is refused in few words, and the next request is answered."""
+    """An invalid body of any size or depth is refused with a short message, and the next request works."""
     answer = post(client, nonsense)
     assert status == answer.status_code
     assert answer.json()["detail"]
@@ -189,6 +189,6 @@ def test_nonsense_is_refused(client: httpx.Client, nonsense: bytes, status: int)
 
 
 def test_a_list_of_nonsense_is_not_read_to_its_end(client: httpx.Client) -> None:
-    """The first message that is none is told, and those behind it are not looked at."""
+    """Only the first invalid message is reported, and later ones are not validated."""
     told = client.post("/responses", json=asked(messages=[0] * 100)).json()["detail"]
     assert [["body", "messages", 0]] == [problem["loc"] for problem in told]

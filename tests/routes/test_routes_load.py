@@ -1,4 +1,4 @@
-"""Many requests at once, clients that go away, and what is held meanwhile: no connection, and never the loop."""
+"""Many simultaneous requests, and clients that disconnect: no connection is held, and the loop is not blocked."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ MANY = 100
 
 
 def known(url: str) -> httpx.AsyncClient:
-    """Return a client that the application knows, with as many connections as it needs."""
+    """Return a client with valid credentials and as many connections as it needs."""
     limits = httpx.Limits(max_connections=None)
     return httpx.AsyncClient(base_url=url, headers=DOOR, timeout=100, trust_env=False, limits=limits)
 
 
 @pytest.fixture
 async def caller(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client that shares the test's loop with the provider."""
+    """Return a client in the same event loop as the provider."""
     async with known(url) as client:
         yield client
 
 
 def connections_out() -> int:
-    """Count the connections of the application's pool that somebody has."""
+    """Count the connections of the application's pool that are checked out."""
     database = infrastructure_provider()._database
     assert database
     pool: QueuePool = database.engine.pool  # type: ignore[assignment]
@@ -47,7 +47,7 @@ def connections_out() -> int:
 
 
 async def test_a_hundred_at_once(database: Engine, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 calls are in flight at once without a connection of the pool, reads are answered meanwhile, all complete."""
+    """With 100 calls in flight, no connection of the pool is held, reads work, and all calls complete."""
     held = Held(MANY)
     async with serving(held) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", server.base_url)
@@ -67,7 +67,7 @@ async def test_a_hundred_at_once(database: Engine, caller: httpx.AsyncClient, mo
 
 @pytest.mark.usefixtures("_openrouter")
 async def test_a_client_that_goes_away_leaves_a_settled_row(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the client hangs up during the call, the answer, which is paid for, is still recorded."""
+    """If the client disconnects during the call, the answer, which is billed, is still recorded."""
     held = Held()
     async with serving(held) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", server.base_url)
@@ -80,7 +80,7 @@ async def test_a_client_that_goes_away_leaves_a_settled_row(database: Engine, mo
                 await asyncio.wait([call])
             assert "pending" == only_row(database).status
             held.let_go.set()
-            await asyncio.to_thread(stack.close)  # the server deals with what came in before it ends
+            await asyncio.to_thread(stack.close)  # the server handles earlier requests before it ends
     assert ("completed", "Paris", 0.25) == (
         only_row(database).status,
         only_row(database).response_content,
@@ -91,7 +91,7 @@ async def test_a_client_that_goes_away_leaves_a_settled_row(database: Engine, mo
 async def test_a_database_that_is_slow_stops_nobody_else(
     postgres_engine: Engine, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a read waits for a lock of the database, the server answers others: reading never blocks its loop."""
+    """While a read waits for a database lock, other requests are answered."""
     monkeypatch.setenv("DATABASE_URL", postgres_engine.url.render_as_string(hide_password=False))
     assert 200 == (await caller.get("/requests?user_id=1")).status_code
     with Session(postgres_engine) as locking:

@@ -1,4 +1,4 @@
-"""`provider_kwargs`: options as any caller's, from people who may steer an answer and nothing else."""
+"""`provider_kwargs`: options from clients who may affect the answer and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.server import Server
 
 KEY: Final = "sk-or-v1-this-is-the-secret-0123456789"
-# What looks like a way to another host, another key or another header, in any SDK's spelling.
+# Options that look like another host, key or header, in the style of any SDK.
 WAYS_OUT: Final = {
     "api_key": "sk-or-v1-of-somebody-else-0123",
     "api_base": "http://192.0.2.1/api/v1",
@@ -44,7 +44,7 @@ WAYS_OUT: Final = {
 
 @pytest.fixture
 async def openrouter(monkeypatch: pytest.MonkeyPatch, _openrouter: None) -> AsyncIterator[Server]:
-    """Play OpenRouter inside the test, to see what comes to it, and with a key to look for."""
+    """Serve OpenRouter in the test, to see its requests, with a key to search for."""
     async with serving(lambda visit: visit.answer(ANSWER)) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
@@ -53,13 +53,13 @@ async def openrouter(monkeypatch: pytest.MonkeyPatch, _openrouter: None) -> Asyn
 
 @pytest.fixture
 async def caller(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client that shares the test's loop with the provider."""
+    """Return a client in the same event loop as the provider."""
     async with httpx.AsyncClient(base_url=url, headers=DOOR, timeout=60, trust_env=False) as client:
         yield client
 
 
 def head(server: Server) -> list[str]:
-    """Return the head of the only request that came, without what differs in each."""
+    """Return the head of the only request, without what differs between requests."""
     (visit,) = server.visits
     return [line for line in visit.head.splitlines() if not line.lower().startswith("content-length")]
 
@@ -67,7 +67,7 @@ def head(server: Server) -> list[str]:
 async def test_nothing_reaches_host_key_or_headers(
     database: Engine, openrouter: Server, caller: httpx.AsyncClient
 ) -> None:
-    """Options named after hosts, keys or headers are recorded, keys masked, and change nothing of what is sent."""
+    """Options named after hosts, keys or headers are recorded, with keys masked, and change nothing in the request."""
     plain = await caller.post("/responses", json=asked())
     sent_plain, payload = head(openrouter), openrouter.visits[0].payload
     openrouter.visits.clear()
@@ -86,10 +86,10 @@ async def test_nothing_reaches_host_key_or_headers(
 async def test_an_argument_is_no_option(
     database: Engine, openrouter: Server, caller: httpx.AsyncClient, name: str
 ) -> None:
-    """What the call has a field for cannot be said again among the options: 422 names it, nothing is sent."""
+    """A field of the body cannot be repeated as an option: a 422 names it, and nothing is sent."""
     answer = await caller.post("/responses", json=asked(provider_kwargs={name: 1}))
     assert 422 == answer.status_code
-    assert f"provider_kwargs must not hold {name}" in answer.json()["detail"][0]["msg"]
+    assert f"provider_kwargs must not contain {name}" in answer.json()["detail"][0]["msg"]
     assert ([], []) == (openrouter.visits, rows(database))
 
 
@@ -97,14 +97,14 @@ async def test_an_argument_is_no_option(
 async def test_what_is_sent_unchecked_is_not_for_strangers(
     database: Engine, openrouter: Server, caller: httpx.AsyncClient, body: dict[str, Any]
 ) -> None:
-    """extra_body goes to the provider as it is, past every check, so that it is refused here: 422, nothing is sent."""
+    """extra_body is sent without checks, so it is refused here with a 422, and nothing is sent."""
     answer = await caller.post("/responses", json=asked(provider_kwargs={"seed": 1, "extra_body": body}))
     assert (422, ["body", "provider_kwargs"]) == (answer.status_code, answer.json()["detail"][0]["loc"])
     assert ([], []) == (openrouter.visits, rows(database))
 
 
 async def test_known_options_are_sent(database: Engine, openrouter: Server, caller: httpx.AsyncClient) -> None:
-    """Options that the provider knows are checked and sent; the response cache's are words of ours in a header."""
+    """Known options are checked and sent; those of the response cache become a header."""
     options = {"seed": 1, "reasoning": {"effort": "low"}, "response_cache": True}
     assert 200 == (await caller.post("/responses", json=asked(provider_kwargs=options))).status_code
     (visit,) = openrouter.visits
@@ -126,7 +126,7 @@ async def test_known_options_are_sent(database: Engine, openrouter: Server, call
 async def test_an_impossible_value_is_refused_by_name(
     database: Engine, openrouter: Server, caller: httpx.AsyncClient, options: dict[str, Any], named: str
 ) -> None:
-    """A value that a known option cannot have is 400 and names the option; nothing is sent."""
+    """An impossible value of a known option is a 400 that names the option; nothing is sent."""
     body = json.dumps(asked(provider_kwargs=options))
     answer = await caller.post("/responses", content=body, headers={"Content-Type": "application/json"})
     assert 400 == answer.status_code
@@ -137,7 +137,7 @@ async def test_an_impossible_value_is_refused_by_name(
 async def test_a_key_that_the_provider_repeats_is_not_passed_on(
     database: Engine, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A provider that quotes the key in its error does not get it to the client, nor into the row."""
+    """If the provider quotes the key in its error, neither the client nor the row gets it."""
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     error = {"error": {"message": f"bad key {KEY}", "code": 401}}
     async with serving(lambda visit: visit.answer(error, 401)) as server:

@@ -1,4 +1,4 @@
-"""The programs that a person runs, and how the tests run them."""
+"""The programs that users run, and how the tests run them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SHEBANG = b"#!/usr/bin/env python3\n"
-# What a person runs says so in its first line; the other programs are started by these, or by tests.
+# A program for users has a shebang; the others are started by these, or by tests.
 FILES = sorted(
     path.relative_to(ROOT)
     for folder in ("backend", "tests")
@@ -24,8 +24,8 @@ FILES = sorted(
 )
 STAND_IN = "python -m stand_in"
 SCRIPTS = {path.as_posix(): [str(ROOT / path)] for path in FILES} | {STAND_IN: ["-m", "stand_in"]}
-# Imported by Python before the program. It interrupts the program while that imports a module: the one that
-# INTERRUPT_AT names, or the n-th after the import of command_line. It hides the package that HIDDEN names.
+# Imported by Python before the program. It interrupts the program during the import that INTERRUPT_AT names, or the
+# n-th import after command_line. It hides the package that HIDDEN names.
 SITE_CUSTOMIZE = """
 import os, signal, sys
 from support.processes import bare_environment
@@ -47,7 +47,7 @@ sys.meta_path.insert(0, Finder())
 
 
 def command(script: str, *arguments: str) -> list[str]:
-    """Return the command that a person gives."""
+    """Return the command line for a user."""
     return [sys.executable, *SCRIPTS[script], *arguments]
 
 

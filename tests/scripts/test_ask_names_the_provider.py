@@ -1,4 +1,4 @@
-"""ask.py says who is called before it calls, and calls nobody else."""
+"""ask.py prints which provider it calls, and calls no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HINT = {"LLM_PROVIDER": "openai"}
 
 
 def ask(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
-    """Ask a question; return the exit code, and what was printed on one line."""
+    """Run ask.py; return the exit code, and the output on one line."""
     done = run(command("backend/scripts/ask.py", "Why?", *arguments), folder, **variables)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
@@ -44,7 +44,7 @@ def test_the_provider_is_named_and_called(
     model: str | None,
     announced: str,
 ) -> None:
-    """The line names the provider, address and model; the request goes there, also if another provider has a key."""
+    """The line names provider, address and model; the request goes there, even if another provider has a key."""
     environment = variables.copy()
     for vendor in vendors:
         environment |= VENDORS[vendor].environment(llm_stand_in.url)
@@ -64,7 +64,7 @@ def test_the_provider_is_named_and_called(
 def test_without_a_key_the_stand_in_answers_for_openrouter(
     llm_stand_in: LLMStandIn, tmp_path: Path, variables: dict[str, str], arguments: list[str]
 ) -> None:
-    """A call to OpenRouter is answered by a stand-in, which is said, also if OpenAI has a key and is not meant."""
+    """The stand-in answers for OpenRouter without a key, and says so, even if OpenAI has a key."""
     other = VENDORS["openai"].environment(llm_stand_in.url) if variables or arguments else {}
     code, printed = ask(tmp_path, *arguments, **variables, **other)
     assert (0, True) == (code, INSTEAD in printed), printed
@@ -76,7 +76,7 @@ def test_without_a_key_the_stand_in_answers_for_openrouter(
 def test_a_provider_without_a_key_is_not_replaced(
     tmp_path: Path, variables: dict[str, str], arguments: list[str]
 ) -> None:
-    """Another provider that has no key is an error that names its variable: the stand-in does not answer for it."""
+    """Another provider without a key is an error that names its variable; the stand-in does not replace it."""
     code, printed = ask(tmp_path, *arguments, **variables)
     assert (2, True) == (code, "OPENAI_API_KEY" in printed), printed
     assert "stand-in" not in printed

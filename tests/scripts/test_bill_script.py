@@ -1,4 +1,4 @@
-"""reconcile_costs.py --bill as it is run, against the stand-in's own activity of the very calls that it served."""
+"""reconcile_costs.py --bill as a process, against the stand-in's activity for the calls that it served."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ SCENARIOS: Final = ("completion", "byok", "free", "prompt-cache-hit", "fallback"
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """Run a stand-in that has served nothing yet, and whose activity is so of this test alone."""
+    """Run a new stand-in, so that its activity belongs to this test only."""
     with running() as url:
         yield url
 
 
 @pytest.fixture
 def calls(engine: Engine, server: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Make a call of each kind that is billed, one that is refused, and one that breaks off behind the bill."""
+    """Make a call of each billed kind, one that is refused, and one that breaks off after it was billed."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", server)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-bill")
     monkeypatch.setenv("MAX_RETRIES", "0")
@@ -58,7 +58,7 @@ def calls(engine: Engine, server: str, monkeypatch: pytest.MonkeyPatch) -> Engin
 def run(
     engine: Engine, server: str, folder: Path, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run reconcile_costs.py as a process, every warning an error."""
+    """Run reconcile_costs.py as a process, with warnings as errors."""
     settings = {
         "PYTHONPATH": str(BACKEND),
         "DATABASE_URL": engine.url.render_as_string(hide_password=False),
@@ -82,7 +82,7 @@ def this_month() -> str:
 
 
 def amounts(printed: str) -> dict[str, float]:
-    """Return the amounts at the head of what is printed, by their names."""
+    """Return the amounts at the beginning of the output, by name."""
     lines = [line.rsplit(maxsplit=2) for line in printed.splitlines() if line.endswith(" USD")]
     return {name.strip(): float(usd) for name, usd, _ in lines}
 
@@ -97,7 +97,7 @@ def test_it_agrees_with_the_calls_that_were_made(calls: Engine, server: str, tmp
 
 
 def test_a_row_that_is_gone_is_a_call_from_elsewhere(calls: Engine, server: str, tmp_path: Path) -> None:
-    """What was billed and has no row never passed through here, as far as the table goes."""
+    """A billed call without a row counts as one that never passed through here."""
     model = "openrouter/stand-in/fallback"
     with calls.begin() as connection:
         connection.execute(delete(LLMRequestModel).where(LLMRequestModel.model == model))
@@ -110,7 +110,7 @@ def test_a_row_that_is_gone_is_a_call_from_elsewhere(calls: Engine, server: str,
 
 
 def test_a_row_of_unknown_cost_is_named(calls: Engine, server: str, tmp_path: Path) -> None:
-    """What a row without a cost was billed is named so, and how to look it up; looked up, nothing is left."""
+    """The bill of a row without a cost is reported with how to look it up; afterwards, nothing is left."""
     lost = LLMRequestModel.model == "openrouter/stand-in/completion"
     with calls.begin() as connection:
         connection.execute(update(LLMRequestModel).where(lost).values(cost_estimate=None, status="failed"))
@@ -122,7 +122,7 @@ def test_a_row_of_unknown_cost_is_named(calls: Engine, server: str, tmp_path: Pa
 
 
 def test_a_cost_that_was_changed_is_found(calls: Engine, server: str, tmp_path: Path) -> None:
-    """A row whose cost is another than the bill's is a line of its own, with both amounts."""
+    """A row with a cost that differs from the bill has its own line with both amounts."""
     changed = LLMRequestModel.model == "openrouter/stand-in/completion"
     with calls.begin() as connection:
         connection.execute(update(LLMRequestModel).where(changed).values(cost_estimate=7.5))
@@ -132,13 +132,15 @@ def test_a_cost_that_was_changed_is_found(calls: Engine, server: str, tmp_path: 
 
 
 def test_a_month_that_is_over_for_long_is_not_compared(calls: Engine, server: str, tmp_path: Path) -> None:
-    """Each day that OpenRouter does not list any more is named, with what the table has of it."""
+    """Each day that OpenRouter no longer lists is named, with the table's amount."""
     with calls.begin() as connection:
         connection.execute(update(LLMRequestModel).values(created_at=datetime(2026, 2, 3, tzinfo=UTC)))
     done = run(calls, server, tmp_path, "--bill=2026-02")
     total = sum(row.cost_estimate or 0.0 for row in rows(calls))
     assert 0 == done.returncode
-    assert f"2026-02-03 is not compared, for OpenRouter does not list it: {total:.6f} USD in the table" in done.stdout
+    assert (
+        f"2026-02-03 is not compared, because OpenRouter does not list it: {total:.6f} USD in the table" in done.stdout
+    )
     assert 28 == done.stdout.count("is not compared")
 
 
@@ -154,7 +156,7 @@ def test_a_month_that_is_over_for_long_is_not_compared(calls: Engine, server: st
 def test_what_it_needs_is_named(
     sqlite_engine: Engine, server: str, tmp_path: Path, variables: dict[str, str], message: str
 ) -> None:
-    """Without the right key, an answer or a table it ends with 2 and one line, in which no key is."""
+    """Without the right key, an answer or a table, it exits with 2 and one line without a key."""
     done = run(sqlite_engine, server, tmp_path, this_month(), **variables)
     assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert message in done.stderr
@@ -163,14 +165,14 @@ def test_what_it_needs_is_named(
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "november", "9999-12"])
 def test_a_month_that_is_none(sqlite_engine: Engine, server: str, tmp_path: Path, month: str) -> None:
-    """What is no month ends with 2."""
+    """An invalid month gives exit code 2."""
     done = run(sqlite_engine, server, tmp_path, f"--bill={month}")
     assert (2, "") == (done.returncode, done.stdout)
     assert f"'{month}' is not a month" in done.stderr
 
 
 def test_the_activity_of_a_day(calls: Engine, server: str) -> None:
-    """The stand-in's activity has the fields that OpenRouter's has; a day is all that is asked for by `date`."""
+    """The stand-in's activity has OpenRouter's fields; `date` limits it to one day."""
     del calls
     headers = {"Authorization": f"Bearer {MANAGEMENT_KEY}"}
     today = datetime.now(UTC).date()

@@ -1,4 +1,4 @@
-"""forget.py as it is run, on rows of real calls: attempts, an answer in the response cache, an exported cassette."""
+"""forget.py as a process, on rows of real calls: attempts, an answer in the response cache, an exported cassette."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 BACKEND: Final = Path(__file__).resolve().parents[2] / "backend"
 SECRET: Final = "Walnut-4711"
-RETRIED: Final = "openrouter/stand-in/flaky"  # fails once for every question
+RETRIED: Final = "openrouter/stand-in/flaky"  # fails once for every prompt
 
 
 def run(engine: Engine, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run forget.py as a process, every warning an error."""
+    """Run forget.py as a process, with warnings as errors."""
     url = engine.url.render_as_string(hide_password=False)
     settings = {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "LLM_CACHE_DIR": str(folder / "answers"), **variables}
     return subprocess.run(
@@ -44,7 +44,7 @@ def run(engine: Engine, folder: Path, *arguments: str, **variables: str) -> subp
 
 @pytest.fixture
 def calls(engine: Engine, llm_stand_in: LLMStandIn, tmp_path: Path) -> list[UUID]:
-    """Make a call of two attempts and one that the cache keeps for user 42, and one for user 7; return their ids."""
+    """Make a call of two attempts and a cached one for user 42, and one for user 7; return their ids."""
     llm_stand_in.monkeypatch.setenv("LLM_CACHE_DIR", str(tmp_path / "answers"))
     llm_stand_in.monkeypatch.setattr("modules.llm_services.flow.loop.BACKOFF_SECONDS", 0)
 
@@ -60,7 +60,7 @@ def calls(engine: Engine, llm_stand_in: LLMStandIn, tmp_path: Path) -> list[UUID
 
 
 def holding(engine: Engine, folder: Path) -> list[str]:
-    """Return the rows and the cached answers that have the secret, by their user and by `cache`."""
+    """Return the rows and the cached answers that contain the secret, by user and by `cache`."""
     with engine.connect() as connection:
         found = connection.execute(text("SELECT * FROM llm_requests")).all()
     held = [str(row.user_id) for row in found if SECRET in str(tuple(row))]
@@ -68,7 +68,7 @@ def holding(engine: Engine, folder: Path) -> list[str]:
 
 
 def test_a_user_is_forgotten(engine: Engine, tmp_path: Path, calls: list[UUID]) -> None:
-    """All rows of the user and their answers in the cache go; the other's stay, and what is beyond reach is named."""
+    """All rows of the user and their cached answers are removed, and no others; the rest is named."""
     assert ["42", "42", "42", "cache"] == holding(engine, tmp_path)
     done = run(engine, tmp_path, "--user=42")
     assert (0, "[1/1] rows up to 3 of 3\n") == (done.returncode, done.stderr)
@@ -83,7 +83,7 @@ def test_a_user_is_forgotten(engine: Engine, tmp_path: Path, calls: list[UUID]) 
 
 
 def test_a_call_is_forgotten_with_all_its_attempts(engine: Engine, tmp_path: Path, calls: list[UUID]) -> None:
-    """The id that a caller got is that of the last attempt; the first goes with it, and no other call."""
+    """The caller's id is that of the last attempt; the first is forgotten too, and no other call."""
     assert "2 rows forgotten" in run(engine, tmp_path, f"--request={calls[0]}").stdout
     assert ["42", "cache"] == holding(engine, tmp_path)
     assert "0 rows forgotten" in run(engine, tmp_path, f"--request={calls[0]}").stdout
@@ -91,7 +91,7 @@ def test_a_call_is_forgotten_with_all_its_attempts(engine: Engine, tmp_path: Pat
 
 @pytest.mark.usefixtures("calls")
 def test_what_is_old_is_forgotten(engine: Engine, tmp_path: Path) -> None:
-    """Nothing of today is older than a day; everything is older than no time at all."""
+    """Today's rows are not older than a day, but older than zero hours."""
     assert "0 rows forgotten" in run(engine, tmp_path, "--older-than=1d").stdout
     assert "4 rows forgotten" in run(engine, tmp_path, "--older-than=0h").stdout
     assert [] == holding(engine, tmp_path)
@@ -99,7 +99,7 @@ def test_what_is_old_is_forgotten(engine: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("calls")
 def test_a_dry_run_changes_nothing(engine: Engine, tmp_path: Path) -> None:
-    """With --dry-run it says how many rows, and all of them, and the answers, are there afterwards."""
+    """With --dry-run, it prints the number of rows, and changes neither rows nor cached answers."""
     before = holding(engine, tmp_path)
     done = run(engine, tmp_path, "--user=42", "--dry-run")
     assert (0, "3 rows would be forgotten\n", "") == (done.returncode, done.stdout, done.stderr)
@@ -107,7 +107,7 @@ def test_a_dry_run_changes_nothing(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_exported_cassettes_are_listed(engine: Engine, tmp_path: Path, calls: list[UUID]) -> None:
-    """A cassette that names a forgotten row is listed, in a dry run too, and again next time; none is deleted."""
+    """A cassette of a forgotten row is listed, in a dry run and in later runs too; none is deleted."""
     folder = tmp_path / "exported"
     folder.mkdir()
     for name, request_id in zip(("hers", "his"), calls[1:], strict=True):
@@ -122,7 +122,7 @@ def test_exported_cassettes_are_listed(engine: Engine, tmp_path: Path, calls: li
 
 @pytest.mark.usefixtures("calls")
 def test_a_pending_row_is_named(engine: Engine, tmp_path: Path) -> None:
-    """Rows that are pending are left alone, which is said, and the exit code is 1."""
+    """Pending rows are skipped and counted, and the exit code is 1."""
     with engine.begin() as connection:
         connection.execute(update(LLMRequestModel).where(LLMRequestModel.retry_attempt == 2).values(status="pending"))
     done = run(engine, tmp_path, "--user=42")
@@ -133,9 +133,9 @@ def test_a_pending_row_is_named(engine: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("calls")
 def test_a_cache_that_cannot_be_reached_is_named(engine: Engine, tmp_path: Path) -> None:
-    """The rows are forgotten; that the answers may still be in the cache is said, and the exit code is 1."""
+    """The rows are forgotten; the output says that the cache was not reached, and the exit code is 1."""
     done = run(engine, tmp_path, "--user=42", LLM_CACHE_URL="redis://127.0.0.1:1/0")
-    assert (1, True) == (done.returncode, "the response cache was not reached: ConnectionError" in done.stdout)
+    assert (1, True) == (done.returncode, "the response cache could not be reached: ConnectionError" in done.stdout)
     assert ["cache"] == holding(engine, tmp_path)
     assert "1 entries removed" in run(engine, tmp_path, "--user=42").stdout
 
@@ -145,12 +145,12 @@ def test_a_cache_that_cannot_be_reached_is_named(engine: Engine, tmp_path: Path)
     [
         ([], "say which rows"),
         (["--user=1", "--request=0e65a72b-7b4d-4585-b08a-ab5d7be13a78"], "--request alone"),
-        (["--older-than=soon"], "soon is no age: write it as 90d, 12h or 6w"),
-        (["--older-than=-1d"], "-1d is no age"),
+        (["--older-than=soon"], "soon is not an age: write it as 90d, 12h or 6w"),
+        (["--older-than=-1d"], "-1d is not an age"),
         (["--older-than=99999999999w"], "the calendar does not go that far"),
-        (["--user=all"], "all is no user id"),
-        (["--user=99999999999"], "99999999999 is no user id"),
-        (["--request=7"], "7 is no request id"),
+        (["--user=all"], "all is not a user id"),
+        (["--user=99999999999"], "99999999999 is not a user id"),
+        (["--request=7"], "7 is not a request id"),
         (["--request=0e65a72b-7b4d-4585-b08a-ab5d7be13a78"], "there is no row 0e65a72b-7b4d-4585-b08a-ab5d7be13a78"),
     ],
     ids=str,
@@ -158,7 +158,7 @@ def test_a_cache_that_cannot_be_reached_is_named(engine: Engine, tmp_path: Path)
 def test_an_impossible_argument_is_named(
     sqlite_engine: Engine, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    """What cannot be meant ends with 2 and a sentence, and nothing is forgotten."""
+    """An invalid argument gives exit code 2 and a sentence, and nothing is forgotten."""
     done = run(sqlite_engine, tmp_path, *arguments)
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr
@@ -166,7 +166,7 @@ def test_an_impossible_argument_is_named(
 
 
 def test_a_database_that_is_not_there(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """A SQLite file that is not there is not made: what is to be forgotten is somewhere else."""
+    """A missing SQLite file is not created, because the rows must be somewhere else."""
     done = run(sqlite_engine, tmp_path, "--user=1", DATABASE_URL="sqlite:///elsewhere.db")
     assert (2, "") == (done.returncode, done.stdout)
     assert "there is no SQLite file elsewhere.db" in done.stderr

@@ -1,4 +1,4 @@
-"""When models end: what a caller is told of a retired one, and that no default is about to be one."""
+"""When models end: what the error for a retired model says, and that no default is about to end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from modules.llm_services.exceptions import LLMError
 
 HALF_A_YEAR_AFTER_THE_RELEASE: Final = date(2027, 5, 26)
-# OpenAI ends all models of this endpoint on one day, and names none in their place.
+# OpenAI ends all models of this endpoint on one day, and names no replacement.
 WITHOUT_SUCCESSOR: Final = frozenset({"tts-1"})
-# The names that callers of the first release use; each is routed for ever.
+# The names that callers of the first release use; they are routed forever.
 FIRST_NAMES: Final = """
     gpt-4o gpt-4o-mini gpt-4-turbo gpt-4 gpt-3.5-turbo o1 o1-mini o1-preview gpt-5 gpt-5-mini gpt-5-nano
     tts-1 tts-1-hd gpt-4o-mini-tts dall-e-2 dall-e-3
@@ -36,7 +36,7 @@ FIRST_NAMES: Final = """
 
 @pytest.mark.parametrize("name", FIRST_NAMES.split())
 def test_no_name_is_ever_taken_away(name: str) -> None:
-    """The map keeps every name it has had, retired or not."""
+    """The map keeps every earlier name, retired or not."""
     assert name in MODEL_PROVIDER_MAP
 
 
@@ -64,7 +64,7 @@ def test_a_default_lives(default: Default) -> None:
     ],
 )
 def test_a_model_is_retired_from_its_last_day_on(model: str, today: date, since: date | None) -> None:
-    """A vendor knows since when it has retired a model of its own, and nothing of others'."""
+    """A vendor's row has the retirement dates of its own models, and not of others'."""
     assert since == VENDORS[LLMProviderType.OPENAI].retired_since(model, today)
 
 
@@ -86,7 +86,7 @@ def test_a_model_is_retired_from_its_last_day_on(model: str, today: date, since:
 def test_the_error_of_a_retired_model_says_since_when(
     provider: LLMProviderType, model: str, status: int, since: str
 ) -> None:
-    """A vendor's refusal of a model that it has retired says since when; other errors, and other vendors', do not."""
+    """The refusal of a retired model says when it was retired; other errors, and other vendors', do not."""
     error: LLMError = to_exception(ParsedError(status, "no such model"), VENDORS[provider], model)
     assert since in str(error)
     assert bool(since) == ("retired" in str(error))
@@ -114,7 +114,7 @@ def test_the_script_says_what_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It names the defaults that end within the days, or have ended, then the names by day; 1 is for a default."""
+    """It lists the defaults that end, then the names, by day; a default gives exit code 1."""
     monkeypatch.setattr("sys.argv", ["model_ends.py", *arguments])
     assert code == model_ends.main()
     output = capsys.readouterr().out
@@ -123,6 +123,6 @@ def test_the_script_says_what_ends(
 
 
 def test_the_tables_of_the_page_are_those_of_the_code() -> None:
-    """docs/providers.md shows the defaults and the names with their ends; models_table.py writes them anew."""
+    """docs/providers.md has the defaults and the names with their ends; models_table.py writes them again."""
     page = PAGE.read_text(encoding="utf-8")
     assert updated(page) == page

@@ -1,4 +1,4 @@
-"""Whatever ends a script early, it ends in one line that says what to do, or in none, and with the documented code."""
+"""Whatever ends a script early, it prints at most one line that says what to do, and has the documented exit code."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_interrupt_during_the_imports_ends_in_silence(script: str, at: str, t
 
 @pytest.mark.parametrize("at", ["asyncio", "h11"])
 def test_an_interrupt_before_the_stand_in_serves_ends_in_silence(at: str, tmp_path: Path) -> None:
-    """Ctrl-C while the stand-in starts is the documented exit code 0, and prints nothing."""
+    """Ctrl-C while the stand-in starts gives the documented exit code 0, and prints nothing."""
     done = run_customized(command(STAND_IN), tmp_path, INTERRUPT_AT=at)
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
@@ -69,7 +69,7 @@ def test_an_interrupt_before_the_stand_in_serves_ends_in_silence(at: str, tmp_pa
     ],
 )
 def test_a_missing_package_is_a_line_with_the_command(script: str, module: str, package: str, tmp_path: Path) -> None:
-    """A package that is not installed is one line: its name on the index, this Python, and pip's command."""
+    """A missing package gives one line: its name on the index, this Python, and pip's command."""
     arguments = {ASK: ["Why?"], EXPORT: [ID]}.get(script, [])
     done = run_customized(command(script, *arguments), tmp_path, HIDDEN=module)
     (line,) = done.stderr.splitlines()
@@ -80,7 +80,7 @@ def test_a_missing_package_is_a_line_with_the_command(script: str, module: str, 
 @pytest.mark.parametrize("script", [script for script in OWN if script.startswith("backend/scripts/")])
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_needs_no_package(script: str, option: str, tmp_path: Path) -> None:
-    """The help, with every option, is shown where Python has nothing but its standard library."""
+    """The help, with every option, works with only the standard library installed."""
     arguments = [sys.executable, "-S", *SCRIPTS[script], option]
     alone, whole = run(arguments, tmp_path), run(command(script, option), tmp_path)
     assert (0, "") == (alone.returncode, alone.stderr)
@@ -89,13 +89,13 @@ def test_help_needs_no_package(script: str, option: str, tmp_path: Path) -> None
 
 
 def test_a_question_may_look_like_an_option(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
-    """What follows `--` is no option, so it does not show the help."""
+    """What follows `--` is not an option, so it does not show the help."""
     done = run(command(ASK, "--", "-h"), tmp_path, **VENDORS[OPENROUTER].environment(llm_stand_in.url))
     assert (0, True) == (done.returncode, 'It was asked: "-h"' in done.stdout)
 
 
 def test_a_package_of_one_option_is_missed_when_the_option_is_given(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Where only --html needs jinja2, its absence is the same line then, and no matter without --html."""
+    """Only --html needs jinja2: without it, the option gives the same line, and other runs work."""
     url = sqlite_engine.url.render_as_string()
     done = run_customized(command(REPORT, "--html", "page.html"), tmp_path, HIDDEN="jinja2", DATABASE_URL=url)
     (line,) = done.stderr.splitlines()
@@ -104,16 +104,16 @@ def test_a_package_of_one_option_is_missed_when_the_option_is_given(sqlite_engin
 
 
 def test_a_folder_that_was_not_copied_is_named(tmp_path: Path) -> None:
-    """In an application without the folder that a script needs, the line names the folder."""
+    """In an application without a folder that a script needs, the line names the folder."""
     done = run_customized(command(EXPORT, ID), tmp_path, HIDDEN="cassette")
     (line,) = done.stderr.splitlines()
-    assert "the folder `cassette` of this project is missing" in line
+    assert "the folder `cassette` is missing" in line
     assert WRONG_USAGE == done.returncode
 
 
 @pytest.mark.parametrize("script", [EXPORT, SETTLE, MODEL_ENDS])
 def test_a_script_finds_the_modules_beside_it(script: str, tmp_path: Path) -> None:
-    """A script runs from any folder and without PYTHONPATH, where only the packages are installed."""
+    """A script runs from any folder without PYTHONPATH, if the packages are installed."""
     done = subprocess.run(
         command(script, "--help"), cwd=tmp_path, env=bare_environment(), capture_output=True, check=False
     )
@@ -129,7 +129,7 @@ def test_a_script_finds_the_modules_beside_it(script: str, tmp_path: Path) -> No
     ],
 )
 def test_a_wrong_value_is_explained(script: str, option: str, value: str, tmp_path: Path) -> None:
-    """A value that cannot be taken is shown beside the option, with what is expected, and not by a function's name."""
+    """An invalid value is shown with the option and what is expected, and not with a function's name."""
     done = run(command(script, f"{option}={value}"), tmp_path)
     line = done.stderr.splitlines()[-1]
     assert WRONG_USAGE == done.returncode
@@ -143,7 +143,7 @@ def test_a_wrong_value_is_explained(script: str, option: str, value: str, tmp_pa
 )
 @pytest.mark.parametrize("content", [b"no database at all, " * 99, b""], ids=["another file", "a folder"])
 def test_what_is_no_database_is_a_line(script: str, arguments: list[str], content: bytes, tmp_path: Path) -> None:
-    """A file that SQLite cannot read, and a folder, are one line and exit code 3."""
+    """A file that is not a database, or a folder, gives one line and exit code 3."""
     file = tmp_path / "rows.db"
     if content:
         file.write_bytes(content)
@@ -157,7 +157,7 @@ def test_what_is_no_database_is_a_line(script: str, arguments: list[str], conten
 
 @pytest.mark.parametrize(("script", "arguments"), READERS)
 def test_a_database_that_is_not_there_is_not_made(script: str, arguments: list[str], tmp_path: Path) -> None:
-    """A misspelt path is one line that names it, exit code 2, and no file: an empty table would answer wrongly."""
+    """A misspelt path gives one line that names it, exit code 2, and no new file."""
     done = run(command(script, *arguments), tmp_path, DATABASE_URL="sqlite:///misspelt.db", **KEY)
     (line,) = done.stderr.splitlines()
     assert "there is no SQLite file misspelt.db: is this the right DATABASE_URL?" in line
@@ -184,7 +184,7 @@ def other_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[E
 def test_a_table_that_is_not_there_is_not_made(
     script: str, arguments: list[str], other_database: Engine, tmp_path: Path
 ) -> None:
-    """A database without the table is one line, exit code 2, and no table: nothing is read, and nothing written."""
+    """A database without the table gives one line, exit code 2, and no table; nothing is read or written."""
     url = other_database.url.render_as_string(hide_password=False)
     done = run(command(script, *arguments), tmp_path, DATABASE_URL=url, **KEY)
     (line,) = done.stderr.splitlines()
@@ -198,7 +198,7 @@ def test_a_table_that_is_not_there_is_not_made(
 def test_an_older_table_is_named_with_its_column(
     script: str, arguments: list[str], other_database: Engine, tmp_path: Path
 ) -> None:
-    """A table that has not all columns of this release is one line that names the first that is missing."""
+    """For a table without all columns of this release, one line names the first missing one."""
     with other_database.begin() as connection:
         connection.execute(text("CREATE TABLE llm_requests (id VARCHAR(36), status VARCHAR(50))"))
     url = other_database.url.render_as_string(hide_password=False)
@@ -211,7 +211,7 @@ def test_an_older_table_is_named_with_its_column(
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("script", [REPORT, SETTLE, FORGET])
 def test_a_closed_stream_is_no_failure(script: str, redirection: str, sqlite_engine: Engine, tmp_path: Path) -> None:
-    """A script whose standard input, output or error is closed, as a timer may start it, does its work."""
+    """A script with a closed standard input, output or error, as from a timer, works."""
     variables = environment(DATABASE_URL=sqlite_engine.url.render_as_string())
     line = f"{shlex.join(command(script, *dict(READERS)[script]))} {redirection}"
     done = subprocess.run(["bash", "-c", line], env=variables, cwd=tmp_path, capture_output=True, check=False)
@@ -221,7 +221,7 @@ def test_a_closed_stream_is_no_failure(script: str, redirection: str, sqlite_eng
 @pytest.mark.skipif(not os.path.exists(NO_SPACE), reason="a device of Linux")  # noqa: PTH110 - as short
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_full_disk_is_a_line(options: list[str], sqlite_engine: Engine, tmp_path: Path) -> None:
-    """Output that cannot be written is one line, and exit code 2."""
+    """Output that cannot be written gives one line, and exit code 2."""
     variables = environment(DATABASE_URL=sqlite_engine.url.render_as_string())
     with open(NO_SPACE, "w") as full:  # noqa: PTH123 - a device
         done = subprocess.run(
@@ -231,7 +231,7 @@ def test_a_full_disk_is_a_line(options: list[str], sqlite_engine: Engine, tmp_pa
 
 
 def test_an_answer_is_shown_where_the_terminal_knows_ascii_alone(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
-    """A character that the terminal's encoding does not have is written as its number: the answer was paid for."""
+    """A character that the terminal's encoding lacks is escaped, so that a paid answer is shown."""
     variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
     done = run(command(ASK, "Is it \u2713?"), tmp_path, PYTHONIOENCODING="ascii", **variables)
     assert (0, "") == (done.returncode, done.stderr)
@@ -239,7 +239,7 @@ def test_an_answer_is_shown_where_the_terminal_knows_ascii_alone(llm_stand_in: L
 
 
 def test_no_columns_are_as_many_as_there_are(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """COLUMNS=0, which some programs set where they do not know, is as if it were not set."""
+    """COLUMNS=0, which some programs set if they do not know the width, counts as unset."""
     url = sqlite_engine.url.render_as_string()
     outputs = [run(command(REPORT), tmp_path, DATABASE_URL=url, COLUMNS=columns).stdout for columns in ("0", "80")]
     assert "LLM spend" in outputs[0]
@@ -247,7 +247,7 @@ def test_no_columns_are_as_many_as_there_are(sqlite_engine: Engine, tmp_path: Pa
 
 
 def test_a_file_that_cannot_be_written_is_a_line(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
-    """Where the cassette cannot be written, the line names the path."""
+    """If the cassette cannot be written, the line names the path."""
     variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
     assert 0 == run(command(ASK, "Why?", "--model", "openrouter/author/model"), tmp_path, **variables).returncode
     (tmp_path / "out").write_text("a file, not a folder")
@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_written_is_a_line(llm_stand_in: LLMStandIn, tmp_p
 
 
 def test_an_answer_that_nobody_reads_is_no_failure(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
-    """Behind `| head`, also what rich prints ends with 141 and in silence."""
+    """Behind `| head`, the output of rich ends silently with 141 too."""
     reading, writing = os.pipe()
     os.close(reading)
     variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)

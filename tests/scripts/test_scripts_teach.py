@@ -1,4 +1,4 @@
-"""Every script says how it is used, and ends without a traceback on any input and a closed pipe."""
+"""Every script has a help text, and ends without a traceback on any input and on a closed pipe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHERE_ROWS_ARE = {
     "backend/scripts/report.py": [],
     "backend/scripts/settle_abandoned.py": [],
 }
-# What they read through the module's configuration, or leave to others to read.
+# Variables that they read through the module's configuration, or that other programs read.
 VARIABLES = {
     "backend/scripts/ask.py": {"OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_PROVIDER", "DATABASE_URL"},
     "backend/scripts/forget.py": {"DATABASE_URL", "LLM_CACHE_DIR", "LLM_CACHE_URL"},
@@ -53,7 +53,7 @@ VARIABLES = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_teaches(script: str, tmp_path: Path) -> None:
-    """`--help` shows how it is called, and names the variables that it reads and the codes that it exits with."""
+    """`--help` shows the usage, the variables and the exit codes."""
     done = run(command(script, "--help"), tmp_path)
     assert (0, "") == (done.returncode, done.stderr)
     name = script.rpartition("/")[2]
@@ -67,13 +67,13 @@ def test_help_teaches(script: str, tmp_path: Path) -> None:
 
 
 def test_every_table_row_is_a_script() -> None:
-    """The tables of this file name scripts that there are."""
+    """The tables of this file name existing scripts."""
     assert (VARIABLES.keys() | WHERE_ROWS_ARE.keys()) <= SCRIPTS.keys()
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_nobody_reads_on(script: str, tmp_path: Path) -> None:
-    """Behind `| head`, which closes the pipe, it ends without a word."""
+    """Behind `| head`, which closes the pipe, it ends silently."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -91,7 +91,7 @@ def test_nobody_reads_on(script: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> None:
-    """What it does not know it names, and exits with 2, or pytest's 4, without a traceback."""
+    """An unknown option is named, with exit code 2 (pytest's 4) and no traceback."""
     done = run(command(script, "--no-such-option"), tmp_path)
     assert done.returncode in {2, 4}
     assert "--no-such-option" in done.stderr or "required" in done.stderr
@@ -105,7 +105,7 @@ def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> 
     ids=["database", "port", "timeout"],
 )
 def test_a_variable_that_is_wrong_is_named(script: str, variable: str, value: str, tmp_path: Path) -> None:
-    """A variable that cannot be read is one sentence that names it, and exit code 2."""
+    """An invalid variable gives one sentence that names it, and exit code 2."""
     key = {"OPENROUTER_API_KEY": "sk-or-scripts"}
     done = run(command(script, *WHERE_ROWS_ARE[script]), tmp_path, **key, **{variable: value})
     assert 2 == done.returncode
@@ -129,7 +129,7 @@ def test_an_interrupted_call_is_on_its_row(llm_stand_in: LLMStandIn, tmp_path: P
 
 
 def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal, every step is a line: its number, its name, its outcome, and the time that is left."""
+    """Without a terminal, every step is a line: its number, name and outcome, and the time left."""
     with Steps("asking", 2) as steps:
         for name, outcome in (("first", "200"), ("second", "")):
             steps.begin(name)
@@ -140,7 +140,7 @@ def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_on_a_terminal_it_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal a bar shows the step and its number, and only outcomes stay above it."""
+    """On a terminal, a bar shows the step and its number, and only outcomes stay above it."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     with Steps("asking", 2) as steps:
         for name, outcome in (("first", "[200]"), ("second", "")):

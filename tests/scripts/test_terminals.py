@@ -1,4 +1,4 @@
-"""What a model writes is shown in a terminal, and instructs it to nothing."""
+"""A model's answer cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Lead ask.py to a database of its own, one attempt a call; its terminal is a dumb one."""
+    """Give ask.py a database of its own, one attempt per call, and a dumb terminal."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'ask.db'}")
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-terminal")
     monkeypatch.setenv("MAX_RETRIES", "0")
@@ -44,7 +44,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_no_escape_sequence_reaches_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], reply: object, code: int
 ) -> None:
-    """An answer's and an error's control characters are shown."""
+    """Control characters in answers and errors are shown in a visible form."""
     with scripted_server() as server:
         server.script(reply)
         monkeypatch.setenv("OPENROUTER_BASE_URL", f"{server.url}/api/v1")
@@ -57,6 +57,6 @@ def test_no_escape_sequence_reaches_the_terminal(
 
 @given(st.text())
 def test_everything_else_is_as_it_was(text: str) -> None:
-    """Newlines, tabs and every other character stay."""
+    """Newlines, tabs and all other characters are unchanged."""
     assert [] == CONTROL.findall(visible(text))
     assert CONTROL.sub("", text) == "".join(character for character in text if visible(character) == character)

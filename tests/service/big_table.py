@@ -1,4 +1,4 @@
-"""A table of a million requests, made inside the database in one statement."""
+"""A table of a million requests, filled by one statement in the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 USERS: Final = 1_000
 SECONDS_APART: Final = 10
-# One body in so many is large.
+# One row in this many has a large body.
 LARGE: Final = 19
 
 ROWS = """

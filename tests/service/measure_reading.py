@@ -48,7 +48,7 @@ TIMES: Final = 5
 
 
 def readings(session: Session) -> dict[str, Callable[[], object]]:
-    """Return every reading there is, by the name it has in the documentation."""
+    """Return every read, by its name in the documentation."""
     service = LLMService(session)
     request_id = session.scalars(select(LLMRequestModel.id).where(LLMRequestModel.user_id == 20)).first()
     assert request_id
@@ -68,7 +68,7 @@ def readings(session: Session) -> dict[str, Callable[[], object]]:
 
 
 def milliseconds(read: Callable[[], object], session: Session) -> float:
-    """Return how long `read` takes in a transaction of its own."""
+    """Return how long `read` takes in a separate transaction."""
     started = time.perf_counter()
     read()
     elapsed = time.perf_counter() - started
@@ -78,7 +78,7 @@ def milliseconds(read: Callable[[], object], session: Session) -> float:
 
 
 def plan(engine: Engine, read: Callable[[], object]) -> list[str]:
-    """Return how the database answers the one query of `read`."""
+    """Return how the database executes the single query of `read`."""
     asked: list[tuple[str, object]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
@@ -95,7 +95,7 @@ def plan(engine: Engine, read: Callable[[], object]) -> list[str]:
 
 
 def measure(engine: Engine, rows: int, *, explain: bool) -> None:
-    """Fill the table and print a line for each reading."""
+    """Fill the table and print a line for each read."""
     started = time.perf_counter()
     fill(engine, rows, NEWEST)
     say(f"{engine.dialect.name}: {rows:,} rows, filled in {time.perf_counter() - started:.0f} s")

@@ -1,4 +1,4 @@
-"""The ways to ask the stand-in."""
+"""Clients of the stand-in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 @pytest.fixture(scope="session")
 def client(base_url: str) -> Iterator[httpx.Client]:
-    """Connect to it with a good key."""
+    """Connect to it with a valid key."""
     headers = {"Authorization": "Bearer sk-or-v1-stand-in"}
     with httpx.Client(base_url=base_url, headers=headers, timeout=10, trust_env=False) as client:
         yield client
@@ -23,7 +23,7 @@ def client(base_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def ask(client: httpx.Client) -> Callable[..., httpx.Response]:
-    """Return a function that puts a question to a model; its fields are those of the body."""
+    """Return a function that sends a request to a model; its keyword arguments are fields of the body."""
 
     def asking(model: str, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
         body = {"model": model, "messages": QUESTION, **fields}
@@ -34,7 +34,7 @@ def ask(client: httpx.Client) -> Callable[..., httpx.Response]:
 
 @pytest.fixture
 def completed(ask: Callable[..., httpx.Response]) -> Callable[..., dict[str, Any]]:
-    """Return a function that asks for a 200 and returns its body."""
+    """Return a function that sends a request, expects a 200 and returns its body."""
 
     def asking(model: str, **fields: Any) -> dict[str, Any]:
         response = ask(model, **fields)
@@ -47,7 +47,7 @@ def completed(ask: Callable[..., httpx.Response]) -> Callable[..., dict[str, Any
 
 @pytest.fixture
 def content(completed: Callable[..., dict[str, Any]]) -> Callable[..., str]:
-    """Return a function that asks for a completion and returns its text."""
+    """Return a function that requests a completion and returns its text."""
 
     def asking(model: str, **fields: Any) -> str:
         text: str = completed(model, **fields)["choices"][0]["message"]["content"]

@@ -1,4 +1,4 @@
-"""The stand-in's completions: fields, usage, limits, JSON made to a schema, and tool calls."""
+"""The stand-in's completions: fields, usage, limits, JSON made from a schema, and tool calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORDED_FIELDS = {
 
 
 def test_a_completion_has_the_recorded_fields(completed: Completed) -> None:
-    """A completion has the fields of the recordings of 2026, in their order."""
+    """A completion has the fields of the recordings of 2026, in order."""
     body = completed("stand-in/completion")
     choice = body["choices"][0]
     assert RECORDED_FIELDS == {
@@ -44,14 +44,14 @@ def test_a_completion_has_the_recorded_fields(completed: Completed) -> None:
 
 @pytest.mark.parametrize("model", ["openai/gpt-4o", "openrouter/auto", "~anthropic/claude-opus-latest", "a/b:free"])
 def test_any_other_model_completes(completed: Completed, model: str) -> None:
-    """A model of any author is answered under its own name, with the question in the answer."""
+    """A model of any author answers under its own name, quoting the prompt."""
     body = completed(model)
     assert model == body["model"]
     assert "What is the capital of France?" in body["choices"][0]["message"]["content"]
 
 
 def test_usage_adds_up_and_varies(completed: Completed) -> None:
-    """Totals and costs are sums of their parts, and a longer prompt costs more."""
+    """Totals and costs are the sums of their parts, and a longer prompt costs more."""
     short = completed("stand-in/completion")["usage"]
     parts = short["cost_details"]
     assert short["prompt_tokens"] + short["completion_tokens"] == short["total_tokens"]
@@ -63,7 +63,7 @@ def test_usage_adds_up_and_varies(completed: Completed) -> None:
 
 
 def test_who_pays(completed: Completed) -> None:
-    """A caller's own key costs 0 beside the upstream's cost, a free model 0; no-cost reports only tokens."""
+    """With the caller's own key, cost is 0 beside the upstream cost; a free model costs 0; no-cost has only tokens."""
     byok, free, unreported = (completed(f"stand-in/{name}")["usage"] for name in ("byok", "free", "no-cost"))
     assert (0, True) == (byok["cost"], byok["is_byok"])
     assert byok["cost_details"]["upstream_inference_cost"] > 0
@@ -72,7 +72,7 @@ def test_who_pays(completed: Completed) -> None:
 
 
 def test_a_cached_prompt_is_counted_and_cheaper(completed: Completed) -> None:
-    """A cache hit counts reads and writes inside the prompt, costs less, and serves a dated model."""
+    """A cache hit counts reads and writes as part of the prompt, costs less, and serves a dated model."""
     hit = completed("stand-in/prompt-cache-hit", messages=LONG)
     details = hit["usage"]["prompt_tokens_details"]
     assert 0 < details["cache_write_tokens"] < details["cached_tokens"] < hit["usage"]["prompt_tokens"]
@@ -89,7 +89,7 @@ def test_a_cached_prompt_is_counted_and_cheaper(completed: Completed) -> None:
     ],
 )
 def test_a_limit_truncates(completed: Completed, name: str, limits: dict[str, int], native: str) -> None:
-    """A completion ends at the smaller limit: finish_reason length, and the provider's own word for it."""
+    """A completion ends at the smaller limit, with finish_reason length and the provider's own reason."""
     body = completed(f"stand-in/{name}", **limits)
     choice = body["choices"][0]
     assert 3 == body["usage"]["completion_tokens"]
@@ -97,12 +97,12 @@ def test_a_limit_truncates(completed: Completed, name: str, limits: dict[str, in
 
 
 def test_a_roomy_limit_changes_nothing(completed: Completed) -> None:
-    """A completion shorter than its limit is whole: finish_reason stop."""
+    """A completion shorter than its limit is complete, with finish_reason stop."""
     assert "stop" == completed("stand-in/completion", max_tokens=1000)["choices"][0]["finish_reason"]
 
 
 def test_reasoning_is_spent_first(completed: Completed, content: Content) -> None:
-    """Reasoning comes as text and in details, counts as completion, and can leave none for the answer."""
+    """Reasoning is sent as text and in details, counts as completion, and may leave no tokens for the answer."""
     body = completed("stand-in/reasoning")
     message = body["choices"][0]["message"]
     assert message["reasoning"] == message["reasoning_details"][0]["text"]
@@ -118,7 +118,7 @@ class Colour(StrEnum):
 
 
 class Part(BaseModel):
-    """A model that holds itself."""
+    """A recursive model."""
 
     name: Annotated[str, Field(min_length=40)]
     weight: Annotated[float, Field(ge=2, lt=3)] | None
@@ -126,7 +126,7 @@ class Part(BaseModel):
 
 
 class Machine(BaseModel):
-    """One field for each kind of schema."""
+    """A model with a field for each kind of schema."""
 
     id: UUID
     built: date
@@ -143,25 +143,25 @@ class Machine(BaseModel):
 
 
 class Verdict(BaseModel):
-    """Upper bounds."""
+    """A model with upper bounds."""
 
     text: Annotated[str, Field(max_length=5)]
     score: Annotated[int, Field(gt=-5, le=-2)]
 
 
 def asked(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the response_format that asks for a model."""
+    """Return the response_format for a model."""
     return {"type": "json_schema", "json_schema": {"name": "x", "schema": model.model_json_schema()}}
 
 
 @pytest.mark.parametrize("model", [Machine, Verdict, Part])
 def test_structured_content_fits_its_schema(content: Content, model: type[BaseModel]) -> None:
-    """Any model asked for JSON answers with an object that the requested schema accepts."""
+    """Any model that is asked for JSON answers with an object that fits the requested schema."""
     model.model_validate_json(content(ANY_MODEL, response_format=asked(model)))
 
 
 def test_the_schema_is_found_in_a_system_message(content: Content) -> None:
-    """Without one in response_format, the first JSON object inside a system message is the schema."""
+    """Without a schema in response_format, the first JSON object in a system message is the schema."""
     system = f"Answer {{in JSON}} that fits {json.dumps(Machine.model_json_schema())}, {{please}}."
     messages = [{"role": "system", "content": system}, *LONG]
     Machine.model_validate_json(content("stand-in/structured", messages=messages))
@@ -172,7 +172,7 @@ def test_the_schema_is_found_in_a_system_message(content: Content) -> None:
     [("structured-in-prose", r"[^{]+: (.+}) [^}]+\."), ("structured-in-fence", r"```json\n(.+)\n```")],
 )
 def test_json_in_prose_and_in_a_fence(content: Content, name: str, around: str) -> None:
-    """The wrapped scenarios hold the JSON of the plain one between two sentences and in a Markdown fence."""
+    """The wrapped scenarios have the same JSON between two sentences and in a Markdown fence."""
     plain, wrapped = (content(f"stand-in/{each}", response_format=asked(Part)) for each in ("structured", name))
     found = re.fullmatch(around, wrapped)
     assert found
@@ -181,7 +181,7 @@ def test_json_in_prose_and_in_a_fence(content: Content, name: str, around: str) 
 
 @pytest.mark.parametrize("model", [Machine, Verdict, Part])
 def test_structured_invalid_is_json_that_does_not_fit(content: Content, model: type[BaseModel]) -> None:
-    """The invalid scenario answers with JSON that has the schema's keys and that the schema refuses."""
+    """The invalid scenario answers with JSON that has the schema's keys and does not fit the schema."""
     text = content("stand-in/structured-invalid", response_format=asked(model))
     assert set(model.model_fields) == set(json.loads(text))
     with pytest.raises(ValidationError):
@@ -198,7 +198,7 @@ TOOLS = [{"type": "function", "function": WEATHER}, {"type": "function", "functi
     [("auto", "weather", {"city"}), ({"type": "function", "function": {"name": "clock"}}, "clock", set())],
 )
 def test_a_tool_is_called(completed: Completed, choice: object, name: str, arguments: set[str]) -> None:
-    """The first tool, or the one that tool_choice names, is called with arguments that fit it."""
+    """The first tool, or the one in tool_choice, is called with arguments that fit it."""
     answer = completed(ANY_MODEL, tools=TOOLS, tool_choice=choice)["choices"][0]
     call = answer["message"]["tool_calls"][0]
     assert ("tool_calls", "function", name) == (answer["finish_reason"], call["type"], call["function"]["name"])
@@ -210,5 +210,5 @@ def test_a_tool_is_called(completed: Completed, choice: object, name: str, argum
     [{"tool_choice": "none"}, {"messages": [*LONG, {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}]}],
 )
 def test_no_tool_is_called(content: Content, fields: dict[str, Any]) -> None:
-    """A request that wants no call, or that brings a tool's result, is answered in text."""
+    """A request without a required call, or with a tool's result, is answered in text."""
     assert "stand-in" in content(ANY_MODEL, tools=TOOLS, **fields)

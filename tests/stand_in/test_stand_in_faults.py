@@ -27,7 +27,7 @@ FAULTY = {name: each.fault for name, each in SCENARIOS.items() if each.fault}
 
 @pytest.fixture
 def connection(base_url: str) -> Iterator[socket.socket]:
-    """Connect to the stand-in, with the patience of ten seconds."""
+    """Connect to the stand-in, with a timeout of ten seconds."""
     where = urlsplit(base_url)
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=10) as connection:
         yield connection
@@ -64,14 +64,14 @@ def until_reset(connection: socket.socket) -> bytes:
 
 
 def parts(connection: socket.socket) -> tuple[dict[bytes, bytes], bytes]:
-    """Return the headers, in lower case, and the body as it comes, up to the end of the connection."""
+    """Return the headers, in lower case, and the body as sent, up to the end of the connection."""
     above, _, body = all_of(connection).partition(b"\r\n\r\n")
     lines = (line.partition(b": ") for line in above.split(b"\r\n")[1:])
     return {name.lower(): value for name, _, value in lines}, body
 
 
 def test_every_fault_has_its_scenario() -> None:
-    """There is a scenario for each way in which a connection breaks."""
+    """There is a scenario for each way in which a connection can break."""
     assert set(Fault) == set(FAULTY.values())
 
 
@@ -90,7 +90,7 @@ def test_reset_while_reading_does_not_read_on(connection: socket.socket) -> None
 
 
 def test_disconnect_is_an_end_without_an_answer(connection: socket.socket) -> None:
-    """The disconnect scenario closes the connection properly and has sent nothing."""
+    """The disconnect scenario closes the connection properly without sending anything."""
     asked(connection, "disconnect")
     assert b"" == all_of(connection)
 
@@ -100,7 +100,7 @@ def test_disconnect_is_an_end_without_an_answer(connection: socket.socket) -> No
     [("silence", b""), ("stall", b"HTTP/1.1 200 OK\r\n"), ("stall-mid-body", b"HTTP/1.1 200 OK\r\n")],
 )
 def test_a_silent_one_waits_for_its_client(connection: socket.socket, name: str, begins: bytes) -> None:
-    """Silence sends nothing, stall a head, until the client ends its side."""
+    """Silence sends nothing, and stall only the headers, until the client closes the connection."""
     asked(connection, name)
     first = connection.recv(65_536) if begins else b""
     assert first.startswith(begins)
@@ -109,7 +109,7 @@ def test_a_silent_one_waits_for_its_client(connection: socket.socket, name: str,
 
 
 def test_half_a_body_is_half_a_chunk(connection: socket.socket) -> None:
-    """The body ends inside a chunk that says it is longer."""
+    """The body ends inside a chunk with a larger size."""
     asked(connection, "half-body")
     headers, body = parts(connection)
     size, _, data = body.partition(b"\r\n")
@@ -126,7 +126,7 @@ def test_a_reset_in_the_body_comes_after_half_of_it(connection: socket.socket) -
 
 @pytest.mark.parametrize(("name", "share"), [("short-content-length", 0.5), ("long-content-length", 2)])
 def test_a_content_length_lies(connection: socket.socket, name: str, share: float) -> None:
-    """A whole completion comes under a Content-Length of half or twice of it."""
+    """A whole completion has a Content-Length of half or twice its size."""
     asked(connection, name)
     connection.shutdown(socket.SHUT_WR)
     headers, body = parts(connection)
@@ -135,14 +135,14 @@ def test_a_content_length_lies(connection: socket.socket, name: str, share: floa
 
 
 def test_a_short_content_length_leaves_the_connection_open(connection: socket.socket) -> None:
-    """After the completion that was longer than it said the same connection serves on."""
+    """After a completion longer than its Content-Length, the connection can be used again."""
     asked(connection, "short-content-length")
     asked(connection, "disconnect")
     assert 1 == all_of(connection).count(b"HTTP/1.1 200 OK")
 
 
 def test_bad_gzip_is_plain(connection: socket.socket) -> None:
-    """What is said to be gzip is JSON."""
+    """The body that is labelled as gzip is JSON."""
     asked(connection, "bad-gzip")
     connection.shutdown(socket.SHUT_WR)
     headers, body = parts(connection)
@@ -151,7 +151,7 @@ def test_bad_gzip_is_plain(connection: socket.socket) -> None:
 
 
 def test_not_http_has_no_status_line(connection: socket.socket) -> None:
-    """One line comes that is no status line, then the end."""
+    """One line arrives that is not a status line, then the end."""
     asked(connection, "not-http")
     assert NO_STATUS_LINE == all_of(connection)
 
@@ -170,7 +170,7 @@ def test_a_redirect_leads_elsewhere(ask: Ask, name: str, location: str) -> None:
 
 
 def test_a_status_that_never_comes_is_not_shown() -> None:
-    """In the listing a scenario without a head has no status."""
+    """A scenario without a head has no status in the listing."""
     assert {name for name, fault in FAULTY.items() if fault in WITHOUT_STATUS} == {
         name for name, each in SCENARIOS.items() if each.shown_status == "-"
     }

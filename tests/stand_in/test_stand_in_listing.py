@@ -1,4 +1,4 @@
-"""What the stand-in tells a reader: the tables of what can be asked for, and the variables to set."""
+"""The stand-in's output for readers: the tables of scenarios, and the variables to set."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in"]
 
 
 def printed(*arguments: str) -> str:
-    """Return what the command line prints when it exits by itself."""
+    """Return the output of a command line that exits by itself."""
     done = subprocess.run([*COMMAND, *arguments], cwd=BACKEND, capture_output=True, text=True, check=True)
     assert "" == done.stderr
     return done.stdout
 
 
 def greeting() -> tuple[str, str]:
-    """Return the base URL of a stand-in that was started without options, and all that it printed."""
+    """Return the base URL of a stand-in that was started without options, and its output."""
     with subprocess.Popen([*COMMAND, "--port", "0"], cwd=BACKEND, stdout=subprocess.PIPE) as process:
         assert process.stdout
         first = process.stdout.readline()
@@ -41,7 +41,7 @@ def greeting() -> tuple[str, str]:
 
 
 def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:
-    """Started, it prints what can be asked for, and last, where a terminal still shows it, what leads a shell there."""
+    """At its start it prints the scenarios, and last, where a terminal still shows it, the variables to set."""
     url, said = greeting()
     exported = dict(shlex.split(line)[1].split("=", 1) for line in said.splitlines() if line.startswith("    export "))
     assert listing.text() in said
@@ -53,7 +53,7 @@ def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:
 
 
 def test_the_list_has_everything_that_can_be_asked_for() -> None:
-    """`--list` names every scenario as an application asks for it, with its status and source, and for every wire."""
+    """`--list` has every scenario under the name that applications use, with status and source, and every wire."""
     said = printed("--list")
     lines = said.splitlines()
     faulty = {each.name for each in FAULTY_REQUESTS}
@@ -67,7 +67,7 @@ def test_the_list_has_everything_that_can_be_asked_for() -> None:
 
 
 def test_a_line_says_what_is_asked_for_and_what_comes_of_it() -> None:
-    """A line that `grep` finds by the model's name ends in what a caller gets, with the module's own retries."""
+    """A line that `grep` finds by the model's name ends with what a caller gets after the module's retries."""
     gets = dict(line.split("  ", 1) for line in listing.text().splitlines() if line.startswith("openrouter/stand-in/"))
     gets = {name.removeprefix("openrouter/stand-in/"): words.strip() for name, words in gets.items()}
     assert "LLMRateLimitError after retries" == gets["rate-limited"]
@@ -78,19 +78,19 @@ def test_a_line_says_what_is_asked_for_and_what_comes_of_it() -> None:
 
 
 def test_it_fits_eighty_columns() -> None:
-    """What it prints when it starts, and its help, fit a terminal of eighty columns."""
+    """Its output at the start, and its help, fit a terminal of eighty columns."""
     lines = [*greeting()[1].splitlines()[1:], *printed("--help").splitlines()]
     assert [] == [line for line in lines if len(line) > 80]
 
 
 def test_the_document_has_the_tables() -> None:
-    """The tables of docs/stand-in.md are what `--markdown` prints; where they are not, print them again."""
+    """The tables of docs/stand-in.md are the output of `--markdown`; if this fails, print them again."""
     page = (ROOT / "docs/stand-in.md").read_text(encoding="utf-8")
     assert printed("--markdown") == page.split(BEGIN)[1].split(END)[0]
 
 
 def unread(*arguments: str) -> subprocess.Popen[bytes]:
-    """Start the command line with a standard output that nobody reads any more, as behind `| head`."""
+    """Start the command line with a closed standard output, as behind `| head`."""
     reading, writing = os.pipe()
     os.close(reading)
     process = subprocess.Popen([*COMMAND, *arguments], cwd=BACKEND, stdout=writing, stderr=subprocess.PIPE)
@@ -100,20 +100,20 @@ def unread(*arguments: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("argument", ["--list", "--help", "--markdown"])
 def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
-    """A reader that turns away ends what is printed, with exit code 0 and nothing on standard error."""
+    """A closed pipe ends the output, with exit code 0 and nothing on standard error."""
     with unread(argument) as process:
         _, said = process.communicate()
     assert (0, b"") == (process.returncode, said)
 
 
 def test_a_server_that_nobody_reads_serves_on() -> None:
-    """A reader that turns away from the tables does not end the server: it answers, and ends when it is told to."""
+    """A closed pipe does not end the server: it answers, and ends when it is told to."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with unread("--port", str(port)) as process:
         url = f"http://127.0.0.1:{port}/api/v1/nothing"
-        transport = httpx.HTTPTransport(retries=20)  # httpx waits longer each time: it has yet to start
+        transport = httpx.HTTPTransport(retries=20)  # httpx waits longer each time: the server is starting
         with httpx.Client(transport=transport, trust_env=False) as client:
             assert 404 == client.get(url).status_code
         process.terminate()

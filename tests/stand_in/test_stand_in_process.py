@@ -1,4 +1,4 @@
-"""The stand-in as a process: its command line, what it says, and how it ends."""
+"""The stand-in as a process: its command line, its output, and its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(stand_in.__file__).resolve()
 
 
 def launched(*arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    """Start the command line with every warning an error, and without its tables."""
+    """Start the command line with warnings as errors, and without its tables."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-m", "stand_in", "--quiet", *arguments]
     return started(command, ENVIRONMENT)
 
@@ -38,13 +38,13 @@ def announced(process: subprocess.Popen[str]) -> str:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Wait for the end of the process; return what it has printed since it was announced."""
+    """Wait for the end of the process; return its output since it was announced."""
     out, err = process.communicate()
     return out, without_slow_steps(err)
 
 
 def printed(*arguments: str) -> str:
-    """Return what the command line prints when it exits by itself."""
+    """Return the output of a command line that exits by itself."""
     with launched(*arguments) as process:
         out, err = ended(process)
     assert (0, "") == (process.returncode, err)
@@ -57,7 +57,7 @@ def question(name: str) -> dict[str, Any]:
 
 
 def test_quiet_it_says_what_it_is_and_where() -> None:
-    """All that `--quiet` prints is one line: that it is a stand-in, and its base URL."""
+    """With `--quiet`, it prints one line: that it is a stand-in, and its base URL."""
     with launched("--port", "0") as process:
         line = announced(process)
         process.terminate()
@@ -70,7 +70,7 @@ def test_quiet_it_says_what_it_is_and_where() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_without_a_word(number: signal.Signals) -> None:
-    """Interrupted with one connection idle and another unanswered, it exits with 0 and writes nothing."""
+    """Interrupted with one idle connection and one unanswered request, it exits with 0 and prints nothing."""
     path, headers = "/chat/completions", {"Authorization": "Bearer sk-or-v1-stand-in"}
     with launched("--port", "0") as process:
         url = announced(process).split()[-1]
@@ -85,7 +85,7 @@ def test_a_signal_ends_it_without_a_word(number: signal.Signals) -> None:
 
 
 def test_what_is_no_http_is_hung_up_on() -> None:
-    """A client that does not speak HTTP finds its connection closed, and nothing is written about it."""
+    """If a client does not speak HTTP, its connection is closed, and nothing is printed."""
     with launched("--port", "0") as process:
         where = urlsplit(announced(process).split()[-1])
         with socket.create_connection((where.hostname or "", where.port or 0), timeout=10) as connection:
@@ -97,7 +97,7 @@ def test_what_is_no_http_is_hung_up_on() -> None:
 
 
 def test_it_ends_with_its_standard_input() -> None:
-    """Attached, it exits with 0 when its standard input closes, as it does when the process that holds it dies."""
+    """Attached, it exits with 0 when its standard input closes, as when the parent process dies."""
     with launched("--port", "0", "--attached") as process:
         announced(process)
         _, err = ended(process)
@@ -105,7 +105,7 @@ def test_it_ends_with_its_standard_input() -> None:
 
 
 def test_it_lives_on_what_its_standard_input_says() -> None:
-    """Attached, it reads what comes in and goes on: only the end of its standard input ends it."""
+    """Attached, it ignores data on its standard input: only the end of it ends the server."""
     with launched("--port", "0", "--attached") as process:
         url = announced(process).split()[-1]
         assert process.stdin
@@ -117,7 +117,7 @@ def test_it_lives_on_what_its_standard_input_says() -> None:
 
 
 def test_attached_to_nothing_it_ends_at_once() -> None:
-    """Attached to a standard input that has no end to wait for, it exits with 0, without a traceback."""
+    """Attached to a standard input without an end to wait for, it exits with 0, without a traceback."""
     command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, text=True, check=True
@@ -126,7 +126,7 @@ def test_attached_to_nothing_it_ends_at_once() -> None:
 
 
 def test_an_address_of_version_6_is_announced_in_brackets() -> None:
-    """The URL that it prints on ::1 is one that a client takes."""
+    """The URL that it prints for ::1 works in a client."""
     with launched("--host", "::1", "--port", "0") as process:
         url = announced(process).split()[-1]
         assert 404 == httpx.get(f"{url}/nothing", trust_env=False).status_code
@@ -136,7 +136,7 @@ def test_an_address_of_version_6_is_announced_in_brackets() -> None:
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
 def test_what_is_no_port_is_a_matter_of_usage(port: str) -> None:
-    """A port that cannot be is an error of the command line: exit code 2 and one sentence."""
+    """An invalid port is a command line error: exit code 2 and one sentence."""
     with launched(f"--port={port}") as process:
         _, err = ended(process)
     assert 2 == process.returncode
@@ -144,7 +144,7 @@ def test_what_is_no_port_is_a_matter_of_usage(port: str) -> None:
 
 
 def test_it_takes_more_connections_than_it_was_allowed_files() -> None:
-    """Started with leave to open 64 files where more can be had, it holds a hundred connections and answers."""
+    """Started with a limit of 64 open files that it may raise, it holds a hundred connections and answers."""
     shell = ["sh", "-c", 'ulimit -S -n 64 && exec "$0" -m stand_in --port 0', sys.executable]
     with started(shell, ENVIRONMENT) as process:
         with ExitStack() as opened:
@@ -159,7 +159,7 @@ def test_it_takes_more_connections_than_it_was_allowed_files() -> None:
 
 
 def test_a_port_in_use_is_one_sentence(base_url: str) -> None:
-    """When it cannot listen it exits with 1 and says where and why, without a traceback."""
+    """If it cannot listen, it exits with 1 and says where and why, without a traceback."""
     port = urlsplit(base_url).port
     with launched("--port", str(port)) as process:
         _, err = ended(process)
@@ -168,7 +168,7 @@ def test_a_port_in_use_is_one_sentence(base_url: str) -> None:
 
 
 def test_a_stand_in_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """When the process ends before it announces itself, `running` raises with its exit code and its stderr."""
+    """If the process ends before it announces itself, `running` raises with its exit code and its stderr."""
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho no such module >&2\nexit 3\n")
     broken.chmod(0o755)
@@ -180,7 +180,7 @@ def test_a_stand_in_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch
 def test_what_it_wrote_is_repeated_when_the_block_raises(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The standard error of the process is on this one's, however the block ends."""
+    """The process's standard error is repeated on this process's, however the block ends."""
     talkative = tmp_path / "python"
     talkative.write_text("#!/bin/sh\necho careful >&2\necho on http://127.0.0.1:9/api/v1\nread until\n")
     talkative.chmod(0o755)
@@ -191,7 +191,7 @@ def test_what_it_wrote_is_repeated_when_the_block_raises(
 
 
 def test_importing_it_is_cheap() -> None:
-    """Importing the package brings in the standard library only, and nothing of the application."""
+    """Importing the package imports only the standard library."""
     code = "import sys; before = set(sys.modules); import stand_in; print(*set(sys.modules) - before)"
     found = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in found.stdout.split()}

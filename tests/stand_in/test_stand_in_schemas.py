@@ -1,4 +1,4 @@
-"""What the stand-in makes of a JSON schema: values that fit it, and a refusal where it is none."""
+"""What the stand-in does with a JSON schema: values that fit it, and a refusal if it is invalid."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ NO_SCHEMAS = [
     ],
 )
 def test_instances_of_small_schemas(schema: object, expected: object) -> None:
-    """A keyword is followed wherever it stands alone, and without any the value is a string."""
+    """Each keyword works alone, and without any the value is a string."""
     assert expected == instance(schema)
 
 
 def test_what_may_be_left_out_is_left_out_two_levels_down() -> None:
-    """A schema that refers to itself in twenty optional properties makes twenty values, not twenty to some power."""
+    """A schema with twenty optional references to itself gives twenty values, not an exponential number."""
     node = {"type": "object", "properties": {f"p{number}": {"$ref": "#"} for number in range(20)}}
     assert {f"p{outer}": {f"p{inner}": {} for inner in range(20)} for outer in range(20)} == instance(node)
 
@@ -75,7 +75,7 @@ def test_what_may_be_left_out_is_left_out_two_levels_down() -> None:
 @pytest.mark.parametrize("schema", NO_SCHEMAS, ids=json.dumps)
 @pytest.mark.parametrize("place", ["response_format", "tools"])
 def test_what_is_no_schema_is_a_400(ask: Ask, schema: object, place: str) -> None:
-    """A schema of an answer, or of a tool's parameters, that is none is refused and the connection kept."""
+    """An invalid schema, of an answer or of a tool's parameters, is refused and the connection kept."""
     fields: dict[str, Any] = {
         "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
         "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
@@ -90,7 +90,7 @@ def test_an_odd_response_format_is_none(ask: Ask) -> None:
 
 
 def test_an_example_is_not_taken_for_a_schema(content: Content) -> None:
-    """Of the objects in a system message the first that is a schema is followed; an example is passed over."""
+    """In a system message, the first object that is a schema is used; examples are ignored."""
     schema = {"type": "object", "properties": {"city": {"const": "Paris"}}}
     system = f'Like {{"type": "place", "city": "Rome"}}, by the schema {json.dumps(schema)}.'
     messages = [{"role": "system", "content": system}, HELLO]
@@ -100,7 +100,7 @@ def test_an_example_is_not_taken_for_a_schema(content: Content) -> None:
 @pytest.mark.parametrize("name", ["structured", "structured-invalid"])
 @pytest.mark.parametrize("system", ['Like {"city": "Rome"}.', 'By {"type": "array", "items": {"type": "string"}}.'])
 def test_a_json_object_is_an_object(content: Content, name: str, system: str) -> None:
-    """With response_format json_object the answer is an object, whatever a system message makes of it."""
+    """With response_format json_object, the answer is an object, whatever a system message contains."""
     messages = [{"role": "system", "content": system}, HELLO]
     text = content(f"stand-in/{name}", messages=messages, response_format={"type": "json_object"})
     assert isinstance(json.loads(text), dict)
@@ -124,7 +124,7 @@ JSON = st.recursive(
 FIELDS = ["messages", "tools", "tool_choice", "response_format", "max_tokens", "user", "stream"]
 
 
-@settings(deadline=None)  # how fast it answers is the machine's affair
+@settings(deadline=None)  # the speed depends on the machine
 @given(
     fields=st.dictionaries(st.sampled_from(FIELDS), JSON),
     schema=JSON,

@@ -1,4 +1,4 @@
-"""The stand-in's bytes: padding, chunks, compression, headers, and connections that stay open."""
+"""The stand-in's bytes: padding, chunks, compression, headers, and open connections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def question(name: str) -> dict[str, Any]:
 
 
 def connected(base_url: str) -> httpx.AsyncClient:
-    """Return a client that opens as many connections as it is asked to."""
+    """Return a client that opens as many connections as it needs."""
     return httpx.AsyncClient(
         base_url=base_url,
         headers={"Authorization": "Bearer sk-or-v1-stand-in"},
@@ -54,12 +54,12 @@ def test_padding_is_the_recorded_unit(client: httpx.Client, encoding: str) -> No
 
 
 def test_whitespace_is_padding_alone(ask: Ask) -> None:
-    """The whitespace scenario ends after the padding, properly."""
+    """The whitespace scenario ends properly after the padding."""
     assert PADDING * 3 == ask("stand-in/whitespace").content
 
 
 def test_cut_json_ends_properly(ask: Ask) -> None:
-    """The cut-json scenario sends the beginning of a completion and ends the body as if it were whole."""
+    """The cut-json scenario sends the beginning of a completion and ends the body properly."""
     text = ask("stand-in/cut-json").text
     assert text.strip().startswith('{"id":"gen-')
     with pytest.raises(json.JSONDecodeError):
@@ -67,14 +67,14 @@ def test_cut_json_ends_properly(ask: Ask) -> None:
 
 
 def test_html_is_a_page(ask: Ask) -> None:
-    """The html scenario sends a page under its own content type, without padding."""
+    """The html scenario sends a page with its own content type, without padding."""
     response = ask("stand-in/html")
     assert (200, "text/html; charset=utf-8") == (response.status_code, response.headers["content-type"])
     assert response.text.startswith("<!DOCTYPE html>")
 
 
 def test_gzip_and_identity_say_the_same(ask: Ask) -> None:
-    """A client that offers gzip gets it, one that does not gets none; both get the same body, in chunks."""
+    """A client that accepts gzip gets it, others do not; both get the same body, in chunks."""
     packed, plain = (
         ask("stand-in/no-endpoints", headers={"Accept-Encoding": encoding})
         for encoding in ("gzip, deflate", "identity")
@@ -104,7 +104,7 @@ def test_headers_carry_what_must_be_scrubbed(ask: Ask) -> None:
 
 
 def test_what_is_said_comes_back_whole(client: httpx.Client) -> None:
-    """Text outside ASCII, control characters and lone surrogates survive the way there and back."""
+    """Text outside ASCII, control characters and lone surrogates are returned unchanged."""
     said = 'né "\x00" 日本 \ud800'
     raw = json.dumps({"model": "a/b", "messages": [{"role": "user", "content": said}]}).encode()
     response = client.post(PATH, content=raw)
@@ -113,7 +113,7 @@ def test_what_is_said_comes_back_whole(client: httpx.Client) -> None:
 
 
 def test_a_connection_outlives_its_refusals(client: httpx.Client, ask: Ask) -> None:
-    """After a 404, with and without a body, and a 503 the same connection serves on."""
+    """After a 404, with and without a body, and a 503, the same connection can be used."""
     answers = [
         client.get("/nothing"),
         client.head("/nothing"),
@@ -125,7 +125,7 @@ def test_a_connection_outlives_its_refusals(client: httpx.Client, ask: Ask) -> N
 
 
 async def test_slow_pads_until_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slow scenario pads on after the three units, and its conversation ends, as nothing odd, with its client."""
+    """The slow scenario keeps padding after three units, and ends quietly when its client disconnects."""
     monkeypatch.setattr("stand_in.connection.PADDING_SECONDS", 0)
     here, conversations = StandIn(), []
 
@@ -145,7 +145,7 @@ async def test_slow_pads_until_its_client_leaves(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_many_connections_at_once(base_url: str) -> None:
-    """Two hundred requests are being answered at the same time, none of them at its end."""
+    """Two hundred requests are in progress at the same time."""
     async with connected(base_url) as client, AsyncExitStack() as open_answers:
         slow = (client.stream("POST", PATH, json=question("slow")) for _ in range(200))
         answers = await asyncio.gather(*map(open_answers.enter_async_context, slow))

@@ -1,4 +1,4 @@
-"""What an answer is taken to have cost, as an attempt reads it from a body, without a network or a database."""
+"""The cost of an answer, as an attempt computes it from a body, without a network or a database."""
 
 from __future__ import annotations
 

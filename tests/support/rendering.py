@@ -1,4 +1,4 @@
-"""A call as the flow hands it to a wire, for the tests of wires."""
+"""A call as the flow passes it to a wire, for the tests of wires."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def prepared(wire: Wire, call: LLMCall) -> LLMCall:
-    """Return `call` with its options read and its messages in the neutral form."""
+    """Return `call` with its options parsed and its messages in the neutral form."""
     options, messages = (
         wire.options.read(call.params),
         ToolCallMemory().to_chat_messages(call.messages, wire.api_variant),
@@ -21,5 +21,5 @@ def prepared(wire: Wire, call: LLMCall) -> LLMCall:
 
 
 def rendered(wire: Wire, call: LLMCall) -> dict[str, Any]:
-    """Return what `wire` sends for a call."""
+    """Return the JSON that `wire` sends for a call."""
     return wire.render(prepared(wire, call))

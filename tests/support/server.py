@@ -1,4 +1,4 @@
-"""A server inside the test's own event loop, that answers each request with what the test writes, byte by byte."""
+"""A server in the test's own event loop that answers each request with bytes that the test writes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Visit:
-    """One request, read whole, and the connection to answer it on."""
+    """One request, read completely, and the connection to answer it on."""
 
     head: str
     payload: dict[str, Any]
     writer: asyncio.StreamWriter
 
     def answer(self, body: object, status: int = 200, **headers: str) -> None:
-        """Write a whole answer; a body that is not text goes as JSON."""
+        """Write a whole answer; a body that is not text is sent as JSON."""
         text = body if isinstance(body, str) else json.dumps(body)
         named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         data = text.encode()
@@ -35,7 +35,7 @@ class Visit:
 
 @dataclass
 class Server:
-    """Where the server listens, and what came in."""
+    """The server's address, and the requests that arrived."""
 
     base_url: str
     visits: list[Visit] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Server:
 async def serving(
     answer: Callable[[Visit], Awaitable[None] | None], tls: ssl.SSLContext | None = None
 ) -> AsyncGenerator[Server]:
-    """Serve on this machine until the block ends; a handler that returns has its connection closed."""
+    """Serve on this machine until the block ends; when a handler returns, its connection is closed."""
     served = Server("")
     tasks: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""Streams of Chat Completions that a test writes, and a server's answers with them."""
+"""Streams of Chat Completions that a test writes, and handlers that send them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ END: Final = b"data: [DONE]\n\n"
 
 
 def event(value: object) -> bytes:
-    """Return an event that holds JSON."""
+    """Return an event with JSON as its data."""
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
 def chunk(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    """Return a chunk of a completion with a delta of the first choice."""
+    """Return a chunk of a completion, with a delta for the first choice."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return {"id": "gen-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "choices": [choice]}
 
 
 def of_text(*pieces: str, **fields: Any) -> bytes:
-    """Return a whole stream of text, its usage in the last chunk."""
+    """Return a whole stream of text, with its usage in the last chunk."""
     events = [*(chunk(content=piece) for piece in pieces), chunk("stop", content=""), {"choices": [], "usage": USAGE}]
     return b"".join(event({**fields, **chunk}) for chunk in events) + END
 
 
 def send(visit: Visit, *blocks: bytes) -> None:
-    """Write a stream to the end of the connection."""
+    """Write a stream, and end the connection."""
     visit.writer.write(HEAD.encode() + b"connection: close\r\n\r\n" + b"".join(blocks))
 
 
 def sends(*blocks: bytes) -> Callable[[Visit], None]:
-    """Return what answers with a stream."""
+    """Return a handler that answers with a stream."""
     return lambda visit: send(visit, *blocks)

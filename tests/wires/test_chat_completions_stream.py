@@ -1,4 +1,4 @@
-"""What is put together from the chunks of Chat Completions has the shape of an answer that came in one piece."""
+"""Chunks of Chat Completions are assembled into the form of an unstreamed answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def message(*deltas: Json) -> Json:
 
 
 def assembled(*events: object) -> ChatCompletionsAssembly:
-    """Return what these events make."""
+    """Return the body that these events make."""
     assembly = ChatCompletionsAssembly()
     for event in events:
         assembly.take(event)
@@ -32,7 +32,7 @@ def assembled(*events: object) -> ChatCompletionsAssembly:
 
 
 def called(*pieces: Json) -> list[tuple[Any, Any, Any]]:
-    """Return id, name and arguments of the calls that these pieces make, each in a delta of its own."""
+    """Return id, name and arguments of the calls that these pieces make, each in its own delta."""
     calls = message(*({"tool_calls": [piece]} for piece in pieces))["tool_calls"]
     return [(call.get("id"), call["function"].get("name"), call["function"]["arguments"]) for call in calls]
 
@@ -40,7 +40,7 @@ def called(*pieces: Json) -> list[tuple[Any, Any, Any]]:
 def piece(
     index: int | None = None, own_id: str | None = None, name: str | None = None, arguments: object = None
 ) -> Json:
-    """Return a piece of a tool call without what is None."""
+    """Return a piece of a tool call without fields that are None."""
     function = {"name": name, "arguments": arguments}
     fields = {"index": index, "id": own_id, "function": {key: value for key, value in function.items() if value}}
     return {key: value for key, value in fields.items() if value is not None}
@@ -94,7 +94,7 @@ def test_tool_calls_are_told_apart(pieces: list[Json], calls: list[tuple[Any, An
 
 
 def test_reasoning_details_are_joined_by_index_and_type() -> None:
-    """Text goes on where it stopped, a signature comes late, and what is encrypted comes whole."""
+    """Text is continued, a signature may arrive late, and encrypted details arrive whole."""
     details: list[list[Json]] = [
         [{"type": "reasoning.text", "index": 0, "text": "Let me", "format": None}],
         [{"type": "reasoning.text", "index": 0, "text": " think", "format": "x"}],
@@ -117,7 +117,7 @@ def test_reasoning_details_are_joined_by_index_and_type() -> None:
 
 
 def test_what_comes_beside_text_is_kept() -> None:
-    """Images and citations are collected, once each; a refusal and the reasoning of other servers are texts too."""
+    """Images and citations are collected once each; refusals and other servers' reasoning are texts too."""
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     mark = {"type": "url_citation", "url_citation": {"url": "https://example.org"}}
     assert {
@@ -135,7 +135,7 @@ def test_what_comes_beside_text_is_kept() -> None:
 
 
 def test_content_in_parts_is_text_and_the_rest() -> None:
-    """Some servers send content in parts: their texts are joined, what is no text is kept."""
+    """Some servers send content in parts: their texts are joined, and other parts are kept."""
     image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     assembly = ChatCompletionsAssembly()
     texts = [
@@ -147,7 +147,7 @@ def test_content_in_parts_is_text_and_the_rest() -> None:
 
 
 def test_sound_is_joined_byte_by_byte() -> None:
-    """Pieces of sound that were encoded each by itself make one; its transcript is the text of the answer."""
+    """Separately encoded pieces of audio are joined; the transcript is the text of the answer."""
     assembly = ChatCompletionsAssembly()
     pieces = [{"id": "audio_1", "transcript": "He"}, {"data": "AQ=="}, {"transcript": "llo", "data": "AgM="}]
     texts = [assembly.take(chunk(audio=audio)) for audio in pieces]
@@ -157,7 +157,7 @@ def test_sound_is_joined_byte_by_byte() -> None:
 
 
 def test_of_several_choices_the_first_is_handed_out() -> None:
-    """Each choice is put together by itself; the text handed out is that of the first, which is the answer."""
+    """Each choice is assembled separately; only the first one's text is handed out."""
     assembly = ChatCompletionsAssembly()
     texts = [
         assembly.take({"choices": [{"index": index, "delta": {"content": content}, "finish_reason": reason}]})
@@ -170,7 +170,7 @@ def test_of_several_choices_the_first_is_handed_out() -> None:
 
 
 def test_the_last_value_counts_and_null_is_none() -> None:
-    """A usage that grows, a model that is named late: the last value that is not null is the body's."""
+    """For a growing usage or a late model name, the last value that is not null counts."""
     first: Json = {"id": "gen-1", "model": None, "usage": {"total_tokens": 1}, "choices": []}
     last: Json = {"id": "gen-1", "model": "author/model", "usage": {"total_tokens": 2}, "choices": [], "cost": None}
     body = assembled(first, last).body()
@@ -186,7 +186,7 @@ def test_probabilities_of_tokens_are_collected() -> None:
 
 
 def test_a_whole_message_at_the_end_is_not_added() -> None:
-    """Some servers end with the whole message, or send nothing else: the text is there once."""
+    """If a server ends with the whole message, or sends nothing else, the text is there once."""
     whole = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ab"}, "finish_reason": "stop"}]}
     for events in ([whole], [chunk(content="a"), chunk(content="b"), whole]):
         body = assembled(*events).body()
@@ -206,7 +206,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=6))
 def test_whatever_comes_is_put_together(events: list[Any]) -> None:
-    """No event breaks the assembly, or the reading of what it makes; the texts handed out are strings."""
+    """No event breaks the assembly or the parsing of its body; the texts handed out are strings."""
     assembly = ChatCompletionsAssembly()
     texts = [assembly.take(event) for event in events]
     exchange = Exchange(200, body=assembly.body())
@@ -218,7 +218,7 @@ def test_whatever_comes_is_put_together(events: list[Any]) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_the_usage_of_other_servers_is_asked_for(streamed: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """A stream of Chat Completions is sent with `stream_options`, without which most servers count no tokens."""
+    """A streamed request has `stream_options`, because most servers count no tokens otherwise."""
     call = LLMCall([], "model", chat_messages=[{"role": "user", "content": "hi"}], is_streamed=streamed)
     payload = ChatCompletionsWire().render(LLMCall(**{**vars(call), "options": ChatCompletionsWire.options()}))
     asked = {"stream": True, "stream_options": {"include_usage": True}}

@@ -1,4 +1,4 @@
-"""How an object of Claude's ends: only an answer that came to its end is one."""
+"""A structured answer of Claude counts only if it was complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modules.llm_services.wires.wire import Answer, Exchange, LLMCall
 
 
 class Found(BaseModel):
-    """A class that an empty object fills."""
+    """A class that an empty object fits."""
 
     items: list[str] = []
 
@@ -24,14 +24,14 @@ TEXT: Final = {"type": "text", "text": '{"items": ["a"]}'}
 
 
 def answered(block: dict[str, Any], reason: str | None, response_model: type[BaseModel] | None = Found) -> Answer:
-    """Return a message with one block that ended for a reason."""
+    """Return a message with one block and this stop reason."""
     body = {"content": [block], "stop_reason": reason, "usage": {"input_tokens": 1, "output_tokens": 2}}
     return MessagesWire().parse(Exchange(200, body=body), LLMCall(ASKED, response_model=response_model))
 
 
 @pytest.mark.parametrize("block", [TOOL_USE, TEXT], ids=["tool", "schema"])
 def test_a_whole_object(block: dict[str, Any]) -> None:
-    """The input of the tool, and the text of a model that was held to a schema, are read alike."""
+    """A tool's input, and the text of a model that follows a schema, are parsed in the same way."""
     answer = answered(block, "tool_use" if block is TOOL_USE else "end_turn")
     assert ('{"items": ["a"]}', "stop", None) == (answer.content, answer.finish_reason, answer.malformed)
 
@@ -39,19 +39,19 @@ def test_a_whole_object(block: dict[str, Any]) -> None:
 @pytest.mark.parametrize("block", [TOOL_USE, TEXT], ids=["tool", "schema"])
 @pytest.mark.parametrize("reason", ["max_tokens", "model_context_window_exceeded"])
 def test_an_object_that_was_cut(block: dict[str, Any], reason: str) -> None:
-    """A cap or the window ended it."""
+    """The token limit or the context window ended it."""
     assert answered(block, reason).is_cut
 
 
 @pytest.mark.parametrize("block", [TOOL_USE, TEXT], ids=["tool", "schema"])
 def test_an_object_that_was_refused(block: dict[str, Any]) -> None:
-    """The model refused to go on."""
+    """The model refused to continue."""
     assert answered(block, "refusal").is_refused
 
 
 @pytest.mark.parametrize("block", [TOOL_USE, TEXT], ids=["tool", "schema"])
 def test_an_object_that_was_paused(block: dict[str, Any]) -> None:
-    """A paused turn goes on in the next one; as text it is handed out."""
+    """A paused turn continues in the next one; as text it is returned."""
     assert "pause_turn" in (answered(block, "pause_turn").malformed or "")
     spoken = answered(TEXT, "pause_turn", response_model=None)
     assert (None, "stop", "pause_turn") == (

@@ -1,4 +1,4 @@
-"""What a Claude of each generation is sent: sampling, thinking, its cap, the object, and the rules between them."""
+"""The parameters for each generation of Claude: sampling, thinking, limit, object, and the rules between them."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ UNFORCEABLE: Final = ("claude-opus-5-5", "claude-fable-5-1", "claude-next")
 
 
 class Found(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     count: int = Field(ge=0)
 
 
 class Node(BaseModel):
-    """What no strict schema expresses: it holds itself."""
+    """A recursive class, which no strict schema can express."""
 
     children: list[Node] = []
 
 
 def sent(model: str, messages: list[LLMMessage] | None = None, **call: Any) -> dict[str, Any]:
-    """Return what a call sends; a `temperature` is the caller's own, else it is the configured default."""
+    """Return the request of a call; `temperature` is the caller's, otherwise the configured default."""
     options = {name: call.pop(name) for name in list(call) if name in MessagesWire.options.model_fields}
     is_given = "temperature" in call
     temperature = call.pop("temperature", 0.7)
@@ -62,21 +62,21 @@ def sent(model: str, messages: list[LLMMessage] | None = None, **call: Any) -> d
 
 @pytest.mark.parametrize("model", NEWEST)
 def test_no_default_sampling(model: str) -> None:
-    """From Opus 4.7 on, and for a name that says nothing, no sampling parameter goes out that nobody gave."""
+    """From Opus 4.7 on, and for an unknown name, no default sampling parameter is sent."""
     for call in ({}, {"tools": TOOLS}, {"response_model": Found}, {"reasoning": {"effort": "low"}}):
         assert not {"temperature", "top_p", "top_k"} & sent(model, **call).keys()
 
 
 @pytest.mark.parametrize("model", NEWEST)
 def test_the_callers_own_sampling(model: str) -> None:
-    """What a caller gives goes out: the vendor refuses it by name where the model does not take it."""
+    """The caller's values are sent; if the model does not accept one, the vendor's error names it."""
     payload = sent(model, temperature=0.2, top_p=0.9, top_k=5)
     assert (0.2, 0.9, 5) == (payload["temperature"], payload["top_p"], payload["top_k"])
 
 
 @pytest.mark.parametrize("model", SAMPLED)
 def test_the_default_temperature_of_older_ones(model: str) -> None:
-    """Until 4.6 the configured temperature is sent, and gives way to a `top_p`."""
+    """Until 4.6, the configured temperature is sent, unless there is a `top_p`."""
     assert 0.7 == sent(model)["temperature"]
     assert "temperature" not in sent(model, top_p=0.9)
 
@@ -99,14 +99,14 @@ def test_the_default_temperature_of_older_ones(model: str) -> None:
     ],
 )
 def test_how_much_to_think(model: str, effort: str, thinking: object, sent_effort: str | None) -> None:
-    """A budget where a generation takes one, adaptive thinking and the nearest effort from 4.6 on."""
+    """Older generations get a thinking budget; from 4.6 on, adaptive thinking with the nearest effort."""
     payload = sent(model, reasoning={"effort": effort})
     assert (thinking, sent_effort) == (payload.get("thinking"), payload.get("output_config", {}).get("effort"))
 
 
 @pytest.mark.parametrize(("tokens", "effort"), [(500, "low"), (4096, "medium"), (9000, "high"), (90_000, "max")])
 def test_thinking_in_tokens(tokens: int, effort: str) -> None:
-    """Tokens of thought are a budget of at least 1,024, or the effort that holds so many."""
+    """`max_tokens` for reasoning becomes a budget of at least 1,024, or the effort that covers it."""
     old = sent("claude-haiku-4-5", reasoning={"max_tokens": tokens})["thinking"]["budget_tokens"]
     assert max(1024, min(tokens, 48_000)) == old
     assert {"effort": effort} == sent("claude-opus-5-5", reasoning={"max_tokens": tokens})["output_config"]
@@ -116,7 +116,7 @@ def test_thinking_in_tokens(tokens: int, effort: str) -> None:
 @pytest.mark.parametrize("cap", [None, 100, 20_000, 31_500])
 @pytest.mark.parametrize(("model", "most"), [("claude-opus-4-1", 32_000), ("claude-sonnet-4-5", 64_000)])
 def test_a_budget_within_the_models_limit(model: str, most: int, cap: int | None, effort: str) -> None:
-    """The answer has its cap, thoughts what is left of the model's limit; below 1,024 tokens nothing is thought."""
+    """The answer keeps its limit, and thinking gets the rest of the model's; below 1,024 tokens, none."""
     payload = sent(model, reasoning={"effort": effort}, max_output_tokens=cap)
     budget = payload.get("thinking", {}).get("budget_tokens", 0)
     assert payload["max_tokens"] <= most
@@ -137,7 +137,7 @@ def test_a_budget_within_the_models_limit(model: str, most: int, cap: int | None
     ids=["required", "named", "any", "top_k", "top_p"],
 )
 def test_what_rules_thinking_out(model: str, beside: dict[str, Any]) -> None:
-    """A forced tool, `top_k` and a low `top_p` are sent, and thinking gives way to them."""
+    """A forced tool, `top_k` and a low `top_p` are sent, and thinking is left out."""
     payload = sent(model, reasoning={"effort": "low"}, **beside)
     assert "thinking" not in payload
     assert beside.keys() - {"tools"} <= payload.keys()
@@ -145,7 +145,7 @@ def test_what_rules_thinking_out(model: str, beside: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("beside", [{"tools": TOOLS}, {"tools": TOOLS, "tool_choice": "auto"}, {"top_p": 0.97}])
 def test_what_stands_beside_thinking(beside: dict[str, Any]) -> None:
-    """A tool of the model's own choice and a high `top_p` leave thinking in place; a temperature goes."""
+    """An optional tool and a high `top_p` are sent with thinking; a temperature is left out."""
     payload = sent("claude-haiku-4-5", reasoning={"effort": "low"}, temperature=0.2, **beside)
     assert "thinking" in payload
     assert "temperature" not in payload
@@ -157,14 +157,14 @@ def test_what_stands_beside_thinking(beside: dict[str, Any]) -> None:
     ids=["thinking", "top_p", "temperature"],
 )
 def test_what_extra_body_excludes(extra_body: dict[str, Any]) -> None:
-    """A default gives way to what stands in `extra_body` too."""
+    """Values in `extra_body` exclude defaults too."""
     payload = sent("claude-sonnet-4-6", extra_body=extra_body)
     assert extra_body.items() <= payload.items()
     assert extra_body.get("temperature") == payload.get("temperature")
 
 
 def test_thinking_as_the_caller_spells_it() -> None:
-    """`thinking` goes out as it is, beside whatever else, with room for it on top of the cap."""
+    """`thinking` is sent unchanged in any combination, and its tokens are added to the limit."""
     thinking = {"type": "enabled", "budget_tokens": 2000}
     payload = sent("claude-haiku-4-5", thinking=thinking, tools=TOOLS, tool_choice="required", max_output_tokens=100)
     assert (thinking, 2100) == (payload["thinking"], payload["max_tokens"])
@@ -172,7 +172,7 @@ def test_thinking_as_the_caller_spells_it() -> None:
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-sonnet-4-6", *NEWEST])
 def test_an_object_by_its_schema(model: str) -> None:
-    """From 4.5 on the model is held to the schema, closed and without bounds, and may think meanwhile."""
+    """From 4.5 on, the request has the schema, closed and without bounds, and the model may think."""
     payload = sent(model, response_model=Found, reasoning={"effort": "low"})
     schema = payload["output_config"]["format"]["schema"]
     assert {"count": {"title": "Count", "type": "integer"}} == schema["properties"]
@@ -183,7 +183,7 @@ def test_an_object_by_its_schema(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["claude-3-haiku-20240307", "claude-opus-4-1"])
 def test_an_object_by_a_tool(model: str) -> None:
-    """Older models must use a tool, beside which they do not think."""
+    """Older models are forced to use a tool, and do not think."""
     payload = sent(model, response_model=Found, reasoning={"effort": "low"})
     assert {"type": "tool", "name": "answer"} == payload["tool_choice"]
     assert not {"thinking", "output_config"} & payload.keys()
@@ -191,7 +191,7 @@ def test_an_object_by_a_tool(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-opus-5"])
 def test_an_object_that_no_schema_expresses(model: str) -> None:
-    """A class that holds itself is asked for by a tool, where a model can be forced to use one."""
+    """A recursive class is requested by a tool if the model can be forced to use one."""
     payload = sent(model, response_model=Node)
     assert "answer" == payload["tools"][0]["name"]
     assert "output_config" not in payload
@@ -199,14 +199,14 @@ def test_an_object_that_no_schema_expresses(model: str) -> None:
 
 @pytest.mark.parametrize("model", UNFORCEABLE)
 def test_an_object_asked_for_in_the_prompt(model: str) -> None:
-    """Where no tool can be forced either, the prompt asks."""
+    """If no tool can be forced either, the prompt asks for the object."""
     payload = sent(model, response_model=Node)
     assert "JSON Schema" in payload["system"][0]["text"]
     assert not {"tools", "tool_choice", "output_config"} & payload.keys()
 
 
 def test_an_object_beside_thinking_as_the_caller_spells_it() -> None:
-    """A caller's own `thinking` excludes the tool, and the prompt asks for the object."""
+    """The caller's `thinking` excludes the tool, so the prompt asks for the object."""
     payload = sent("claude-opus-4-1", response_model=Found, thinking={"type": "enabled", "budget_tokens": 1024})
     assert "JSON Schema" in payload["system"][0]["text"]
     assert "tools" not in payload
@@ -215,7 +215,7 @@ def test_an_object_beside_thinking_as_the_caller_spells_it() -> None:
 @pytest.mark.parametrize("blank", ["", " ", "\n", "\t\n "])
 @pytest.mark.parametrize("place", ["assistant", "system", "part", "calls", "user"])
 def test_blank_texts_are_left_out(blank: str, place: str) -> None:
-    """The API refuses a text of whitespace alone, which models write before a tool call."""
+    """Blank texts, which models write before a tool call, are not sent, because the API refuses them."""
     call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     hello = LLMMessage(role="user", content="hi")
     messages = {
@@ -238,14 +238,14 @@ def test_blank_texts_are_left_out(blank: str, place: str) -> None:
 
 @pytest.mark.parametrize("model", ["claude-sonnet-4-6", *NEWEST])
 def test_no_prefill(model: str) -> None:
-    """From 4.6 on a conversation that ends in the assistant's text is refused before it is sent."""
+    """From 4.6 on, a conversation that ends in the assistant's text is refused before it is sent."""
     messages = [LLMMessage(role="user", content="hi"), LLMMessage(role="assistant", content="{")]
-    with pytest.raises(ValueError, match="no assistant message at the end"):
+    with pytest.raises(ValueError, match="an assistant message at the end"):
         sent(model, messages)
 
 
 def test_a_prefill_of_older_ones() -> None:
-    """Until 4.5 the model goes on from an assistant's text."""
+    """Until 4.5, the model continues an assistant's text."""
     messages = [LLMMessage(role="user", content="hi"), LLMMessage(role="assistant", content="{")]
     assert "{" == sent("claude-haiku-4-5", messages)["messages"][-1]["content"][0]["text"]
 
@@ -255,5 +255,5 @@ def test_a_prefill_of_older_ones() -> None:
     [({"team": "growth"}, None), ({"user_id": "u-1", "team": "growth"}, {"user_id": "u-1"}), ({}, None)],
 )
 def test_of_the_metadata_only_the_user_is_sent(metadata: dict[str, str], expected: dict[str, str] | None) -> None:
-    """The API refuses every other name in `metadata`, so labels of the row stay on the row."""
+    """Only `user_id` of `metadata` is sent, because the API refuses other names; the labels stay on the row."""
     assert expected == sent("claude-sonnet-5-5", metadata=metadata).get("metadata")

@@ -1,4 +1,4 @@
-"""The consumers' tool loop: results come with a name alone, and the wire wants the calls that they answer."""
+"""The consumers' tool loop: results have only a tool's name, and the API requires the calls that they answer."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def result(name: str | None, content: str = "{}", call_id: str | None = None) ->
 
 
 def call(call_id: str, name: str, arguments: str = "{}") -> dict[str, Any]:
-    """Return a call as the wire has it."""
+    """Return a call in the wire's form."""
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def asking(*calls: dict[str, Any], **fields: object) -> dict[str, Any]:
-    """Return an assistant message that calls tools."""
+    """Return an assistant message with tool calls."""
     return {"role": "assistant", "content": "", "tool_calls": list(calls), **fields}
 
 
 def is_consistent(wire: list[dict[str, Any]]) -> bool:
-    """Say whether every result follows the message that asked for it, as OpenRouter's strictest upstreams check."""
+    """Return True if every result follows the message that requested it, as OpenRouter's upstreams require."""
     open_calls: set[str] = set()
     for message in wire:
         if message["role"] == "tool":
@@ -45,7 +45,7 @@ def is_consistent(wire: list[dict[str, Any]]) -> bool:
 
 
 def test_what_was_answered_is_put_back_word_for_word() -> None:
-    """The message that asked for a result comes back as it was, with its id, arguments and reasoning details."""
+    """The message that requested a result is added unchanged, with its id, arguments and reasoning details."""
     turns = ToolCallMemory()
     details = [{"type": "reasoning.encrypted", "data": "blob"}]
     answered = asking(call("call_1", "weather", '{"at": "Rome"}'), reasoning_details=details)
@@ -55,7 +55,7 @@ def test_what_was_answered_is_put_back_word_for_word() -> None:
 
 
 def test_parallel_calls_get_their_own_results() -> None:
-    """Two results of one answer are told apart by name, in whatever order they come."""
+    """Two results for one answer are matched by name, in any order."""
     turns = ToolCallMemory()
     turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")), WIRE)
     wire = turns.to_chat_messages([QUESTION, result("time", "noon"), result("weather", "sun")], WIRE)
@@ -64,7 +64,7 @@ def test_parallel_calls_get_their_own_results() -> None:
 
 
 def test_a_call_without_a_result_is_left_out() -> None:
-    """When a consumer answers one of two calls, only that one is put back: the wire refuses open calls."""
+    """If a consumer answers one of two calls, only that one is added, because APIs refuse open calls."""
     turns = ToolCallMemory()
     turns.remember([QUESTION], asking(call("call_1", "weather"), call("call_2", "time")), WIRE)
     wire = turns.to_chat_messages([QUESTION, result("time")], WIRE)
@@ -73,7 +73,7 @@ def test_a_call_without_a_result_is_left_out() -> None:
 
 
 def test_each_round_finds_its_own_answer() -> None:
-    """In a loop of several rounds each result follows the answer of its own round."""
+    """In a loop of several rounds, each result follows the answer of its own round."""
     turns = ToolCallMemory()
     first, second = result("weather", "sun"), result("weather", "rain")
     turns.remember([QUESTION], asking(call("call_1", "weather", '{"at": "Rome"}')), WIRE)
@@ -85,7 +85,7 @@ def test_each_round_finds_its_own_answer() -> None:
 
 
 def test_conversations_do_not_mix() -> None:
-    """An answer of another conversation is not put back: its arguments were about something else."""
+    """An answer of another conversation is not added."""
     turns = ToolCallMemory()
     turns.remember(
         [LLMMessage(role=MessageRole.USER, content="Rome?")], asking(call("call_1", "weather", '{"at": 1}')), WIRE
@@ -106,7 +106,7 @@ def test_conversations_do_not_mix() -> None:
     ],
 )
 def test_what_is_not_known_is_made_up(results: list[LLMMessage]) -> None:
-    """Results whose answer is not known, as after a restart, follow a message made from their names."""
+    """Results of an unknown answer, as after a restart, follow a message made from their names."""
     wire = ToolCallMemory().to_chat_messages(
         [QUESTION, *results, LLMMessage(role=MessageRole.USER, content="So?")], WIRE
     )
@@ -122,7 +122,7 @@ def test_what_is_not_known_is_made_up(results: list[LLMMessage]) -> None:
     ],
 )
 def test_calls_that_a_consumer_sends_are_used(calls: dict[str, Any]) -> None:
-    """An assistant message with its calls, in the wire's shape or as dumped ToolCalls, is taken as it is."""
+    """An assistant message with calls, in the wire's form or as dumped ToolCalls, is used unchanged."""
     said = LLMMessage(role=MessageRole.ASSISTANT, content=None, **calls)
     wire = ToolCallMemory().to_chat_messages([QUESTION, said, result("weather")], WIRE)
     assert [call("call_1", "weather", '{"at": "Rome"}')] == wire[1]["tool_calls"]
@@ -130,7 +130,7 @@ def test_calls_that_a_consumer_sends_are_used(calls: dict[str, Any]) -> None:
 
 
 def test_a_legacy_function_call_becomes_a_tool_call() -> None:
-    """`function_call` and the role "function" are said as tool calls and results."""
+    """`function_call` and the role "function" become tool calls and results."""
     said = LLMMessage(role=MessageRole.ASSISTANT, function_call={"name": "weather", "arguments": '{"at": 1}'})
     wire = ToolCallMemory().to_chat_messages(
         [QUESTION, said, LLMMessage(role=MessageRole.FUNCTION, name="weather", content="sun")], WIRE
@@ -140,7 +140,7 @@ def test_a_legacy_function_call_becomes_a_tool_call() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """The oldest of many answers is forgotten."""
+    """The oldest of many answers is dropped."""
     turns = ToolCallMemory()
     asked = [LLMMessage(role=MessageRole.USER, content=str(number)) for number in range(600)]
     for each in asked:

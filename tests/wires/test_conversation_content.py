@@ -1,4 +1,4 @@
-"""What messages may hold, in both spellings that consumers use."""
+"""The content of messages, in both forms that consumers use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATA = "data:application/pdf;base64,JVBERi0="
 
 
 def sent(*messages: LLMMessage) -> list[dict[str, Any]]:
-    """Return messages as they go out."""
+    """Return messages as they are sent."""
     return ToolCallMemory().to_chat_messages(messages, "chat_completions")
 
 
@@ -55,29 +55,29 @@ def sent(*messages: LLMMessage) -> list[dict[str, Any]]:
     ],
 )
 def test_a_part_is_sent_as_chat_completions_has_it(part: dict[str, Any], wire: dict[str, Any]) -> None:
-    """Responses-style parts are translated; Chat Completions parts, and kinds nobody knows yet, go as they are."""
+    """Responses-style parts are translated; Chat Completions parts, and unknown types, are sent unchanged."""
     assert [{"role": "user", "content": [wire]}] == sent(LLMMessage(role=MessageRole.USER, content=[part]))
 
 
 @pytest.mark.parametrize("role", [MessageRole.SYSTEM, MessageRole.DEVELOPER, MessageRole.USER, MessageRole.ASSISTANT])
 def test_every_role_goes_out_as_it_is(role: MessageRole) -> None:
-    """System, developer, user and assistant messages keep their role; an assistant message at the end is a prefill."""
+    """System, developer, user and assistant messages keep their role; a final assistant message is a prefill."""
     assert [{"role": role.value, "content": "hi"}] == sent(LLMMessage(role=role, content="hi"))
 
 
 def test_no_content_is_an_empty_string() -> None:
-    """None as content is "" on the wire, which refuses null."""
+    """None as content is sent as "", because the API refuses null."""
     assert [{"role": "user", "content": ""}] == sent(LLMMessage(role=MessageRole.USER, content=None))
 
 
 def test_explicit_nones_are_left_out() -> None:
-    """What a consumer passes as None is not sent; a name is."""
+    """A field that a consumer passes as None is not sent; a name is."""
     message = LLMMessage(role=MessageRole.USER, content="hi", name="Ada", function_call=None, tool_calls=None)
     assert [{"role": "user", "content": "hi", "name": "Ada"}] == sent(message)
 
 
 def test_reasoning_details_go_round_unmodified() -> None:
-    """Reasoning details of an earlier answer are sent back in their order, as they came."""
+    """Reasoning details of an earlier answer are sent back unchanged and in order."""
     details = [
         {"type": "reasoning.text", "text": "Hm.", "signature": "s=="},
         {"type": "reasoning.encrypted", "data": "d"},

@@ -1,4 +1,4 @@
-"""What a Gemini of each generation is sent: thinking, sampling, schemas, signatures; and how its answers end."""
+"""The parameters for each generation of Gemini (thinking, sampling, schemas, signatures), and its finish reasons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def sent(model: str, messages: list[LLMMessage] | None = None, **call: Any) -> dict[str, Any]:
-    """Return what a call sends; a `temperature` is the caller's own, else it is the configured default."""
+    """Return the request of a call; `temperature` is the caller's, otherwise the configured default."""
     options = {name: call.pop(name) for name in list(call) if name in GenerateContentWire.options.model_fields}
     is_given = "temperature" in call
     asked = messages or [LLMMessage(role="user", content="hi")]
@@ -40,7 +40,7 @@ def sent(model: str, messages: list[LLMMessage] | None = None, **call: Any) -> d
     ],
 )
 def test_levels(model: str, levels: str) -> None:
-    """From 3 on an effort is a level: the model's own, else the nearest that it has."""
+    """From 3 on, an effort becomes a level: the same, or the nearest that the model has."""
     configs = [sent(model, reasoning={"effort": word})["generationConfig"]["thinkingConfig"] for word in WORDS]
     assert [{"thinkingLevel": level} for level in levels.split()] == configs
 
@@ -54,7 +54,7 @@ def test_levels(model: str, levels: str) -> None:
     ],
 )
 def test_budgets(model: str, budgets: list[int]) -> None:
-    """The 2.5 models take tokens, of which the largest needs some."""
+    """The 2.5 models take a token budget; the largest one needs a minimum."""
     configs = [sent(model, reasoning={"effort": word})["generationConfig"]["thinkingConfig"] for word in WORDS]
     assert [{"thinkingBudget": budget} for budget in budgets] == configs
 
@@ -72,7 +72,7 @@ def test_budgets(model: str, budgets: list[int]) -> None:
     ],
 )
 def test_thinking_in_tokens(model: str, tokens: int, thinking: object) -> None:
-    """Tokens are a budget, or the level that holds so many; -1 leaves it to the model."""
+    """Tokens become a budget, or the level that covers them; -1 leaves the choice to the model."""
     config = sent(model, reasoning={"max_tokens": tokens})["generationConfig"]
     assert thinking == config.get("thinkingConfig")
 
@@ -90,13 +90,13 @@ def test_thinking_in_tokens(model: str, tokens: int, thinking: object) -> None:
     ],
 )
 def test_models_that_are_not_told_to_think(model: str) -> None:
-    """What makes sound or images takes neither a level nor a budget."""
+    """Models for audio or images get neither a level nor a budget."""
     assert "thinkingConfig" not in sent(model, reasoning={"effort": "low"})["generationConfig"]
 
 
 @pytest.mark.parametrize("model", [*NEWEST, "gemini-3.6-flash", "gemini-3.7-flash"])
 def test_no_default_temperature(model: str) -> None:
-    """From 3.6 on sampling parameters are on their way out: no default goes out, and the caller's own does."""
+    """From 3.6 on, where sampling parameters are being removed, only the caller's own are sent."""
     assert "temperature" not in sent(model)["generationConfig"]
     config = sent(model, temperature=0.2, top_p=0.9, top_k=3)["generationConfig"]
     assert (0.2, 0.9, 3) == (config["temperature"], config["topP"], config["topK"])
@@ -104,25 +104,25 @@ def test_no_default_temperature(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-3.5-flash"])
 def test_the_default_temperature_of_older_ones(model: str) -> None:
-    """The configured temperature is sent, and gives way to a `top_p`."""
+    """The configured temperature is sent, unless there is a `top_p`."""
     assert 0.7 == sent(model)["generationConfig"]["temperature"]
     assert "temperature" not in sent(model, top_p=0.9)["generationConfig"]
 
 
 def test_a_top_p_in_extra_body() -> None:
-    """A default gives way to what stands there too."""
+    """A `top_p` in extra_body excludes the default too."""
     config = sent("gemini-2.5-flash", extra_body={"generationConfig": {"topP": 0.9}})["generationConfig"]
     assert {"topP": 0.9} == config
 
 
 class Inner(BaseModel):
-    """What a reference leads to."""
+    """The target of a reference."""
 
     name: str
 
 
 class Described(BaseModel):
-    """References with neighbours."""
+    """References with siblings."""
 
     hero: Inner = Field(description="the hero")
     foe: Inner
@@ -131,20 +131,20 @@ class Described(BaseModel):
 
 
 class Tree(BaseModel):
-    """A reference to itself, with a neighbour."""
+    """A reference to itself, with a sibling."""
 
     left: Tree | None = None
     leaf: Leaf = Field(description="a leaf")
 
 
 class Leaf(BaseModel):
-    """What leads back to the tree."""
+    """A reference back to the tree."""
 
     tree: Tree = Field(description="the tree")
 
 
 def neighbours(schema: object) -> list[object]:
-    """Return the references of a schema that are not alone."""
+    """Return the references of a schema that have siblings."""
     found: list[object] = []
     if isinstance(schema, dict):
         if "$ref" in schema and any(not key.startswith("$") for key in schema):
@@ -157,7 +157,7 @@ def neighbours(schema: object) -> list[object]:
 
 
 def test_a_reference_with_a_description() -> None:
-    """The definition takes its place, with the description; a reference that was alone stays one."""
+    """A reference with a description is replaced with its definition; one without siblings stays."""
     schema = generate_content_schema(Described.model_json_schema())
     hero = schema["properties"]["hero"]
     assert ("the hero", {"name": {"title": "Name", "type": "string"}}) == (hero["description"], hero["properties"])
@@ -167,12 +167,12 @@ def test_a_reference_with_a_description() -> None:
 
 @pytest.mark.parametrize("model", [Described, Tree])
 def test_no_reference_has_neighbours(model: type[BaseModel]) -> None:
-    """Neither where it leads elsewhere, nor in a circle, nor in the definitions."""
+    """No reference has siblings: not in the schema, not in a cycle, not in the definitions."""
     assert [] == neighbours(generate_content_schema(model.model_json_schema()))
 
 
 def test_a_schema_without_its_definition() -> None:
-    """A reference to nothing is left alone, for the vendor to name."""
+    """A reference without a definition is left alone; the vendor's error will name it."""
     schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone", "description": "x"}}}
     assert {"$ref": "#/$defs/Gone"} == generate_content_schema(schema)["properties"]["a"]
 
@@ -199,12 +199,12 @@ class Mood(Enum):
     ],
 )
 def test_enums(schema: dict[str, Any], sent_schema: dict[str, Any]) -> None:
-    """Strings and numbers alone are enumerated; true, false and null are told by types."""
+    """Enums keep only strings and numbers; true, false and null become types."""
     assert sent_schema == generate_content_schema(schema)
 
 
 def test_an_enum_of_a_class() -> None:
-    """An Enum of Python's, and a Literal, come out without what the API refuses."""
+    """An Enum and a Literal become enums without the values that the API refuses."""
 
     class Holder(BaseModel):
         mood: Mood
@@ -229,18 +229,18 @@ LOOP: Final = [
 
 @pytest.mark.parametrize("model", [*NEWEST, "gemini-3-pro-preview"])
 def test_a_call_that_nobody_signed(model: str) -> None:
-    """The first call of a step that another model made goes back with what stands for a signature."""
+    """The first call of a turn that another model made is sent with a placeholder signature."""
     calls = sent(model, LOOP)["contents"][1]["parts"]
     assert ["skip_thought_signature_validator", None] == [part.get("thoughtSignature") for part in calls]
 
 
 def test_a_call_of_a_model_that_does_not_sign() -> None:
-    """The 2.5 models need none."""
+    """The 2.5 models need no signature."""
     assert all("thoughtSignature" not in part for part in sent("gemini-2.5-flash", LOOP)["contents"][1]["parts"])
 
 
 def test_a_call_with_its_own_signature() -> None:
-    """What the model signed goes back as it came, when the caller appends the turn himself."""
+    """A signature of the model is sent back unchanged when the caller appends the turn."""
     parts = [{"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "c2lnbmVk"}]
     asked = [
         LLMMessage(role="user", content="hi"),
@@ -252,7 +252,7 @@ def test_a_call_with_its_own_signature() -> None:
 
 @pytest.mark.parametrize("reason", ["IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR", "LANGUAGE", "SPII"])
 def test_what_a_filter_ended(reason: str) -> None:
-    """The names of filters all mean one thing, and the vendor's own is kept."""
+    """All names of filters map to one finish reason, and the vendor's own is kept."""
     body = {"candidates": [{"content": {"parts": [{"text": "half"}]}, "finishReason": reason}]}
     answer = GenerateContentWire().parse(Exchange(200, body=body), LLMCall([]))
     assert ("content_filter", True) == (answer.finish_reason, answer.is_refused)
@@ -261,7 +261,7 @@ def test_what_a_filter_ended(reason: str) -> None:
 
 @pytest.mark.parametrize("kind", ["audio/L16;codec=pcm;rate=24000", "AUDIO/l16; RATE=24000", "Audio/PCM"])
 def test_samples_by_any_case(kind: str) -> None:
-    """Samples become a WAV file, however their type is written."""
+    """Samples become a WAV file, whatever the case of their media type."""
     body = {"candidates": [{"content": {"parts": [{"inlineData": {"mimeType": kind, "data": "AAAA" * 8}}]}}]}
     media = GenerateContentWire().parse(Exchange(200, body=body), LLMCall([])).media
     assert isinstance(media, AudioResponse)

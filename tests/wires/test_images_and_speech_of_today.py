@@ -1,4 +1,4 @@
-"""Images in the form that a model's generation takes and sends; speech by whatever label it comes under."""
+"""Image requests and answers for each generation of models; speech under any media type."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ GPT_IMAGE: Final = ("gpt-image-1", "gpt-image-1.5-2025-12-16", "gpt-image-2", "g
 
 
 def sent(model: str, **options: Any) -> dict[str, Any]:
-    """Return what a call for an image sends."""
+    """Return the request of a call for an image."""
     return rendered(ImagesWire(), LLMCall(ASKED, model, params=options, kind=Kind.IMAGE))
 
 
 def answered(body: object, **options: Any) -> Answer:
-    """Return an answer of the images API as it is read."""
+    """Return a parsed answer of the images API."""
     return ImagesWire().parse(Exchange(200, body=body), LLMCall(ASKED, "gpt-image-2", params=options, kind=Kind.IMAGE))
 
 
 @pytest.mark.parametrize("model", GPT_IMAGE)
 def test_what_gpt_image_models_do_not_take(model: str) -> None:
-    """They have no styles and no say in the form of the answer; options of their own go out."""
+    """GPT image models get no style and no response format; options of their own are sent."""
     payload = sent(model, style="vivid", size="1024x1024", quality="low", background="opaque", output_format="webp")
     own = {"size": "1024x1024", "quality": "low", "background": "opaque", "output_format": "webp"}
     assert {"model": model, "prompt": "a cat", "n": 1, **own} == payload
@@ -41,7 +41,7 @@ def test_what_gpt_image_models_do_not_take(model: str) -> None:
     [("standard", "medium"), ("hd", "high"), *((word, word) for word in ("low", "medium", "high", "auto", "max"))],
 )
 def test_qualities(given: str, quality: str) -> None:
-    """The old models' qualities are mapped for GPT image models, and stay for the old ones."""
+    """The old models' qualities are mapped for GPT image models, and unchanged for the old ones."""
     assert quality == sent("gpt-image-2", quality=given)["quality"]
     assert given == sent("dall-e-3", quality=given)["quality"]
 
@@ -61,20 +61,20 @@ def test_qualities(given: str, quality: str) -> None:
     ],
 )
 def test_sizes(model: str, given: str, size: str) -> None:
-    """A size of the old models becomes the nearest that the model draws."""
+    """A size of the old models becomes the nearest that the model offers."""
     assert size == sent(model, size=given)["size"]
 
 
 @pytest.mark.parametrize("model", ["dall-e-2", "dall-e-3"])
 def test_the_old_form(model: str) -> None:
-    """The retired models are requested as they were; dall-e-2 has neither qualities nor styles."""
+    """The retired models are requested as before; dall-e-2 has neither qualities nor styles."""
     payload = sent(model, quality="hd", style="vivid", size="512x512")
     assert "url" == payload["response_format"]
     assert (model == "dall-e-3") == ("quality" in payload) == ("style" in payload)
 
 
 def test_several_images() -> None:
-    """`extra_body` may ask for more than one; the first is the answer, and all of them are on it."""
+    """`extra_body` may request several images; the first is the answer, and all are returned."""
     assert 3 == sent("gpt-image-2", extra_body={"n": 3})["n"]
     answer = answered({"data": [{"b64_json": PIXEL}, {"b64_json": "AAAA"}]})
     assert (f"data:image/png;base64,{PIXEL}", "data:image/png;base64,AAAA") == answer.images
@@ -93,12 +93,12 @@ def test_several_images() -> None:
     ],
 )
 def test_the_media_type_of_an_image(told: dict[str, Any], given: dict[str, Any], media_type: str) -> None:
-    """It is that of the format which the answer names, else of the one that was asked for."""
+    """The media type is that of the format in the answer, otherwise that of the requested one."""
     assert answered({"data": [{"b64_json": PIXEL}], **told}, **given).images[0].startswith(f"data:{media_type};base64,")
 
 
 def test_what_an_image_used() -> None:
-    """Tokens, size and the revised prompt are read; the bytes are not the row's text."""
+    """Tokens, size and the revised prompt are parsed; the bytes are not the row's text."""
     usage = {"input_tokens": 50, "output_tokens": 1056, "total_tokens": 1106}
     body = {"data": [{"b64_json": PIXEL, "revised_prompt": "a grey cat"}], "size": "1024x1536", "usage": usage}
     answer = answered(body)
@@ -108,7 +108,7 @@ def test_what_an_image_used() -> None:
 
 
 def test_an_image_by_its_address() -> None:
-    """An http URL is handed out as it is, and is the row's text."""
+    """An http URL is returned unchanged, and is the row's text."""
     answer = answered({"data": [{"url": "https://images.example/cat.png"}]})
     assert isinstance(answer.media, ImageResponse)
     assert "https://images.example/cat.png" == answer.media.image_url == answer.content
@@ -116,14 +116,14 @@ def test_an_image_by_its_address() -> None:
 
 @pytest.mark.parametrize("image", [{}, {"b64_json": None}, {"b64_json": ""}, {"url": ""}])
 def test_an_image_without_data(image: dict[str, Any]) -> None:
-    """An image that is none is no answer, and not one to pay for again."""
+    """An image without data is not an answer, and is not retried."""
     answer = answered({"data": [image]})
     assert (False, None) == (answer.is_found, answer.media)
     assert answer.malformed
 
 
 def heard(body: object, kind: str, **options: Any) -> Answer:
-    """Return an answer of the speech API as it is read."""
+    """Return a parsed answer of the speech API."""
     call = prepared(SpeechWire(), LLMCall(ASKED, "tts-1", params={"voice": "alloy", **options}, kind=Kind.SPEECH))
     return SpeechWire().parse(Exchange(200, {"content-type": kind}, body), call)
 
@@ -140,7 +140,7 @@ def heard(body: object, kind: str, **options: Any) -> Answer:
     ],
 )
 def test_sound_by_any_label(kind: str, given: str, media_type: str) -> None:
-    """Sound is what was asked for, also where it is labelled as bytes, or in capitals."""
+    """Audio is accepted even if it is labelled as bytes, or in capitals."""
     answer = heard(PIXEL, kind, audio_format=given)
     assert isinstance(answer.media, AudioResponse)
     assert (media_type, b"pixel") == (answer.media.mime_type, answer.media.audio_bytes())
@@ -148,7 +148,7 @@ def test_sound_by_any_label(kind: str, given: str, media_type: str) -> None:
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "Audio/MPEG"])
 def test_sound_that_was_read_as_text(kind: str) -> None:
-    """Bytes that were decoded as text are no sound, and not to be paid for again."""
+    """A body that was decoded as text is not audio, and is not retried."""
     answer = heard("\ufffd\ufffd\x10", kind)
     assert (False, None) == (answer.is_found, answer.media)
     assert answer.malformed
@@ -158,6 +158,6 @@ def test_sound_that_was_read_as_text(kind: str) -> None:
     ("body", "kind"), [("", "audio/mpeg"), (None, "audio/mpeg"), ("<html>", "text/html"), ({}, "")]
 )
 def test_speech_without_sound(body: object, kind: str) -> None:
-    """No sound is no answer, and the next attempt may have some."""
+    """An answer without audio is retried."""
     answer = heard(body, kind)
     assert (False, None, None) == (answer.is_found, answer.media, answer.malformed)

@@ -1,4 +1,4 @@
-"""What a model of OpenAI's is sent: sampling, reasoning, verbosity, the object; and which answers are none."""
+"""The parameters for each OpenAI model (sampling, reasoning, verbosity, object), and which answers do not count."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ DEPLOYMENTS: Final = ("prod-chat-eu", "my-model", "luna")
 
 
 class Found(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     count: int
 
 
 def sent(model: str, *, wire: type[ResponsesWire | ChatCompletionsWire] = ResponsesWire, **call: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return what a call sends; a `temperature` is the caller's own, else it is the configured default."""
+    """Return the request of a call; `temperature` is the caller's, otherwise the configured default."""
     options = {name: call.pop(name) for name in list(call) if name in wire.options.model_fields}
     is_given = "temperature" in call
     given = LLMCall(ASKED, model, call.pop("temperature", 0.7), params=options, temperature_is_given=is_given, **call)
@@ -46,14 +46,14 @@ def sent(model: str, *, wire: type[ResponsesWire | ChatCompletionsWire] = Respon
 
 @pytest.mark.parametrize("model", REASONING)
 def test_reasoning_models_get_no_sampling(model: str) -> None:
-    """Every gpt from 5 on and the o-series refuse sampling parameters: the caller's own stay off the wire too."""
+    """GPT models from 5 on and the o-series refuse sampling parameters, so even the caller's are not sent."""
     payload = sent(model, temperature=0.2, top_p=0.9)
     assert not {"temperature", "top_p"} & payload.keys()
 
 
 @pytest.mark.parametrize("model", SAMPLED)
 def test_older_models_get_sampling_and_no_reasoning(model: str) -> None:
-    """The configured temperature goes out, and neither reasoning nor verbosity, which they do not know."""
+    """The configured temperature is sent, but neither reasoning nor verbosity, which they do not know."""
     payload = sent(model, reasoning={"effort": "low"}, verbosity="low")
     assert 0.7 == payload["temperature"]
     assert not {"reasoning", "text"} & payload.keys()
@@ -61,14 +61,14 @@ def test_older_models_get_sampling_and_no_reasoning(model: str) -> None:
 
 @pytest.mark.parametrize("given", [{"top_p": 0.9}, {"extra_body": {"top_p": 0.9}}], ids=["option", "extra_body"])
 def test_a_default_temperature_beside_top_p(given: dict[str, Any]) -> None:
-    """It gives way, wherever the `top_p` stands; a temperature of the caller's goes out beside it."""
+    """The default is left out if there is a `top_p` anywhere; the caller's temperature is sent with it."""
     assert (None, 0.9) == (sent("gpt-4o", **given).get("temperature"), sent("gpt-4o", **given)["top_p"])
     assert 0.2 == sent("gpt-4o", temperature=0.2, **given)["temperature"]
 
 
 @pytest.mark.parametrize("model", DEPLOYMENTS)
 def test_a_deployments_name_says_nothing(model: str) -> None:
-    """A deployment is taken to be the newest model: no default goes out, and what the caller gives does."""
+    """A deployment is treated as the newest model: no defaults are sent, and the caller's values are."""
     assert not {"temperature", "top_p"} & sent(model).keys()
     payload = sent(model, temperature=0.2, top_p=0.9, reasoning={"effort": "high"}, response_model=Found)
     assert (0.2, 0.9, {"effort": "high"}) == (payload["temperature"], payload["top_p"], payload["reasoning"])
@@ -77,7 +77,7 @@ def test_a_deployments_name_says_nothing(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["my-gpt-4o", "eu_gpt-4.1", "team/gpt-35-turbo"])
 def test_a_deployments_name_that_says_something(model: str) -> None:
-    """A name that holds an old model's is that of the old model."""
+    """A deployment whose name contains an old model's name is treated as that model."""
     assert 0.7 == sent(model)["temperature"]
 
 
@@ -103,19 +103,19 @@ def test_a_deployments_name_that_says_something(model: str) -> None:
     ],
 )
 def test_efforts(model: str, efforts: str) -> None:
-    """An effort is the model's own word, else the nearest that it has."""
+    """An effort is sent unchanged, or as the nearest one that the model has."""
     words = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     assert efforts.split() == [sent(model, reasoning={"effort": word})["reasoning"]["effort"] for word in words]
 
 
 @pytest.mark.parametrize("model", ["gpt-5-chat-latest", "gpt-5.3-chat-latest", "chat-latest", "gpt-4o"])
 def test_models_without_an_effort(model: str) -> None:
-    """The chat models have one effort and one verbosity, and are told neither."""
+    """The chat models have one effort and one verbosity, which are not sent."""
     assert not {"reasoning", "text"} & sent(model, reasoning={"effort": "low"}, verbosity="low").keys()
 
 
 def test_sampling_without_reasoning() -> None:
-    """Where the effort is none a model takes the caller's temperature, and no default."""
+    """With the effort `none`, a model gets the caller's temperature, but no default."""
     given = sent("gpt-5.6", temperature=0.2, reasoning={"effort": "none"})
     assert (0.2, {"effort": "none"}) == (given["temperature"], given["reasoning"])
     assert "temperature" not in sent("gpt-5.6", reasoning={"effort": "none"})
@@ -138,7 +138,7 @@ def test_sampling_without_reasoning() -> None:
     ],
 )
 def test_the_best_way_to_an_object(model: str, form: str | None) -> None:
-    """A schema for every model but the oldest, and those whose page says that it takes none."""
+    """Every model gets a schema, except the oldest and those documented as not accepting one."""
     payload = sent(model, response_model=Found)
     assert form == payload.get("text", {}).get("format", {}).get("type")
     assert (form != "json_schema") == ("JSON Schema" in str(payload["input"]))
@@ -161,14 +161,14 @@ def test_the_best_way_to_an_object(model: str, form: str | None) -> None:
     ],
 )
 def test_the_default_temperature_at_routers(model: str, is_sent: bool) -> None:  # noqa: FBT001 - a column
-    """Chat Completions leaves a default temperature out where the model behind it refuses one; a given one goes out."""
+    """Chat Completions leaves out a default temperature for models that refuse one; the caller's is sent."""
     assert is_sent == ("temperature" in sent(model, wire=ChatCompletionsWire))
     assert 0.2 == sent(model, wire=ChatCompletionsWire, temperature=0.2)["temperature"]
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress", "cancelled"])
 def test_a_job_that_is_not_over(status: str) -> None:
-    """It is an error with the response's id, and is not requested again, for the job has been paid."""
+    """An unfinished job is an error with the response's id, and is not requested again, because it is billed."""
     wire, call = ResponsesWire(), prepared(ResponsesWire(), LLMCall(ASKED, "gpt-5"))
     exchange = Exchange(200, body={"id": "resp_1", "object": "response", "status": status, "output": [], "error": None})
     error = wire.parse_error(exchange, call)
@@ -190,7 +190,7 @@ def test_a_job_that_is_not_over(status: str) -> None:
 )
 @pytest.mark.parametrize("output", [[], [{"type": "reasoning", "summary": []}]])
 def test_an_incomplete_answer(details: object, finish: str, output: list[object]) -> None:
-    """An answer that was cut is one, even when thinking used up the cap, and whether or not it says why."""
+    """A truncated answer is an answer, even if thinking used up the limit, and whether or not a reason is given."""
     body = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "output": output}
     answer = ResponsesWire().parse(Exchange(200, body=body), LLMCall(ASKED, "gpt-5"))
     assert (finish, True) == (answer.finish_reason, answer.is_found)

@@ -1,7 +1,7 @@
-"""Answers and errors that the vendors have sent, recorded by others, where a folder of them is at hand.
+"""Answers and errors of the vendors, recorded by others, if a folder of recordings is available.
 
-RECORDINGS_FOLDER names it: a folder for each vendor, in which each file has a `response` of status, headers and body.
-What has to be read is taken from the body by the vendor's documentation. Without the folder nothing is tested.
+RECORDINGS_FOLDER names it: a folder for each vendor, with files that have a `response` of status, headers and body. The
+expected values are taken from the body according to the vendor's documentation. Without the folder, nothing is tested.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Expected(NamedTuple):
-    """What a body says by the vendor's documentation: its text, the names of the tools it calls, how it ended."""
+    """What a body says by the vendor's documentation: its text, the names of the called tools, its finish reason."""
 
     text: str
     tools: list[str]
@@ -36,7 +36,7 @@ class Expected(NamedTuple):
 
 
 def of_responses(body: Json) -> Expected:
-    """Read a response of OpenAI's."""
+    """Read an OpenAI response."""
     output = body.get("output") or []
     parts = [part for item in output if item["type"] == "message" for part in item["content"]]
     text = "".join(part["text"] for part in parts if part["type"] == "output_text")
@@ -45,7 +45,7 @@ def of_responses(body: Json) -> Expected:
 
 
 def of_messages(body: Json) -> Expected:
-    """Read a message of Claude's."""
+    """Read a Claude message."""
     blocks = body["content"]
     text = "".join(block["text"] for block in blocks if block["type"] == "text")
     tools = [block["name"] for block in blocks if block["type"] == "tool_use"]
@@ -53,7 +53,7 @@ def of_messages(body: Json) -> Expected:
 
 
 def of_generate_content(body: Json) -> Expected:
-    """Read a candidate of Gemini's."""
+    """Read a Gemini candidate."""
     candidate = (body.get("candidates") or [{}])[0]
     parts = (candidate.get("content") or {}).get("parts") or []
     text = "".join(part.get("text") or "" for part in parts if not part.get("thought"))
@@ -74,7 +74,7 @@ UNFINISHED: Final = ("queued", "in_progress", "cancelled")
 
 
 def fails(body: Json) -> bool:
-    """Return True for a 200 that is no answer: a job that is not over, a call that the model got wrong."""
+    """Return True for a 200 that is not an answer: an unfinished job, or a malformed tool call."""
     reason = ((body.get("candidates") or [{}])[0]).get("finishReason")
     return body.get("status") in UNFINISHED or reason in FAILED_REASONS
 
@@ -82,7 +82,7 @@ def fails(body: Json) -> bool:
 @pytest.mark.skipif(not FILES, reason="RECORDINGS_FOLDER names no folder of recorded exchanges")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_recorded_exchange(file: Path) -> None:
-    """An answer is read to its last word, an error is one, and every reading leaves the body as it came."""
+    """Answers are parsed completely, errors are recognised, and parsing does not change the body."""
     recorded = json.loads(file.read_text(encoding="utf-8"))["response"]
     wire, read = READERS[file.parent.name]
     exchange, before = Exchange(body=recorded["body"]), json.dumps(recorded["body"])

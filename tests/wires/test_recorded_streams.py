@@ -1,8 +1,8 @@
-"""Streams that OpenRouter has sent, recorded by others, played to a call over HTTP where a folder of them is at hand.
+"""Streams of OpenRouter, recorded by others, replayed to a call over HTTP, if a folder of recordings is available.
 
-RECORDINGS_FOLDER names a folder that has `openrouter-streams` in it or beside it; a file there has a `response` of
-status, headers and body, which is the text of the events. What has to come out is read from the events, field by
-field. Without the folder nothing is tested.
+RECORDINGS_FOLDER names a folder with `openrouter-streams` in it or beside it; a file has a `response` of status,
+headers and body, which is the text of the events. The expected values are taken from the events, field by field.
+Without the folder, nothing is tested.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TOOLS: Final = [ToolDefinition(name="unused", description="", parameters={"type"
 
 
 class Expected(NamedTuple):
-    """What the events of a stream say."""
+    """The content of a stream's events."""
 
     text: str
     reasoning: str
@@ -72,7 +72,7 @@ def expected(body: str) -> Expected:
 
 
 async def outcome(call: Awaitable[Answer]) -> tuple[Answer | None, LLMError | None]:
-    """Return what a call returns, or raises."""
+    """Return what a call returns or raises."""
     try:
         return await call, None
     except LLMError as error:
@@ -80,19 +80,19 @@ async def outcome(call: Awaitable[Answer]) -> tuple[Answer | None, LLMError | No
 
 
 def of(deltas: list[Json], name: str) -> str:
-    """Join what the deltas say in a field."""
+    """Join a field of all deltas."""
     return "".join(delta.get(name) or "" for delta in deltas)
 
 
 def cost(usage: Json) -> float | None:
-    """Return what a usage says was charged."""
+    """Return the charged cost in a usage."""
     own_key = usage.get("cost_details", {}).get("upstream_inference_cost") if usage.get("is_byok") else 0
     return None if usage.get("cost") is None else usage["cost"] + own_key
 
 
 @pytest.fixture
 def recorded(request: pytest.FixtureRequest) -> Json:
-    """Return the response of a file."""
+    """Return the response in a file."""
     response: Json = json.loads(request.param.read_text(encoding="utf-8"))["response"]
     return response
 
@@ -100,7 +100,7 @@ def recorded(request: pytest.FixtureRequest) -> Json:
 @pytest.mark.skipif(not FILES, reason="RECORDINGS_FOLDER names no folder of recorded streams")
 @pytest.mark.parametrize("recorded", FILES, ids=lambda file: str(file.stem), indirect=True)
 async def test_a_recorded_stream(session: Session, recorded: Json) -> None:
-    """Pieces, answer and row are what the events say; an error among them is an error, with what was billed."""
+    """Pieces, answer and row match the events; an error among them is raised, with what was billed."""
     said, pieces = expected(recorded["body"]), list[str]()
 
     def play(visit: Visit) -> None:

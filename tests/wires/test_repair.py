@@ -1,4 +1,4 @@
-"""Malformed JSON is mended alike for objects and tool calls, and nothing is made up for it."""
+"""Malformed JSON is repaired in the same way for objects and tool calls, without inventing anything."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NOT_MENDED = [
 
 
 class Trip(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     city: str
     days: int
@@ -69,14 +69,14 @@ class Stops(BaseModel):
 
 @pytest.mark.parametrize("text", MENDED)
 def test_objects_and_arguments_are_mended_alike(text: str) -> None:
-    """What can be mended without a doubt is, as an answer and as the arguments of a tool."""
+    """JSON that can be repaired with certainty is repaired, in an answer and in a tool's arguments."""
     assert PARIS == arguments(text)
     assert PARIS == parse(Answer(content=text, finish_reason="stop"), Trip).document
 
 
 @pytest.mark.parametrize("text", NOT_MENDED)
 def test_nothing_is_made_up(text: str) -> None:
-    """Where something is missing, doubtful, or no JSON to begin with, there is no object."""
+    """If something is missing or uncertain, or is not JSON, there is no object."""
     assert None is arguments(text)
     with pytest.raises(LLMValidationError):
         parse(Answer(content=text), Trip)
@@ -84,7 +84,7 @@ def test_nothing_is_made_up(text: str) -> None:
 
 @pytest.mark.parametrize("text", [f"I would call it with {TEXT}", f"{TEXT} or so"])
 def test_arguments_in_prose_are_none(text: str) -> None:
-    """A tool is not called with an object out of somebody's prose."""
+    """An object in prose is not used as a tool's arguments."""
     assert None is arguments(text)
 
 
@@ -98,20 +98,20 @@ def test_arguments_in_prose_are_none(text: str) -> None:
     ],
 )
 def test_strings_and_lists_are_mended(text: str, mended: dict[str, Any]) -> None:
-    """Quotes and line breaks inside of strings, a forgotten bracket, half of a surrogate pair."""
+    """Quotes and line breaks in strings, a missing bracket and half of a surrogate pair are repaired."""
     assert mended == arguments(text)
 
 
 @pytest.mark.parametrize("text", ['{"stops": ["a", "b', '{"stops": ["a", "b", ...]}'])
 def test_half_a_list_is_not_mended(text: str) -> None:
-    """A list cut inside an element, or abridged, is not whole, though the answer says that it stopped by itself."""
+    """A list that ends inside an element, or is abridged, is not complete, even if the finish reason says so."""
     with pytest.raises(LLMValidationError):
         parse(Answer(content=text, finish_reason="stop"), Stops)
 
 
 @pytest.mark.parametrize("text", ['{"stops": ["a", "b"]', '{"stops": ["a", "b"'])
 def test_missing_brackets_alone_are_added(text: str) -> None:
-    """An object that lacks nothing but its closing brackets is whole if the answer says that it stopped by itself."""
+    """Missing closing brackets are added if the finish reason says that the answer is complete."""
     assert ["a", "b"] == parse(Answer(content=text, finish_reason="stop"), Stops).value.stops
     with pytest.raises(LLMValidationError):
         parse(Answer(content=text), Stops)

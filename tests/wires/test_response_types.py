@@ -1,4 +1,4 @@
-"""What a structured answer may be, how a wire is asked for it, and what a strict endpoint takes."""
+"""The types of a structured answer, their requests on each wire, and what strict endpoints accept."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from support.rendering import rendered
 
 
 class Cat(BaseModel):
-    """One kind."""
+    """One variant."""
 
     kind: Literal["cat"]
 
 
 class Dog(BaseModel):
-    """Another kind."""
+    """Another variant."""
 
     kind: Literal["dog"]
 
@@ -41,7 +41,7 @@ class Point:
 
 
 class Named(TypedDict):
-    """A dictionary of known keys."""
+    """A TypedDict."""
 
     name: str
 
@@ -77,7 +77,7 @@ def test_a_root_that_is_no_object_is_wrapped_and_unwrapped(
     document: Any,  # noqa: ANN401 - JSON
     is_wrapped: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """The wire is asked for an object around it; the answer may come in the object, or bare."""
+    """The request is for an object around the value; the answer may have the object or only the value."""
     schema = wire_schema(response_model)
     assert ("object", [wrapper], [wrapper]) == (schema["type"], list(schema["properties"]), schema["required"])
     assert json.dumps(schema) in instruction(response_model)
@@ -93,7 +93,7 @@ def test_a_root_that_is_an_object_is_not_wrapped() -> None:
 
 
 def test_every_wire_asks_for_an_object() -> None:
-    """Claude's tool and Gemini's schema have an object at their root, the recursive model's too."""
+    """Claude's tool and Gemini's schema have an object as their root, even for a recursive model."""
     messages = [LLMMessage(role=MessageRole.USER, content="hi")]
     for response_model in (list[Dog], Node):
         call = LLMCall(messages, model="m", temperature=1.0, response_model=response_model)
@@ -118,7 +118,7 @@ class Formatted(BaseModel):
 
 
 def test_what_strict_endpoints_refuse_is_left_to_pydantic() -> None:
-    """Formats off OpenAI's list, look-around, lengths and writeOnly are dropped, and the schema is strict."""
+    """Formats off OpenAI's list, look-around, lengths and writeOnly are removed, and the schema is strict."""
     wanted = json_schema_format(Formatted)
     properties = wanted["schema"]["properties"]
     assert wanted["strict"] is True
@@ -135,19 +135,19 @@ class Anything(BaseModel):
 
 
 class AnyList(BaseModel):
-    """A list of anything."""
+    """A list of values of any type."""
 
     values: list  # type: ignore[type-arg]
 
 
 class Mixed(BaseModel):
-    """An enumeration of several types, which Pydantic gives none."""
+    """An enum of several types, for which Pydantic writes no type."""
 
     value: Literal["a", 1]
 
 
 def test_an_enumeration_gets_the_types_of_its_members() -> None:
-    """An enumeration without a type is typed by its members, and so may be strict."""
+    """An enum without a type gets its members' types, so that it can be strict."""
     schema = json_schema_format(Mixed)
     assert schema["strict"]
     assert ["string", "integer"] == schema["schema"]["properties"]["value"]["type"]
@@ -155,7 +155,7 @@ def test_an_enumeration_gets_the_types_of_its_members() -> None:
 
 @pytest.mark.parametrize("response_model", [Anything, AnyList])
 def test_what_has_no_type_is_not_strict(response_model: type[BaseModel]) -> None:
-    """A property without a type makes the schema one that is not strict, and leaves it as it is."""
+    """A schema with an untyped property is not strict, and is left unchanged."""
     assert {
         "name": response_model.__name__,
         "strict": False,
@@ -164,7 +164,7 @@ def test_what_has_no_type_is_not_strict(response_model: type[BaseModel]) -> None
 
 
 def test_a_recursive_root_is_resolved() -> None:
-    """The root of a tree is an object beside its definition, which its children refer to."""
+    """The root of a recursive model is an object beside its definition, which its children refer to."""
     wanted = json_schema_format(Node)
     assert (True, "object") == (wanted["strict"], wanted["schema"]["type"])
     assert "$ref" not in wanted["schema"]

@@ -1,4 +1,4 @@
-"""The schema of a Pydantic model, as strict endpoints take it."""
+"""The schema of a Pydantic model in the form that strict endpoints accept."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from modules.llm_services.wires.schemas import json_schema_format
 
 
 class Size(StrEnum):
-    """A choice."""
+    """An enum."""
 
     SMALL = "small"
     LARGE = "large"
 
 
 class Cat(BaseModel):
-    """One kind."""
+    """One variant."""
 
     kind: Literal["cat"]
 
 
 class Dog(BaseModel):
-    """Another kind."""
+    """Another variant."""
 
     kind: Literal["dog"]
 
 
 class Plain(BaseModel):
-    """Everything that strict mode can say."""
+    """Everything that strict mode can express."""
 
     name: str
     size: Size = Field(default=Size.SMALL, description="how large")
@@ -42,13 +42,13 @@ class Plain(BaseModel):
 
 
 class Free(BaseModel):
-    """A mapping of any keys, which strict mode cannot say."""
+    """A mapping with any keys, which strict mode cannot express."""
 
     counts: dict[str, int]
 
 
 class Open(BaseModel):
-    """A model that takes more than it names."""
+    """A model that accepts extra fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -56,13 +56,13 @@ class Open(BaseModel):
 
 
 class Pair(BaseModel):
-    """A tuple, which strict mode cannot say."""
+    """A tuple, which strict mode cannot express."""
 
     pair: tuple[int, str]
 
 
 class Empty(BaseModel):
-    """An object of anything."""
+    """An object without properties."""
 
     anything: dict[str, Any]
 
@@ -78,7 +78,7 @@ def objects(schema: object) -> list[dict[str, Any]]:
 
 
 def test_a_plain_model_is_strict() -> None:
-    """Every object is closed and requires all it has, nothing has a default, and a reference stands alone."""
+    """Every object is closed with all properties required, nothing has a default, and references have no siblings."""
     asked = json_schema_format(Plain)
     assert (True, "Plain") == (asked["strict"], asked["name"])
     found = objects(asked["schema"])
@@ -93,12 +93,12 @@ def test_a_plain_model_is_strict() -> None:
 
 @pytest.mark.parametrize("model", [Free, Open, Pair, Empty])
 def test_a_model_that_cannot_be_strict_keeps_its_schema(model: type[BaseModel]) -> None:
-    """A model with free keys, extras or tuples is asked for as it is, and not strictly."""
+    """A model with free keys, extras or tuples is sent unchanged, and not strict."""
     assert {"name": model.__name__, "strict": False, "schema": model.model_json_schema()} == json_schema_format(model)
 
 
 def test_a_name_is_one_that_the_wire_takes() -> None:
-    """A name holds letters, digits, _ and -, and at most 64 of them."""
+    """A schema's name has letters, digits, _ and -, and at most 64 of them."""
 
     class Page(BaseModel):
         number: int

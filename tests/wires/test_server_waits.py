@@ -13,7 +13,7 @@ from support.openrouter_failures import error, failure
 if TYPE_CHECKING:
     from modules.llm_services.exceptions import LLMError
 
-ANSWERED_AT = 1_786_190_400.0  # 2026-08-08T12:00:00Z, by a clock that no machine here has
+ANSWERED_AT = 1_786_190_400.0  # 2026-08-08T12:00:00Z, which is not the time of this machine
 DATE = {"date": formatdate(ANSWERED_AT, usegmt=True)}
 IN_30_SECONDS = formatdate(ANSWERED_AT + 30, usegmt=True)
 HALF_A_DAY = 43_200.0
@@ -22,7 +22,7 @@ HALF_A_DAY = 43_200.0
 def limited(
     code: int = 429, message: str = "limited", *, headers: dict[str, str] | None = None, **fields: Any
 ) -> LLMError:
-    """Return what an error of OpenRouter's is, answered at ANSWERED_AT."""
+    """Return an OpenRouter error answered at ANSWERED_AT."""
     raised = failure(error(code, message, **fields), code, headers=DATE | (headers or {}))
     assert raised is not None
     return raised
@@ -31,13 +31,13 @@ def limited(
 @pytest.mark.parametrize("hint", ["0", "-1", "0.0", "nan", "inf", "-inf", "soon", "", "9" * 400, "1e999"])
 @pytest.mark.parametrize("header", ["retry-after", "retry-after-ms", "x-ratelimit-reset"])
 def test_what_is_no_time_to_come_is_no_hint(header: str, hint: str) -> None:
-    """Zero, a negative, an infinite or an unreadable figure is no hint, in each header that may hold one."""
+    """A zero, negative, infinite or malformed value is ignored in each header that may have it."""
     assert None is server_wait(None, None, DATE | {header: hint})
 
 
 @pytest.mark.parametrize("hint", [0, -1, float("nan"), float("inf"), 10**400, True, "later", [], {}])
 def test_a_body_may_hold_no_hint_either(hint: object) -> None:
-    """The same is true of what a body holds, and the next hint counts then."""
+    """Such a value is also ignored in a body, and the next hint is used."""
     assert None is server_wait(hint, hint, DATE)
     assert 7.0 == server_wait((None, hint, 7), hint, DATE)
     assert 9.0 == server_wait(hint, hint, DATE | {"retry-after": "9"})
@@ -55,26 +55,26 @@ def test_a_body_may_hold_no_hint_either(hint: object) -> None:
     ],
 )
 def test_a_moment_is_one_of_the_servers_clock(headers: dict[str, str], seconds: float | None) -> None:
-    """A date and a reset are read against the answer's own Date, whatever this machine's clock says."""
+    """Dates and resets are compared with the answer's own Date, whatever this machine's clock says."""
     assert seconds == server_wait(None, None, DATE | headers)
 
 
 def test_a_date_that_is_none_leaves_our_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a Date that can be read, the moment is compared with the clock of this machine."""
+    """Without a valid Date header, times are compared with this machine's clock."""
     monkeypatch.setattr("time.time", lambda: ANSWERED_AT + 10)
     for date in ({}, {"date": "yesterday"}):
         assert 20.0 == server_wait(None, None, date | {"retry-after": IN_30_SECONDS})
 
 
 def test_the_date_of_an_answer_is_kept() -> None:
-    """A reset in the body is read against the Date header of the answer that brought it."""
+    """A reset in the body is compared with the Date header of the same answer."""
     reset = {"headers": {"X-RateLimit-Reset": str(int((ANSWERED_AT + 45) * 1000))}}
     assert 45.0 == limited(metadata=reset).retry_after
 
 
 @pytest.mark.parametrize("hint", [26, "26.0"])
 def test_openrouter_names_the_wait_in_the_metadata(hint: object) -> None:
-    """`metadata.retry_after_seconds` is the wait, after `availability.retry_after` and before the headers."""
+    """`metadata.retry_after_seconds` is used after `availability.retry_after` and before the headers."""
     metadata = {"raw": "limited", "provider_name": "Venice", "retry_after_seconds": hint}
     assert 26.0 == limited(metadata=metadata, headers={"retry-after": "40"}).retry_after
     assert 5.0 == limited(metadata=metadata, availability={"retry_after": 5}).retry_after
@@ -93,7 +93,7 @@ def test_openrouter_names_the_wait_in_the_metadata(hint: object) -> None:
     ],
 )
 def test_a_cap_on_the_day_is_waited_for_by_the_caller(named: dict[str, Any]) -> None:
-    """A daily cap is not retried; it is over at the reset that the server names, else at midnight UTC."""
+    """A daily cap is not retried; it ends at the server's reset, otherwise at midnight UTC."""
     capped = limited(**named)
     assert (False, HALF_A_DAY) == (capped.retryable, capped.retry_after)
     headers = {"retry-after": "5", "x-ratelimit-reset": str(int(ANSWERED_AT + 900))}
@@ -109,17 +109,17 @@ def test_a_cap_on_the_day_is_waited_for_by_the_caller(named: dict[str, Any]) -> 
     ],
 )
 def test_a_cap_on_the_minute_passes(message: str) -> None:
-    """A limit that is no cap on the day is retried."""
+    """A limit that is not a daily cap is retried."""
     assert limited(message=message).retryable
 
 
 def test_the_providers_own_day_is_not_yours() -> None:
-    """What a provider behind OpenRouter says of its day is about its pool, and the next attempt may go elsewhere."""
+    """A provider's daily cap concerns its own pool, so the call is retried, perhaps with another provider."""
     assert limited(metadata={"provider_name": "Groq", "raw": "1000 requests per day (RPD)"}).retryable
 
 
 def test_a_spent_budget_names_its_reset() -> None:
-    """The `resets_at` of a key's spent budget is when to come back, be it a date or an epoch time."""
+    """The `resets_at` of a key's spent budget, a date or an epoch time, gives the wait."""
     for moment in ("2026-08-08T12:10:00Z", "2026-08-08T12:10:00", str(int(ANSWERED_AT + 600))):
         spent = limited(403, "Key limit exceeded (daily limit)", metadata={"limit_usd": 5, "resets_at": moment})
         assert (False, 600.0) == (spent.retryable, spent.retry_after)

@@ -1,4 +1,4 @@
-"""Tokens, rates and pieces as each wire reads them from a body, and figures that cannot be."""
+"""Tokens, rates and pieces, as each wire parses them, and impossible figures."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ NAMES = ("input_tokens", "output_tokens", "total_tokens", "cached_input_tokens",
     ],
 )
 def test_tokens(vendor: LLMProviderType, body: dict[str, Any], counts: tuple[int | None, ...]) -> None:
-    """What a body counts is summed, an omitted zero is 0 where the total says so, and a refused count is unknown."""
+    """Counts are added up, an omitted zero is 0 if the total says so, and an invalid count is unknown."""
     usage = billed(vendor, body, "model")
     assert counts == tuple(getattr(usage, name) for name in NAMES)
 
 
 def test_images_have_tokens() -> None:
-    """OpenAI counts the tokens of its newer images."""
+    """OpenAI's newer image models report tokens."""
     usage = billed(OPENAI, {"usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}, "m", kind=Kind.IMAGE)
     assert (3, 4, 7) == (usage.input_tokens, usage.output_tokens, usage.total_tokens)
 
@@ -96,7 +96,7 @@ def test_images_have_tokens() -> None:
     ],
 )
 def test_rates(vendor: LLMProviderType, body: dict[str, Any], named: dict[str, str]) -> None:
-    """What decides the price beside the model is read wherever the vendor has it; the list price needs no name."""
+    """Facts that affect the price, besides the model, are parsed wherever they are; the list price has no name."""
     assert named == billed(vendor, body, "model").rates
 
 
@@ -106,7 +106,7 @@ def called(*actions: str, kind: str = "web_search_call") -> list[dict[str, Any]]
 
 
 def grounded(*queries: object, model: str = "gemini-3-flash-preview", **found: object) -> dict[str, Any]:
-    """Return a body of Gemini's whose answer was searched for."""
+    """Return a Gemini body with an answer from a search."""
     grounding = {"webSearchQueries": list(queries), **found}
     return {"modelVersion": model, "candidates": [{"groundingMetadata": grounding}]}
 
@@ -139,28 +139,28 @@ def grounded(*queries: object, model: str = "gemini-3-flash-preview", **found: o
     ],
 )
 def test_pieces(vendor: LLMProviderType, body: dict[str, Any], pieces: dict[str, int]) -> None:
-    """What the vendor's own tools are billed by is counted, and what they do for nothing is not."""
+    """The billed units of the vendors' own tools are counted; free ones are not."""
     assert pieces == billed(vendor, body, "model").pieces
 
 
 @pytest.mark.parametrize("figure", [-1, -0.01, math.nan, math.inf, 1e300, "1e300", True, None, "much", []])
 def test_figures_that_cannot_be(figure: object) -> None:
-    """A negative, an absurd or an infinite figure is neither a cost nor a count."""
+    """A negative, absurd or infinite figure is neither a cost nor a count."""
     assert (None, None) == (usd(figure), count(figure))
 
 
 @pytest.mark.parametrize(("given", "counted"), [(0, 0), ("7", 7), (7.0, 7), (LARGEST_INTEGER, LARGEST_INTEGER)])
 def test_figures_that_can_be(given: object, counted: int) -> None:
-    """A count may be written as text or with a fraction of zero, and is as large as its column at most."""
+    """A count may be text or have a zero fraction, and must fit its column."""
     assert counted == count(given)
     assert None is count(LARGEST_INTEGER + 1)
 
 
 def test_sums_are_whole_or_unknown() -> None:
-    """A sum leaves out what is absent, and is unknown where a part of it cannot be read."""
+    """A sum ignores missing parts, and is unknown if a part cannot be parsed."""
     assert (3, None, None, None) == (total(1, None, 2), total(None), total(1, -2), total(1, "x"))
 
 
 def test_rates_of_the_list_price_have_no_name() -> None:
-    """A rate is in lower case, and left out where it is the list price or no text."""
+    """A rate is in lower case, and left out if it is the list price or not text."""
     assert {"speed": "fast"} == rates(speed="FAST", service_tier="Standard", inference_geo=None)

@@ -1,4 +1,4 @@
-"""Streams of the vendors' own APIs, written after their documentation, and what is put together of them."""
+"""Streams of the vendors' own APIs, written from their documentation, and the bodies assembled from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def read(wire: Wire, *events: object) -> tuple[Answer, ParsedError | None, str]:
-    """Return the answer and the error that these events make, and the text that is handed out."""
+    """Return the answer and the error of these events, and the text that is handed out."""
     assert wire.assembly
     assembly = wire.assembly()
     text = "".join(assembly.take(event) for event in events)
@@ -30,7 +30,7 @@ def read(wire: Wire, *events: object) -> tuple[Answer, ParsedError | None, str]:
 
 
 def of_item(kind: str, index: int = 0, **fields: Any) -> Json:
-    """Return an event of an item of a response."""
+    """Return an event of an item in a response."""
     return {"type": f"response.{kind}", "output_index": index, "content_index": 0, "summary_index": 0, **fields}
 
 
@@ -39,7 +39,7 @@ MESSAGE: Json = {"id": "msg_1", "type": "message", "role": "assistant", "status"
 
 
 def test_a_response_is_the_one_of_its_last_event() -> None:
-    """What the last event holds is the answer, to the last field."""
+    """The response in the last event is the body, with every field."""
     response = {
         "id": "resp_1",
         "status": "completed",
@@ -52,7 +52,7 @@ def test_a_response_is_the_one_of_its_last_event() -> None:
 
 
 def test_a_response_that_breaks_off_has_what_its_items_had_come_to() -> None:
-    """Text, reasoning, a call in shreds and citations are there as far as they came; the id leads to the rest."""
+    """Text, reasoning, tool calls and citations are there as far as they arrived, with the id."""
     answer, error, text = read(
         ResponsesWire(),
         CREATED,
@@ -84,7 +84,7 @@ def test_a_response_that_breaks_off_has_what_its_items_had_come_to() -> None:
 
 
 def test_a_refusal_of_a_response_is_no_text() -> None:
-    """What the model declines with is its refusal, and is not handed out as text."""
+    """A refusal is not handed out as text."""
     answer, _, text = read(
         ResponsesWire(), CREATED, of_item("refusal.delta", delta="I'm "), of_item("refusal.delta", delta="sorry")
     )
@@ -92,7 +92,7 @@ def test_a_refusal_of_a_response_is_no_text() -> None:
 
 
 def test_text_that_comes_whole_is_handed_out_once() -> None:
-    """A server that sends no deltas, or the whole text after them, hands it out once."""
+    """If a server sends no deltas, or the whole text after them, it is handed out once."""
     done = of_item("output_text.done", text="Paris")
     for events in ([done], [of_item("output_text.delta", delta="Paris"), done]):
         answer, _, text = read(ResponsesWire(), CREATED, *events)
@@ -111,7 +111,7 @@ def test_text_that_comes_whole_is_handed_out_once() -> None:
     ],
 )
 def test_an_error_in_the_stream_of_a_response(failure: Json) -> None:
-    """Each of the ways in which a response fails on its way is the error that it names."""
+    """Each way in which a response can fail gives the error that it names."""
     _, error, text = read(ResponsesWire(), CREATED, of_item("output_text.delta", delta="Pa"), failure)
     assert error
     assert (500, "server_error", "The server had an error", "Pa") == (
@@ -168,7 +168,7 @@ WHOLE_MESSAGE: list[Json] = [
 
 
 def test_a_message_is_put_together_from_its_blocks() -> None:
-    """Thinking with its signature, text with citations, a call in shreds and one without arguments."""
+    """Thinking with its signature, text with citations, and calls with and without arguments."""
     answer, error, text = read(MessagesWire(), *WHOLE_MESSAGE)
     assert ("Paris", "Paris", "Let me think", "tool_calls", None) == (
         answer.content,
@@ -186,7 +186,7 @@ def test_a_message_is_put_together_from_its_blocks() -> None:
 
 
 def test_half_a_message_has_no_count_of_its_output() -> None:
-    """The count at the beginning is no count: what an answer had used is known at its end alone."""
+    """The output count at the beginning is not used, because only the last event has the real one."""
     answer, _, _ = read(
         MessagesWire(), STARTED, *block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Pa"})
     )
@@ -197,14 +197,14 @@ def test_half_a_message_has_no_count_of_its_output() -> None:
     ("kind", "status"), [("overloaded_error", 529), ("rate_limit_error", 429), ("a_new_error", 200)]
 )
 def test_an_error_in_the_stream_of_a_message(kind: str, status: int) -> None:
-    """An error that comes after the 200 has the status that its type has elsewhere."""
+    """An error after the 200 has the status that its type has elsewhere."""
     _, error, _ = read(MessagesWire(), STARTED, {"type": "error", "error": {"type": kind, "message": "Overloaded"}})
     assert error
     assert (status, kind, "Overloaded") == (error.status_code, error.error_code, error.message)
 
 
 def candidate(*parts: Json, **fields: Any) -> Json:
-    """Return a response of Gemini's stream."""
+    """Return a response in Gemini's stream."""
     return {
         "candidates": [{"content": {"parts": list(parts), "role": "model"}, "index": 0, **fields}],
         "modelVersion": "gemini",
@@ -212,7 +212,7 @@ def candidate(*parts: Json, **fields: Any) -> Json:
 
 
 def test_content_is_put_together_from_its_parts() -> None:
-    """Thoughts, text, a signed part and a call stay in their order; the last usage counts."""
+    """Thoughts, text, a signed part and a call stay in order; the last usage counts."""
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 3, "totalTokenCount": 10}
     answer, error, text = read(
         GenerateContentWire(),
@@ -239,7 +239,7 @@ def test_content_is_put_together_from_its_parts() -> None:
 
 
 def test_a_prompt_that_is_blocked_ends_a_stream() -> None:
-    """The only event says that there is no answer, which is an end."""
+    """A single event that says that there is no answer ends the stream."""
     assembly = GenerateContentAssembly()
     assembly.take({"promptFeedback": {"blockReason": "SAFETY"}})
     assert assembly.is_complete
@@ -274,14 +274,14 @@ JSON = st.recursive(
 )
 @given(events=st.lists(JSON, max_size=6))
 def test_whatever_comes_is_put_together(wire: Wire, events: list[Any]) -> None:
-    """No event breaks the assembly, or the reading of what it makes."""
+    """No event breaks the assembly or the parsing of its body."""
     _, _, text = read(wire, *events)
     assert isinstance(text, str)
 
 
 @given(st.integers(1, 400))
 def test_amazons_events_may_be_cut_anywhere(size: int) -> None:
-    """However the network cuts them, the events are the same."""
+    """The events are the same, however the network splits them."""
     events: list[Json] = [{"type": "ping"}, {"type": "content_block_delta", "delta": {"text": "ü"}}]
     stream = b"".join([amazon_frame(event) for event in events])
     reader = AmazonEventReader()

@@ -1,4 +1,4 @@
-"""How long a server asks to wait: https://openrouter.ai/docs/api-reference/limits."""
+"""How long a server asks a client to wait: https://openrouter.ai/docs/api-reference/limits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from support.openrouter_failures import error, failure
     ],
 )
 def test_the_wait_is_the_servers_own(said: dict[str, Any], headers: dict[str, str], seconds: float | None) -> None:
-    """retry_after comes from the body, else from a header; what is no number of seconds is None."""
+    """retry_after is from the body, otherwise from a header; a value that is not a number of seconds gives None."""
     found = failure(error(429, **said), 429, headers=headers)
     assert found is not None
     assert seconds == found.retry_after
 
 
 def test_a_wait_may_be_a_date() -> None:
-    """A Retry-After that is an HTTP date is the seconds until then."""
+    """A Retry-After that is an HTTP date gives the seconds until then."""
     found = failure(error(503), 503, headers={"Retry-After": formatdate(time.time() + 30, usegmt=True)})
     assert found is not None
     assert 28 < (found.retry_after or 0) <= 30
@@ -42,7 +42,7 @@ def test_a_wait_may_be_a_date() -> None:
 
 @pytest.mark.parametrize("unit", [1, 1000])
 def test_a_reset_is_an_epoch_time(unit: int) -> None:
-    """X-RateLimit-Reset, in the body's metadata, is an epoch time in seconds or milliseconds, told by its size."""
+    """X-RateLimit-Reset, in the body's metadata, is an epoch time in seconds or milliseconds, by its size."""
     reset = str(round((time.time() + 50) * unit))
     found = failure(error(429, metadata={"headers": {"X-RateLimit-Reset": reset}}), 429)
     assert found is not None
@@ -57,7 +57,7 @@ def test_a_reset_is_an_epoch_time(unit: int) -> None:
     ],
 )
 def test_a_daily_limit_is_over_at_midnight(code: int, said: dict[str, Any]) -> None:
-    """A daily cap without a reset of its own begins anew at midnight UTC, and is not tried again before."""
+    """A daily cap without a reset ends at midnight UTC, and is not retried before."""
     found = failure({"error": {"code": code, "message": "words", **said}}, code)
     now = datetime.now(UTC)
     left = 24 * 3600 - (now.hour * 3600 + now.minute * 60 + now.second)

@@ -1,1 +1,1 @@
-"""The database the backend stands on."""
+"""The database of the backend."""

@@ -1,4 +1,4 @@
-"""One engine per process and the sessions made from it."""
+"""One engine for the process, and the sessions that use it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def make_engine(url: str) -> Engine:
     """Return an engine for `url`; on SQLite in WAL mode, with foreign keys and a 30 s wait for a busy writer.
 
-    Raises ArgumentError for a URL that no sync engine can be made of.
+    Raises ArgumentError for a URL without a sync driver.
     """
     parsed = make_url(url)
     if parsed.get_dialect().is_async:
@@ -36,7 +36,7 @@ def make_engine(url: str) -> Engine:
 
 
 def _connect_args(url: URL) -> dict[str, object]:
-    """Return what psycopg wants as a number and finds as text in a URL."""
+    """Return psycopg's `prepare_threshold` as a number; in a URL it is text."""
     threshold = url.query.get("prepare_threshold")
     if threshold is None:
         return {}
@@ -55,24 +55,24 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 @dataclass(frozen=True)
 class DatabaseSession:
-    """A session handed to a caller, who closes it."""
+    """A session for a caller, who has to close it."""
 
     session: Session
 
 
 class Database:
-    """The engine, whose first connection makes the tables that are not there."""
+    """An engine; its first connection creates the missing tables."""
 
     def __init__(self, url: str) -> None:
-        """Connect nothing: whoever first needs a connection does, in its own thread."""
+        """Connect nothing yet; the first caller that needs a connection makes it, in its own thread."""
         self.engine = make_engine(url)
         self.session = sessionmaker(self.engine)
         self._has_tables = False
-        # On the pool, so that it is done for whoever copies the pool too.
+        # Set on the pool, so that it also applies to copies of the pool.
         event.listen(self.engine.pool, "connect", self._make_tables)
 
     def _make_tables(self, connection: DBAPIConnection, _record: object) -> None:
-        """Make the tables that are not there; others may be making them at the same moment, and win each once."""
+        """Create the missing tables; another process may create any of them first, so a failure is retried."""
         if self._has_tables:
             return
         engine = Engine(StaticPool(lambda: connection), self.engine.dialect, self.engine.url)
@@ -84,11 +84,11 @@ class Database:
                     raise
             else:
                 break
-        # In memory, every connection is a database of its own.
+        # In memory, every connection has its own database.
         self._has_tables = not isinstance(self.engine.pool, SingletonThreadPool)
 
     @contextmanager
     def session_context(self) -> Generator[Session]:
-        """Commit at the end of the block, roll back when it raises, and close the session."""
+        """Commit at the end of the block, roll back if it raises, and close the session."""
         with self.session() as session, session.begin():
             yield session

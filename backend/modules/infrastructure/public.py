@@ -1,4 +1,4 @@
-"""The door of the infrastructure module: a database session for whoever asks."""
+"""The public interface of the infrastructure module: database sessions."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ EXAMPLE_URLS = "sqlite:///file.db, or postgresql+psycopg://user@host/name with t
 
 
 class Infrastructure:
-    """The database named by `DATABASE_URL`, else the SQLite file `llm_services.db` in the working directory."""
+    """The database that `DATABASE_URL` names, otherwise the SQLite file `llm_services.db` in the working directory."""
 
     def __init__(self) -> None:
-        """Read nothing yet: `initialize` does."""
+        """Read nothing; `initialize` does."""
         self._database: Database | None = None
         self._choosing = Lock()
 
     def initialize(self) -> None:
         """Load `.env` without overriding the environment, and choose the database; later calls change nothing.
 
-        Raises ValueError for a DATABASE_URL that leads to no database.
+        Raises ValueError for an invalid DATABASE_URL.
         """
         with self._choosing:
             if self._database is None:
                 self._database = _chosen()
 
     def get_database_session(self) -> DatabaseSession:
-        """Return a new session, which the caller closes."""
+        """Return a new session, which the caller has to close."""
         return DatabaseSession(self._ready().session())
 
     def get_session_context(self) -> AbstractContextManager[Session]:
-        """Return a block that commits at its end, rolls back when it raises, and closes its session."""
+        """Return a context that commits at its end, rolls back if it raises, and closes its session."""
         return self._ready().session_context()
 
     def _ready(self) -> Database:
@@ -66,5 +66,5 @@ _infrastructure: Final = Infrastructure()
 
 
 def infrastructure_provider() -> Infrastructure:
-    """Return the one infrastructure of this process."""
+    """Return this process's infrastructure."""
     return _infrastructure

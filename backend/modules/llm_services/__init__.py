@@ -1,4 +1,4 @@
-"""One door to every model: ask, get a typed answer, and keep the whole exchange as a row."""
+"""Call any model through one interface, get a typed answer, and keep the whole exchange as a row."""
 
 from .exceptions import (
     LLMAuthenticationError,

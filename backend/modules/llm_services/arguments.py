@@ -13,8 +13,8 @@ from .types import LLMMessage, ToolDefinition
 Argument = TypeVar("Argument")
 Input = TypeVar("Input", LLMMessage, ToolDefinition)
 
-# Fields of a message that hold JSON; the content, which may be large, is encoded only when it is sent.
-# Python 3.12 and later encode more levels than what reads and stores them can take.
+# The fields of a message that contain JSON; the content, which may be large, is encoded only when it is sent. Python
+# 3.12 and later encode more levels than the code that reads and stores them can take.
 MAX_LEVELS: Final = 500
 JSON_FIELDS: Final = ("function_call", "tool_calls", "reasoning_details", "cache_control")
 
@@ -36,7 +36,7 @@ def moment(name: str, value: datetime) -> datetime:
 
 
 def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a caller passes
-    """Raise ValueError, naming the argument, for a value that cannot be sent as JSON."""
+    """Raise ValueError, which names the argument, for a value that cannot be sent as JSON."""
     try:
         encoded = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
@@ -46,7 +46,7 @@ def check_json(name: str, value: Any) -> None:  # noqa: ANN401 - whatever a call
 
 
 def _levels(value: Any) -> int:  # noqa: ANN401 - as above
-    """Return how deep lists and dicts nest."""
+    """Return how many levels of lists and dicts are nested."""
     levels, layer = 0, [value]
     while layer := [item for item in layer if isinstance(item, dict | list | tuple)]:
         levels += 1
@@ -55,14 +55,14 @@ def _levels(value: Any) -> int:  # noqa: ANN401 - as above
 
 
 def messages(values: Any) -> list[LLMMessage]:  # noqa: ANN401 - as above
-    """Return messages, made from dicts if needed; raise TypeError or ValueError, naming the wrong one."""
+    """Return messages, made from dicts if necessary; raise TypeError or ValueError, naming the invalid one."""
     if not isinstance(values, list | tuple):
         raise TypeError(f"messages must be a list of LLMMessage, not {type(values).__name__}")
     return [_message(f"messages[{index}]", value) for index, value in enumerate(values)]
 
 
 def tools(values: Any) -> list[ToolDefinition]:  # noqa: ANN401 - as above
-    """Return tools, made from dicts if needed."""
+    """Return tools, made from dicts if necessary."""
     if not isinstance(values, list | tuple):
         raise TypeError(f"tools must be a list of ToolDefinition, not {type(values).__name__}")
     return [_made(f"tools[{index}]", ToolDefinition, value) for index, value in enumerate(values)]
@@ -70,7 +70,7 @@ def tools(values: Any) -> list[ToolDefinition]:  # noqa: ANN401 - as above
 
 def _message(name: str, value: object) -> LLMMessage:
     message = _made(name, LLMMessage, value)
-    if not _is_sound(message):  # it was made without validation, or changed since
+    if not _is_sound(message):  # made without validation, or changed since
         message = _made(name, LLMMessage, dict(message))
     for field in JSON_FIELDS:
         if getattr(message, field) is not None:
@@ -87,7 +87,7 @@ def _is_sound(message: LLMMessage) -> bool:
 
 
 def _made(name: str, kind: type[Input], value: object) -> Input:
-    """Return a message or a tool, made from a dict if needed."""
+    """Return a message or a tool, made from a dict if necessary."""
     if isinstance(value, kind):
         return value
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
 """The store of the response cache: JSON entries in a directory, Redis or Valkey, through cachelib.
 
-https://cachelib.readthedocs.io. A cache that fails causes a miss and a line in the log, never an error.
+https://cachelib.readthedocs.io. If the cache fails, the call is a miss and a line is logged; there is no error.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ KEY_PREFIX: Final = "llm_services:"
 OWNER_ONLY: Final = 0o700
 FOREVER: Final = 0
 UNLIMITED: Final = 0
-EXPIRY_BYTES: Final = 4  # with which cachelib begins a file
-ENTRY_NAME: Final = re.compile("[0-9a-f]{32,}")  # how it names one
+EXPIRY_BYTES: Final = 4  # the length of the expiry time with which cachelib begins a file
+ENTRY_NAME: Final = re.compile("[0-9a-f]{32,}")  # the form of cachelib's file names
 
 
 class ResponseCache:
     """Entries by key. A thread does the work, and a call waits for it at most two seconds."""
 
     def __init__(self, directory: str, url: str | None = None) -> None:
-        """Store entries at `url` if there is one, otherwise in `directory`; neither is used before the first entry."""
+        """Store entries at `url` if it is set, otherwise in `directory`; neither is opened before the first use."""
         self._place = str(Path(directory).absolute()), url  # a process may change its directory
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - JSON, of any shape if it was damaged
-        """Return the entry for `key`, None if there is none or it cannot be read."""
+        """Return the entry for `key`; None if there is none or it cannot be read."""
         return await self._try(lambda store: store.get(key))
 
     async def put(self, key: str, entry: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class ResponseCache:
         await self._try(lambda store: store.set(key, entry))
 
     async def _try(self, work: Callable[[BaseCache], Any]) -> Any:  # noqa: ANN401 - what `work` returns
-        """Return the result of `work` on the store, None if it fails; raise RuntimeError if a package is missing."""
+        """Return the result of `work` on the store, or None if it fails; raise RuntimeError if a package is missing."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await threads.run(lambda: work(_store(*self._place)))
@@ -61,10 +61,10 @@ class ResponseCache:
 
 
 def remove_entries(directory: str, url: str | None, chosen: Callable[[set[str]], set[str]]) -> int:
-    """Remove the entries of the rows that `chosen` picks from the ids of those that have one; return how many.
+    """Remove the entries that `chosen` picks from the request ids of all entries; return the number removed.
 
-    An entry that cannot be read is removed too, for nobody can say whose it is. Raises OSError, or an error of the
-    server's client, where the cache cannot be reached, and RuntimeError where a package for it is missing.
+    An entry that cannot be read is removed too, because its owner is unknown. Raises OSError, or an error of the
+    server's client, if the cache cannot be reached, and RuntimeError if a package is missing.
     """
     try:
         entries = [(remove, _row_id(entry)) for remove, entry in _entries(directory, url)]
@@ -78,7 +78,7 @@ def remove_entries(directory: str, url: str | None, chosen: Callable[[set[str]],
 
 
 def _entries(directory: str, url: str | None) -> Iterator[tuple[Callable[[], object], bytes]]:
-    """Yield what removes an entry, and the entry as JSON."""
+    """Yield for every entry a function that removes it, and its JSON."""
     if url is None:
         for path in filter(lambda path: ENTRY_NAME.fullmatch(path.name), Path(directory).glob("*")):
             yield partial(path.unlink, missing_ok=True), path.read_bytes()[EXPIRY_BYTES:]
@@ -102,7 +102,7 @@ def key_of(*facts: object) -> str:
 
 @cache
 def _store(directory: str, url: str | None) -> BaseCache:
-    """Return the store at a place, the same one for the whole process."""
+    """Return the store at a place; one for the whole process."""
     from cachelib import FileSystemCache, RedisCache  # noqa: PLC0415 - not paid for where there is no cache
     from cachelib.serializers import JSONSerializer  # noqa: PLC0415
 
@@ -133,11 +133,11 @@ def _store(directory: str, url: str | None) -> BaseCache:
 
 
 def _redis(url: str) -> Any:  # noqa: ANN401 - redis is not installed everywhere
-    """Return a client of the server at `url`, with a shorter timeout than the caller's."""
+    """Return a client of the server at `url`, with a shorter timeout than a call's wait."""
     from redis import Redis  # noqa: PLC0415 - an extra
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 
-    spoken = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url  # one protocol, two names
+    spoken = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url  # two names for the same protocol
     soon = PATIENCE_SECONDS / 2
     return Redis.from_url(spoken, socket_timeout=soon, socket_connect_timeout=soon, retry=Retry(NoBackoff(), 0))

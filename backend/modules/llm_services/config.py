@@ -1,8 +1,8 @@
 """The configuration, and the one function that reads it from the environment.
 
-Each field of `LLMConfig` has a description. `VARIABLES` has the environment variables of each field; those of a vendor
-are in its row in `vendors.py`. A blank variable counts as unset. LLM_PROVIDER names the default provider; without it,
-the first configured vendor is the default. Keys, URLs and header values are checked here.
+Each field of `LLMConfig` has a description. `VARIABLES` has the environment variables of each field; a vendor's are in
+its row in `vendors.py`. A blank variable counts as unset. LLM_PROVIDER names the default provider; without it, the
+first configured vendor is the default. Keys, URLs and header values are validated here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ DEFAULT_MODELS: Final = {vendor.provider_type: vendor.default_model for vendor i
 
 PREFIXES: Final = tuple(vendor.prefix for vendor in VENDORS.values() if vendor.prefix)
 CACHE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
-# https://docs.aws.amazon.com/general/latest/gr/bedrock.html: us-west-2, us-gov-east-1. It becomes part of a host name.
+# us-west-2, us-gov-east-1: https://docs.aws.amazon.com/general/latest/gr/bedrock.html. The region becomes part of a
+# host name.
 REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 
 
@@ -115,13 +116,13 @@ def _cache_url(text: str) -> str:
 
 
 def _without(path: str) -> BeforeValidator:
-    """Remove a path that the provider adds itself from the end of an address; `path` is a regular expression."""
+    """Remove from the end of an address a path that the provider adds itself; `path` is a regular expression."""
     pasted = re.compile(rf"(?:{path})/*\s*$")
     return BeforeValidator(lambda value: pasted.sub("", value) if isinstance(value, str) else value)
 
 
 def _extra_models(value: object) -> object:
-    """Read `name=provider` pairs, separated by commas."""
+    """Parse `name=provider` pairs, separated by commas."""
     if not isinstance(value, str):
         return value
     models: dict[str, LLMProviderType] = {}
@@ -149,14 +150,14 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-# A dump to Python has the Secret, from which a new LLMConfig can be made; a dump to JSON has a mask.
+# A dump to Python keeps the Secret, so that a new LLMConfig can be made from it; a dump to JSON has a mask.
 Masked = PlainSerializer(lambda _key: MASK, return_type=str, when_used="json-unless-none")
 ApiKey = Annotated[str, AfterValidator(_api_key), Masked]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CacheUrl = Annotated[str, AfterValidator(_cache_url), Masked]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 OpenAIUrl = Annotated[BaseUrl, _without("/(?:responses|chat/completions|images/generations|audio/speech)")]
-# https://<resource>.openai.azure.com/openai/v1, and the portal's target URI: .../openai/deployments/<name>/...
+# Besides https://<resource>.openai.azure.com/openai/v1, the portal shows target URIs: .../openai/deployments/<name>/...
 AzureUrl = Annotated[BaseUrl, _without(r"/openai(?:/(?:v1|deployments|responses)\b.*)?")]
 AnthropicUrl = Annotated[BaseUrl, _without("/v1(?:/messages)?")]
 GeminiUrl = Annotated[BaseUrl, _without("/models(?:/.*)?|(?<=/v1beta)/openai")]
@@ -171,7 +172,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], B
 
 
 class LLMConfig(BaseModel):
-    """The settings of all providers. Its repr and its errors show no key."""
+    """The settings of all providers. Its repr and its validation errors show no key."""
 
     model_config = ConfigDict(
         frozen=True, hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True, defer_build=True
@@ -190,7 +191,7 @@ class LLMConfig(BaseModel):
         default=60,
         gt=0,
         allow_inf_nan=False,
-        description="seconds of silence after which a stream that has begun to answer is given up",
+        description="seconds without data after which a stream that has begun to answer fails",
     )
     max_retries: int = Field(default=3, ge=0, description="further attempts after a transient failure; 0: none")
     extra_models: ExtraModels = Field(
@@ -297,7 +298,7 @@ class LLMConfig(BaseModel):
 
     @property
     def bedrock_serves_claude(self) -> bool:
-        """Whether Bedrock is the provider of Claude models."""
+        """True if Bedrock is the provider of Claude models."""
         return self.claude_provider == "bedrock"
 
     def is_configured(self, provider: LLMProviderType) -> bool:
@@ -311,7 +312,7 @@ class LLMConfig(BaseModel):
         return self._first_set(vendor.model_fields) or vendor.default_model
 
     def speech_model(self, provider: LLMProviderType) -> str | None:
-        """Return the default model for speech of `provider`, None if it has none."""
+        """Return the default model for speech of `provider`; None if it has none."""
         vendor = VENDORS[provider]
         return self._first_set(vendor.speech_model_fields) or vendor.speech_model
 
@@ -319,7 +320,7 @@ class LLMConfig(BaseModel):
         return next((value for field in fields if (value := getattr(self, field))), None)
 
     def validate_config(self) -> LLMProviderType:
-        """Return the default provider; raise ValueError, naming the variables to set, if there is none."""
+        """Return the default provider; raise ValueError, which names the variables to set, if there is none."""
         if self.provider is None:
             raise ValueError("no LLM provider is configured: set OPENROUTER_API_KEY, or another provider's key")
         if not self.is_configured(self.provider):
@@ -333,7 +334,7 @@ SECRET_FIELDS: Final = frozenset(name for name, field in LLMConfig.model_fields.
 def create_llm_config_from_env(
     provider_override: LLMProviderType | str | None = None, model_override: str | None = None
 ) -> LLMConfig:
-    """Return the configuration that the environment gives; a blank variable counts as unset.
+    """Return the configuration from the environment; a blank variable counts as unset.
 
     Raises ValueError for a malformed value; the message names the variable and never shows the value.
     """
@@ -341,7 +342,7 @@ def create_llm_config_from_env(
 
 
 class _Environment(tuple[bytes | str | None, ...]):
-    """The values of VARIABLE_NAMES, as they are kept; it shows none, for tracebacks show local variables."""
+    """The values of VARIABLE_NAMES; its repr is masked, because tracebacks may show local variables."""
 
     __slots__ = ()
 
@@ -350,12 +351,12 @@ class _Environment(tuple[bytes | str | None, ...]):
 
 
 def _environment() -> _Environment:
-    """Return what the environment holds now: every call compares it with what the calls before it have read.
+    """Return the current values in the environment, which every call compares with those of earlier calls.
 
-    `os.environ` itself encodes each name anew, which takes thirty times as long.
+    `os.environ` encodes each name again, which takes thirty times as long.
     """
     data = getattr(os.environ, "_data", None)
-    if data is None:  # a dict, which somebody has put in its place
+    if data is None:  # os.environ was replaced with a dict
         return _Environment(map(os.environ.get, VARIABLE_NAMES))
     return _Environment(map(data.get, ENCODED_NAMES))
 
@@ -364,7 +365,7 @@ def _environment() -> _Environment:
 def _config(
     environment: _Environment, provider_override: LLMProviderType | str | None, model_override: str | None
 ) -> LLMConfig:
-    """Make the configuration of an environment, once."""
+    """Return the configuration for an environment; the same values are parsed only once."""
     hint, *texts = (None if value is None else Secret(os.fsdecode(value).strip()) for value in environment)
     given = [(field, name, text) for (field, name), text in zip(FIELDS, texts, strict=True) if text]
     values: dict[str, Any] = {

@@ -99,13 +99,13 @@ class LLMRateLimitError(LLMError):
 
 
 class LLMTimeoutError(LLMError):
-    """No answer came in time, by our clock or the server's."""
+    """No answer arrived in time, by our clock or the server's."""
 
 
 class LLMValidationError(LLMError):
     """The model refused the request, or the structured answer is truncated, refused or does not validate.
 
-    In the second case `response` has the answer.
+    If the answer is at fault, `response` has it.
     """
 
 

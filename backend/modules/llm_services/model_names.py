@@ -1,7 +1,7 @@
-"""The names of models that are routed without a prefix, with the day on which the vendor retires each.
+"""The model names that are routed without a prefix, with the day on which the vendor retires each.
 
-None means that no date was announced when this was written. `nox -s models` lists what ends soon. A retired name stays
-in the list: it is still sent, and the error says since when it is retired.
+None means that no date had been announced when this was written. `nox -s models` lists the models that end soon. A
+retired name stays in the list: it is still sent, and the error says when it was retired.
 """
 
 from __future__ import annotations

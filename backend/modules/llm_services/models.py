@@ -31,8 +31,8 @@ def new_request_id() -> uuid.UUID:
     """Return a random id (UUID 4) that SQLite keeps as text.
 
     A UUID column has numeric affinity there: about three ids in a million, all digits or digits around one `e`, would
-    be stored as a float and lost. Random numbers are requested from the system in batches, because a request takes
-    longer than everything else here.
+    be stored as a float and lost. Random bytes are read from the system in batches, because a read takes longer than
+    everything else here.
     """
     while True:
         try:
@@ -45,7 +45,7 @@ def new_request_id() -> uuid.UUID:
 
 
 def derived_request_id(*parts: object) -> uuid.UUID:
-    """Return the id that belongs to `parts`, the same in every process (UUID 5), that SQLite keeps as text."""
+    """Return the id that belongs to `parts`, the same in every process (UUID 5); SQLite keeps it as text."""
     name = json.dumps(parts)
     request_id = uuid.uuid5(uuid.NAMESPACE_OID, name)
     while not set("abcdf") & set(request_id.hex):
@@ -140,9 +140,9 @@ class LLMRequestModel(Base):
 
 @event.listens_for(Table, "column_reflect")
 def _reflect_id(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
-    """Reflect the id from SQLite as a UUID, not as a number; otherwise Alembic would always see a difference.
+    """Reflect the id from SQLite as a UUID, not as a number; otherwise Alembic would always report a difference.
 
-    SQLAlchemy reflects a type that it does not know by SQLite's affinity:
+    SQLAlchemy reflects a type that it does not know by its affinity in SQLite:
     https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#type-reflection
     """
     if table.name == LLMRequestModel.__tablename__ and column["name"] == "id" and inspector.dialect.name == "sqlite":

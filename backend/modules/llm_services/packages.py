@@ -1,4 +1,4 @@
-"""Packages that are imported at their first use, and the error for a missing one."""
+"""Import packages when they are first used, and raise the error for a missing one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require(*modules: str) -> None:
 
 @cache
 def load(*modules: str) -> None:
-    """Import `modules`, in a thread; raise RuntimeError, naming the package, if one is missing."""
+    """Import `modules`, in a thread; raise RuntimeError, which names the package, if one is missing."""
     try:
         for module in modules:
             import_module(module)
@@ -37,7 +37,7 @@ def is_installed(module: str) -> bool:
 
 
 def missing(error: ImportError) -> RuntimeError:
-    """Return the error that names the missing package, which may be one that the imported package needs."""
+    """Return the error that names the missing package; it may be one that the imported package needs."""
     module = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and module:
         return RuntimeError(_message(module))

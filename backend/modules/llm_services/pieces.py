@@ -1,7 +1,7 @@
-"""Work on large texts and documents piece by piece, in threads.
+"""Process large texts and documents piece by piece, in threads.
 
-A regular expression or the JSON encoder holds the interpreter until it is done. Even in a thread it would stop the
-event loop, for a tenth of a second on ten megabytes. Between pieces the loop can run.
+A regular expression or the JSON encoder blocks all threads until it is done. Even in a thread it would stop the event
+loop, for a tenth of a second on ten megabytes. Between pieces, the loop can run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PIECE_LENGTH: Final = 2**16  # characters or bytes: a regular expression takes about a millisecond
-# A cut at one of these is not inside a key, an id or a token; if there is none nearby, the cut is made anyway.
+# A cut at one of these characters is not inside a key, an id or a token; if there is none nearby, the cut is made
+# anyway.
 CUT: Final = re.compile(r'["\',;{}()<>|]')
 CUT_WINDOW: Final = 4096
 # A value with fewer fields than this, all of them short, is encoded at once.
@@ -36,12 +37,12 @@ def of_text(text: str) -> Iterator[str]:
 
 
 def mapped(work: Callable[[str], str], text: str) -> str:
-    """Return the result of `work` on a text, in pieces if the text is large."""
+    """Return the result of `work` on a text, which is called with pieces if the text is large."""
     return work(text) if len(text) <= PIECE_LENGTH else "".join(map(work, of_text(text)))
 
 
 def encoded(encoder: json.JSONEncoder, value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return a value, which may be large, as JSON by `encoder`."""
+    """Return a value, which may be large, encoded as JSON by `encoder`."""
     return "".join(_encoded(encoder, value))
 
 

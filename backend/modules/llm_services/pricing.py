@@ -1,8 +1,8 @@
-"""Estimated costs, after a call and before it, by the price table of genai-prices.
+"""Estimated costs, before a call and after it, by the price table of genai-prices.
 
 https://github.com/pydantic/genai-prices. Importing the table takes a quarter of a second, so a thread does it when the
-first call needs it. The table's own extractor reads the usage from a body: it knows tokens by modality, cache writes
-by duration, and more.
+first call needs it. The table's own extractor parses the usage in a body: it knows tokens by modality, cache writes by
+duration, and more.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ GEMINI_PATH: Final = "models/"
 
 @dataclass(frozen=True)
 class Spent:
-    """What is priced: counts of tokens and pieces, under the table's names, and the rates that apply."""
+    """What a price is for: counts of tokens and pieces, under the table's names, and the rates that apply."""
 
     counts: Mapping[str, float]
     rates: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def _table() -> ModuleType:
 
 
 async def load(*, is_renewed: bool = False) -> None:
-    """Load the table ahead of `priced`; with `is_renewed`, also start to update it in the background."""
+    """Load the table, so that `priced` need not; with `is_renewed`, also start to update it in the background."""
     if not _table.cache_info().currsize:
         await threads.run(_table)
     if is_renewed:
@@ -92,8 +92,8 @@ async def load(*, is_renewed: bool = False) -> None:
 def _renew() -> UpdatePrices:
     """Fetch the table from its publisher, now and every hour, in a daemon thread of the package.
 
-    A fetch that fails is logged by `genai-prices`, and the table stays as it is. A process that is forked later keeps
-    the table that it has then.
+    If a fetch fails, `genai-prices` logs it and the table is not changed. A process that is forked later keeps the
+    table that it has then.
     """
     updates: UpdatePrices = _table().UpdatePrices()
     updates.start()
@@ -106,8 +106,8 @@ def priced(
 ) -> Usage:
     """Return `usage` with its cost in USD at `vendor`'s list price, or unchanged if there is no price.
 
-    The first of `models` that has a price is used. `body` is the vendor's response in the API `api_variant`. If one
-    part of the bill has no price, there is no cost at all: a part must not pass for the whole.
+    The first of `models` that has a price is used. `body` is the vendor's response in the API `api_variant`. If a part
+    of the bill has no price, there is no cost at all, because a partial cost would look like the whole.
     """
     is_counted = usage.input_tokens is not None and usage.output_tokens is not None
     if usage.cost is not None or not (is_counted or BY_CHARACTER in usage.pieces):
@@ -125,7 +125,7 @@ def priced(
 
 
 def _spent(usage: Usage, vendor: LLMProviderType, api_variant: str, body: object) -> Spent:
-    """Return what an answer is billed for; raise ValueError for counts that are impossible or contradictory."""
+    """Return what an answer is billed for; raise ValueError for impossible or contradictory counts."""
     counts = _extracted(vendor, api_variant, body)
     if counts is None:
         own = {
@@ -146,7 +146,7 @@ def _spent(usage: Usage, vendor: LLMProviderType, api_variant: str, body: object
 def _extracted(vendor: LLMProviderType, api_variant: str, body: object) -> dict[str, float] | None:
     """Return the usage that the table's extractor finds in a body; None if it does not know the vendor or the API.
 
-    Raises ValueError for a usage that it cannot read.
+    Raises ValueError for usage that it cannot parse.
     """
     try:
         seller = _snapshot().find_provider(None, VENDORS[vendor].price_table_name, None)
@@ -158,7 +158,7 @@ def _extracted(vendor: LLMProviderType, api_variant: str, body: object) -> dict[
         return None
     try:
         _model, usage = seller.extract_usage({name: body.get(name) for name in USAGE_FIELDS}, api_flavor=flavor)
-    except AttributeError as error:  # the extractor expects a string here
+    except AttributeError as error:  # the extractor expected a string
         raise ValueError(str(error)) from error
     return dict(vars(usage))
 
@@ -169,9 +169,9 @@ def _snapshot() -> DataSnapshot:
 
 
 def _price(spent: Spent, listings: Iterable[tuple[LLMProviderType, str]]) -> float | None:
-    """Return the price in USD by the first listing that has one; None, with the reasons in the log, if none has.
+    """Return the price in USD by the first listing that has one; None if none has, with the reasons in the log.
 
-    If a listing lacks a price for a part of the bill, later ones are not tried: they may be for something else.
+    If a listing lacks a price for a part of the bill, later listings are not tried: they may be for something else.
     """
     for vendor, model in listings:
         try:
@@ -184,7 +184,7 @@ def _price(spent: Spent, listings: Iterable[tuple[LLMProviderType, str]]) -> flo
 
 
 def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
-    """Return the price by a listing; raise LookupError if it has none, ValueError if a part has none."""
+    """Return the price by a listing; raise LookupError if it has none, ValueError if a part of the bill has none."""
     table, snapshot = _table(), _snapshot()
 
     def price(counts: Mapping[str, float], rates: Mapping[str, str] | None = None) -> PriceCalculation:
@@ -203,7 +203,7 @@ def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
     unpriced += [
         unit for unit, count in pieces.items() if unit not in unpriced and not price({unit: count}).total_price
     ]
-    # If a rate changes no price, the table does not know it.
+    # A rate that changes no price is one that the table does not know.
     unpriced += [f"{name} {rate}" for name, rate in spent.rates.items() if is_list_price({name: rate})]
     if _is_image_unpriced(spent, has_price=found.model_price.output_image_mtok is not None):
         unpriced.append("images")
@@ -213,7 +213,7 @@ def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
 
 
 def _is_image_unpriced(spent: Spent, *, has_price: bool) -> bool:
-    """Return True if images would be priced as text: the model has no price for them, or the usage no count.
+    """Return True if images would be priced as text: the model has no image price, or the usage has no image count.
 
     OpenAI's image models have a single output price, for images only.
     """
@@ -224,23 +224,23 @@ def _is_image_unpriced(spent: Spent, *, has_price: bool) -> bool:
 
 
 def expected(messages: Sequence[LLMMessage], vendor: LLMProviderType, model: str, cap: int | None) -> float:
-    """Return the approximate cost of a call in USD, before it is made; 0.0 for a model that is free or has no price.
+    """Return the approximate cost of a call in USD before it is made; 0.0 for a model that is free or has no price.
 
-    A token counts as four characters, a message as four tokens more, an image or a file as a thousand. The answer is
-    taken to be as long as the messages, or `cap` tokens if that is less.
+    A token counts as four characters, a message as four more tokens, an image or a file as a thousand. The answer is
+    assumed to be as long as the messages, or `cap` tokens if that is less.
     """
     prompt, completion = expected_tokens(messages, cap)
     return price_of_tokens(prompt, completion, vendor, model) or 0.0
 
 
 def expected_tokens(messages: Sequence[LLMMessage], cap: int | None) -> tuple[int, int]:
-    """Return the tokens of a question and of its answer, as `expected` takes them to be."""
+    """Return the tokens of a prompt and of its answer, as `expected` assumes them."""
     prompt = sum(TOKENS_OF_A_MESSAGE + _tokens(message.content) for message in messages)
     return prompt, prompt if cap is None else min(prompt, cap)
 
 
 def price_of_tokens(prompt: int, completion: int, vendor: LLMProviderType, model: str) -> float | None:
-    """Return the list price in USD of so many tokens of a model, by the name that callers give it; None: no price."""
+    """Return the list price in USD of tokens of a model, under the name that callers use; None if there is no price."""
     name = model.strip().removeprefix(VENDORS[vendor].prefix or "").removeprefix(GEMINI_PATH).partition(PRESET)[0]
     if name.endswith(FREE):
         return 0.0
@@ -269,7 +269,7 @@ def price_table() -> str:
 
 
 def _listings(vendor: LLMProviderType, model: str) -> Iterator[tuple[LLMProviderType, str]]:
-    """Yield the names under which a model may have a price: its own, then that of the model it is a variant of."""
+    """Yield the names under which a model may have a price: its own, then that of the model that it is a variant of."""
     yield vendor, model
     if vendor is LLMProviderType.OPENROUTER and VARIANT in model:
         yield vendor, model.partition(VARIANT)[0]  # variants such as :nitro choose the endpoint

@@ -102,7 +102,7 @@ class LLMServicesProvider(Protocol):
     ) -> tuple[Model, UUID, dict[str, Any]]:
         """Return an instance of `response_model`, the id of its row, and the usage.
 
-        `response_model` is a Pydantic model, a dataclass, a TypedDict or any type that `pydantic.TypeAdapter` takes.
+        `response_model` is a Pydantic model, a dataclass, a TypedDict or any type that `pydantic.TypeAdapter` accepts.
         The usage is a dict with `tokens_used`, `input_tokens`, `output_tokens`, `cost_estimate`, `cached`, `provider`
         and more; it adds up all attempts. An answer that does not validate is requested once more.
 
@@ -158,7 +158,7 @@ class LLMServicesProvider(Protocol):
     ) -> tuple[AudioResponse, UUID]:
         """Return speech and the id of its row.
 
-        `voice` is a name of OpenAI's, for Gemini also one of Google's. "plain", "neutral" and "default" mean "fable";
+        `voice` is one of OpenAI's names or, for Gemini, one of Google's. "plain", "neutral" and "default" mean "fable";
         an unknown name means "alloy". OpenAI returns `audio_format`; the `mime_type` of the result says what it is.
         `speed` is a factor, 1.0 being normal.
 
@@ -236,10 +236,10 @@ class LLMServicesAdminProvider(Protocol):
 
 
 def llm_services_provider(session: Session | None = None) -> LLMServicesProvider:
-    """Return the calls to models; their rows are written to the database of `session`.
+    """Return an object that calls models; the rows of its calls are written to the database of `session`.
 
-    Without a session the application's database is used. This function is cheap and opens no connection: a missing
-    key or database shows only when a call is made.
+    Without a session, the application's database is used. This function is cheap and opens no connection: a missing
+    key or database is reported only by a call.
 
     Raises `ValueError` for an AsyncSession.
     """
@@ -257,7 +257,7 @@ def llm_services_provider(session: Session | None = None) -> LLMServicesProvider
 
 
 def llm_services_admin_provider(session: Session) -> LLMServicesAdminProvider:
-    """Return the administrator's reads, which use `session`.
+    """Return an object that reads the rows of all users, through `session`.
 
     Raises `ValueError` for anything that is not a sync SQLAlchemy session.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-# The bodies may have megabytes a row: only `by_id` loads them.
+# The bodies may be megabytes for each row, so only `by_id` loads them.
 WITHOUT_BODIES: Final = (defer(LLMRequestModel.request_payload), defer(LLMRequestModel.response_raw))
 
 
@@ -27,7 +27,7 @@ WITHOUT_BODIES: Final = (defer(LLMRequestModel.request_payload), defer(LLMReques
 def undisturbed(session: Session) -> Generator[None]:
     """Read on the caller's session without changing it: nothing is flushed, and a failure does not end its transaction.
 
-    After a failed statement PostgreSQL refuses all others until the transaction, or a savepoint in it, is rolled back.
+    After a failed statement, PostgreSQL refuses all others until the transaction, or a savepoint in it, is rolled back.
     SQLite does not, and a connection in autocommit mode has no transaction to lose.
     """
     connection = session.connection(
@@ -48,7 +48,7 @@ class LLMRequestRepo:
         self._session = session
 
     def by_id(self, request_id: UUID) -> LLMRequestModel | None:
-        """Return the row with this id, None if there is none."""
+        """Return the row with this id, or None."""
         return self._session.get(LLMRequestModel, request_id, populate_existing=True)
 
     def recent(self, limit: int, offset: int, *where: ColumnElement[bool]) -> Sequence[LLMRequestModel]:

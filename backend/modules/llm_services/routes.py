@@ -38,7 +38,7 @@ TOO_DEEP: Final = "the request nests too deep"
 UNREADABLE: Final = "the database is not available: try again later"
 UNNAMED: Final = "the database is not configured: check DATABASE_URL"
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
-# Arguments of a call, and options that are sent unchecked, which only code may use and not HTTP clients.
+# Arguments of a call, and options that are sent unchecked; only code may use them, HTTP clients may not.
 ARGUMENTS: Final = frozenset(inspect.signature(LLMServicesProvider.generate_response).parameters) - {"options"}
 REFUSED: Final = ARGUMENTS | {"extra_body", "on_text"}
 ROLES: Final = ", ".join(MessageRole)
@@ -48,20 +48,20 @@ NOT_RECORDED: Final = "the answer came and the database did not take it: it is i
 
 def _permitted(options: dict[str, Any] | None) -> dict[str, Any] | None:
     if refused := REFUSED & set(options or {}):
-        raise ValueError(f"provider_kwargs must not hold {', '.join(sorted(refused))}")
+        raise ValueError(f"provider_kwargs must not contain {', '.join(sorted(refused))}")
     return options
 
 
 class Message(LLMMessage):
-    """One message of a conversation; an unknown role is a 400, one that says nothing a 422."""
+    """One message of a conversation; an unknown role is a 400, an empty message a 422."""
 
     model_config = STRICT
 
-    role: str = Field(json_schema_extra={"enum": list(MessageRole)})  # wider, until it is read
+    role: str = Field(json_schema_extra={"enum": list(MessageRole)})  # any string, because an unknown role is a 400
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        """Refuse a message that would be sent and paid for nothing; a tool may have no output."""
+        """Refuse a message that would be sent and paid for but is empty; a tool's output may be empty."""
         text = self.content.strip() if isinstance(self.content, str) else self.content
         if not (text or self.tool_calls or self.function_call or self.role == MessageRole.TOOL):
             raise ValueError("content is empty")
@@ -77,7 +77,7 @@ class CreateResponse(BaseModel):
 
     model_config = STRICT
 
-    # A long list of invalid messages is not read to its end, because this runs on the event loop.
+    # Validation stops early in a long list of invalid messages, because it runs on the event loop.
     messages: Annotated[list[Message], FailFast(), Field(min_length=1)]
     user_id: Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | None = None
     model: Annotated[str, Field(max_length=LONGEST_MODEL_NAME)] | None = None
@@ -121,7 +121,7 @@ class FailedCall(Problem):
 
     @classmethod
     def of(cls, error: LLMError) -> Self:
-        """Return the error for a client, without the database's own message, which names hosts."""
+        """Return the error for a client, without the database's own message, which may name hosts."""
         facts = {name: getattr(error, name) for name in cls.model_fields if name not in {"detail", "error"}}
         message = error.message
         if is_of_the_database(error):
@@ -166,9 +166,9 @@ def llm_router(authenticated: Callable[..., object]) -> APIRouter:
 
 
 class _Route(APIRoute):
-    """A route whose 422 has the errors and their locations, without the values.
+    """A route with a 422 that lists the errors and their locations, without the values.
 
-    A value may be long, or one that FastAPI can read but not write, such as NaN or a lone surrogate.
+    A value may be long, or one that FastAPI can parse but not write, such as NaN or a lone surrogate.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -186,7 +186,7 @@ class _Route(APIRoute):
 
 
 async def create_response(request: CreateResponse) -> Response:
-    """Call a model. The row is settled when the answer arrives, also if the client has disconnected."""
+    """Call a model. The row is settled when the answer arrives, even if the client has disconnected."""
     try:
         messages = request.llm_messages()
         llm = await run_in_threadpool(_configured_service)
@@ -219,7 +219,7 @@ def list_requests(
 
 
 def read_request(request_id: UUID) -> Response:
-    """Read one request, with its bodies."""
+    """Return one request, with its bodies."""
     with _reading() as llm:
         request = llm.get_request(request_id)
     if request is None:
@@ -228,9 +228,9 @@ def read_request(request_id: UUID) -> Response:
 
 
 def _service() -> LLMServicesProvider:
-    """Return the service on the application's database; calls hold no connection, reads close theirs.
+    """Return the service on the application's database; calls hold no connection, and reads close theirs.
 
-    Raises RuntimeError for a wrong DATABASE_URL, without quoting it: it may contain a password.
+    Raises RuntimeError for an invalid DATABASE_URL, without quoting it, because it may contain a password.
     """
     try:
         return llm_services_provider()
@@ -239,7 +239,7 @@ def _service() -> LLMServicesProvider:
 
 
 def _configured_service() -> LLMServicesProvider:
-    """Return the service; raise RuntimeError also for malformed settings, which are not the client's fault.
+    """Return the service; raise RuntimeError for malformed settings too, because they are not the client's fault.
 
     Raises LLMError, as calls do, if the database is down at its first use.
     """
@@ -255,7 +255,7 @@ def _configured_service() -> LLMServicesProvider:
 
 @contextmanager
 def _reading() -> Generator[LLMServicesProvider]:
-    """Answer 503 if the database cannot be read; its message, which names hosts and users, goes to the log."""
+    """Respond with 503 if the database cannot be read; its message, which names hosts and users, is only logged."""
     try:
         yield _service()
     except SQLAlchemyError as error:
@@ -283,10 +283,10 @@ def _problem(status: HTTPStatus, error: Exception) -> HTTPException:
 
 
 def _shown(request: LLMRequest) -> dict[str, Any]:
-    """Return a row as JSON; an invalid one is not validated."""
+    """Return a row as JSON; an invalid row is returned without validation."""
     return request.model_dump(mode="json", warnings=False)
 
 
 def _json(content: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    """Render JSON that every client can read, whatever a row or an answer contains."""
+    """Render JSON that every client can parse, whatever a row or an answer contains."""
     return Response(encode_json(content), status, headers, media_type="application/json")

@@ -36,15 +36,15 @@ SECRET: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# Every match contains one of these: a text without them need not be searched.
+# Every match contains one of these, so a text without them need not be searched.
 SECRET_MARKS: Final = (
     *("sk-", "AIza", "AKIA", "ASIA", "Bearer"),
     *(f"{kind}{dash}" for kind in ("user", "org", "acct", "proj", "key", "req") for dash in "-_"),
 )
-# The columns from others, or from the options of a call; the messages of a call are the caller's own.
+# Columns with text from others, or from a call's options; the messages of a call are the caller's own.
 REDACTED_COLUMNS: Final = frozenset({"additional_params", "response_raw"})
 ACCOUNT_FIELDS: Final = frozenset({"user_id", "org_id", "organization", "organization_id", "account_id", "api_key"})
-# Objects that a model wrote: an answer, and the arguments of a tool call by their names in two of the APIs.
+# Objects that a model wrote: an answer, and the arguments of a tool call, by their names in two of the APIs.
 WRITTEN_BY_A_MODEL: Final = frozenset({"message", "input", "args"})
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 SUSPICIOUS: Final = re.compile(r"\\u(?:0000|d[89a-f])")
@@ -55,9 +55,9 @@ EXCERPT_CHARACTERS: Final = 200
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON of the same shape out
-    """Return `value` with keys and account ids masked in every string, by their form.
+    """Return `value` with keys and account ids masked in every string; they are recognised by their form.
 
-    Objects that a model wrote stay unchanged. In a text, configured keys are masked as well; in a document
+    Objects that a model wrote stay unchanged. In a string, configured keys are masked as well; for a document,
     `sanitize_row` does that after encoding.
     """
     return _without_shapes(mask(value) if isinstance(value, str) else value)
@@ -79,9 +79,9 @@ def _without_shapes(value: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def without_account(body: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a response body with the account id of an error masked, by the position of the field.
+    """Return a response body with the account id of an error masked; it is recognised by its position.
 
-    An account id is beside an error or inside it; elsewhere a field called `user_id` is data.
+    An account id is beside an error or inside it; anywhere else, a field named `user_id` is data.
     """
     if not isinstance(body, dict):
         return body
@@ -119,7 +119,7 @@ class JSONText(str):
 def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONText:
     """Return the JSON to send: compact UTF-8, with U+FFFD for lone surrogates; raise ValueError for other values.
 
-    A large value is encoded in pieces, for a thread.
+    A large value is encoded in pieces; call this in a thread for one.
     """
     encode = partial(pieces.encoded, PAYLOAD_ENCODER) if is_large else PAYLOAD_ENCODER.encode
     try:
@@ -162,8 +162,8 @@ def sanitize_early(columns: dict[str, Any], sanitizers: dict[str, Sanitizer]) ->
 def column_sanitizer(column: Column[Any]) -> Sanitizer:
     """Return the function that makes a value storable in `column`.
 
-    NUL and lone surrogates become U+FFFD, strings are cut to the column's length, times become UTC, JSON is encoded,
-    and redacted if it is from others; a number that does not fit the column becomes None.
+    NUL and lone surrogates become U+FFFD; strings are shortened to the column's length; times become UTC; JSON is
+    encoded, and redacted if others wrote it; a number that does not fit the column becomes None.
     """
     match column.type:
         case JSON() if column.name in REDACTED_COLUMNS:
@@ -223,18 +223,18 @@ def encode_json(value: Any) -> str | None:  # noqa: ANN401 - whatever a caller o
 
 
 def encode_large_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """As `encode_json`, in pieces, for a thread."""
+    """Return `encode_json` of a large value, encoded in pieces; call this in a thread."""
     return _encoded(value, partial(pieces.encoded, ENCODER))
 
 
 def encode_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """As `encode_json`, redacted; the value is searched only if something may match."""
+    """Return `encode_json` of `value`, redacted; it is searched only if something may match."""
     text = encode_json(value)
     return encode_json(_without_shapes(value)) if _may_match(text) else text
 
 
 def encode_large_redacted_json(value: Any) -> str | None:  # noqa: ANN401 - as above
-    """As `encode_redacted_json`, in pieces, for a thread."""
+    """Return `encode_redacted_json` of a large value, encoded in pieces; call this in a thread."""
     text = encode_large_json(value)
     return encode_large_json(_without_shapes(value)) if _may_match(text) else text
 
@@ -257,7 +257,7 @@ def _encoded(value: Any, encode: Callable[[Any], str]) -> str | None:  # noqa: A
 
 
 def _sanitize_json(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return `value` without what databases refuse: NaN and too deeply nested values are stored as text."""
+    """Return `value` without what databases refuse: NaN and too deeply nested values become text."""
     match value:
         case str():
             return sanitize_text(value)

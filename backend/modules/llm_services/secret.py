@@ -1,4 +1,4 @@
-"""Keys: a string that does not show itself, and functions that mask all keys that this process has read.
+"""Keys: a string type that masks itself, and functions that mask all keys that this process has read.
 
 A key is recognised by its value, not by its shape: whole, in base64 or URL encoding, and by the parts that vendors
 quote (`sk-or-v1-0a1b...9f`).
@@ -41,7 +41,7 @@ class Secret(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Return a mask: tracebacks with local variables, and error trackers, call repr."""
+        """Return a mask, because tracebacks with local variables and error trackers call repr."""
         return f"'{MASK}'"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ def _family(key: str) -> str:
 
 
 def _shortest_part(key: str, family: str) -> str | None:
-    """Return the shortest prefix of a key that does not occur by chance, None if only the whole key is long enough."""
+    """Return the shortest prefix of a key that does not occur by chance; None if only the whole key is long enough."""
     digits = (index for index, character in enumerate(key) if index >= len(family) and character.isdigit())
     end = max(len(family) + PART_LENGTH, next(digits, len(key)) + 1)
     return key[:end] if end < len(key) else None
@@ -99,7 +99,7 @@ _keys: dict[str, None] = {}
 
 
 def remember(key: str) -> Secret:
-    """Mask this key from now on wherever text is stored or shown; return it as a Secret."""
+    """Mask this key from now on wherever text is stored or shown, and return it as a Secret."""
     if key not in _keys and len(key) >= (MIN_KEY_LENGTH if _is_random(key) else MIN_LENGTH_WITHOUT_DIGITS):
         _keys[key] = None
         if len(_keys) > MAX_KEYS:
@@ -108,7 +108,7 @@ def remember(key: str) -> Secret:
 
 
 def hide_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers as Secrets, and remember the keys among them."""
+    """Return headers as Secrets, and mask the keys in them from now on."""
     for name, value in headers.items():
         if name.lower() in KEY_HEADERS and not value.startswith("AWS4-"):
             remember(value.rpartition(" ")[2])
@@ -135,7 +135,7 @@ def mask(text: str) -> str:
 
 
 def mask_all(texts: dict[str, str]) -> dict[str, str]:
-    """Return texts with every key that is known masked: short ones are looked at together, for nearly all hold none."""
+    """Return texts with every known key masked; short texts are searched together, because most have no key."""
     if sum(map(len, texts.values())) <= pieces.PIECE_LENGTH:
         joined = "\0".join(texts.values())
         if mask(joined) == joined:
@@ -144,7 +144,7 @@ def mask_all(texts: dict[str, str]) -> dict[str, str]:
 
 
 def mask_record(record: logging.LogRecord) -> bool:
-    """Mask the keys in the message of a log record: a logger's filter, which lets all pass."""
+    """Mask the keys in the message of a log record; a logging filter that accepts every record."""
     message = record.getMessage()
     if (masked := mask(message)) != message:
         vars(record).update(msg=masked, args=None)
@@ -152,7 +152,7 @@ def mask_record(record: logging.LogRecord) -> bool:
 
 
 def without_frames(error: BaseException) -> BaseException | None:
-    """Return an error and its causes without the frames of libraries, which hold the key as plain text.
+    """Return an error and its causes without the frames of libraries, which have the key as plain text.
 
     Returns None if the message itself has a key.
     """
@@ -174,7 +174,7 @@ def _without_heads(text: str, key: str, head: str, in_its_place: str = MASK) -> 
 
 
 def _without_quotes(text: str) -> str:
-    """Return a text without quotes of a key: its beginning and end around dots or asterisks."""
+    """Return a text without abbreviated keys: a key's beginning and end around dots or asterisks."""
     kept: list[str] = []
     start = 0
     for found in ELLIPSIS.finditer(text):
@@ -191,7 +191,7 @@ def _without_quotes(text: str) -> str:
 
 
 def _is_quoted(key: str, beginning: str, end: str) -> bool:
-    """Return True if a quote shows more of a key than its kind's prefix, and too much for chance."""
+    """Return True if an abbreviated key shows more than the prefix of its kind, and too much for chance."""
     own = beginning.removeprefix(_family(key)) if len(beginning) >= len(_family(key)) else ""
     if own and end:
         return len(beginning) + len(end) >= MIN_QUOTED

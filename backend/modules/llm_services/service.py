@@ -1,4 +1,4 @@
-"""The service behind the public interface: it picks the provider of a call, and returns rows as values."""
+"""The service behind the public interface: it chooses the provider of a call, and returns rows as values."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LLMRequestReader:
         self._sessions = sessions
 
     def get_request(self, request_id: UUID | str) -> LLMRequest | None:
-        """Return the row with this id, None if there is none."""
+        """Return the row with this id, or None."""
         if not isinstance(request_id, UUID | str):
             return None
         try:
@@ -227,21 +227,21 @@ class LLMService(LLMRequestReader):
         return pricing.expected(messages, vendor, model, config.max_output_tokens)
 
     async def _provider_of(self, model: str | None) -> LLMProvider:
-        """Import what the providers need, then return the provider of `model`."""
+        """Import the code that the providers need, then return the provider of `model`."""
         await _import_providers()
         return self._select_provider(model)
 
     def _select_provider(self, model: str | None) -> LLMProvider:
         """Return the provider of `model`; None means the default provider.
 
-        Raises ValueError for a model that no provider serves, and RuntimeError, naming the variables to set, if its
-        provider is not configured.
+        Raises ValueError for a model that no provider serves, and RuntimeError, which names the variables to set, if
+        its provider is not configured.
         """
         arguments.of_type("model", model, str, type(None))
         return self._ensure_provider(route(model, create_llm_config_from_env()) if model else None)
 
     def _ensure_provider(self, provider_type: LLMProviderType | None) -> LLMProvider:
-        """Return the provider of this type; None means the default. The environment is read at the first use."""
+        """Return the provider of this type; None means the default. The environment is read when it is first used."""
         provider = self._providers.get(provider_type)
         if provider is None:
             config = create_llm_config_from_env(provider_type)
@@ -250,7 +250,7 @@ class LLMService(LLMRequestReader):
 
 
 async def _import_providers() -> None:
-    """Import the code that all providers share, once, in a thread: not on the event loop."""
+    """Import the code that all providers share once, in a thread, so that the event loop is not blocked."""
     if not import_base.cache_info().currsize:
         await threads.run(import_base)
 
@@ -278,7 +278,7 @@ def _values(rows: Iterable[LLMRequestModel]) -> list[LLMRequest]:
 
 
 def _value(row: LLMRequestModel) -> LLMRequest:
-    """Return the loaded columns of a row as a value; an invalid row is not validated, so that its list is not lost."""
+    """Return the loaded columns of a row as a value; an invalid row is not validated, so that lists can be read."""
     loaded = LLMRequest.model_fields.keys() - inspect(row).unloaded
     columns = {name: getattr(row, name) for name in loaded}
     try:

@@ -1,4 +1,4 @@
-"""The specification's unit tests: `httpx.AsyncClient.post` is patched, so no request leaves."""
+"""The specification's unit tests: `httpx.AsyncClient.post` is patched, so no request is sent."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def refusal(code: int, message: str) -> AsyncMock:
 
 
 class City(BaseModel):
-    """An answer with a shape."""
+    """A structured answer."""
 
     name: str
     population: int
@@ -71,7 +71,7 @@ def session() -> Iterator[Session]:
 
 @pytest.fixture
 def provider(session: Session) -> OpenRouterProvider:
-    """Make a provider with a key, that makes one attempt."""
+    """Return a provider with a key, which makes one attempt."""
     config = LLMConfig(provider=LLMProviderType.OPENROUTER, openrouter_api_key=KEY, max_retries=0)
     return OpenRouterProvider(config, session)
 
@@ -85,12 +85,12 @@ def row_of(session: Session, request_id: UUID | None) -> LLMRequestModel:
 
 @patch("httpx.AsyncClient.post")
 class TestOpenRouterProvider:
-    """What OpenRouter's provider makes of OpenRouter's answers."""
+    """OpenRouterProvider on OpenRouter's responses."""
 
     async def test_generate_response_success(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, session: Session
     ) -> None:
-        """The answer's text reaches the caller and its row, and the model is asked for without its prefix."""
+        """The answer's text reaches the caller and its row, and the model is sent without its prefix."""
         mock_post.return_value = answer(body())
         response, request_id = await provider.generate_response(messages=MESSAGES, model=MODEL)
         assert "Test response" == response.content
@@ -115,7 +115,7 @@ class TestOpenRouterProvider:
     async def test_generate_response_with_cost_tracking(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, session: Session
     ) -> None:
-        """A top-level cost, as the specification has it, is the cost of the response and of the row."""
+        """A top-level cost, as in the specification, is the cost of the response and of the row."""
         mock_post.return_value = answer(body())
         response, request_id = await provider.generate_response(messages=MESSAGES, model=MODEL)
         row = row_of(session, request_id)
@@ -125,7 +125,7 @@ class TestOpenRouterProvider:
     async def test_generate_response_with_caching(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, session: Session
     ) -> None:
-        """Cached tokens, in the specification's spelling, are counted and mark the row cached."""
+        """Cached tokens, in the specification's field, are counted and mark the row as cached."""
         usage = {
             "prompt_tokens": 10,
             "completion_tokens": 20,
@@ -141,7 +141,7 @@ class TestOpenRouterProvider:
     async def test_generate_structured_response_success(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, session: Session
     ) -> None:
-        """JSON mode is asked for with the schema in a system message, and the object comes back validated."""
+        """JSON mode is requested with the schema in a system message, and the object is validated."""
         mock_post.return_value = answer(body('{"name": "Paris", "population": 2100000}'))
         city, request_id, usage = await provider.generate_structured_response(MESSAGES, City, model=MODEL)
         assert City(name="Paris", population=2100000) == city
@@ -155,7 +155,7 @@ class TestOpenRouterProvider:
     async def test_generate_response_authentication_error(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, session: Session
     ) -> None:
-        """A refused key is an LLMAuthenticationError that names the variable to check, and a failed row."""
+        """A refused key raises LLMAuthenticationError, which names the variable to check, and the row is failed."""
         mock_post.return_value = refusal(401, "User not found.")
         with pytest.raises(LLMAuthenticationError, match="OPENROUTER_API_KEY") as caught:
             await provider.generate_response(messages=MESSAGES, model=MODEL)
@@ -164,7 +164,7 @@ class TestOpenRouterProvider:
         assert 401 == caught.value.status_code
 
     async def test_generate_response_rate_limit_error(self, mock_post: AsyncMock, provider: OpenRouterProvider) -> None:
-        """A rate limit is an LLMRateLimitError with the seconds to wait from the Retry-After header."""
+        """A rate limit raises LLMRateLimitError with the seconds to wait from the Retry-After header."""
         mock_post.return_value = answer({"error": {"code": 429, "message": "Slow"}}, 429, headers={"Retry-After": "7"})
         with pytest.raises(LLMRateLimitError, match="retry after 7 s") as caught:
             await provider.generate_response(messages=MESSAGES, model=MODEL)
@@ -174,21 +174,21 @@ class TestOpenRouterProvider:
     async def test_generate_response_invalid_model_error(
         self, mock_post: AsyncMock, provider: OpenRouterProvider, code: int
     ) -> None:
-        """A model that OpenRouter does not serve is an LLMError that names the model and quotes OpenRouter."""
+        """A model that OpenRouter does not serve raises an LLMError that names the model and quotes OpenRouter."""
         mock_post.return_value = refusal(code, "no/such-model is not a valid model ID")
         with pytest.raises(LLMError, match=r"openrouter/no/such-model .*is not a valid model ID") as caught:
             await provider.generate_response(messages=MESSAGES, model="openrouter/no/such-model")
         assert isinstance(caught.value, LLMValidationError)
 
     async def test_generate_response_timeout_error(self, mock_post: AsyncMock, provider: OpenRouterProvider) -> None:
-        """A timeout is an LLMTimeoutError that says the limit, and is not retried: it may have been billed."""
+        """A timeout raises LLMTimeoutError with the limit, and is not retried, because it may have been billed."""
         mock_post.side_effect = TimeoutError
         with pytest.raises(LLMTimeoutError, match=r"180 s \(REQUEST_TIMEOUT\)") as caught:
             await provider.generate_response(messages=MESSAGES, model=MODEL)
         assert not caught.value.retryable
 
     async def test_generate_response_with_tools(self, mock_post: AsyncMock, provider: OpenRouterProvider) -> None:
-        """Tool definitions go out as functions, and tool calls come back with their arguments decoded."""
+        """Tool definitions are sent as functions, and tool calls are returned with decoded arguments."""
         call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"at": "sky"}'}}
         choice = {
             "message": {"role": "assistant", "content": None, "tool_calls": [call]},
@@ -214,7 +214,7 @@ class TestOpenRouterProvider:
     async def test_openrouter_prefix_routing(
         self, mock_post: AsyncMock, session: Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A model whose name begins with openrouter/ goes to OpenRouter, whatever the rest of the name says."""
+        """A model name that begins with openrouter/ goes to OpenRouter, whatever follows."""
         monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
         mock_post.return_value = answer(body())
         response, _ = await llm_services_provider(session).generate_response(MESSAGES, model="openrouter/openai/gpt-4")
@@ -229,6 +229,6 @@ def test_the_factory_makes_the_configured_provider(session: Session) -> None:
 
 
 def test_a_provider_without_a_key_is_an_authentication_error(session: Session) -> None:
-    """A provider class built without a key says which variable holds it."""
+    """A provider class without a key raises LLMAuthenticationError, which names the variable to set."""
     with pytest.raises(LLMAuthenticationError, match="OPENROUTER_API_KEY"):
         OpenRouterProvider(LLMConfig(provider=LLMProviderType.OPENROUTER), session)

@@ -1,7 +1,7 @@
-"""Threads for work that would block the event loop; they are our own because the application's may all be busy.
+"""Threads for work that would block the event loop; the module has its own because the application's may all be busy.
 
-A child of `os.fork` has none of its parent's threads, and a lock that one of them holds stays locked in it. So idle
-threads of the module end before a fork, and start again with the next piece of work.
+A child of `os.fork` has none of its parent's threads, and a lock that one of them holds stays locked in the child. So
+idle threads of the module end before a fork, and start again when there is work.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_THREADS: Final = 32
-# How long a fork waits for busy threads. Python 3.12 and later warn of those that remain.
+# How long a fork waits for busy threads. Python 3.12 and later warn about those that remain.
 FORK_SECONDS: Final = 1.0
 
 
 class Pausable(Protocol):
-    """Has threads, which it ends in `pause`; no other begins before `resume`, which is called in a child too."""
+    """Something with threads that end in `pause` and may start again after `resume`."""
 
     def pause(self) -> Iterable[threading.Thread]:
-        """End the threads, waiting at most FORK_SECONDS for their work; return those that have ended."""
+        """End the threads, and wait at most FORK_SECONDS for their work; return the threads that have ended."""
 
     def resume(self) -> None:
-        """Let threads begin again."""
+        """Allow threads to start again; called in the parent and in the child of a fork."""
 
 
 _pausable: weakref.WeakSet[Pausable] = weakref.WeakSet()
@@ -47,14 +47,14 @@ _paused: list[Pausable] = []
 
 
 def end_before_forks(threads: Pausable) -> None:
-    """Pause `threads` before each fork, for as long as they are referred to."""
+    """Pause `threads` before each fork, for as long as they are referenced."""
     _pausable.add(threads)
 
 
 def _before_fork() -> None:
     _paused[:] = _pausable
     ended = [thread.native_id for threads in _paused for thread in threads.pause()]
-    # Before 3.13, `join` returns while a thread still ends below Python, and may hold a lock of OpenSSL there.
+    # Before 3.13, `join` returns while the thread is still ending below Python, where it may hold a lock of OpenSSL.
     ends_at = time.monotonic() + FORK_SECONDS
     while any(Path(f"/proc/self/task/{number}").exists() for number in ended) and time.monotonic() < ends_at:
         time.sleep(0.001)
@@ -66,15 +66,15 @@ def _after_fork() -> None:
     _paused.clear()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 class JobThread:
-    """A thread that runs jobs one after another. It is a daemon: the end of a process waits for any other."""
+    """A thread that runs jobs one after another. It is a daemon, so that a process can end without waiting for it."""
 
     def __init__(self, name: str, at_end: Callable[[], object] | None = None) -> None:
-        """Begin no thread yet; it calls `at_end` itself before it ends."""
+        """Prepare a thread; it starts with the first job, and calls `at_end` before it ends."""
         self.jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self.starting = threading.Lock()  # held to start the thread and to give it a job
         self.thread: threading.Thread | None = None
@@ -87,19 +87,19 @@ class JobThread:
         self.thread.start()
 
     def end(self) -> None:
-        """Let the thread end after its last job."""
+        """End the thread after its last job."""
         if self._at_end:
             self.jobs.put(self._at_end)
         self.jobs.put(None)
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread to end; return True if it has, or never began."""
+        """Wait for the thread to end; return True if it has ended or never started."""
         if self.thread:
             self.thread.join(seconds)
         return not (self.thread and self.thread.is_alive())
 
     def pause(self) -> Iterable[threading.Thread]:
-        """End the thread, unless a job takes too long."""
+        """End the thread, unless its job takes too long."""
         self.starting.acquire()
         thread, is_idle = self.thread, threading.Event()
         if thread is None or not thread.is_alive():
@@ -113,12 +113,12 @@ class JobThread:
         return [thread]
 
     def resume(self) -> None:
-        """Let the next job start another thread."""
+        """Allow the next job to start another thread."""
         self.starting.release()
 
 
 def _run(jobs: SimpleQueue[Callable[[], object] | None]) -> None:
-    """Run jobs, and refer to none while there is none: a job refers to the owner of its thread."""
+    """Run jobs, and keep no reference to a finished one: a job refers to the owner of its thread."""
     while job := jobs.get():
         try:
             job()
@@ -131,7 +131,6 @@ class ThreadPool:
     """Threads that wait for work from any event loop."""
 
     def __init__(self) -> None:
-        """Begin no thread yet."""
         self._executor: ThreadPoolExecutor | None = None
         self._unfinished: set[Future[Any]] = set()
         self._threads: set[threading.Thread] = set()
@@ -161,7 +160,7 @@ class ThreadPool:
         self._threads.add(threading.current_thread())
 
     def resume(self) -> None:
-        """Begin new threads when there is work."""
+        """Allow new threads to start when there is work."""
         self._starting.release()
 
 
@@ -175,5 +174,5 @@ async def run(work: Callable[[], Result]) -> Result:
 
 
 def begin(work: Callable[[], Result]) -> Future[Result]:
-    """Begin `work`, whose result callers in several event loops may wait for."""
+    """Start `work`, and return a future that callers in several event loops may wait for."""
     return _pool.submit(work)

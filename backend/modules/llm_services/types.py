@@ -1,4 +1,4 @@
-"""The values that callers give and get, and those that the parts of this module share."""
+"""The values that callers pass and receive, and those that the parts of this module share."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from pydantic import (
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; without a time zone, as SQLite returns it, it is taken to be in UTC.
+    """Return `moment` in UTC; a time without a zone, as SQLite returns it, is taken to be in UTC.
 
-    So is a moment at the first or last day of the calendar that cannot be converted.
+    So is a time at the first or last day of the calendar that cannot be converted.
     """
     if moment.tzinfo:
         with suppress(OverflowError):
@@ -36,8 +36,8 @@ Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
 LONGEST_MODEL_NAME: Final = 100  # characters: the width of the column
-DEEPEST_JSON: Final = 100  # levels that are read and stored unchanged; no known API nests deeper
-LARGEST_INTEGER: Final = 2**31 - 1  # what an integer column holds
+DEEPEST_JSON: Final = 100  # levels that are parsed and stored unchanged; no known API nests deeper
+LARGEST_INTEGER: Final = 2**31 - 1  # the largest value of an integer column
 
 
 class LLMProviderType(StrEnum):
@@ -82,8 +82,8 @@ class RequestStatus(StrEnum):
 class CostSource(StrEnum):
     """The source of a row's cost.
 
-    The answer reported it, the provider's books did later (reconciled), a price table gave it (estimated), nothing did
-    (unpriced), or our response cache answered, which costs nothing (cached).
+    The answer reported it (reported), the provider's statistics did later (reconciled), a price table gave it
+    (estimated), none of these did (unpriced), or our response cache answered, which costs nothing (cached).
     """
 
     REPORTED = "reported"
@@ -94,7 +94,7 @@ class CostSource(StrEnum):
 
 
 class Value(BaseModel):
-    """The base of the values; a validator is built at its first use, so that the import stays cheap."""
+    """The base of the values; a validator is built when it is first used, so that the import stays fast."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -113,9 +113,9 @@ class LLMMessage(Input):
     content: StrictStr | list[dict[str, Any]] | None = None
     """Text, or a list of parts: text, images, files, audio."""
     name: str | None = None
-    """The tool's name in a message of role "tool"; otherwise the name of who speaks."""
+    """The tool's name in a message of role "tool"; otherwise the speaker's name."""
     function_call: dict[str, Any] | None = None
-    """The function call of an older assistant's message; `tool_calls` replaced it."""
+    """The function call of an assistant's message in its older form, which `tool_calls` replaced."""
     tool_calls: list[dict[str, Any]] | None = None
     """The tool calls of an assistant's message, in the form of Chat Completions or as dumped `ToolCall`s."""
     tool_call_id: str | None = None
@@ -136,18 +136,18 @@ class ToolDefinition(Input):
     parameters: dict[str, Any]
     """The JSON Schema of the arguments."""
     strict: bool | None = None
-    """Whether the provider has to enforce the schema, where the API has that option."""
+    """Whether the provider has to enforce the schema, if the API has that option."""
     cache_control: dict[str, Any] | None = None
-    """A prompt-cache breakpoint after this tool, where the API has them."""
+    """A prompt-cache breakpoint after this tool, if the API has them."""
 
     @model_serializer(mode="wrap")
     def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Dump only what was given, so that a dumped tool can be sent."""
+        """Dump only the fields that were set, so that a dumped tool can be sent."""
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
 class ToolCall(Value):
-    """A request of the model to call a function."""
+    """A model's request to call a function."""
 
     id: str
     """The id of this request; the result may name it as `tool_call_id`."""
@@ -170,7 +170,7 @@ class ImageResponse(Value):
     """USD."""
 
     def image_bytes(self) -> bytes:
-        """Return the image of a `data:` URL, decoded.
+        """Return the decoded image of a `data:` URL.
 
         Raises `ValueError` for an http(s) URL, from which the image has to be downloaded.
         """
@@ -194,7 +194,7 @@ class AudioResponse(Value):
     cost_estimate: float | None = None
     """USD."""
     duration_seconds: float | None = None
-    """The length of the speech, where it is known."""
+    """The length of the speech, if it is known."""
 
     def audio_bytes(self) -> bytes:
         """Return the audio file, decoded."""
@@ -202,7 +202,7 @@ class AudioResponse(Value):
 
 
 class LLMResponse(Value):
-    """The answer of a model. A field is None or empty where the provider sends nothing for it."""
+    """The answer of a model. A field is None or empty if the provider sends nothing for it."""
 
     content: str
     """The text; empty if there is none."""
@@ -296,11 +296,11 @@ class LLMRequest(Value):
 
 @dataclass(frozen=True)
 class Usage:
-    """What a call used and cost; None where the provider does not say. The cost is in USD and includes everything.
+    """What a call used and cost; None if the provider does not say. The cost is in USD and includes everything.
 
     `rates` are conditions that change the price, such as a service tier. `pieces` counts what is billed by the piece,
-    such as searches. Both use the price table's names where it has them. `price_table` is the table, and its version,
-    that an estimated cost comes from.
+    such as searches. Both use the price table's names where it has one. `price_table` is the name and version of the
+    table that an estimated cost is from.
     """
 
     input_tokens: int | None = None

@@ -1,4 +1,4 @@
-"""The table of vendors, and the function that finds the vendor of a model's name.
+"""The table of vendors, and the function that finds a model's vendor by its name.
 
 A row has facts and no code. The first configured vendor, in the order of the rows, is the default.
 """
@@ -26,13 +26,13 @@ class Vendor:
     """The facts about a vendor.
 
     `provider_class` is the import path of its class below `providers`. `variables` has, for each of its fields in
-    LLMConfig, the environment variables that set it, the first one taking precedence. `credentials` has the fields
-    that must be set, once for each way to authenticate. `model_fields` and `speech_model_fields` are the fields that
+    LLMConfig, the environment variables that set it, the first one taking precedence. `credentials` has the fields that
+    must be set, once for each way to authenticate. `model_fields` and `speech_model_fields` are the fields that
     override its default models. `how_to_configure` and `keys_page` are shown to a caller without a key. `models` are
-    the names that are routed to it, with the day on which each ends, or None if it is not known; `resold_models` are
-    another vendor's that it serves too, with their maker's days. `prefix` is the beginning of its models' names if
-    they are not listed. If a vendor `reports_cost`, its answers have the cost; otherwise the price table estimates it.
-    `price_table_name` and `telemetry_name` are its names there.
+    the names that are routed to it, with the day on which each ends, or None if that is not known; `resold_models` are
+    names of another vendor's models that it serves too, with the maker's days. `prefix` is the beginning of its models'
+    names if they are not listed. If a vendor `reports_cost`, its answers have the cost; otherwise the price table
+    estimates it. `price_table_name` and `telemetry_name` are its names in the price table and in telemetry.
     """
 
     provider_type: LLMProviderType
@@ -57,12 +57,12 @@ class Vendor:
     telemetry_name: str | None = None
 
     def retired_since(self, model: str, today: date) -> date | None:
-        """Return the day on which this vendor retired a model; None if it is still served or not listed."""
+        """Return the day on which this vendor retired a model; None if it still serves it or does not list it."""
         end = self.models.get(model)
         return end if end and end <= today else None
 
 
-# A default is served for half a year after the release, or is never retired; `docs/providers.md` has the dates.
+# A default model is served for half a year after the release, or is never retired; `docs/providers.md` has the dates.
 OPENAI_MODEL: Final = "gpt-5.6-terra"
 OPENAI_IMAGE_MODEL: Final = "gpt-image-2.5-sunburst"
 # OpenAI retires every model of this endpoint on 2027-01-06 and has named no successor.
@@ -176,7 +176,7 @@ _ROWS: Final = (
         },
         credentials=(("aws_access_key_id", "aws_secret_access_key"), ("aws_profile",), ("bedrock_serves_claude",)),
         how_to_configure=(
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or CLAUDE_PROVIDER=bedrock where a role signs"
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or CLAUDE_PROVIDER=bedrock if a role signs"
         ),
         key_variable=(
             "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE)"
@@ -200,7 +200,7 @@ _ROWS: Final = (
             "openrouter_app_title": ("OPENROUTER_APP_TITLE",),
         },
         credentials=(("openrouter_api_key",),),
-        how_to_configure="OPENROUTER_API_KEY and OPENROUTER_BASE_URL (the URL only where it is another)",
+        how_to_configure="OPENROUTER_API_KEY and OPENROUTER_BASE_URL (the URL only if it is not the default)",
         key_variable="OPENROUTER_API_KEY",
         url_variable="OPENROUTER_BASE_URL",
         keys_page="https://openrouter.ai/settings/keys",
@@ -224,7 +224,7 @@ GEMINI_PATH: Final = "models/"  # Google's documentation writes model names with
 def provider_named(name: str) -> LLMProviderType:
     """Return the provider with this name: a value of LLMProviderType or an alias, in upper or lower case.
 
-    Raises ValueError, with the known names, for any other name.
+    Raises ValueError, which lists the known names, for any other name.
     """
     try:
         return PROVIDER_ALIASES.get(name.lower()) or LLMProviderType(name.lower())
@@ -236,8 +236,8 @@ def provider_named(name: str) -> LLMProviderType:
 def route(model: str, config: LLMConfig) -> LLMProviderType:
     """Return the provider of a model, by its prefix or its name.
 
-    The name is looked up in LLM_MODELS, in MODEL_PROVIDER_MAP and among the configured default models. Claude goes to
-    Bedrock if CLAUDE_PROVIDER says so, and OpenAI's models go to Azure if only Azure has a key. Spaces around the
+    The name is looked up in LLM_MODELS, in MODEL_PROVIDER_MAP, and among the configured default models. Claude models
+    go to Bedrock if CLAUDE_PROVIDER says so, and OpenAI's models to Azure if only Azure has a key. Spaces around the
     name are ignored. Raises ValueError for a model that no provider serves.
     """
     if not isinstance(model, str):
@@ -258,7 +258,7 @@ def route(model: str, config: LLMConfig) -> LLMProviderType:
 
 
 def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
-    """Return the vendor of a name in the maps, None if no map has it."""
+    """Return the vendor of a name in the maps, or None."""
     known = config.extra_models.get(model) or MODEL_PROVIDER_MAP.get(model)
     if known is None and model.removeprefix(GEMINI_PATH) in GEMINI_MODELS:
         return LLMProviderType.GEMINI
@@ -266,7 +266,7 @@ def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
 
 
 def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
-    """Return the vendor that has a model as its configured default: a deployment at Azure, an id at Bedrock."""
+    """Return the vendor with this model as its configured default: a deployment at Azure, an id at Bedrock."""
     for vendor in VENDORS.values():
         own_fields = {*vendor.model_fields, *vendor.speech_model_fields} & vendor.variables.keys()
         if model in {getattr(config, name) for name in own_fields}:

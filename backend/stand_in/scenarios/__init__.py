@@ -1,4 +1,4 @@
-"""The one table of everything that can happen, on whatever wire."""
+"""The table of all scenarios, for every wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_NAME = SCENARIOS | {scenario.alias: scenario for scenario in SCENARIOS.values
 
 
 def find(name: str) -> Scenario | None:
-    """Return the scenario of a name or an alias, or of an error's with `-once` behind it."""
+    """Return the scenario of a name or an alias, or an error's name followed by `-once`."""
     plain = name.removesuffix(ONCE)
     scenario = BY_NAME.get(plain)
     return None if scenario and plain != name and not scenario.is_error else scenario

@@ -1,4 +1,4 @@
-"""The scenarios whose status is 200: completions, whole or cut, and what stands in a completion's place."""
+"""The scenarios with status 200: completions, whole or truncated, and bodies sent instead of a completion."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "cut-json",
-        "the first half of a completion, with a proper end",
+        "the first half of a completion, properly ended",
         f"{GITHUB}/cline/cline/issues/60",
         Failure.NO_ANSWER,
         part="cut",
@@ -201,7 +201,7 @@ NO_COMPLETIONS = (
     ),
     Scenario(
         "string-code-in-200",
-        "status 200, then an error with a word as its code",
+        "status 200, then an error with a text as its code",
         STREAMING_PAGE,
         Failure.FAILED,
         200,

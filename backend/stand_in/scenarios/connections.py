@@ -1,4 +1,4 @@
-"""The scenarios in which the connection breaks, or what comes over it is not the HTTP that it says it is."""
+"""The scenarios in which the connection breaks, or in which the bytes are not valid HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SILENT = (Fault.SILENCE, Fault.STALL, Fault.STALL_IN_THE_BODY)
 
 
 def _broken(name: str, fault: Fault, follows: str, does: str, alias: str = "") -> Scenario:
-    """Return the scenario of a fault; one that strikes while a request is being read is known by the model's name."""
+    """Return the scenario of a fault; if it strikes while a request is being read, the model's name selects it."""
     failure = Failure.TOO_LATE if fault in SILENT else Failure.BROKEN
     everywhere = fault is not Fault.RESET_WHILE_READING
     return Scenario(name, does, follows, failure, fault=fault, everywhere=everywhere, alias=alias)
@@ -67,8 +67,8 @@ CONNECTION_FAULTS = (
         HTTP,
         "a whole answer with a Content-Length of twice its size, then a closed connection",
     ),
-    _broken("bad-gzip", Fault.NOT_GZIP, HTTP, "an answer that is said to be compressed and is not"),
-    _broken("not-http", Fault.NOT_HTTP, HTTP, "a line in the place of the status that no HTTP server sends"),
+    _broken("bad-gzip", Fault.NOT_GZIP, HTTP, "an answer that is labelled as compressed and is not"),
+    _broken("not-http", Fault.NOT_HTTP, HTTP, "an invalid line instead of the HTTP status line"),
     _redirect(
         "redirect-nearby", "http://127.0.0.1:9", "a redirect to another port of this machine, on which nothing listens"
     ),

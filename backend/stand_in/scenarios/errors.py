@@ -1,4 +1,4 @@
-"""The scenarios that answer with an error, by its status, and those that a faulty request earns by itself."""
+"""The scenarios that answer with an error, by status, and the errors that an invalid request causes by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EDGE_PAGE = (
 ERRORS = (
     Scenario(
         "invalid-request",
-        "the provider refuses the request; from OpenRouter relayed, with a word as its code",
+        "the provider refuses the request; OpenRouter relays it, with a text as its code",
         f"{GITHUB}/comet-ml/opik/issues/3499",
         Failure.INVALID,
         400,
@@ -78,7 +78,7 @@ ERRORS = (
     Scenario("timed-out", "timed out, its metadata null", OPENAPI, Failure.TIMED_OUT, 408),
     Scenario("precondition-failed", "a precondition failed", ERRORS_PAGE, Failure.INVALID, 412, "precondition_failed"),
     Scenario("too-large", "the request is too large", OPENAPI, Failure.INVALID, 413, "payload_too_large"),
-    Scenario("unprocessable", "the request makes no sense", OPENAPI, Failure.INVALID, 422, "unprocessable"),
+    Scenario("unprocessable", "the request cannot be processed", OPENAPI, Failure.INVALID, 422, "unprocessable"),
     Scenario(
         "rate-limited",
         "too many requests, with a Retry-After",
@@ -131,7 +131,7 @@ ERRORS = (
     ),
     Scenario(
         "overloaded",
-        "the vendor has too much to do; from OpenRouter with Retry-After: 1",
+        "the vendor is overloaded; from OpenRouter with Retry-After: 1",
         ERRORS_PAGE,
         Failure.FAILED,
         503,
@@ -195,11 +195,15 @@ FAULTY_REQUESTS = (
     ),
     Scenario("bad-json", "a body that is not a JSON object", OPENAPI, Failure.INVALID, 400),
     Scenario(
-        "too-deep", "a body nested, or a schema that refers to itself, without end", OPENAPI, Failure.INVALID, 400
+        "too-deep",
+        "an endlessly nested body, or a schema that endlessly refers to itself",
+        OPENAPI,
+        Failure.INVALID,
+        400,
     ),
     Scenario(
         "bad-schema",
-        "a schema, of an answer or of a tool's parameters, that is none",
+        "an invalid schema, of an answer or of a tool's parameters",
         f"{GITHUB}/dottxt-ai/outlines/issues/1666",
         Failure.INVALID,
         400,
@@ -220,7 +224,7 @@ FAULTY_REQUESTS = (
     ),
     Scenario(
         "unknown-model",
-        "a model that there is not: on OpenRouter's wire a name without a slash, or an unknown stand-in/ name",
+        "an unknown model: on OpenRouter's wire a name without a slash, or an unknown stand-in/ name",
         f"{GITHUB}/RightNow-AI/openfang/issues/697",
         Failure.INVALID,
         400,
@@ -235,14 +239,14 @@ FAULTY_REQUESTS = (
     ),
     Scenario(
         "generation-not-found",
-        "a generation whose statistics are not known, or not yet",
+        "a generation without statistics, or without statistics yet",
         f"{GITHUB}/RooCodeInc/Roo-Code/pull/915",
         Failure.INVALID,
         404,
     ),
     Scenario(
         "not-a-management-key",
-        "GET /activity with a key that has no `management` in it",
+        "GET /activity with a key that does not contain `management`",
         f"{OPENAPI} /activity",
         Failure.REFUSED,
         403,

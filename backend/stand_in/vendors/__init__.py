@@ -1,7 +1,7 @@
-"""The vendors that the stand-in plays, a row each, and the environment that leads an application to them.
+"""The vendors that the stand-in plays, one row for each, and the environment that directs an application to them.
 
-OpenRouter's wire follows recordings and its documentation. The bodies of the others follow the vendors' published
-packages, whose types the tests hold them against; none was recorded live.
+OpenRouter's wire follows recordings and its documentation. The bodies of the other vendors follow the types in their
+published packages, with which the tests check them; none was recorded live.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ OPENROUTER = "openrouter"
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A vendor: its wire, the variables that lead an application to it, made-up keys, and its addresses' end.
+    """A vendor: its wire, the variables that direct an application to it, made-up keys, and the end of its base URLs.
 
-    The scenario of OpenRouter is chosen by the model's name, that of the others by the first step of the path.
+    An OpenRouter scenario is chosen by the model's name, any other vendor's by the first segment of the path.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Vendor:
     version: str = ""
 
     def url(self, base_url: str, scenario: str = "") -> str:
-        """Return the address of a scenario, or of the wire's plain answers."""
+        """Return the base URL of a scenario, or of the wire's normal answers."""
         return vendor_url(base_url, self.name, scenario) + self.version
 
     def environment(self, base_url: str, scenario: str = "") -> dict[str, str]:
-        """Return the variables that lead to a scenario."""
+        """Return the variables that direct an application to a scenario."""
         return {self.url_variable: self.url(base_url, scenario), **self.keys}
 
 
@@ -65,7 +65,7 @@ VENDORS = {
         Vendor("gemini", Gemini(), "GEMINI_API_BASE_URL", {"GEMINI_API_KEY": "stand-in"}, "/v1beta"),
     )
 }
-# Blank is unset, and unlike what is unset it is not filled in from a `.env` file.
+# A blank variable counts as unset but, unlike a missing one, is not filled in from a `.env` file.
 NO_OTHER_WAY = {
     "GOOGLE_API_KEY": "",
     "AWS_SESSION_TOKEN": "",
@@ -78,6 +78,6 @@ NO_OTHER_WAY = {
 
 
 def environment(base_url: str) -> dict[str, str]:
-    """Return the variables that lead every call to the stand-in and no key of anybody's own anywhere."""
+    """Return the variables that direct every call to the stand-in, so that no real key is used."""
     variables = [vendor.environment(base_url) for vendor in VENDORS.values()]
     return {name: value for each in (*variables, NO_OTHER_WAY) for name, value in each.items()}

@@ -17,10 +17,10 @@ KNOWN = (
     "model max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice thinking metadata "
     "service_tier output_config stream"
 )
-# claude-haiku-4-5-20251001 is 4.5; a name without a version is the newest.
+# claude-haiku-4-5-20251001 is 4.5; a name without a version is treated as the newest.
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
 NEWEST = (99, 0)
-# The last version of a generation, and the most that its models write.
+# The last version of a generation, and the token limit of its models.
 MAX_TOKENS = (((3, 4), 4096), ((3, 6), 8192), ((4, 4), 32_000), ((4, 5), 64_000), (NEWEST, 128_000))
 MIN_TOP_P_BESIDE_THINKING = 0.95
 MIN_THINKING_BUDGET = 1024
@@ -29,7 +29,7 @@ STOP_REASONS = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", 
 
 
 class Anthropic(PlainWire):
-    """Anthropic's own."""
+    """Anthropic's Messages API."""
 
     path = re.compile("/v1/messages$")
     key_header = "x-api-key"
@@ -44,13 +44,13 @@ class Anthropic(PlainWire):
     }
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
-        """Read a request for a message."""
+        """Parse a request for a message."""
         del path
         check_fields(body, KNOWN, "model max_tokens messages")
         return replace(read_message(str(body["model"]), body), streams=body.get("stream") is True)
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
-        """Return a message."""
+        """Return the body of a message."""
         thought = [{"type": "thinking", "thinking": "The stand-in thinks.", "signature": secrets.token_hex(32)}]
         content: list[dict[str, Any]] = thought if request.thinks else []
         if answer.call:
@@ -80,18 +80,18 @@ class Anthropic(PlainWire):
         }
 
     def events(self, body: dict[str, Any]) -> Iterable[bytes]:
-        """Return the events of a message."""
+        """Return the stream events of a message."""
         return map(server_sent, messages_events(body))
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return an error; a rate limit says when to come back."""
+        """Return an error; a rate limit has a Retry-After header."""
         body = {"type": error.kind, "message": error.message}
         headers = {"retry-after": "2"} if name == "rate-limited" else {}
         return {"type": "error", "error": body, "request_id": "req_stand_in"}, headers
 
 
 def read_message(model: str, body: dict[str, Any]) -> Request:
-    """Read what a request asks of a model; raise InvalidRequestError for what it does not take."""
+    """Parse what a request asks of a model; raise InvalidRequestError for parameters that the model does not accept."""
     prompt, version = _prompt(body), _version(model)
     thinking, config = body.get("thinking") or {}, body.get("output_config") or {}
     faults = _exclusions(body, thinking) | _faults_of_version(body, thinking, config, version)
@@ -113,7 +113,7 @@ def _version(model: str) -> tuple[int, int]:
 
 
 def _exclusions(body: dict[str, Any], thinking: dict[str, Any]) -> dict[str, bool]:
-    """Return what may be wrong between two parameters, whatever the model."""
+    """Return the combinations of two parameters that no model accepts."""
     budget, choice, is_on = thinking.get("budget_tokens", 0), body.get("tool_choice") or {}, bool(thinking)
     is_narrow = "top_k" in body or body.get("top_p", 1) < MIN_TOP_P_BESIDE_THINKING
     return {
@@ -134,7 +134,7 @@ def _exclusions(body: dict[str, Any], thinking: dict[str, Any]) -> dict[str, boo
 def _faults_of_version(
     body: dict[str, Any], thinking: dict[str, Any], config: dict[str, Any], version: tuple[int, int]
 ) -> dict[str, bool]:
-    """Return what may be wrong with a request to a model of this version."""
+    """Return the parameters that a model of this version does not accept."""
     last, kind, effort = body["messages"][-1], thinking.get("type"), config.get("effort")
     is_prefill = last["role"] == "assistant" and last["content"][-1]["type"] == "text"
     is_forced = (body.get("tool_choice") or {}).get("type") in {"any", "tool"}
@@ -173,12 +173,12 @@ def _check_schema(schema: Any) -> None:
 
 
 def _lacks_thinking(turns: list[dict[str, Any]]) -> bool:
-    """Return True if tools' results answer a turn that does not begin with a thought (pydantic/pydantic-ai#2075)."""
+    """Return True if tool results answer a turn that does not begin with thinking (pydantic/pydantic-ai#2075)."""
     return _has_result(turns[-1]) and turns[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
 
 
 def _prompt(body: dict[str, Any]) -> str:
-    """Return all text; raise InvalidRequestError for turns in the wrong order, or a result that belongs to no call."""
+    """Return all text; raise InvalidRequestError for turns in the wrong order, or for a result without a call."""
     texts = [block["text"] for block in body.get("system") or []]
     _check_blank(texts)
     open_calls: set[str] = set()

@@ -1,7 +1,8 @@
-"""Claude on Amazon Bedrock: Anthropic's messages, the model in the path, under Amazon's signature, version 4.
+"""Claude on Amazon Bedrock: Anthropic's messages, with the model in the path and a SigV4 signature.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html: what has arrived is signed
-again with the one secret that the stand-in knows; a path that was rewritten on the way does not fit any more.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. The request is signed again
+as it arrived, with the only secret that the stand-in knows, so the signature does not match if the path was rewritten
+on the way.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ AUTHORIZATION = re.compile(
 
 
 class Bedrock(Anthropic):
-    """Amazon's."""
+    """Amazon's invoke API."""
 
     path = re.compile("/model/[^/]+/invoke(-with-response-stream)?$")
     stream_type = "application/vnd.amazon.eventstream"
@@ -54,14 +55,14 @@ class Bedrock(Anthropic):
     }
 
     def check_key(self, received: Received) -> None:
-        """Raise RequestError for a request that somebody without the secret has signed, or changed."""
+        """Raise RequestError for a request that was not signed with the secret, or was changed afterwards."""
         super().check_key(received)
         if not is_signed(received):
             message = "The request signature we calculated does not match the one you provided."
             raise RequestError("unknown-key", message)
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
-        """Read a request for a message, whose model stands in the path."""
+        """Parse a request for a message; the model is in the path."""
         known = KNOWN.replace("model ", "anthropic_version ").replace(" stream", "")
         check_fields(body, known, "anthropic_version max_tokens messages")
         if body["anthropic_version"] != API_VERSION:
@@ -70,17 +71,17 @@ class Bedrock(Anthropic):
         return replace(request, streams=path.endswith("-stream"))
 
     def events(self, body: dict[str, Any]) -> Iterable[bytes]:
-        """Return the frames of a message."""
+        """Return the stream frames of a message."""
         return map(amazon_frame, messages_events(body))
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return an error, whose kind is in a header."""
+        """Return an error; its type is in a header."""
         del name
         return {"message": error.message}, {"x-amzn-ErrorType": f"{error.kind}:http://internal.amazon.com/coral/"}
 
 
 def is_signed(received: Received) -> bool:
-    """Return True if a POST carries the signature of somebody who knows the secret."""
+    """Return True if a POST has a signature that was made with the secret."""
     signed = AUTHORIZATION.fullmatch(received.header("authorization"))
     if not signed or "invalid" in signed["key"] or signed["service"] != "bedrock":
         return False

@@ -35,7 +35,7 @@ DETAILS: dict[str, list[dict[str, Any]]] = {
     ],
     "unknown-key": [{"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
 }
-# Models that are told a budget, and levels that a generation does not take; what is named otherwise is the newest.
+# Models that take a thinking budget, and the levels that a generation does not take; other names count as the newest.
 BUDGETED = re.compile(r"gemini-2\.5-(pro|flash|flash-lite)(-preview)?$")
 TOLD_NOTHING = re.compile(r"gemini-(1|2)|tts|image|audio|live")
 LEVELS = (
@@ -49,7 +49,7 @@ SILENCE = bytes(48_000)  # one second of 16-bit samples at 24 kHz
 
 
 class Gemini(PlainWire):
-    """Google's own."""
+    """Google's generateContent API."""
 
     path = re.compile(":(generateContent|streamGenerateContent)$")
     key_header = "x-goog-api-key"
@@ -64,7 +64,7 @@ class Gemini(PlainWire):
     }
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
-        """Read a request for content, whose model stands in the path."""
+        """Parse a request for content; the model is in the path."""
         config = body.get("generationConfig") or {}
         check_fields(body, KNOWN, "contents")
         check_fields(config, CONFIG)
@@ -93,7 +93,7 @@ class Gemini(PlainWire):
         return map(server_sent, generate_content_events(body))
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any]:
-        """Return the body of an answer; a prompt that is refused has no candidate."""
+        """Return the body of an answer; a refused prompt has no candidate."""
         usage: dict[str, Any] = {
             "promptTokenCount": answer.prompt,
             "totalTokenCount": answer.prompt + answer.output,
@@ -132,13 +132,13 @@ class Gemini(PlainWire):
         }
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return an error; a rate limit says in its details when to come back."""
+        """Return an error; the details of a rate limit have a retry delay."""
         body: dict[str, Any] = {"code": error.status, "message": error.message, "status": error.kind}
         return {"error": body | ({"details": DETAILS[name]} if name in DETAILS else {})}, {}
 
 
 def _check_thinking(model: str, thinking: dict[str, Any]) -> None:
-    """Raise InvalidRequestError for thinking in the form of another generation."""
+    """Raise InvalidRequestError for a thinking setting of another generation."""
     if not thinking:
         return
     is_budgeted, level = BUDGETED.match(model), thinking.get("thinkingLevel")
@@ -154,7 +154,7 @@ def _check_thinking(model: str, thinking: dict[str, Any]) -> None:
 
 
 def _check_signatures(contents: list[dict[str, Any]]) -> None:
-    """Raise InvalidRequestError for a step whose first call has no signature."""
+    """Raise InvalidRequestError for a step without a signature on its first call."""
     for content in contents:
         calls = [part for part in content["parts"] if "functionCall" in part]
         if calls and "thoughtSignature" not in calls[0]:
@@ -162,7 +162,7 @@ def _check_signatures(contents: list[dict[str, Any]]) -> None:
 
 
 def _check_schema(schema: Any) -> None:
-    """Raise InvalidRequestError for a keyword that the API does not know, or does not take as it is used."""
+    """Raise InvalidRequestError for a keyword that the API does not know, or does not accept in that form."""
     if not isinstance(schema, dict):
         return
     if unknown := schema.keys() - set(KEYWORDS.split()):

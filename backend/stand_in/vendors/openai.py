@@ -21,10 +21,10 @@ KNOWN = (
     "metadata user service_tier safety_identifier prompt_cache_key truncation include stream"
 )
 SNAPSHOTS = dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano"), "-2025-08-07")
-# Models that do not think; what is named otherwise, a deployment too, is the newest.
+# Models without reasoning; other names, including deployments, count as the newest model.
 NOT_THINKING = re.compile(r"gpt-(3|4)|gpt-5(\.\d)?-chat|chat-latest")
 WITHOUT_SCHEMA = re.compile(r"gpt-3\.5|gpt-4(?![.o])|gpt-4o-2024-05-13")
-# Efforts that a generation does not take (https://developers.openai.com/api/docs/guides/reasoning).
+# Efforts that a generation does not accept (https://developers.openai.com/api/docs/guides/reasoning).
 EFFORTS_REFUSED = (
     (re.compile(r"o\d"), "none minimal xhigh max"),
     (re.compile(r"gpt-5(?![.\d])"), "none xhigh max"),
@@ -39,15 +39,15 @@ SIZES_OF_GPT_IMAGE_1 = ("auto", "1024x1024", "1536x1024", "1024x1536")
 SIDE_STEP = 16
 MIN_PIXELS = 655_360
 TOKENS_OF_AN_IMAGE = 1056
-# Sixteen frames of silence: an MPEG header of layer III, 32 kbit/s at 44.1 kHz, and nothing in the frame.
+# Sixteen frames of silence: an MPEG layer III header, 32 kbit/s at 44.1 kHz, and nothing in the frame.
 SILENCE = (b"\xff\xfb\x10\xc4" + bytes(100)) * 16
-# Where images are fetched, and the one that is there: a single grey point.
+# The path that images are downloaded from, and the only image: a single grey point.
 IMAGE_PATH = "/openai/image.png"
 IMAGE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==")
 
 
 class OpenAI(PlainWire):
-    """OpenAI's own."""
+    """OpenAI's API."""
 
     path = re.compile("/(responses|images/generations|audio/speech)$")
     errors: ClassVar = {
@@ -65,7 +65,7 @@ class OpenAI(PlainWire):
     }
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
-        """Read a request for a response, an image or speech."""
+        """Parse a request for a response, an image or speech."""
         if path.endswith("/images/generations"):
             return _image(body)
         if path.endswith("/audio/speech"):
@@ -91,29 +91,29 @@ class OpenAI(PlainWire):
         )
 
     def events(self, body: dict[str, Any]) -> Iterable[bytes]:
-        """Return the events of a response."""
+        """Return the stream events of a response."""
         return map(server_sent, responses_events(body))
 
     def answer(self, request: Request, answer: Answer) -> dict[str, Any] | bytes:
-        """Return a response, an image or speech."""
+        """Return the body of a response, an image or speech."""
         if request.path.endswith("/images/generations"):
             return _image_answer(request)
         return SILENCE if request.path.endswith("/audio/speech") else _response(request, answer)
 
     def error(self, name: str, error: VendorError) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return an error; a rate limit says when to come back."""
+        """Return an error; a rate limit has a Retry-After header."""
         body = {"message": error.message, "type": error.kind, "param": None, "code": error.code}
         return {"error": body}, {"retry-after": "2"} if name == "rate-limited" else {}
 
 
 class Azure(OpenAI):
-    """Azure's, which has its key elsewhere."""
+    """Azure's API, which takes the key in another header."""
 
     key_header = "api-key"
 
 
 def _check_parameters(model: str, body: dict[str, Any], *, thinks: bool) -> None:
-    """Raise InvalidRequestError for sampling beside thinking, and for an effort that a model does not know."""
+    """Raise InvalidRequestError for sampling parameters beside reasoning, and for efforts unknown to a model."""
     effort = (body.get("reasoning") or {}).get("effort")
     refused = ("temperature", "top_p") if thinks and effort != "none" else () if thinks else ("reasoning",)
     for name in refused:
@@ -140,7 +140,7 @@ def _image(body: dict[str, Any]) -> Request:
 
 
 def _check_gpt_image(model: str, size: str, quality: str) -> None:
-    """Raise InvalidRequestError for a quality of the old models, or a size that the model does not take."""
+    """Raise InvalidRequestError for a quality of the old models, or a size that the model does not accept."""
     if quality not in QUALITIES:
         raise InvalidRequestError(f"Invalid value: '{quality}'. Supported values are: {', '.join(QUALITIES)}.")
     sides = [int(side) for side in size.split("x")] if re.fullmatch(r"\d+x\d+", size) else []
@@ -150,7 +150,7 @@ def _check_gpt_image(model: str, size: str, quality: str) -> None:
 
 
 def _image_answer(request: Request) -> dict[str, Any]:
-    """Return an image: by its address from the old models, in base64 and with its tokens from the others."""
+    """Return an image: as a URL from old models, otherwise in base64 with its token counts."""
     if request.model.startswith("dall-e"):
         image = {"url": f"http://{request.host}{IMAGE_PATH}", "revised_prompt": f"{request.text}, says the stand-in"}
         return {"created": int(time.time()), "data": [image]}
@@ -173,7 +173,7 @@ def _image_answer(request: Request) -> dict[str, Any]:
 
 
 def _prompt(items: list[dict[str, Any]]) -> str:
-    """Return all text; raise InvalidRequestError for a part or a result that belongs to nothing."""
+    """Return all text; raise InvalidRequestError for an unknown part, or a result without a call."""
     calls = {item.get("call_id") for item in items if item.get("type") == "function_call"}
     words = []
     for item in items:

@@ -1,4 +1,4 @@
-"""OpenRouter's Chat Completions (https://openrouter.ai/docs): requests read as leniently, and its edge's headers."""
+"""OpenRouter's Chat Completions (https://openrouter.ai/docs): requests parsed as leniently, and with its headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 AUTHOR = "stand-in"
 ENDED_ON, ENDS_ON = "2026-01-31", "2126-01-31"
-MANAGEMENT = "management"  # what a key has in it that may read the account
+MANAGEMENT = "management"  # a key that contains this may read the account
 BRACES_TRIED = 100
 COOKIE_LIFETIME_SECONDS = 30 * 60
 KNOWN_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
@@ -35,7 +35,7 @@ SCHEMA_TYPES = ("object", "array", "string", "integer", "number", "boolean", "nu
 
 
 class OpenRouter(Wire):
-    """OpenRouter's own."""
+    """OpenRouter's API."""
 
     path = re.compile("^/api/v1/chat/completions$")
 
@@ -46,18 +46,18 @@ class OpenRouter(Wire):
             raise RequestError("unknown-key")
 
     def check_management_key(self, received: Received) -> None:
-        """Raise RequestError for a key that may call models and not read the account."""
+        """Raise RequestError for a key that may call models but not read the account."""
         self.check_key(received)
         if MANAGEMENT not in self.key(received):
             raise RequestError("not-a-management-key")
 
     def read(self, received: Received) -> Request:
-        """Read a request, and whether it asks for what the router did."""
+        """Parse a request, and whether it asks for router metadata."""
         wants = received.header("x-openrouter-metadata").lower() == "enabled"
         return replace(super().read(received), wants_router_metadata=wants)
 
     def read_body(self, path: str, body: dict[str, Any]) -> Request:
-        """Read a request for a completion."""
+        """Parse a request for a completion."""
         del path
         messages = _messages(body)
         model = str(body.get("model") or f"{AUTHOR}/completion")
@@ -81,7 +81,7 @@ class OpenRouter(Wire):
         )
 
     def respond(self, request: Request, scenario: Scenario, message: str = "") -> Response:
-        """Play a scenario, whose error has OpenRouter's own message."""
+        """Play a scenario; an error has OpenRouter's own message."""
         del message
         completion, error, kept = scenario.answer, ERRORS.get(scenario.name), None
         if isinstance(completion, Page):
@@ -105,12 +105,12 @@ class OpenRouter(Wire):
 
 
 def data_response(name: str, data: Mapping[str, Any] | list[dict[str, Any]]) -> Response:
-    """Return what OpenRouter says beside the calls: `GET /generation`, `GET /activity`, `GET /models`."""
+    """Return account data: `GET /generation`, `GET /activity`, `GET /models`."""
     return Response(OK, _headers(name, "application/json"), encode({"data": data}))
 
 
 def models() -> list[dict[str, Any]]:
-    """Return the models that are listed: each scenario is one, `ended` has ended, and `ends-late` will for long not.
+    """Return the listed models: one for each scenario, `ended`, which has ended, and `ends-late`, which ends later.
 
     https://openrouter.ai/docs/api-reference/models/get-models
     """
@@ -134,7 +134,7 @@ def _response(
 
 
 def _headers(scenario: str, content_type: str) -> list[tuple[str, str]]:
-    """Return the headers of an answer, real in shape, without those that its framing and encoding add."""
+    """Return the headers of an answer, in their real form, without those that framing and encoding add."""
     now = time.time()
     expires = formatdate(now + COOKIE_LIFETIME_SECONDS, usegmt=True)
     cookie = f"{random_text(43)}-{now:.7f}-1.0.1.1-{random_text(128)}"
@@ -158,7 +158,7 @@ def _headers(scenario: str, content_type: str) -> list[tuple[str, str]]:
 
 
 def _scenario(model: str) -> str:
-    """Return the scenario that a model's name chooses, "" where the request decides."""
+    """Return the scenario that a model's name selects; "" if the request decides."""
     author, _, slug = model.partition("/")
     if author == AUTHOR:
         return slug if find(slug) else "unknown-model"
@@ -168,7 +168,7 @@ def _scenario(model: str) -> str:
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the messages, at least one and with something in them; raise RequestError for what is refused."""
+    """Return the messages, of which there is at least one, with content; raise RequestError for others."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
         raise RequestError("no-messages")
@@ -188,14 +188,14 @@ def _parts(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _text(message: dict[str, Any]) -> str:
-    """Return the text of a message, whether its content is a string or a list of parts."""
+    """Return the text of a message; its content may be a string or a list of parts."""
     if isinstance(content := message.get("content"), str):
         return content
     return "".join(str(part.get("text") or "") for part in _parts(message) if part.get("type") == "text")
 
 
 def _tool(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str, Any] | None:
-    """Return the function to call, named by tool_choice or the first; None when none is wanted."""
+    """Return the function to call, which tool_choice names, or the first; None if none is requested."""
     choice, tools = body.get("tool_choice"), body.get("tools")
     if choice == "none" or messages[-1].get("role") == "tool" or not isinstance(tools, list):
         return None
@@ -207,7 +207,7 @@ def _tool(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str, An
 
 
 def _schema(response_format: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the JSON schema of response_format, else the first one inside a system message."""
+    """Return the JSON schema in response_format, otherwise the first one in a system message."""
     schema = _object(response_format.get("json_schema")).get("schema")
     if isinstance(schema, dict):
         return schema
@@ -216,7 +216,7 @@ def _schema(response_format: dict[str, Any], messages: list[dict[str, Any]]) -> 
 
 
 def _is_schema(found: dict[str, Any]) -> bool:
-    """Tell a schema from an example: by a keyword that only schemas have, or a type that is one of theirs."""
+    """Return True for a schema rather than an example: it has a keyword or a type that only schemas have."""
     named = found.get("type")
     types = named if isinstance(named, list) else [named]
     return not SCHEMA_KEYWORDS.isdisjoint(found) or any(each in SCHEMA_TYPES for each in types)

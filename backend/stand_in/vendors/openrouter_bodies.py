@@ -1,7 +1,7 @@
-"""The bodies of OpenRouter: fields as it was recorded to send them, words of the stand-in's own, invented prices.
+"""OpenRouter's bodies: fields as they were recorded, text of the stand-in's own, and invented prices.
 
-A number below 0.0001 is written with an exponent (`5.4e-06`) where OpenRouter writes decimals; to a JSON
-parser they are the same.
+A number below 0.0001 is written with an exponent (`5.4e-06`) where OpenRouter writes decimals; a JSON parser gives the
+same value for both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REASONING = "The stand-in does not reason: this text is where a model's reasonin
 FIVE_MEGABYTES = 5_000_000
 AS_REQUESTED: dict[str, Content] = {"structured": "json", "tool-call": "tool call"}
 NATIVE_LENGTH = {"end_turn": "max_tokens", "STOP": "MAX_TOKENS", "completed": "max_output_tokens"}
-# Invented, in USD per token. The factors by which a cache changes a prompt token's price are Anthropic's.
+# Invented prices, in USD per token. The factors for cached prompt tokens are Anthropic's.
 PROMPT_PRICE = 0.000002
 COMPLETION_PRICE = 0.000008
 CACHE_READ_FACTOR = 0.1
@@ -44,7 +44,7 @@ PRICE_DIGITS = 12
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """Return the body as JSON on the wire: UTF-8, no spaces, lone surrogates escaped."""
+    """Return the body as encoded JSON: UTF-8, no spaces, lone surrogates escaped."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
@@ -54,13 +54,13 @@ def random_text(length: int, alphabet: str = ALPHANUMERIC) -> str:
 
 
 def user_id(key: str) -> str:
-    """Return the account's id, `user_<27 alphanumerics>`: the same for the same key."""
+    """Return the account's id, `user_<27 alphanumerics>`, which is derived from the key."""
     digest = hashlib.sha256(key.encode()).digest()
     return "user_" + "".join(ALPHANUMERIC[byte % len(ALPHANUMERIC)] for byte in digest[:27])
 
 
 def error_body(error: Error, status: int, request: Request) -> dict[str, Any]:
-    """Return an error body, its blanks filled in from the request, `user_id` beside the error."""
+    """Return an error body, with its placeholders filled in from the request, and with `user_id` beside the error."""
     body: dict[str, Any] = {"error": _error(error, status, request)}
     return {**body, "user_id": user_id(request.key)} if error.user_id else body
 
@@ -68,7 +68,7 @@ def error_body(error: Error, status: int, request: Request) -> dict[str, Any]:
 def completion_body(
     completion: Completion, request: Request, generation: str, error: Error | None = None
 ) -> dict[str, Any]:
-    """Return a completion body, cut where the request's token limit or the scenario's falls, with an error in it."""
+    """Return a completion body, truncated at the token limit of request or scenario, with the scenario's error."""
     limit = min((each for each in (request.token_limit, completion.token_limit) if each), default=UNLIMITED_TOKENS)
     message, spent = _message(completion, request, limit)
     choice = _choice(completion, message, cut=spent["wanted"] > limit)
@@ -93,7 +93,7 @@ def completion_body(
 
 
 def router_metadata(completion: Completion, request: Request, status: int) -> dict[str, Any]:
-    """Return what the router did: the endpoints that it tried, in order, the last with the status that arrives.
+    """Return the router metadata: the endpoints that were tried in order, the last one with the status that is sent.
 
     https://openrouter.ai/docs/guides/features/router-metadata
     """
@@ -117,9 +117,9 @@ def router_metadata(completion: Completion, request: Request, status: int) -> di
 
 
 def statistics(completion: Completion, request: Request, generation: str) -> dict[str, Any]:
-    """Return what `GET /generation` says; an answer whose usage a scenario takes away is not billed.
+    """Return what `GET /generation` returns; an answer without usage is not billed.
 
-    One without a cost is billed. https://openrouter.ai/docs/api-reference/get-a-generation
+    An answer with usage but without a cost is billed. https://openrouter.ai/docs/api-reference/get-a-generation
     """
     billing = "credits" if completion.billing == "unreported" else completion.billing
     billing = "free" if "usage" in completion.overrides else billing
@@ -142,7 +142,7 @@ def statistics(completion: Completion, request: Request, generation: str) -> dic
         "cancelled": False,
         "finish_reason": choice["finish_reason"],
         "native_finish_reason": choice["native_finish_reason"],
-        # Counted by a tokenizer that is not the model's: near what is billed, and not it.
+        # Counted by a tokenizer that is not the model's: close to the billed number, but not the same.
         "tokens_prompt": usage["prompt_tokens"] + 1,
         "tokens_completion": usage["completion_tokens"] + 1,
         "native_tokens_prompt": usage["prompt_tokens"],
@@ -157,7 +157,7 @@ def statistics(completion: Completion, request: Request, generation: str) -> dic
 
 
 def _usage(completion: Completion, request: Request, output: int, reasoning: int) -> dict[str, Any]:
-    """Return the usage of a completion of so many tokens, some of them reasoning."""
+    """Return the usage of a completion of this many tokens, some of them reasoning."""
     prompt = request.prompt_tokens
     counts = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
     if completion.billing == "unreported":
@@ -204,7 +204,7 @@ def _choice(completion: Completion, message: dict[str, Any], *, cut: bool) -> di
 
 
 def _message(completion: Completion, request: Request, limit: int) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return the message and its tokens; reasoning is spent first, as a model spends it."""
+    """Return the message and its tokens; reasoning uses tokens first, as in a model."""
     reasoning = REASONING if completion.reasoning else ""
     content, tool = completion.content, None
     if content == "as requested":
@@ -249,7 +249,7 @@ def _misfit(request: Request) -> str:
 
 
 def _dumped(value: Any, request: Request) -> str:
-    """Return JSON: an object where the request asks for any object at all."""
+    """Return JSON; if the request accepts any object, an object."""
     enveloped = request.wants_object and not isinstance(value, dict)
     return json.dumps({"answer": value} if enveloped else value, ensure_ascii=False)
 

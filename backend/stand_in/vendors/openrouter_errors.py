@@ -1,4 +1,4 @@
-"""OpenRouter's errors in its own words, by the scenario's name; the scenario says which public source shows them."""
+"""OpenRouter's errors with its own messages, by scenario; the scenario names the public source of each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error; `{model}` and the other blanks are filled in from the request.
+    """An error; `{model}` and the other placeholders are filled in from the request.
 
-    `code` is the status unless given, and `members` are the error's beside message, code and metadata.
+    `code` is the status unless given; `members` are the error's fields besides message, code and metadata.
     """
 
     message: str

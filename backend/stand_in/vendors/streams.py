@@ -1,4 +1,4 @@
-"""Streams: an answer in the events that the vendor's API would send it in."""
+"""Streams: an answer as the events that the vendor's API sends."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
     JSONObject = dict[str, Any]
 
-# A text is sent in pieces of a token or so, a long one in this many.
+# A text is sent in pieces of about a token, but a long text in this many pieces.
 CHARACTERS_PER_PIECE = 5
 MAX_PIECES = 200
 END = "[DONE]"
-# The fields of Anthropic's blocks that come in pieces, the type of their deltas, and the field of those.
+# The fields of Anthropic's blocks that are sent in pieces, with the type and the field of their deltas.
 CONTINUED = {
     "text": ("text_delta", "text"),
     "thinking": ("thinking_delta", "thinking"),
     "signature": ("signature_delta", "signature"),
     "input": ("input_json_delta", "partial_json"),
 }
-FRAME_OVERHEAD_BYTES = 16  # two lengths, and two checksums
+FRAME_OVERHEAD_BYTES = 16  # two lengths and two checksums
 
 
 def streamed(response: Response, events: Iterable[JSONObject | str]) -> Response:
-    """Return a response whose body is these events; one that is a text is sent as it is."""
+    """Return a response with these events as its body; an event that is a text is sent unchanged."""
     blocks = tuple(server_sent(event) for event in events)
     return replace(response, body=b"".join(blocks), events=blocks)
 
 
 def server_sent(event: JSONObject | str) -> bytes:
-    """Return an event, named where it has a type, as it goes over the wire."""
+    """Return an event as it is sent, with its name if it has a type."""
     data = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
     return f"{name}data: {data}\n\n".encode("utf-8", "backslashreplace")
 
 
 def amazon_frame(event: JSONObject) -> bytes:
-    """Return an event of Bedrock's: https://smithy.io/2.0/aws/amazon-eventstream.html."""
+    """Return an event in Bedrock's format: https://smithy.io/2.0/aws/amazon-eventstream.html."""
     payload = json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode()
     named = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
     headers = b"".join(
@@ -64,10 +64,10 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def chat_completions_events(body: JSONObject) -> Iterator[JSONObject | str]:
-    """Yield the chunks of a completion as OpenRouter was recorded to send them, the usage in the last.
+    """Yield the chunks of a completion as OpenRouter was recorded to send them, with the usage in the last one.
 
-    vkryukov/req_llm test/support/fixtures/openrouter: an error comes in a chunk of its own, and after one that stands
-    alone there is no `[DONE]`.
+    vkryukov/req_llm test/support/fixtures/openrouter: an error is sent in a separate chunk, and after an error without
+    an answer there is no `[DONE]`.
     """
     choices = body.get("choices")
     at_the_end = {"usage", "openrouter_metadata"}

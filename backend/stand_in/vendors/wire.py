@@ -1,4 +1,4 @@
-"""What the vendors' wires have in common: what a request asks for, what answers it, and how a scenario is played."""
+"""What the vendors' wires share: what a request asks for, the answer to it, and how a scenario is played."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ NAMES_BY_STATUS = {401: "unknown-key", 404: "unknown-model"}
 
 
 def tokens(text: str) -> int:
-    """Count tokens the stand-in's way: one for every four characters begun, no tokenizer's figure."""
+    """Return a token count without a tokenizer: one token for every four characters, rounded up."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
 class RequestError(Exception):
-    """A request that the vendor does not take; `scenario` names the error that it earns."""
+    """A request that the vendor refuses; `scenario` names the resulting error."""
 
     def __init__(self, scenario: str, message: str = "") -> None:
-        """Keep the scenario's name, and what is wrong with the request where that needs saying."""
+        """Store the scenario's name, and what is wrong with the request if that needs explaining."""
         super().__init__(message)
         self.scenario, self.message = scenario, message
 
 
 class InvalidRequestError(RequestError):
-    """A request with something in it that the vendor does not take."""
+    """A request with a parameter that the vendor refuses."""
 
     def __init__(self, message: str) -> None:
-        """Keep what is wrong with the request."""
+        """Store what is wrong with the request."""
         super().__init__("invalid-request", message)
 
 
 class VendorError(NamedTuple):
-    """An error as a vendor knows it: its status, its kind, and its usual message."""
+    """An error of a vendor: its status, its type, and its usual message."""
 
     status: int
     kind: str
@@ -63,10 +63,9 @@ class VendorError(NamedTuple):
 class Request:
     """What a request asks for, whatever its wire.
 
-    `scenario` is the name of the one that plays, and `plain` of the one that plays where none is named. The same
-    request has the same `identity` when it comes again. `text` is all text of the prompt, `question` what the user
-    asked last; `tool` is the name and the schema of the function to call, None when none is wanted. `streams` asks for
-    the answer as a stream.
+    `scenario` is the name of the scenario to play, and `plain` of the one to play if none is named. A repetition of the
+    same request has the same `identity`. `text` is all text of the prompt, and `question` the user's last text; `tool`
+    is the name and the schema of the function to call, or None. `streams` requests the answer as a stream.
     """
 
     key: str = ""
@@ -88,11 +87,11 @@ class Request:
 
     @property
     def prompt_tokens(self) -> int:
-        """Count the tokens of the prompt."""
+        """Return the number of tokens in the prompt."""
         return TOKENS_PER_REQUEST + tokens(self.text)
 
     def cached_tokens(self, completion: Completion) -> tuple[int, int]:
-        """Return how many tokens of the prompt are read from a cache, and how many written to it."""
+        """Return how many tokens of the prompt are read from a cache, and how many are written to it."""
         if not completion.cached:
             return 0, 0
         written = max(1, self.prompt_tokens // 8)
@@ -101,7 +100,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an answer says, and its tokens: of the prompt, read from a cache or written to it, and of the output.
+    """The content of an answer, and its tokens: of the prompt, read from or written to a cache, and of the output.
 
     `finish` is stop, tool, length or refused.
     """
@@ -117,7 +116,7 @@ class Answer:
 
 
 def answer_to(request: Request, completion: Completion) -> Answer:
-    """Return the answer to a request; one with a token limit of its own is cut in the middle."""
+    """Return the answer to a request; a request with its own token limit gets it truncated in the middle."""
     text, call = _content(request, completion)
     finish = "tool" if call else "stop"
     if completion.token_limit:
@@ -139,7 +138,7 @@ def answer_to(request: Request, completion: Completion) -> Answer:
 
 
 def _content(request: Request, completion: Completion) -> tuple[str, tuple[str, Any] | None]:
-    """Return the text and the call of a tool: what the request asks for, unless the scenario has something else."""
+    """Return the text and the tool call that the request asks for, unless the scenario has others."""
     make = misfit if completion.content == "json that does not fit" else instance
     if completion.content == "nothing":
         return "", None
@@ -153,17 +152,17 @@ def _content(request: Request, completion: Completion) -> tuple[str, tuple[str, 
 
 
 class Wire(ABC):
-    """A vendor's API: which path it is served under, how its requests read, and how a scenario is played on it."""
+    """A vendor's API: its path, how its requests are parsed, and how a scenario is played on it."""
 
     path: ClassVar[re.Pattern[str]]
     key_header: ClassVar[str] = "authorization"
 
     def key(self, received: Received) -> str:
-        """Return the key that a request carries."""
+        """Return the key of a request."""
         return received.header(self.key_header).removeprefix("Bearer ").strip()
 
     def check_key(self, received: Received) -> None:
-        """Raise RequestError for a request without a key, with one marked invalid, or with one in its address."""
+        """Raise RequestError for a request without a key, with a key marked invalid, or with a key in its URL."""
         key = self.key(received)
         if not key:
             raise RequestError("missing-key")
@@ -171,7 +170,7 @@ class Wire(ABC):
             raise RequestError("unknown-key")
 
     def read(self, received: Received) -> Request:
-        """Read and check a request; raise RequestError for one that the vendor would refuse."""
+        """Parse and check a request; raise RequestError for one that the vendor would refuse."""
         if received.method != "POST" or not self.path.search(received.path):
             raise RequestError("unknown-path", f"Not found: {received.method} {received.path}")
         self.check_key(received)
@@ -182,15 +181,15 @@ class Wire(ABC):
 
     @abstractmethod
     def read_body(self, path: str, body: JSONObject) -> Request:
-        """Read a JSON body; raise RequestError for one that the vendor would refuse."""
+        """Parse a JSON body; raise RequestError for one that the vendor would refuse."""
 
     @abstractmethod
     def respond(self, request: Request, scenario: Scenario, message: str = "") -> Response:
-        """Play a scenario; `message` says what is wrong with the request that earned an error."""
+        """Play a scenario; `message` says what is wrong with a request that caused an error."""
 
 
 class PlainWire(Wire):
-    """A wire of one header for a key, one body for an answer, and one table of errors by their scenarios' names."""
+    """A wire with one header for a key, one body for an answer, and one table of errors by scenario."""
 
     errors: ClassVar[Mapping[str, VendorError]]
     stream_type: ClassVar[str] = "text/event-stream"
@@ -205,10 +204,10 @@ class PlainWire(Wire):
 
     @abstractmethod
     def events(self, body: JSONObject) -> Iterable[bytes]:
-        """Return the events in which an answer of text is sent as a stream."""
+        """Return the events that stream a text answer."""
 
     def respond(self, request: Request, scenario: Scenario, message: str = "") -> Response:
-        """Play a scenario; an error that the vendor has no name for is the one that its status stands for."""
+        """Play a scenario; an error that the vendor does not have becomes its error for the same status."""
         answer, status, kind = scenario.answer, scenario.status, "application/json"
         headers: Mapping[str, str] = {}
         body: JSONObject | bytes
@@ -232,7 +231,7 @@ class PlainWire(Wire):
 
 
 def json_object(body: bytes) -> JSONObject:
-    """Return a body that is a JSON object; raise RequestError for one that is none."""
+    """Return a body that is a JSON object; raise RequestError for any other body."""
     try:
         found = json.loads(body)
     except ValueError as error:
@@ -243,7 +242,7 @@ def json_object(body: bytes) -> JSONObject:
 
 
 def check_fields(body: JSONObject, known: str, required: str = "") -> None:
-    """Raise RequestError for a parameter that the wire does not know, or one that it cannot do without."""
+    """Raise RequestError for a parameter that the wire does not know, or for a missing one that it requires."""
     for name in body:
         if name not in known.split():
             raise InvalidRequestError(f"{name}: unknown parameter")
@@ -253,7 +252,7 @@ def check_fields(body: JSONObject, known: str, required: str = "") -> None:
 
 
 def tool_named(name: str | None, tools: dict[str, Any]) -> tuple[str, Any] | None:
-    """Return name and schema of a tool, of the first one without a name, None where there are none."""
+    """Return the name and schema of a tool: of the named one, otherwise the first; None if there are no tools."""
     if not tools:
         return None
     name = name or next(iter(tools))

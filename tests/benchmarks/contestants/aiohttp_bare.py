@@ -1,4 +1,4 @@
-"""aiohttp by itself, the least that HTTP takes: one session, as many connections as are needed, nothing recorded."""
+"""aiohttp by itself, the least that HTTP costs: one session, unlimited connections, nothing recorded."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import aiohttp
 
 
 def caller(model: str, question: str) -> Callable[[], Awaitable[object]]:
-    """Return a call that posts a question and decodes the answer."""
+    """Return a call that posts a prompt and decodes the answer."""
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
     url = os.environ["OPENROUTER_BASE_URL"] + "/chat/completions"
     headers = {"Authorization": "Bearer " + os.environ["OPENROUTER_API_KEY"]}

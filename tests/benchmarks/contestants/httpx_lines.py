@@ -1,4 +1,4 @@
-"""httpx's own reader of lines, by itself: each line of a stream decoded, nothing assembled, nothing recorded."""
+"""httpx's own line reader by itself: each line of a stream is decoded, nothing is assembled or recorded."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import httpx
 
 
 def caller(model: str, question: str) -> Callable[[], Awaitable[object]]:
-    """Return a call that asks for a stream, and takes the text of each piece."""
+    """Return a call that requests a stream, and reads the text of each piece."""
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=60)
     url = os.environ["OPENROUTER_BASE_URL"] + "/chat/completions"
     headers = {"Authorization": "Bearer " + os.environ["OPENROUTER_API_KEY"]}

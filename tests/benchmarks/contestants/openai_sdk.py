@@ -1,4 +1,4 @@
-"""The openai SDK, pointed at OpenRouter's address."""
+"""The openai SDK with OpenRouter's address."""
 
 import os
 from collections.abc import Awaitable, Callable

@@ -71,7 +71,7 @@ def _unrecorded(messages: list[LLMMessage], model: str) -> Call:
 
 
 def _http(messages: list[LLMMessage], model: str) -> Call:
-    """Return a call of `http.post` alone, with the arguments that a real call has: another exchange each time."""
+    """Return a call of `http.post` alone, with a real call's arguments and a new exchange each time."""
     from modules.llm_services.flow import http  # noqa: PLC0415 - as above
     from modules.llm_services.wires.wire import Exchange  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 
 def caller(model: str, question: str) -> Callable[[], Awaitable[object]]:
-    """Return a run of an agent that answers in text."""
+    """Return a run of an agent with a text answer."""
     base_url, key = os.environ["OPENROUTER_BASE_URL"], os.environ["OPENROUTER_API_KEY"]
     agent = Agent(OpenAIChatModel(model, provider=OpenAIProvider(base_url=base_url, api_key=key)))
 

@@ -1,4 +1,4 @@
-"""Answers 05: a finish reason that means failure is an error that names it, retryable where it passes."""
+"""Answers 05: a finish reason that means failure raises an error that names it, retryable if it is transient."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -21,13 +21,13 @@ FRAGMENT = ",patch:true}],x:1})"
 
 
 class Found(BaseModel):
-    """A class that no fragment fills."""
+    """A class that no fragment of an answer fits."""
 
     items: list[str]
 
 
 def gemini(reason: str) -> dict[str, Any]:
-    """Return an answer of Gemini's that holds nothing but its reason and its bill."""
+    """Return a Gemini answer with only its finish reason and its usage."""
     usage = {"promptTokenCount": 2595, "totalTokenCount": 2595}
     return {"candidates": [{"finishReason": reason}], "usageMetadata": usage}
 
@@ -41,7 +41,7 @@ def check_failure(outcome: Outcome, reason: str) -> None:
 
 @pytest.mark.parametrize("reason", [*PASSING, *LASTING])
 async def test_geminis_failures_are_errors(caller: Caller, reason: str) -> None:
-    """An answer that failed is no empty answer, and what was billed is on its row."""
+    """A failed answer is not returned as an empty one, and its row has what was billed."""
     outcome = await caller.with_tools(gemini(reason), model=GEMINI)
     check_failure(outcome, reason)
     assert (2595, 2595) == (outcome.row.input_tokens, outcome.row.tokens_used)
@@ -52,7 +52,7 @@ async def test_geminis_failures_are_errors(caller: Caller, reason: str) -> None:
 @pytest.mark.parametrize("reason", PASSING[:3])
 @pytest.mark.parametrize("call", ["text", "with_tools", "structured"])
 async def test_every_kind_of_call_fails(caller: Caller, reason: str, call: str) -> None:
-    """It is so for text and objects too."""
+    """The same is true of text and objects."""
     arguments = (Found, gemini(reason)) if call == "structured" else (gemini(reason),)
     outcome = await getattr(caller, call)(*arguments, model=GEMINI)
     check_failure(outcome, reason)
@@ -61,7 +61,7 @@ async def test_every_kind_of_call_fails(caller: Caller, reason: str, call: str) 
 @pytest.mark.parametrize("finish_reason", ["error", "stop", "tool_calls", None])
 @pytest.mark.parametrize("content", [None, "", FRAGMENT])
 async def test_openrouter_says_it_natively(caller: Caller, finish_reason: str | None, content: str | None) -> None:
-    """The native finish reason is heard, whatever the other one says; a fragment is on the row and no answer."""
+    """The native finish reason decides, whatever the other one says; a fragment is on the row and not returned."""
     outcome = await caller.with_tools(completion(content, finish_reason, "MALFORMED_FUNCTION_CALL"))
     check_failure(outcome, "MALFORMED_FUNCTION_CALL")
     assert outcome.failure.retryable
@@ -71,7 +71,7 @@ async def test_openrouter_says_it_natively(caller: Caller, finish_reason: str | 
 
 @pytest.mark.parametrize("reason", ["UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE", "malformed_function_call"])
 async def test_its_like_are_heard_too(caller: Caller, reason: str) -> None:
-    """Other reasons of that family, in any case of letters, are failures that pass."""
+    """Other reasons of that family, in any case of letters, are transient failures."""
     outcome = await caller.with_tools(completion("", "stop", reason))
     check_failure(outcome, reason)
     assert outcome.failure.retryable
@@ -79,7 +79,7 @@ async def test_its_like_are_heard_too(caller: Caller, reason: str) -> None:
 
 @pytest.mark.parametrize("call", ["text", "structured"])
 async def test_a_fragment_is_no_text_and_no_object(caller: Caller, call: str) -> None:
-    """An answer that failed natively is an error of every kind of call."""
+    """An answer that failed natively raises an error in every kind of call."""
     body = completion(FRAGMENT, "stop", "MALFORMED_FUNCTION_CALL")
     outcome = await (caller.structured(Found, body) if call == "structured" else caller.text(body))
     check_failure(outcome, "MALFORMED_FUNCTION_CALL")
@@ -96,7 +96,7 @@ async def test_a_fragment_is_no_text_and_no_object(caller: Caller, call: str) ->
 async def test_such_an_answer_is_asked_for_again(
     caller: Caller, model: str, failed: Any, whole: Any, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """It passes: the next attempt answers, and the first is a failed row with its bill."""
+    """The call is retried and answered, and the first attempt is a failed row with its cost."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.with_tools(failed, whole, model=model)
     assert "Ghent" == outcome.response.content
@@ -107,25 +107,25 @@ async def test_such_an_answer_is_asked_for_again(
 
 @pytest.mark.parametrize("reason", ["NEWS_OF_2027", "STOP", "FINISH_REASON_UNSPECIFIED"])
 async def test_an_unknown_reason_with_content_is_complete(caller: Caller, reason: str) -> None:
-    """A finish reason that no table knows does not fail an answer that says something."""
+    """An answer with an unknown finish reason is complete if it has content."""
     outcome = await caller.text(candidate({"text": "Ghent"}, reason=reason), model=GEMINI)
     assert "Ghent" == outcome.response.content
 
 
 async def test_an_unknown_reason_without_content_is_no_answer(caller: Caller) -> None:
-    """A finish reason that no table knows, and nothing beside it, is an error that names it."""
+    """An unknown finish reason without content raises an error that names it."""
     check_failure(await caller.text(gemini("NEWS_OF_2027"), model=GEMINI), "NEWS_OF_2027")
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 async def test_openais_failures_are_errors(caller: Caller, status: str) -> None:
-    """A response that failed, or was cancelled, is no empty text."""
+    """A response that failed or was cancelled is not returned as empty text."""
     failed = response(status=status) | {"error": {"code": "server_error", "message": "The model failed."}}
     outcome = await caller.text(failed, model=OPENAI)
     assert "The model failed." in str(outcome.failure)
 
 
 async def test_empty_text_that_ended_properly_is_an_answer(caller: Caller) -> None:
-    """An empty text is returned as it is where nothing says that it failed."""
+    """An empty text is returned if nothing says that it failed."""
     outcome = await caller.text(completion(None, "stop"))
     assert ("", "stop") == (outcome.response.content, outcome.response.finish_reason)

@@ -1,4 +1,4 @@
-"""Answers 06: speech without sound, and an image call without an image, are errors with what was billed."""
+"""Answers 06: speech without audio, and an image call without an image, raise errors with what was billed."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GEMINI_SPEECH: Final = "gemini-2.5-flash-preview-tts"
 USAGE: Final = {"promptTokenCount": 713, "candidatesTokenCount": 5516}
-BILL: Final = 0.0555  # USD, of these tokens at the list price of that model
+BILL: Final = 0.0555  # USD, for these tokens at the list price of that model
 SOUND: Final = {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AAAAAA=="}}
 
 
@@ -41,13 +41,13 @@ SILENT: Final = {
 
 
 async def speech(caller: Caller, *replies: object, model: str = GEMINI_SPEECH) -> Outcome:
-    """Ask for speech."""
+    """Make a call for speech."""
     return await caller.outcome(replies, lambda llm: llm.generate_audio("Hello", "alloy", model=model))
 
 
 @pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
 async def test_speech_without_sound_is_an_error(caller: Caller, body: Any) -> None:
-    """The next try may speak, so it is retryable; the row is failed with what was billed."""
+    """The error is retryable, and the failed row has what was billed."""
     outcome = await speech(caller, body)
     assert isinstance(outcome.failure, LLMError)
     assert outcome.failure.retryable
@@ -63,7 +63,7 @@ async def test_speech_without_sound_is_an_error(caller: Caller, body: Any) -> No
     ],
 )
 async def test_blocked_speech_names_the_reason(caller: Caller, body: Any, reason: str) -> None:
-    """A prompt that was blocked is an error that says so, and is not asked for again."""
+    """A blocked prompt raises an error that says so, and is not retried."""
     outcome = await speech(caller, body)
     assert reason in str(outcome.failure)
     assert not outcome.failure.retryable
@@ -71,7 +71,7 @@ async def test_blocked_speech_names_the_reason(caller: Caller, body: Any, reason
 
 
 async def test_the_next_try_speaks(caller: Caller, monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
-    """Speech that came without sound is asked for again."""
+    """Speech without audio is retried."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await speech(caller, spoken(reason="OTHER"), spoken(SOUND))
     assert isinstance(outcome.returned, AudioResponse)
@@ -90,7 +90,7 @@ async def test_the_next_try_speaks(caller: Caller, monkeypatch: pytest.MonkeyPat
     ids=["no bytes", "no text", "JSON", "HTML"],
 )
 async def test_openais_speech_without_sound_is_an_error(caller: Caller, reply: Reply) -> None:
-    """It is so for OpenAI's speech."""
+    """The same is true of OpenAI's speech."""
     outcome = await speech(caller, reply, model="gpt-4o-mini-tts")
     assert isinstance(outcome.failure, LLMError)
 
@@ -113,7 +113,7 @@ async def test_an_image_call_without_an_image_is_an_error(caller: Caller, body: 
 
 
 async def test_speech_with_sound_is_returned(caller: Caller) -> None:
-    """An answer that speaks is speech."""
+    """An answer with audio is returned."""
     outcome = await speech(caller, spoken(SOUND))
     assert isinstance(outcome.returned, AudioResponse)
     assert pytest.approx(BILL, rel=0.02) == outcome.row.cost_estimate

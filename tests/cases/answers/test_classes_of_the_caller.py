@@ -1,4 +1,4 @@
-"""Answers 01: whatever the caller's class does, the row is settled, and an object or an LLMError comes out."""
+"""Answers 01: whatever the caller's class does, the row is settled; the call returns an object or raises LLMError."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ANSWER = '{"total": 0, "count": 0}'
 
 
 class Stats(BaseModel):
-    """What is asked for; it can always be validated."""
+    """The requested object; it always validates."""
 
     total: float
     count: int
 
 
 class DividesByZero(Stats):
-    """Its computed field cannot be computed."""
+    """A model with a computed field that divides by zero."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -45,7 +45,7 @@ class DividesByZero(Stats):
 
 
 class NeverEndingField(Stats):
-    """Its computed field needs itself."""
+    """A model with a computed field that recurses."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -55,7 +55,7 @@ class NeverEndingField(Stats):
 
 
 class HugeField(Stats):
-    """Its computed field is an integer that Python refuses to write out."""
+    """A model with a computed integer that Python refuses to convert to text."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -65,17 +65,17 @@ class HugeField(Stats):
 
 
 class SurrogateField(Stats):
-    """Its computed field is half of a character."""
+    """A model with a computed field that is a lone surrogate."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def name(self) -> str:
-        """Return what no UTF-8 can hold."""
+        """Return text that UTF-8 cannot encode."""
         return "\ud800"
 
 
 class FieldSerializer(Stats):
-    """A field cannot be serialized."""
+    """A model with a field that cannot be serialized."""
 
     @field_serializer("total")
     def refuse(self, value: float) -> str:
@@ -84,7 +84,7 @@ class FieldSerializer(Stats):
 
 
 class ModelSerializer(Stats):
-    """The whole cannot be serialized."""
+    """A model that cannot be serialized."""
 
     @model_serializer
     def refuse(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class ModelSerializer(Stats):
 
 
 class OwnDump(Stats):
-    """Its dump is the caller's own."""
+    """A model with dump methods of the caller's own."""
 
     def model_dump(self, **_options: Any) -> NoReturn:
         """Refuse."""
@@ -105,7 +105,7 @@ class OwnDump(Stats):
 
 
 class Falsy(Stats):
-    """An object that is false, and cannot be asked whether it is."""
+    """An object that is false, and that raises when it is tested for truth."""
 
     def __bool__(self) -> bool:
         raise ZeroDivisionError
@@ -128,11 +128,11 @@ class Incomparable(Stats):
 
 
 class Thing:
-    """Something that no JSON knows."""
+    """A class that JSON cannot express."""
 
 
 class HoldsAThing(BaseModel):
-    """A field that validates into an object of any class."""
+    """A model with a field that validates into an object of any class."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -147,7 +147,7 @@ CANNOT_BE_DUMPED = [
 
 
 def check_bill(outcome: Outcome, answer: str = ANSWER) -> None:
-    """Assert that the row has the tokens, the cost and the body that were paid for."""
+    """Assert that the row has the tokens, the cost and the body of the paid answer."""
     row = outcome.row
     assert (INPUT_TOKENS, OUTPUT_TOKENS, COST) == (row.input_tokens, row.output_tokens, row.cost_estimate)
     assert answer == row.response_content
@@ -156,7 +156,7 @@ def check_bill(outcome: Outcome, answer: str = ANSWER) -> None:
 
 @pytest.mark.parametrize("response_model", CANNOT_BE_DUMPED)
 async def test_an_object_that_cannot_be_dumped_is_returned(caller: Caller, response_model: type[BaseModel]) -> None:
-    """The caller gets the object; `response_output` is the JSON that was validated, not a dump of the object."""
+    """The caller gets the object; `response_output` is the validated JSON, not a dump of the object."""
     outcome = await caller.structured(response_model, completion(ANSWER))
     assert type(outcome.returned) is response_model
     assert {"total": 0, "count": 0} == outcome.row.response_output
@@ -164,7 +164,7 @@ async def test_an_object_that_cannot_be_dumped_is_returned(caller: Caller, respo
 
 
 async def test_any_vendors_row_is_settled(caller: Caller, vendor: Vendor) -> None:
-    """A computed field that fails leaves no vendor's row pending."""
+    """A computed field that fails leaves no row pending, for any vendor."""
     outcome = await caller.structured(DividesByZero, vendor.object(ANSWER), model=vendor.model)
     assert 0 == outcome.returned.count
     assert {"total": 0, "count": 0} == outcome.row.response_output
@@ -173,7 +173,7 @@ async def test_any_vendors_row_is_settled(caller: Caller, vendor: Vendor) -> Non
 
 @pytest.mark.parametrize("response_model", [DividesByZero, OwnDump, Falsy])
 async def test_the_response_cache_hands_such_an_object_out_too(caller: Caller, response_model: type[BaseModel]) -> None:
-    """The same on the cache's way: the second call is answered without a request and has a settled row."""
+    """With the response cache, the second call is answered without a request and has a settled row."""
     first = await caller.structured(response_model, completion(ANSWER), use_cache=True)
     second = await caller.structured(response_model, use_cache=True)
     assert (1, 0) == (len(first.requests), len(second.requests))
@@ -182,7 +182,7 @@ async def test_the_response_cache_hands_such_an_object_out_too(caller: Caller, r
 
 
 async def test_bytes_that_are_no_text_are_returned(caller: Caller) -> None:
-    """Bytes that are not UTF-8 are the caller's; the row keeps the base64 that came."""
+    """The caller gets bytes that are not UTF-8; the row keeps the base64."""
 
     class Image(BaseModel):
         data: Base64Bytes
@@ -193,7 +193,7 @@ async def test_bytes_that_are_no_text_are_returned(caller: Caller) -> None:
 
 
 async def test_an_alias_stays_as_the_wire_has_it(caller: Caller) -> None:
-    """`response_output` has the names of the JSON, not those of the class."""
+    """`response_output` has the names in the JSON, not those of the class."""
 
     class City(BaseModel):
         name: str = Field(alias="cityName")
@@ -203,7 +203,7 @@ async def test_an_alias_stays_as_the_wire_has_it(caller: Caller) -> None:
 
 
 async def test_a_value_that_is_false_is_an_answer(caller: Caller) -> None:
-    """A list at the root that is empty is an object, not a missing one."""
+    """An empty list at the root is an object, not a missing one."""
 
     class Names(RootModel[list[str]]):
         def __len__(self) -> int:
@@ -226,7 +226,7 @@ async def test_a_value_that_is_false_is_an_answer(caller: Caller) -> None:
     ],
 )
 async def test_an_odd_value_settles_the_row(caller: Caller, text: str) -> None:
-    """A value that Python, JSON or a database cannot hold ends in the object or in an LLMError, and a paid row."""
+    """A value that Python, JSON or a database cannot store gives the object or an LLMError, and a settled row."""
 
     class Anything(BaseModel):
         n: Any

@@ -1,4 +1,4 @@
-"""Answers 02: a draft, an example, an echo or a retracted object is not the answer; the answer stands last."""
+"""Answers 02: a draft, an example, an echo or a withdrawn object is not the answer; the answer comes last."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DRAFT, ANSWER = '{"answer": 1}', '{"answer": 2}'
 
 
 class A(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
 
 class Options(BaseModel):
-    """A class that any object fills, for every field has a default."""
+    """A class that any object fits, because every field has a default."""
 
     name: str | None = None
     tags: list[str] = []
@@ -64,7 +64,7 @@ PROSE = {
 
 @pytest.mark.parametrize("text", REASONING.values(), ids=REASONING)
 async def test_a_draft_in_a_reasoning_block_is_not_the_answer(caller: Caller, text: str) -> None:
-    """What a model thinks aloud is skipped, however its block is spelled."""
+    """JSON in a reasoning block is skipped, however the block is tagged."""
     outcome = await caller.structured(A, completion(text))
     assert A(answer=2) == outcome.returned
     assert ({"answer": 2}, text) == (outcome.row.response_output, outcome.row.response_content)
@@ -72,7 +72,7 @@ async def test_a_draft_in_a_reasoning_block_is_not_the_answer(caller: Caller, te
 
 @pytest.mark.parametrize("text", PROSE.values(), ids=PROSE)
 async def test_the_answer_stands_last(caller: Caller, text: str) -> None:
-    """An example, an echo and an object that is taken back stand before the answer."""
+    """An example, an echo and a withdrawn object come before the answer."""
     outcome = await caller.structured(A, completion(text))
     assert A(answer=2) == outcome.returned
 
@@ -80,7 +80,7 @@ async def test_the_answer_stands_last(caller: Caller, text: str) -> None:
 @pytest.mark.parametrize("vendor", ["openai", "gemini"])
 @pytest.mark.parametrize("text", [REASONING["think"], REASONING["only the closing tag"], PROSE["a correction"]])
 async def test_other_vendors_models_draft_too(caller: Caller, vendor: str, text: str) -> None:
-    """Where the object comes as text it is read the same way."""
+    """The same is true of other vendors whose objects arrive as text."""
     by = VENDORS[vendor]
     outcome = await caller.structured(A, by.object(text), model=by.model)
     assert A(answer=2) == outcome.returned
@@ -97,7 +97,7 @@ async def test_other_vendors_models_draft_too(caller: Caller, vendor: str, text:
     ],
 )
 async def test_no_answer_is_better_than_a_draft(caller: Caller, text: str) -> None:
-    """Where nothing but a draft validates, or the answer cannot be told, the call fails with what it cost."""
+    """If only a draft validates, or the answer is ambiguous, the call fails with its cost."""
     outcome = await caller.structured(A, completion(text))
     assert str(outcome.validation_error)
     assert (None, COST) == (outcome.row.response_output, outcome.row.cost_estimate)
@@ -112,13 +112,13 @@ async def test_no_answer_is_better_than_a_draft(caller: Caller, text: str) -> No
     ],
 )
 async def test_an_example_after_the_answer_is_not_taken_for_it(caller: Caller, text: str) -> None:
-    """What stands last and is called an example is not returned: the answer is, or the model has to be asked again."""
+    """A final object that is called an example is not returned; either the answer is, or the model is asked again."""
     outcome = await caller.structured(A, completion(text))
     assert outcome.error or A(answer=2) == outcome.returned
 
 
 async def test_what_cannot_be_told_is_asked_for_once_more(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking again is cheaper than a silently wrong object."""
+    """An ambiguous answer is requested once more, which costs less than a wrong object."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.structured(A, completion(f"Either {DRAFT} or {ANSWER}."), completion('{"answer": 3}'))
     assert (A(answer=3), 2) == (outcome.returned, len(outcome.requests))
@@ -136,28 +136,28 @@ SCHEMA = json.dumps(Options.model_json_schema())
     ],
 )
 async def test_an_echoed_schema_is_not_the_answer(caller: Caller, text: str) -> None:
-    """A schema would fill a class of optional fields with defaults; the object after it is the answer."""
+    """An echoed schema would fill a class of optional fields; the object after it is the answer."""
     assert "Ghent" == (await caller.structured(Options, completion(text))).returned.name
 
 
 async def test_a_schema_alone_is_no_answer(caller: Caller) -> None:
-    """A model that repeats the schema and nothing else has not answered."""
+    """An answer that only repeats the schema is invalid."""
     outcome = await caller.structured(Options, completion(SCHEMA))
     assert str(outcome.validation_error)
 
 
 async def test_an_empty_object_is_an_answer(caller: Caller) -> None:
-    """Where every field has a default, an object without any is a valid one."""
+    """If every field has a default, an empty object is valid."""
     assert Options() == (await caller.structured(Options, completion("{}"))).returned
 
 
 async def test_tags_inside_a_value_are_data(caller: Caller) -> None:
-    """A string of the object may speak of reasoning blocks."""
+    """A string in the object may contain reasoning tags."""
     text = json.dumps({"name": f"<think>{DRAFT}</think>", "tags": ["</think>"]})
     outcome = await caller.structured(Options, completion(text))
     assert (f"<think>{DRAFT}</think>", ["</think>"]) == (outcome.returned.name, outcome.returned.tags)
 
 
 async def test_a_call_for_text_gets_every_word(caller: Caller) -> None:
-    """Text is returned verbatim, reasoning block and all."""
+    """A text call returns the text unchanged, including reasoning blocks."""
     assert REASONING["think"] == (await caller.text(completion(REASONING["think"]))).response.content

@@ -1,4 +1,4 @@
-"""Answers 03: how an answer ended decides whether it is one, not whether it validates."""
+"""Answers 03: the finish reason decides whether an answer counts, not whether it validates."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Found(BaseModel):
-    """A class that half a list fills as well as a whole one."""
+    """A class that half a list fits as well as a whole one."""
 
     items: list[str] = []
 
@@ -93,7 +93,7 @@ REFUSED_CALLS = {
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
@@ -107,7 +107,7 @@ def check_failure(outcome: Outcome, words: str) -> None:
 
 @pytest.mark.parametrize(("model", "body"), table(CUT_OBJECTS))
 async def test_a_cut_object_is_none(caller: Caller, model: str, body: Any) -> None:
-    """An object from an answer that was cut is an LLMValidationError that says truncated and what to raise."""
+    """An object from a truncated answer raises an LLMValidationError that says "truncated" and what to raise."""
     outcome = await caller.structured(Found, body, model=model, max_output_tokens=100)
     check_failure(outcome, "truncated")
     assert "max_output_tokens" in str(outcome.failure)
@@ -115,13 +115,13 @@ async def test_a_cut_object_is_none(caller: Caller, model: str, body: Any) -> No
 
 @pytest.mark.parametrize(("model", "body"), table(REFUSED_OBJECTS))
 async def test_a_refused_object_is_none(caller: Caller, model: str, body: Any) -> None:
-    """An object from an answer that was refused is an LLMValidationError that says refused."""
+    """An object from a refused answer raises an LLMValidationError that says "refused"."""
     check_failure(await caller.structured(Found, body, model=model), "refused")
 
 
 @pytest.mark.parametrize(("model", "body"), table(CUT_CALLS))
 async def test_a_cut_tool_call_is_none(caller: Caller, model: str, body: Any) -> None:
-    """A tool call of an answer that was cut is not handed out, whatever its arguments look like."""
+    """A tool call in a truncated answer is not returned, whatever its arguments are."""
     outcome = await caller.with_tools(body, model=model, max_output_tokens=100)
     check_failure(outcome, "truncated")
     assert "max_output_tokens" in str(outcome.failure)
@@ -129,7 +129,7 @@ async def test_a_cut_tool_call_is_none(caller: Caller, model: str, body: Any) ->
 
 @pytest.mark.parametrize(("model", "body"), table(REFUSED_CALLS))
 async def test_a_refused_tool_call_is_none(caller: Caller, model: str, body: Any) -> None:
-    """A tool call of an answer that was refused is not handed out."""
+    """A tool call in a refused answer is not returned."""
     check_failure(await caller.with_tools(body, model=model), "refused")
 
 
@@ -139,7 +139,7 @@ async def test_a_refused_tool_call_is_none(caller: Caller, model: str, body: Any
 async def test_a_cut_answer_is_not_paid_for_twice(
     caller: Caller, model: str, body: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same cap would cut it again: it is neither retried nor asked for once more."""
+    """A truncated answer is not retried, because the same limit would truncate it again."""
     monkeypatch.setenv("MAX_RETRIES", "2")
     outcome = await caller.structured(Found, body, model=model, max_output_tokens=100)
     assert (1, False) == (len(outcome.requests), outcome.validation_error.retryable)
@@ -155,7 +155,7 @@ CUT_TEXTS = {
 
 @pytest.mark.parametrize("name", CUT_TEXTS)
 async def test_cut_text_is_an_answer(caller: Caller, name: str) -> None:
-    """Text that was cut is returned verbatim with its finish reason, also by a call with tools."""
+    """Truncated text is returned unchanged with its finish reason, also by a call with tools."""
     model = VENDORS[name].model
     for outcome in await caller.text(CUT_TEXTS[name], model=model), await caller.with_tools(model=model):
         assert ("Gh", "length") == (outcome.response.content, outcome.response.finish_reason)
@@ -163,7 +163,7 @@ async def test_cut_text_is_an_answer(caller: Caller, name: str) -> None:
 
 
 async def test_every_vendors_whole_object_is_returned(caller: Caller) -> None:
-    """An answer that ended as it should is the object."""
+    """An object from a complete answer is returned."""
     for vendor in VENDORS.values():
         outcome = await caller.structured(Found, vendor.object(HALF), model=vendor.model)
         assert Found(items=["a"]) == outcome.returned

@@ -1,4 +1,4 @@
-"""Answers 10 and requests 10: what is large is worked on off the event loop, or not to its end."""
+"""Answers 10 and requests 10: large values are processed off the event loop, or only in part."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     from cases.caller import Caller
 
-# CPU seconds of the loop's own thread in one piece. The bar is 0.02; as much again is left to a slow
-# machine. CPU time does not grow when other processes keep the machine busy; the garbage collector is off meanwhile.
+# CPU seconds of the loop's thread for one piece of work. The target is 0.02; twice as much is allowed for a slow
+# machine. Other processes do not change CPU time, and the garbage collector is off meanwhile.
 LONGEST_PIECE: Final = 0.04
 LONGEST_MESSAGE: Final = 2000
 
 
 @asynccontextmanager
 async def pieces() -> AsyncGenerator[list[float]]:
-    """Yield the CPU seconds of each piece of work that the loop does while the block runs."""
+    """Yield the CPU seconds of each piece of work of the loop during the block."""
     found, moments = [0.0], [time.thread_time()]
 
     def note() -> None:
@@ -73,7 +73,7 @@ class Points(BaseModel):
 
 
 class Table(BaseModel):
-    """Rows by name."""
+    """A dict of rows."""
 
     items: dict[str, Point]
 
@@ -100,7 +100,7 @@ async def _warm(caller: Caller) -> None:
 @pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize(("response_model", "text"), WRONG.values(), ids=WRONG)
 async def test_a_large_wrong_answer_is_explained_shortly(caller: Caller, response_model: Any, text: str) -> None:
-    """The first few errors are enough for a message, and finding them does not keep the loop from other calls."""
+    """The message has only the first few errors, and finding them does not block the event loop."""
     async with pieces() as seconds:
         outcome = await caller.structured(response_model, completion(text))
     assert len(str(outcome.validation_error)) <= LONGEST_MESSAGE
@@ -110,7 +110,7 @@ async def test_a_large_wrong_answer_is_explained_shortly(caller: Caller, respons
 
 @pytest.mark.usefixtures("_warm")
 async def test_the_second_question_is_short_too(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the model is told when it is asked once more names a few of the errors."""
+    """The second request names only a few of the errors."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     wrong = completion(json.dumps({"items": [1] * 50_000}))
     async with pieces() as seconds:
@@ -122,7 +122,7 @@ async def test_the_second_question_is_short_too(caller: Caller, monkeypatch: pyt
 
 @pytest.mark.usefixtures("_warm")
 async def test_large_tool_arguments_that_are_no_json(caller: Caller) -> None:
-    """It is so for the arguments of a tool call."""
+    """The same is true of the arguments of a tool call."""
     arguments = '{"items": [' + "'a', " * 50_000
     async with pieces() as seconds:
         outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=[function_call("look", arguments)]))
@@ -133,7 +133,7 @@ async def test_large_tool_arguments_that_are_no_json(caller: Caller) -> None:
 
 @pytest.mark.usefixtures("_warm")
 async def test_a_large_right_answer_is_returned(caller: Caller) -> None:
-    """A large object that validates comes whole, and the loop goes on meanwhile."""
+    """A large valid object is returned whole, without blocking the event loop."""
     async with pieces() as seconds:
         outcome = await caller.structured(L, completion(json.dumps({"items": ["a"] * 200_000})))
     assert 200_000 == len(outcome.returned.items)
@@ -141,7 +141,7 @@ async def test_a_large_right_answer_is_returned(caller: Caller) -> None:
 
 
 def large_picture(megabytes: int) -> list[LLMMessage]:
-    """Return a question about a picture of that size."""
+    """Return messages with an image of this size."""
     url = "data:image/png;base64," + "A" * (megabytes * 1_000_000)
     parts = [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": url}]
     return [LLMMessage(role="user", content=parts)]
@@ -149,7 +149,7 @@ def large_picture(megabytes: int) -> list[LLMMessage]:
 
 @pytest.mark.usefixtures("_warm")
 async def test_a_large_picture_is_sent_off_the_loop(caller: Caller) -> None:
-    """Ten megabytes are encoded for the row and for the wire without keeping the loop from other calls."""
+    """Ten megabytes are encoded for the row and the request without blocking the event loop."""
     messages = large_picture(10)
     async with pieces() as seconds:
         outcome = await caller.text(completion(), messages=messages)
@@ -169,7 +169,7 @@ async def test_a_large_picture_is_sent_off_the_loop(caller: Caller) -> None:
     ids=["a long text", "many small objects", "an error", "no JSON"],
 )
 async def test_five_megabytes_of_answer_are_read_off_the_loop(caller: Caller, answer: Any) -> None:
-    """Five megabytes are decoded, masked and encoded for the row without keeping the loop from other calls."""
+    """Five megabytes are decoded, masked and encoded for the row without blocking the event loop."""
     async with pieces() as seconds:
         outcome = await caller.text(answer)
     assert 5_000_000 <= len(json.dumps(outcome.row.response_raw))
@@ -178,7 +178,7 @@ async def test_five_megabytes_of_answer_are_read_off_the_loop(caller: Caller, an
 
 @pytest.mark.usefixtures("_warm")
 async def test_a_large_picture_is_stored_once(caller: Caller) -> None:
-    """Of `messages` and `request_payload` one holds the picture; the other still says that there was one."""
+    """Either `messages` or `request_payload` has the image; the other one says that there was one."""
     outcome = await caller.text(completion(), messages=large_picture(1))
     sizes = sorted(len(json.dumps(column)) for column in (outcome.row.messages, outcome.row.request_payload))
     assert sizes[0] < 10_000

@@ -1,4 +1,4 @@
-"""Answers 08: a refusal can be told from an answer, and its words are handed out."""
+"""Answers 08: a refusal can be distinguished from an answer, and its text is returned."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -19,7 +19,7 @@ WORDS = "I'm sorry, I can't help with that."
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
@@ -37,7 +37,7 @@ REFUSALS = {
 @pytest.mark.parametrize("call", ["text", "with_tools"])
 @pytest.mark.parametrize(("model", "body"), table(REFUSALS))
 async def test_a_refusal_can_be_told_from_an_answer(caller: Caller, model: str, body: Any, call: str) -> None:
-    """The words of a refusal are on the response and on the row, outside of the raw body too; nothing is called."""
+    """The refusal's text is on the response and on the row, also outside the raw body; no tool is called."""
     outcome = await getattr(caller, call)(body, model=model)
     answered, row = outcome.response, outcome.row
     assert WORDS == answered.refusal
@@ -55,13 +55,13 @@ async def test_a_refusal_can_be_told_from_an_answer(caller: Caller, model: str, 
     ],
 )
 async def test_a_refusal_without_words_says_content_filter(caller: Caller, model: str, body: Any) -> None:
-    """Vendors that refuse without words are told apart by the finish reason."""
+    """A refusal without text is recognised by its finish reason."""
     answered = (await caller.text(body, model=model)).response
     assert ("", "content_filter") == (answered.content, answered.finish_reason)
 
 
 async def test_a_structured_call_says_what_was_refused(caller: Caller) -> None:
-    """The words of a refusal are in the error of a structured call."""
+    """The error of a structured call has the refusal's text."""
 
     class City(BaseModel):
         name: str

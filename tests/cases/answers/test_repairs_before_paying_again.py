@@ -1,4 +1,4 @@
-"""JSON that a model has written badly is repaired before it is asked for again, and never where it was cut."""
+"""Malformed JSON is repaired before the model is asked again, but never if the answer was truncated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     name: str
     population: int
@@ -51,7 +51,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
 async def test_a_malformed_object_is_repaired(caller: Caller, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The object is returned without a second call, although one was allowed; the row keeps the text that came."""
+    """The object is returned without a second request, although one was allowed; the row keeps the original text."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.structured(City, completion(text))
     assert 1 == len(outcome.requests)
@@ -60,7 +60,7 @@ async def test_a_malformed_object_is_repaired(caller: Caller, text: str, monkeyp
 
 
 class Note(BaseModel):
-    """A text and what Python spells otherwise than JSON."""
+    """A text, and values that Python writes differently from JSON."""
 
     text: str = ""
     is_true: bool | None = None
@@ -80,14 +80,14 @@ class Note(BaseModel):
     ids=["Python", "Python in JSON", "a line break", "a tab", "a wrong escape", "quotes in a text"],
 )
 async def test_values_are_repaired_too(caller: Caller, text: str, expected: Note) -> None:
-    """A value that is no JSON as it stands is read as it was meant."""
+    """A value that is not valid JSON is read as it was meant."""
     assert expected == (await caller.structured(Note, completion(text))).returned
 
 
 @pytest.mark.parametrize("vendor", ["openai", "gemini"])
 @pytest.mark.parametrize("shape", ["missing comma", "single quotes", "keys without quotes"])
 async def test_other_vendors_texts_are_repaired(caller: Caller, vendor: str, shape: str) -> None:
-    """Where another vendor's object comes as text it is repaired the same way."""
+    """Objects of other vendors that arrive as text are repaired in the same way."""
     by = VENDORS[vendor]
     outcome = await caller.structured(City, by.object(SHAPES[shape]), model=by.model)
     assert PARIS == outcome.returned
@@ -96,7 +96,7 @@ async def test_other_vendors_texts_are_repaired(caller: Caller, vendor: str, sha
 @pytest.mark.parametrize("shape", ["missing brace at the end", "missing bracket and brace", "trailing comma"])
 @pytest.mark.parametrize("ended", [("length", "length"), ("stop", "MAX_TOKENS")])
 async def test_a_cut_answer_is_never_repaired(caller: Caller, shape: str, ended: tuple[str, str]) -> None:
-    """Half a list, closed by us, would be a wrong object: the answer is truncated."""
+    """A truncated list is not closed, because it would be a wrong object: the answer is truncated."""
     outcome = await caller.structured(City, completion(SHAPES[shape], *ended))
     assert "truncated" in str(outcome.validation_error)
 
@@ -111,12 +111,12 @@ async def test_a_cut_answer_is_never_repaired(caller: Caller, shape: str, ended:
     ],
 )
 async def test_pydantic_has_the_last_word(caller: Caller, text: str) -> None:
-    """What a repair makes is validated like any other object."""
+    """A repaired object is validated like any other."""
     assert "City" in str((await caller.structured(City, completion(text))).validation_error)
 
 
 async def test_a_sound_object_is_left_alone(caller: Caller) -> None:
-    """What is valid JSON is never repaired, whatever stands in its texts."""
+    """Valid JSON is never repaired, whatever its texts contain."""
     text = '{"text": "// no comment, \'quotes\', {braces}, True, None,} "}'
     expected: Any = Note(text="// no comment, 'quotes', {braces}, True, None,} ")
     assert expected == (await caller.structured(Note, completion(text))).returned

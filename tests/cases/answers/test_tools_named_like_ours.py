@@ -1,4 +1,4 @@
-"""Answers 04: a tool of the caller's is one, whatever it is called."""
+"""Answers 04: a tool of the caller works whatever its name is."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from cases.bodies import Vendor
     from cases.caller import Caller
 
-# "answer" is the module's own name for the block of a structured call; the others are peers'.
+# "answer" is the module's own name for the block of a structured call; the others are other clients' names.
 NAMES = ("answer", "json", "output", "response", "final_result", "structured_output")
 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_tool_may_have_any_name(caller: Caller, vendor: Vendor, name: str) -> None:
-    """The call is handed out, the text is empty, and the finish reason says tool calls."""
+    """The call is returned, the text is empty, and the finish reason is tool calls."""
     outcome = await caller.with_tools(vendor.call(name, {"k": 1}), tools=[tool(name)], model=vendor.model)
     assert [(name, {"k": 1})] == [(call.name, call.arguments) for call in outcome.tool_calls or []]
     assert ("", "tool_calls") == (outcome.response.content, outcome.response.finish_reason)
 
 
 async def test_text_beside_such_a_call_stays(caller: Caller) -> None:
-    """What the model says before it calls `answer` is the content."""
+    """Text before a call of `answer` is the content."""
     body = claude_message(text_block("I look."), tool_use("answer", {"k": 1}), stop_reason="tool_use")
     outcome = await caller.with_tools(body, tools=[tool("answer")], model=CLAUDE)
     assert ("I look.", ["answer"]) == (outcome.response.content, [call.name for call in outcome.tool_calls or []])
 
 
 async def test_such_a_call_beside_another_is_not_lost(caller: Caller) -> None:
-    """Two calls stay two, in their order."""
+    """Two calls are both returned, in order."""
     uses = tool_use("look", {"city": "Ghent"}, "toolu_1"), tool_use("answer", {"k": 1}, "toolu_2")
     outcome = await caller.with_tools(
         claude_message(*uses, stop_reason="tool_use"), tools=[tool(), tool("answer")], model=CLAUDE
@@ -54,7 +54,7 @@ async def test_such_a_call_beside_another_is_not_lost(caller: Caller) -> None:
 
 
 async def test_its_result_goes_back_to_it(caller: Caller) -> None:
-    """The next turn of the loop carries the call named `answer` and its result."""
+    """The next turn has the call named `answer` and its result."""
     first = await caller.with_tools(VENDORS["claude"].call("answer", {"k": 1}), tools=[tool("answer")], model=CLAUDE)
     assert first.tool_calls
     messages = [*QUESTION, LLMMessage(role="tool", name="answer", content="done")]
@@ -67,7 +67,7 @@ async def test_its_result_goes_back_to_it(caller: Caller) -> None:
 
 
 async def test_a_structured_call_still_reads_the_block(caller: Caller) -> None:
-    """A call that asked for an object reads the block as one."""
+    """In a structured call, the block is the object."""
 
     class Answer(BaseModel):
         k: int
@@ -77,7 +77,7 @@ async def test_a_structured_call_still_reads_the_block(caller: Caller) -> None:
 
 
 async def test_bedrock_shares_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claude at Bedrock is read by the same rules."""
+    """The same rules apply to Claude at Bedrock."""
     environment = {
         "CLAUDE_PROVIDER": "bedrock",
         "AWS_ACCESS_KEY_ID": "AKIDX",
@@ -94,7 +94,7 @@ async def test_bedrock_shares_it(caller: Caller, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_the_row_has_the_call(caller: Caller) -> None:
-    """The row's output is the call, and its cost what was paid."""
+    """The row has the call as its output, and the cost."""
     body = completion(None, "tool_calls", tool_calls=[function_call("answer", '{"k": 1}')])
     outcome = await caller.with_tools(body, tools=[tool("answer")])
     assert [{"id": "call_1", "name": "answer", "arguments": {"k": 1}}] == outcome.row.response_output

@@ -1,4 +1,4 @@
-"""Answers 09: a validator that raises something else than ValueError ends in an LLMValidationError raised from it."""
+"""Answers 09: a validator that raises something other than ValueError causes an LLMValidationError."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CannotBeShown(Exception):  # noqa: N818 - a caller's own
-    """An exception that fails when it is shown."""
+    """An exception that fails when it is converted to text."""
 
     def __str__(self) -> str:
         raise RuntimeError("not for show")
@@ -30,7 +30,7 @@ RAISED = [
 
 
 def field_raises(error: Exception) -> type[BaseModel]:
-    """Return a class whose field's validator raises `error`, unless the answer is an x."""
+    """Return a class with a field validator that raises `error`, unless the value is "x"."""
 
     class Validated(BaseModel):
         n: Any
@@ -46,7 +46,7 @@ def field_raises(error: Exception) -> type[BaseModel]:
 
 
 def model_raises(error: Exception) -> type[BaseModel]:
-    """Return a class whose own validator raises `error`."""
+    """Return a class with a model validator that raises `error`."""
 
     class Validated(BaseModel):
         n: Any
@@ -59,7 +59,7 @@ def model_raises(error: Exception) -> type[BaseModel]:
 
 
 def post_init_raises(error: Exception) -> type[BaseModel]:
-    """Return a class that raises `error` when one has been made."""
+    """Return a class that raises `error` after it is initialised."""
 
     class Validated(BaseModel):
         n: Any
@@ -71,7 +71,7 @@ def post_init_raises(error: Exception) -> type[BaseModel]:
 
 
 def default_raises(error: Exception) -> type[BaseModel]:
-    """Return a class whose default raises `error`."""
+    """Return a class with a default that raises `error`."""
 
     def fail() -> NoReturn:
         raise error
@@ -86,7 +86,7 @@ def default_raises(error: Exception) -> type[BaseModel]:
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("make", [field_raises, model_raises, post_init_raises, default_raises])
 async def test_what_a_validator_raises_is_the_cause(caller: Caller, make: Any, error: Exception) -> None:
-    """A validator that raises something else than ValueError ends in an LLMValidationError raised from it."""
+    """An exception other than ValueError in a validator is the cause of the LLMValidationError."""
     outcome = await caller.structured(make(error), completion('{"n": null}'))
     assert error is outcome.validation_error.__cause__
     row = outcome.row
@@ -95,14 +95,14 @@ async def test_what_a_validator_raises_is_the_cause(caller: Caller, make: Any, e
 
 
 async def test_any_vendors_validator_may_raise(caller: Caller, vendor: Vendor) -> None:
-    """It is so whichever vendor has answered."""
+    """The same is true for every vendor."""
     outcome = await caller.structured(field_raises(KeyError("n")), vendor.object('{"n": null}'), model=vendor.model)
     assert isinstance(outcome.validation_error.__cause__, KeyError)
     assert (INPUT_TOKENS, OUTPUT_TOKENS) == (outcome.row.input_tokens, outcome.row.output_tokens)
 
 
 async def test_the_model_is_asked_once_more(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such an answer is asked for again like any other that does not validate."""
+    """Such an answer is requested once more, like any other that does not validate."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     replies = completion('{"n": null}'), completion('{"n": "x"}')
     outcome = await caller.structured(field_raises(AttributeError("strip")), *replies)
@@ -111,7 +111,7 @@ async def test_the_model_is_asked_once_more(caller: Caller, monkeypatch: pytest.
 
 
 async def test_a_cached_answer_that_no_longer_validates_is_asked_for(caller: Caller) -> None:
-    """A validator that has begun to raise does not get the cached text again and again: the vendor is asked."""
+    """If a cached answer no longer validates, the request is sent."""
     error: list[Exception] = []
 
     class City(BaseModel):

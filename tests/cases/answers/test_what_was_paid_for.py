@@ -1,4 +1,4 @@
-"""Answers 07: images, sound, citations and reasoning are handed out, and None where there are none."""
+"""Answers 07: images, audio, citations and reasoning are returned, and None if there are none."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -51,7 +51,7 @@ THOUGHT = {"text": "Belgium?", "thought": True}
 
 
 def picture(url: str = PICTURE_URL) -> dict[str, Any]:
-    """Return an image as OpenRouter's messages hold it."""
+    """Return an image in the form of OpenRouter's messages."""
     return {"type": "image_url", "image_url": {"url": url}}
 
 
@@ -93,13 +93,13 @@ PICTURES = {
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
 @pytest.mark.parametrize(("model", "body", "text", "urls"), table(PICTURES))
 async def test_images_are_handed_out(caller: Caller, model: str, body: Any, text: str, urls: list[str]) -> None:
-    """Images are URLs on the response, in their order; they are an answer, so there is a response_output."""
+    """Images are URLs on the response, in order; they count as an answer, so there is a response_output."""
     outcome = await caller.text(body, model=model, **({"modalities": ["image", "text"]} if model == OPENROUTER else {}))
     assert (text, urls) == (outcome.response.content, outcome.response.images)
     assert outcome.response.response_output
@@ -115,7 +115,7 @@ async def test_images_are_handed_out(caller: Caller, model: str, body: Any, text
     ],
 )
 async def test_sound_is_handed_out(caller: Caller, model: str, body: Any) -> None:
-    """Sound in a call for text is an AudioResponse on the response."""
+    """Audio in a text call is an AudioResponse on the response."""
     options = {"modalities": ["text", "audio"], "extra_body": {"audio": {"voice": "alloy", "format": "wav"}}}
     outcome = await caller.text(body, model=model, **(options if model == OPENROUTER else {}))
     audio = outcome.response.audio
@@ -133,13 +133,13 @@ ANNOTATIONS = {
 
 @pytest.mark.parametrize(("model", "body", "citations"), table(ANNOTATIONS))
 async def test_citations_are_handed_out_as_they_came(caller: Caller, model: str, body: Any, citations: Any) -> None:
-    """What an answer cites stands on the response, unchanged."""
+    """The citations of an answer are on the response, unchanged."""
     outcome = await caller.text(body, model=model)
     assert ("Ghent", citations) == (outcome.response.content, outcome.response.annotations)
 
 
 async def test_geminis_grounding_is_a_citation(caller: Caller) -> None:
-    """The pages that Gemini has read are among the citations."""
+    """The pages that Gemini used are among the citations."""
     body = candidate({"text": "Ghent"})
     chunk = {"web": {"uri": "https://x.example/a", "title": "A"}}
     body["candidates"][0]["groundingMetadata"] = {"groundingChunks": [chunk]}
@@ -163,7 +163,7 @@ REASONINGS = {
 
 @pytest.mark.parametrize(("model", "body", "details"), table(REASONINGS))
 async def test_reasoning_is_handed_out(caller: Caller, model: str, body: Any, details: Any) -> None:
-    """What the model thought is text on the response, and what its vendor wants back stands beside it unchanged."""
+    """The reasoning is text on the response, with what the vendor needs back unchanged beside it."""
     answered = (await caller.text(body, model=model)).response
     assert ("Ghent", "Belgium?") == (answered.content, answered.reasoning)
     if isinstance(details, str):
@@ -173,7 +173,7 @@ async def test_reasoning_is_handed_out(caller: Caller, model: str, body: Any, de
 
 
 async def test_redacted_thinking_is_kept_for_the_vendor(caller: Caller) -> None:
-    """A block that only Anthropic can read is no text, and goes back unchanged."""
+    """A block that only Anthropic can read is not text, and is sent back unchanged."""
     block = {"type": "redacted_thinking", "data": "blob"}
     answered = (await caller.text(claude_message(block, text_block("Ghent")), model=CLAUDE)).response
     assert not answered.reasoning
@@ -200,14 +200,14 @@ CALLING = {
 
 @pytest.mark.parametrize(("model", "body"), table(CALLING))
 async def test_a_call_with_tools_hands_it_out_too(caller: Caller, model: str, body: Any) -> None:
-    """What the model thought before it called a tool is on the response."""
+    """The reasoning before a tool call is on the response."""
     outcome = await caller.with_tools(body, model=model)
     assert "Belgium?" == outcome.response.reasoning
     assert ["look"] == [call.name for call in outcome.tool_calls or []]
 
 
 async def test_the_response_cache_keeps_it(caller: Caller) -> None:
-    """An answer out of the response cache has what the first one had."""
+    """An answer from the response cache has the same fields as the original."""
     body = completion(reasoning="Belgium?", annotations=[CITATION], images=[picture()])
     first = await caller.text(body, use_cache=True)
     second = await caller.text(use_cache=True)
@@ -218,7 +218,7 @@ async def test_the_response_cache_keeps_it(caller: Caller) -> None:
 
 
 async def test_a_plain_answer_has_none_of_it(caller: Caller, vendor: Vendor) -> None:
-    """Where the wire has none, the fields are None or empty."""
+    """Without them, the fields are None or empty."""
     answered = (await caller.text(vendor.text("Ghent"), model=vendor.model)).response
     assert (None, None, None) == (answered.reasoning, answered.refusal, answered.audio)
     assert not any((answered.reasoning_details, answered.images, answered.annotations))
@@ -234,6 +234,6 @@ async def test_a_plain_answer_has_none_of_it(caller: Caller, vendor: Vendor) -> 
     ],
 )
 async def test_odd_shapes_do_not_fail_an_answer(caller: Caller, message: dict[str, Any]) -> None:
-    """A field of another shape than the documented one is left out, and the text still comes."""
+    """A field with an undocumented form is left out, and the text is still returned."""
     outcome = await caller.text(completion("Ghent", **message))
     assert ("Ghent", COST) == (outcome.response.content, outcome.row.cost_estimate)

@@ -1,4 +1,4 @@
-"""A call in a process of its own, in which nothing has been imported, cached or connected before."""
+"""A call in a new process, in which nothing has been imported, cached or connected."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def call_in_a_new_process(
     environment: Mapping[str, str] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Make one call in a new process, from which the packages `missing` cannot be imported; return what came of it.
+    """Make one call in a new process that cannot import the packages in `missing`; return the result.
 
-    The modules that the event loop's own thread imported during the call are in `imported`.
+    `imported` has the modules that the event loop's own thread imported during the call.
     """
     told = {
         "url": f"sqlite:///{folder / 'process.db'}",

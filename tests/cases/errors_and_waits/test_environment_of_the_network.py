@@ -1,4 +1,4 @@
-"""Errors and waits 02 and 03: proxies and certificates that cannot work are named, and nothing is said to be sent."""
+"""Errors and waits 02 and 03: unusable proxies and certificates are named, and the error says that nothing was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET: Final = "hunter2"
 
 
 class Proxy:
-    """A listener that keeps the first bytes of each connection, answers with `answer`, and closes."""
+    """A listener that stores the first bytes of each connection, sends `answer`, and closes."""
 
     def __init__(self, answer: bytes = b"") -> None:
         """Listen on a free port."""
@@ -61,13 +61,13 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lead every vendor's calls to a host that only a proxy could reach."""
+    """Direct every vendor's calls to a host that only a proxy could reach."""
     for name in ("OPENROUTER_BASE_URL", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_API_BASE_URL"):
         monkeypatch.setenv(name, ELSEWHERE)
 
 
 def check_nothing_was_sent(outcome: Outcome, *names: str) -> None:
-    """Assert an LLMError that names a variable, does not say that a request was sent, and shows no password."""
+    """Assert an LLMError that names a variable, says nothing about a sent request, and shows no password."""
     words = str(outcome.failure)
     assert isinstance(outcome.failure, LLMError)
     assert any(name in words for name in names), words
@@ -97,7 +97,7 @@ NO_PROXIES: Final = (
 async def test_no_proxy_may_have_any_form(
     caller: Caller, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be read of NO_PROXY is skipped: the call goes out."""
+    """Malformed entries of NO_PROXY are ignored, and the call is sent."""
     monkeypatch.setenv(name, value)
     assert "Ghent" == (await caller.text(completion())).response.content
 
@@ -106,7 +106,7 @@ async def test_no_proxy_may_have_any_form(
 async def test_no_proxy_keeps_a_call_from_a_proxy(
     caller: Caller, value: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What can be read of it holds."""
+    """The valid entries of NO_PROXY apply."""
     monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
     monkeypatch.setenv("NO_PROXY", value)
     assert "Ghent" == (await caller.text(completion())).response.content
@@ -131,7 +131,7 @@ BROKEN: Final = {
 async def test_a_proxy_that_cannot_work_is_named(
     caller: Caller, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is an LLMError that names the variable, without its password, and says that nothing was sent."""
+    """The LLMError names the variable, without its password, and says that nothing was sent."""
     monkeypatch.setenv(name, value)
     outcome = await caller.text(completion())
     check_nothing_was_sent(outcome, name, name.upper())
@@ -148,7 +148,7 @@ CERTIFICATES: Final = {
 async def test_a_missing_file_is_named(
     caller: Caller, vendor: Vendor, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of certificates that is not there is an LLMError that names the variable and the file."""
+    """A missing certificate file raises an LLMError that names the variable and the file."""
     for variable in ("OPENROUTER_BASE_URL", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_API_BASE_URL"):
         monkeypatch.setenv(variable, "https://127.0.0.1:1/api/v1")
     monkeypatch.setenv(name, value)
@@ -164,7 +164,7 @@ async def test_a_missing_file_is_named(
 async def test_a_file_without_certificates_is_named(
     caller: Caller, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So is a file that holds none."""
+    """So does a file without certificates."""
     file = tmp_path / "own.pem"
     file.write_text(content)
     monkeypatch.setenv("OPENROUTER_BASE_URL", "https://127.0.0.1:1/api/v1")
@@ -178,7 +178,7 @@ async def test_a_file_without_certificates_is_named(
 async def test_socks_is_spoken_or_refused(
     caller: Caller, scheme: str, name: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SOCKS proxy is spoken to in SOCKS, or refused by name; it never hears HTTP."""
+    """A SOCKS proxy is used with SOCKS or refused by name; it never receives HTTP."""
     monkeypatch.setenv(name, f"{scheme}://{proxy.address}")
     outcome = await caller.text(completion())
     check_nothing_was_sent(outcome, name, "SOCKS", "socks")
@@ -201,7 +201,7 @@ ANSWERS: Final = {
 async def test_a_tunnel_that_does_not_open_carries_no_request(
     caller: Caller, answer: bytes, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CONNECT carries no request: an error of the tunnel never says that one was sent."""
+    """CONNECT sends no request, so an error of the tunnel never says that one was sent."""
     proxy.answer = answer
     monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
     outcome = await caller.text(completion())
@@ -215,7 +215,7 @@ async def test_a_tunnel_that_does_not_open_carries_no_request(
 async def test_a_tunnel_that_broke_is_tried_again(
     caller: Caller, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """Since nothing was sent, the call may be repeated."""
+    """The call is retried, because nothing was sent."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.text(completion())
@@ -225,7 +225,7 @@ async def test_a_tunnel_that_broke_is_tried_again(
 
 @pytest.mark.usefixtures("_elsewhere")
 async def test_a_proxys_password_stays_its_own(caller: Caller, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that wants a password gets it, and nobody else does; there is no warning on the way."""
+    """Only the proxy gets its password, and nothing warns."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://ann:{SECRET}@{proxy.address}")
     outcome = await caller.text(completion())
     assert b"proxy-authorization: basic " in proxy.received[0].lower()
@@ -234,7 +234,7 @@ async def test_a_proxys_password_stays_its_own(caller: Caller, proxy: Proxy, mon
 
 
 async def test_a_proxy_that_is_not_there_may_come_back(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that nobody runs is an LLMError that may pass."""
+    """An unreachable proxy raises a retryable LLMError."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     monkeypatch.setenv("OPENROUTER_BASE_URL", ELSEWHERE)

@@ -1,4 +1,4 @@
-"""Errors and waits 05, 06 and 02: what a new process imports, what it says of a missing package or certificate."""
+"""Errors and waits 05, 06 and 02: imports of a new process, and its errors for missing packages and certificates."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from cases.scripted_server import ScriptedServer
 
 MODELS: Final = (OPENROUTER, OPENAI, CLAUDE, GEMINI)
-# What a call needs of other packages; the standard library's small change (encodings, ...) is not counted.
+# The packages of others that a call needs; small modules of the standard library are not counted.
 HEAVY: Final = frozenset({"httpx", "httpcore", "aiohttp", "httpx_aiohttp", "genai_prices", "cachelib", "anyio", "ssl"})
 
 
 def heavy(imported: list[str]) -> set[str]:
-    """Return the packages among the imported modules that take time to load."""
+    """Return the packages among the imported modules that are slow to load."""
     return {name.partition(".")[0] for name in imported} & HEAVY
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_heavy_is_imported_within_the_call(server: ScriptedServer, tmp_path: Path, model: str) -> None:
-    """What a call needs is there before it begins, or loaded off the loop: the clock and the loop have none of it."""
+    """What a call needs is imported before its time starts, or off the event loop."""
     vendor = next(vendor for vendor in VENDORS.values() if vendor.model == model)
     server.script(vendor.text("Ghent"))
     found = call_in_a_new_process(tmp_path, model=model)
@@ -35,7 +35,7 @@ def test_nothing_heavy_is_imported_within_the_call(server: ScriptedServer, tmp_p
 
 
 def test_the_response_cache_is_not_imported_within_the_call(server: ScriptedServer, tmp_path: Path) -> None:
-    """It is so for a call that wants the response cache."""
+    """The same is true of a call with the response cache."""
     server.script(completion())
     found = call_in_a_new_process(tmp_path, use_cache=True)
     assert "Ghent" == found.get("content")
@@ -54,7 +54,7 @@ MISSING: Final = {
 def test_a_missing_package_is_named(
     server: ScriptedServer, tmp_path: Path, model: str, package: str, modules: tuple[str, ...]
 ) -> None:
-    """The error is an LLMError or RuntimeError with the package's name as pip knows it, and leaves no row pending."""
+    """The LLMError or RuntimeError has the package's name on the index, and no row stays pending."""
     server.script(completion())
     found = call_in_a_new_process(tmp_path, model=model, missing=modules)
     assert {"LLMError", "RuntimeError"} & set(found.get("error", ()))
@@ -65,7 +65,7 @@ def test_a_missing_package_is_named(
 
 
 def test_a_missing_price_table_is_named(server: ScriptedServer, tmp_path: Path) -> None:
-    """A vendor that says no price needs the table: its package is named, before anything is sent."""
+    """For a vendor that reports no cost, a missing price table is named before anything is sent."""
     server.script(VENDORS["openai"].text("Ghent"))
     found = call_in_a_new_process(tmp_path, model=OPENAI, missing=("genai_prices",))
     assert {"LLMError", "RuntimeError"} & set(found.get("error", ()))
@@ -74,7 +74,7 @@ def test_a_missing_price_table_is_named(server: ScriptedServer, tmp_path: Path) 
 
 
 def test_a_missing_cache_is_named_and_no_other_package(server: ScriptedServer, tmp_path: Path) -> None:
-    """Without cachelib a call that wants the response cache says cachelib, for no redis is in play."""
+    """Without cachelib, a call with the response cache names cachelib, and not redis."""
     server.script(completion())
     found = call_in_a_new_process(tmp_path, missing=("cachelib",), use_cache=True)
     assert {"LLMError", "RuntimeError"} & set(found.get("error", ()))
@@ -85,7 +85,7 @@ def test_a_missing_cache_is_named_and_no_other_package(server: ScriptedServer, t
 
 
 def test_a_missing_redis_is_named(server: ScriptedServer, tmp_path: Path) -> None:
-    """Where LLM_CACHE_URL asks for it, redis is the package that is missing."""
+    """If LLM_CACHE_URL needs redis, the error names redis."""
     server.script(completion())
     environment = {"LLM_CACHE_URL": "redis://127.0.0.1:1/0"}
     found = call_in_a_new_process(tmp_path, missing=("redis",), environment=environment, use_cache=True)
@@ -94,7 +94,7 @@ def test_a_missing_redis_is_named(server: ScriptedServer, tmp_path: Path) -> Non
 
 
 def test_a_missing_botocore_is_named(server: ScriptedServer, tmp_path: Path) -> None:
-    """Bedrock signs with botocore."""
+    """Bedrock names botocore, which signs its requests."""
     server.script(completion())
     environment = {
         "CLAUDE_PROVIDER": "bedrock",
@@ -112,7 +112,7 @@ def test_a_missing_botocore_is_named(server: ScriptedServer, tmp_path: Path) -> 
 def test_what_a_call_does_not_need_may_be_missing(
     server: ScriptedServer, tmp_path: Path, missing: tuple[str, ...]
 ) -> None:
-    """A package that plays no part in a call is not missed."""
+    """A package that a call does not use may be missing."""
     server.script(completion())
     assert "Ghent" == call_in_a_new_process(tmp_path, missing=missing).get("content")
 
@@ -123,7 +123,7 @@ def test_what_a_call_does_not_need_may_be_missing(
 def test_a_missing_certificate_is_named_at_the_first_call(
     server: ScriptedServer, tmp_path: Path, name: str, value: str
 ) -> None:
-    """A file that is not there is an LLMError that names the variable, or none where no certificate is needed."""
+    """A missing file raises an LLMError that names the variable, unless no certificate is needed."""
     server.script(completion())
     found = call_in_a_new_process(tmp_path, environment={name: value})
     if "error" in found:
@@ -136,6 +136,6 @@ def test_a_missing_certificate_is_named_at_the_first_call(
 
 @pytest.mark.parametrize("value", ["localhost,fd07:b51a:cc66:f0::/64", "[::1]"])
 def test_no_proxy_of_a_container_works_at_the_first_call(server: ScriptedServer, tmp_path: Path, value: str) -> None:
-    """What OrbStack and Docker set does not fail a call."""
+    """The NO_PROXY that OrbStack and Docker set does not fail a call."""
     server.script(completion())
     assert "Ghent" == call_in_a_new_process(tmp_path, environment={"NO_PROXY": value}).get("content")

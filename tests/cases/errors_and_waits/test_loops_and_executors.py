@@ -1,4 +1,4 @@
-"""Errors and waits 07 and 08: loops that are closed by hand, and a default executor that others keep busy."""
+"""Errors and waits 07 and 08: loops that are closed by hand, and a busy default executor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 3.0
 
 
-# Each way to end a loop, in a process of its own, for what one leaves open is noticed by the next. Without a warning.
+# Each way to end a loop, in a separate process, because one would notice what another leaves open.
 SCRIPT: Final = """
 import asyncio, gc, json, logging, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +89,7 @@ def check_silence(
     fails: bool = False,
     is_shared: bool = False,
 ) -> None:
-    """Run three tasks on a loop each, and assert that nothing was logged or warned of and no socket stays open."""
+    """Run three tasks on a loop each, and assert that nothing is logged or warned about and no socket stays open."""
     told = {"url": f"sqlite:///{folder / 'loops.db'}", "way": way, "model": model}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT],
@@ -100,7 +100,7 @@ def check_silence(
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-            "LOG_LEVEL": "ERROR",  # which models are said to end soon depends on the day
+            "LOG_LEVEL": "ERROR",  # which models end soon depends on the date
         },
     )
     assert (0, "") == (done.returncode, done.stderr)
@@ -111,33 +111,33 @@ def check_silence(
 @pytest.mark.parametrize("way", ["closed_by_hand", "generators_shut_down", "run", "in_a_thread"])
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_a_loop_may_end_in_any_way(server: ScriptedServer, tmp_path: Path, way: str, *, is_shared: bool) -> None:
-    """A loop for each task, as Celery has it: nothing is logged, no socket stays open, also for a shared service."""
+    """With a loop for each task, as in Celery, nothing is logged and no socket stays open."""
     server.script(completion())
     check_silence(server, tmp_path, way, is_shared=is_shared)
 
 
 def test_a_failed_call_leaves_nothing_open(server: ScriptedServer, tmp_path: Path) -> None:
-    """It is so after an error."""
+    """The same is true after an error."""
     server.script(Reply({"error": {"code": 400, "message": "no"}}, 400))
     check_silence(server, tmp_path, "closed_by_hand", fails=True)
 
 
 @pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
 def test_every_vendors_connections_are_closed(server: ScriptedServer, tmp_path: Path, name: str) -> None:
-    """It is so for every vendor, whose addresses have a client each."""
+    """The same is true of every vendor; each address has its own client."""
     server.script(VENDORS[name].text("Ghent"))
     check_silence(server, tmp_path, "closed_by_hand", model=VENDORS[name].model)
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     city: str
 
 
 @asynccontextmanager
 async def busy_executor() -> AsyncGenerator[None]:
-    """Keep the loop's default executor busy until the block ends."""
+    """Occupy the loop's default executor until the block ends."""
     is_over = threading.Event()
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1) as pool:
@@ -152,14 +152,14 @@ async def busy_executor() -> AsyncGenerator[None]:
 
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give an attempt a second."""
+    """Set the timeout of an attempt to one second."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "1")
 
 
 @pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("call", ["text", "structured", "with_tools"])
 async def test_a_busy_executor_does_not_keep_a_call(caller: Caller, vendor: Vendor, call: str) -> None:
-    """The call is answered, or ends in an LLMTimeoutError when its time is over, while the executor is still busy."""
+    """While the executor is busy, the call is answered or ends in an LLMTimeoutError."""
     answer = vendor.object('{"city": "Ghent"}') if call == "structured" else vendor.text("Ghent")
     async with busy_executor():
         if call == "structured":
@@ -172,7 +172,7 @@ async def test_a_busy_executor_does_not_keep_a_call(caller: Caller, vendor: Vend
 
 @pytest.mark.usefixtures("_short")
 async def test_a_busy_executor_does_not_keep_what_is_large(caller: Caller) -> None:
-    """What is worked on off the loop is worked on elsewhere than in the application's executor."""
+    """Large values are processed outside the application's executor."""
     messages = [LLMMessage(role="user", content="a" * 3_000_000)]
     async with busy_executor():
         outcome = await asyncio.wait_for(caller.text(completion("b" * 3_000_000), messages=messages), PATIENCE_SECONDS)
@@ -181,7 +181,7 @@ async def test_a_busy_executor_does_not_keep_what_is_large(caller: Caller) -> No
 
 @pytest.mark.usefixtures("_short")
 async def test_a_busy_executor_does_not_keep_the_response_cache(caller: Caller) -> None:
-    """The response cache neither: a call that wants it is answered, or its time is over."""
+    """The response cache does not use that executor either."""
     async with busy_executor():
         outcome = await asyncio.wait_for(caller.text(completion(), use_cache=True), PATIENCE_SECONDS)
     assert outcome.error is None or isinstance(outcome.error, LLMTimeoutError)
@@ -189,7 +189,7 @@ async def test_a_busy_executor_does_not_keep_the_response_cache(caller: Caller) 
 
 @pytest.mark.usefixtures("_short")
 async def test_a_name_that_is_looked_up_counts(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host is looked up within the time of the attempt, whoever else keeps the executor busy."""
+    """Resolving a host counts towards the attempt's time, even if the executor is busy."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", caller.server.url.replace("127.0.0.1", "localhost") + "/api/v1")
     async with busy_executor():
         outcome = await asyncio.wait_for(caller.text(completion()), PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Errors and waits 04: what OpenRouter says to do is what the error says, and a daily cap does not pass."""
+"""Errors and waits 04: OpenRouter's advice is in the error, and a daily cap is not retried."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY_LIMIT: Final = (
 
 
 def error(status: int, message: str, date: str = DATE, **metadata: Any) -> Reply:
-    """Return an error of OpenRouter's with its metadata."""
+    """Return an OpenRouter error with its metadata."""
     body: dict[str, Any] = {"error": {"code": status, "message": message, "metadata": metadata}}
     return Reply(body, status, {"Date": date})
 
@@ -51,7 +51,7 @@ KEY_LIMITS: Final = {
 
 @pytest.mark.parametrize("reply", KEY_LIMITS.values(), ids=KEY_LIMITS)
 async def test_a_keys_own_limit_is_named(caller: Caller, reply: Reply) -> None:
-    """The key's limit is what a person has to change, and not the account's credits: the server's words are kept."""
+    """The error names the key's limit, which has to be changed, and not the account's credits; it quotes the server."""
     outcome = await caller.text(reply)
     assert isinstance(outcome.failure, LLMProviderError)
     for words in (str(outcome.failure), outcome.row.error_message or ""):
@@ -62,13 +62,13 @@ async def test_a_keys_own_limit_is_named(caller: Caller, reply: Reply) -> None:
 
 
 async def test_a_keys_own_limit_has_a_code(caller: Caller) -> None:
-    """The source of the limit is the error's code, by which an application can tell it from empty credits."""
+    """The source of the limit is the error code, which distinguishes it from empty credits."""
     outcome = await caller.text(KEY_LIMITS["by its source"])
     assert "openrouter_key_limit" == outcome.failure.error_code
 
 
 async def test_empty_credits_still_say_so(caller: Caller) -> None:
-    """An account without credits is told to add some, with OpenRouter's address."""
+    """For an account without credits, the error says to add some, with OpenRouter's address."""
     words = "Insufficient credits. Add more using https://openrouter.ai/settings/credits"
     outcome = await caller.text(error(402, words))
     assert "https://openrouter.ai/settings/credits" in str(outcome.failure)
@@ -100,7 +100,7 @@ async def test_a_remedy_is_told(caller: Caller, status: int, metadata: dict[str,
     ],
 )
 async def test_the_upstreams_code_is_one(caller: Caller, metadata: dict[str, str], code: str) -> None:
-    """Where OpenRouter has no name of its own for an error, the provider's is the error's code."""
+    """If OpenRouter has no name for an error, the error code is the provider's."""
     outcome = await caller.text(error(429, "Provider returned error", provider_name="Azure", **metadata))
     assert code == outcome.failure.error_code
 
@@ -117,7 +117,7 @@ DAILY: Final = {
 async def test_a_daily_cap_does_not_pass(
     caller: Caller, reply: Reply, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """A cap of the day is not tried again within the call, although retries are left."""
+    """A daily cap is not retried, even if retries are left."""
     monkeypatch.setenv("MAX_RETRIES", "2")
     outcome = await caller.text(reply)
     assert isinstance(outcome.failure, LLMRateLimitError)
@@ -125,7 +125,7 @@ async def test_a_daily_cap_does_not_pass(
 
 
 async def test_a_daily_caps_end_is_read_from_its_reset(caller: Caller) -> None:
-    """The wait is the reset less the answer's Date, as for any other limit."""
+    """The wait is the reset minus the answer's Date, as for any other limit."""
     headers = {"X-RateLimit-Reset": str((EPOCH + 7200) * 1000)}
     reply = error(429, "Rate limit exceeded: limit_rpd/openai/gpt-5", headers=headers)
     outcome = await caller.text(reply)
@@ -133,7 +133,7 @@ async def test_a_daily_caps_end_is_read_from_its_reset(caller: Caller) -> None:
 
 
 async def test_a_daily_caps_end_is_midnight_otherwise(caller: Caller) -> None:
-    """Without a reset it is the end of the answer's day in UTC."""
+    """Without a reset, the wait ends at midnight UTC of the answer's day."""
     reply = error(429, "Rate limit exceeded: limit_rpd/openai/gpt-5", "Wed, 01 Jan 2020 22:00:00 GMT")
     assert 7200 == (await caller.text(reply)).failure.retry_after
 
@@ -145,7 +145,7 @@ async def test_a_cap_of_the_minute_passes(caller: Caller, message: str) -> None:
 
 
 async def test_the_servers_words_come_whole(caller: Caller) -> None:
-    """The message of the server, its provider and what that one said are all in the error and on the row."""
+    """The messages of the server and its provider are both complete in the error and on the row."""
     reply = error(429, "Provider returned error", raw="limited to 8 a minute", provider_name="Venice")
     outcome = await caller.text(reply)
     for words in (str(outcome.failure), outcome.row.error_message or ""):

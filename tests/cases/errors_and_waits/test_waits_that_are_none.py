@@ -1,4 +1,4 @@
-"""Errors and waits 01: a wait that is not positive is none, and a reset is read against the answer's own Date."""
+"""Errors and waits 01: a wait that is not positive is ignored, and a reset is compared with the answer's own Date."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from cases.bodies import Vendor
     from cases.caller import Caller
 
-# Wednesday 1 January 2020, 00:00 UTC: no clock of a machine that runs this says so.
+# Wednesday 1 January 2020, 00:00 UTC, which is not the time of this machine.
 DATE: Final = "Wed, 01 Jan 2020 00:00:00 GMT"
 EPOCH: Final = 1_577_836_800
 PAST: Final = "Tue, 01 Jan 2019 00:00:00 GMT"
 
 
 def limited(status: int = 429, headers: dict[str, str] | None = None, **error: Any) -> Reply:
-    """Return an error of OpenRouter's; `error` holds the further fields of its object."""
+    """Return an OpenRouter error; `error` has its further fields."""
     return Reply({"error": {"code": status, "message": "Rate limit exceeded", **error}}, status, headers or {})
 
 
 def reset_in_body(moment: float, **headers: str) -> dict[str, Any]:
-    """Return the metadata in which OpenRouter repeats its rate limit's headers."""
+    """Return the metadata in which OpenRouter repeats the headers of its rate limit."""
     return {"metadata": {"headers": {"X-RateLimit-Reset": str(moment), **headers}}}
 
 
@@ -80,7 +80,7 @@ WAITS: Final = {
 
 @pytest.mark.parametrize("reply", NO_WAIT.values(), ids=NO_WAIT)
 async def test_a_wait_that_is_not_positive_is_none(caller: Caller, reply: Reply) -> None:
-    """The error names no wait, and may pass all the same."""
+    """The error has no wait, and is still retryable."""
     outcome = await caller.text(reply)
     assert isinstance(outcome.failure, LLMRateLimitError)
     assert (None, True) == (outcome.failure.retry_after, outcome.failure.retryable)
@@ -91,7 +91,7 @@ async def test_a_wait_that_is_not_positive_is_none(caller: Caller, reply: Reply)
 async def test_backoff_takes_its_place(
     caller: Caller, reply: Reply, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """Every retry waits, and the second longer than the first may have."""
+    """Every retry waits, and the second at least as long as the first."""
     monkeypatch.setenv("MAX_RETRIES", "2")
     outcome = await caller.text(reply, reply, completion())
     assert ("Ghent", 3) == (outcome.response.content, len(outcome.requests))
@@ -101,7 +101,7 @@ async def test_backoff_takes_its_place(
 
 @pytest.mark.parametrize(("reply", "seconds"), WAITS.values(), ids=WAITS)
 async def test_a_wait_is_the_servers_own(caller: Caller, reply: Reply, seconds: float) -> None:
-    """A moment is read against the answer's Date, so that no clock of ours plays a part."""
+    """A time is compared with the answer's Date, independently of our clock."""
     outcome = await caller.text(reply)
     assert isinstance(outcome.failure, LLMRateLimitError)
     assert pytest.approx(seconds, abs=0.01) == outcome.failure.retry_after
@@ -113,7 +113,7 @@ async def test_a_wait_is_the_servers_own(caller: Caller, reply: Reply, seconds: 
 async def test_no_retry_waits_less(
     caller: Caller, reply: Reply, seconds: float, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """The wait is never below the server's figure, nor below the backoff."""
+    """No wait is shorter than the server's figure or the backoff."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.text(reply, completion())
     assert "Ghent" == outcome.response.content
@@ -124,7 +124,7 @@ async def test_no_retry_waits_less(
 async def test_callers_of_one_limit_do_not_wake_together(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """All of them hear the same figure; each waits a little longer than it, and no two the same."""
+    """All callers get the same figure; each waits a little longer, and no two wait equally long."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     for _ in range(5):
         await caller.text(limited(headers={"Retry-After": "9"}), completion())
@@ -136,7 +136,7 @@ async def test_callers_of_one_limit_do_not_wake_together(
 async def test_a_wait_beyond_a_minute_fails_at_once(
     caller: Caller, seconds: int, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """A wait that does not fit into the call's minute is the caller's to keep."""
+    """A wait that does not fit into a minute is left to the caller."""
     monkeypatch.setenv("MAX_RETRIES", "3")
     reply = limited(headers={"X-RateLimit-Reset": str((EPOCH + seconds) * 1000), "Date": DATE})
     outcome = await caller.text(reply)
@@ -146,7 +146,7 @@ async def test_a_wait_beyond_a_minute_fails_at_once(
 @pytest.mark.parametrize("status", [503, 502, 408, 529])
 @pytest.mark.parametrize("hint", ["0", "-1", PAST])
 async def test_other_errors_that_pass_are_read_alike(caller: Caller, status: int, hint: str) -> None:
-    """It is so for every error that is retried."""
+    """The same is true of every retried error."""
     outcome = await caller.text(limited(status, {"Retry-After": hint}))
     assert (None, True) == (outcome.failure.retry_after, outcome.failure.retryable)
 
@@ -161,7 +161,7 @@ ERRORS: Final[dict[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("hint", ["0", "-1", PAST])
 async def test_it_is_so_at_every_vendor(caller: Caller, vendor: Vendor, hint: str) -> None:
-    """Zero, negative and past waits are none, whoever names them."""
+    """Zero, negative and past waits are ignored, for every vendor."""
     reply = Reply(ERRORS[vendor.model], 429, {"Retry-After": hint})
     outcome = await caller.text(reply, model=vendor.model)
     assert isinstance(outcome.failure, LLMRateLimitError)
@@ -177,7 +177,7 @@ async def test_a_date_is_read_against_every_vendors_date(caller: Caller, vendor:
 
 @pytest.mark.parametrize(("delay", "seconds"), [("0s", None), ("26s", 26), ("1.5s", 1.5), ("-3s", None)])
 async def test_geminis_own_hint(caller: Caller, delay: str, seconds: float | None) -> None:
-    """Google's RetryInfo is read by the same rule."""
+    """Google's RetryInfo follows the same rule."""
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     body = {"error": {**ERRORS[GEMINI]["error"], "details": [info]}}
     outcome = await caller.text(Reply(body, 429), model=GEMINI)
@@ -185,14 +185,14 @@ async def test_geminis_own_hint(caller: Caller, delay: str, seconds: float | Non
 
 
 async def test_a_date_that_is_none_does_not_fail_a_call(caller: Caller) -> None:
-    """An answer whose Date cannot be read is still an error of its kind."""
+    """An answer with a malformed Date still raises the right error."""
     reply = limited(headers={"X-RateLimit-Reset": str((EPOCH + 26) * 1000), "Date": "yesterday"})
     assert isinstance((await caller.text(reply)).failure, LLMRateLimitError)
     assert "completed" == (await caller.text(VENDORS["openrouter"].text("Ghent"))).row.status
 
 
 async def test_a_402_that_passes_has_its_wait(caller: Caller) -> None:
-    """A budget in flight is waited for as long as the server says."""
+    """For an in-flight budget, the wait is the server's figure."""
     reply = limited(402, {"Retry-After": "7"}, metadata={"reason": "in_flight_budget_exhausted"})
     outcome = await caller.text(reply)
     assert isinstance(outcome.failure, LLMProviderError)

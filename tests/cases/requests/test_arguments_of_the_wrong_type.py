@@ -1,4 +1,4 @@
-"""Requests 11: an argument of the wrong type is refused at the door by name, or taken for what it plainly is."""
+"""Requests 11: an argument of the wrong type is refused by name, or converted if its meaning is plain."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class A(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
 
 def cyclic() -> dict[str, Any]:
-    """Return a dictionary that holds itself."""
+    """Return a dict that contains itself."""
     found: dict[str, Any] = {}
     found["self"] = found
     return found
 
 
 def nested(levels: int) -> list[Any]:
-    """Return so many lists, one in the other."""
+    """Return this many nested lists."""
     found: list[Any] = []
     for _ in range(levels - 1):
         found = [found]
@@ -105,7 +105,7 @@ def nothing_happened(caller: Caller) -> bool:
 @pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
 @pytest.mark.parametrize("call", ["text", "with_tools", "structured"])
 async def test_messages_that_are_none_are_refused(caller: Caller, call: str, messages: Any) -> None:
-    """What is no list of messages is a ValueError or TypeError that says `messages`; nothing is sent, no row."""
+    """Anything but a list of messages raises a ValueError or TypeError that names `messages`."""
     arguments = (A, completion()) if call == "structured" else (completion(),)
     with pytest.raises((ValueError, TypeError), match="messages"):
         await getattr(caller, call)(*arguments, messages=messages)
@@ -114,7 +114,7 @@ async def test_messages_that_are_none_are_refused(caller: Caller, call: str, mes
 
 @pytest.mark.parametrize(("name", "value"), OTHERS.values(), ids=OTHERS)
 async def test_another_argument_is_refused_by_name(caller: Caller, name: str, value: Any) -> None:
-    """It is so for every other argument and option."""
+    """The same is true of every other argument and option."""
     with pytest.raises((ValueError, TypeError), match=name):
         await caller.text(completion(), **{name: value})
     assert nothing_happened(caller)
@@ -122,21 +122,21 @@ async def test_another_argument_is_refused_by_name(caller: Caller, name: str, va
 
 @pytest.mark.parametrize("tools", TOOLS.values(), ids=TOOLS)
 async def test_tools_that_are_none_are_refused(caller: Caller, tools: Any) -> None:
-    """It is so for tools."""
+    """The same is true of tools."""
     with pytest.raises((ValueError, TypeError), match="tool"):
         await caller.with_tools(completion(), tools=tools)
     assert nothing_happened(caller)
 
 
 async def test_the_deepest_option_is_recorded(caller: Caller) -> None:
-    """An option of 500 levels, the most that is taken, is on the row."""
+    """An option of 500 levels, which is the maximum, is on the row."""
     deepest = nested(MAX_LEVELS)
     outcome = await caller.text(completion(), colour=deepest)
     assert json.dumps(deepest) in json.dumps(outcome.row.additional_params)
 
 
 async def test_plain_dicts_are_messages(caller: Caller, vendor: Vendor) -> None:
-    """A dict with a role and a content is taken as the message that it is, which every peer does; or it is refused."""
+    """A dict with a role and a content is accepted as a message, or refused."""
     messages = [{"role": "system", "content": "You are X"}, {"role": "user", "content": "hi"}]
     try:
         outcome = await caller.text(vendor.text("Ghent"), messages=messages, model=vendor.model)
@@ -150,7 +150,7 @@ async def test_plain_dicts_are_messages(caller: Caller, vendor: Vendor) -> None:
 
 
 async def test_a_tuple_of_messages_is_taken(caller: Caller) -> None:
-    """A sequence that is no list is one all the same."""
+    """Other sequences than lists are accepted."""
     assert "Ghent" == (await caller.text(completion(), messages=tuple(QUESTION))).response.content
 
 
@@ -158,7 +158,7 @@ async def test_a_tuple_of_messages_is_taken(caller: Caller) -> None:
     "content", [b"hi", 5, [5], ["hi"], [None], [{"text": "hi"}], {"type": "text"}, [{"type": "text", "text": b"x"}]]
 )
 async def test_content_of_the_wrong_type_is_refused(caller: Caller, content: Any) -> None:
-    """Content that is neither text nor a list of parts is refused where the message is made, or where it is sent."""
+    """Content that is neither text nor a list of parts is refused when the message is made or sent."""
     with pytest.raises((ValueError, TypeError), match=r"content|messages"):
         await caller.text(completion(), messages=[LLMMessage(role="user", content=content)])
     assert nothing_happened(caller)
@@ -166,7 +166,7 @@ async def test_content_of_the_wrong_type_is_refused(caller: Caller, content: Any
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
 async def test_half_a_character_is_refused_or_replaced(caller: Caller, text: str) -> None:
-    """A lone surrogate cannot be sent as UTF-8: a ValueError that says `messages`, or it is replaced."""
+    """A lone surrogate raises a ValueError that names `messages`, or is replaced."""
     try:
         outcome = await caller.text(completion(), messages=[LLMMessage(role="user", content=text)])
     except (ValueError, TypeError) as error:
@@ -176,14 +176,14 @@ async def test_half_a_character_is_refused_or_replaced(caller: Caller, text: str
 
 
 async def test_integers_in_place_of_floats_are_taken(caller: Caller) -> None:
-    """A whole number is a temperature, and True is none."""
+    """A whole number is accepted as a temperature, but True is not."""
     assert 1 == (await caller.text(completion(), temperature=1)).payload["temperature"]
     with pytest.raises((ValueError, TypeError), match="temperature"):
         await caller.text(completion(), temperature=True)
 
 
 async def test_the_same_holds_at_every_vendor(caller: Caller) -> None:
-    """A wrong message is refused by the same rule whoever is asked."""
+    """A wrong message is refused in the same way for every vendor."""
     for vendor in VENDORS.values():
         with pytest.raises((ValueError, TypeError), match="messages"):
             await caller.text(vendor.text("Ghent"), messages=[None], model=vendor.model)

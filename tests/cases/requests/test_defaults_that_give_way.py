@@ -1,4 +1,4 @@
-"""Requests 03: a default that nobody gave gives way to what the caller gave."""
+"""Requests 03: a configured default is not sent if it conflicts with what the caller gave."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CALLS: Final = ["text", "with_tools", "structured"]
 
 
 class A(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
@@ -48,7 +48,7 @@ async def ask(caller: Caller, call: str, **options: Any) -> Outcome:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("options", EXCLUDING.values(), ids=EXCLUDING)
 async def test_the_default_temperature_stays_off_the_wire(caller: Caller, call: str, options: dict[str, Any]) -> None:
-    """Beside what excludes it no default is sent; the column keeps the configured value, the payload the truth."""
+    """The default is not sent with parameters that exclude it; the column keeps the configured value."""
     outcome = await ask(caller, call, model="openrouter/anthropic/claude-sonnet-4.5", **options)
     assert "temperature" not in outcome.payload
     assert "temperature" not in (outcome.row.request_payload or {})
@@ -57,7 +57,7 @@ async def test_the_default_temperature_stays_off_the_wire(caller: Caller, call: 
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_no_default_cap_rules_endpoints_out(caller: Caller, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside `require_parameters` the configured cap stays off the wire too, for it is a parameter like any other."""
+    """With `require_parameters`, the configured token limit is not sent either, because it would exclude endpoints."""
     monkeypatch.setenv("MAX_OUTPUT_TOKENS", "500")
     outcome = await ask(caller, call, provider={"require_parameters": True})
     assert not {"temperature", "max_tokens", "max_completion_tokens"} & outcome.payload.keys()
@@ -67,7 +67,7 @@ async def test_no_default_cap_rules_endpoints_out(caller: Caller, call: str, mon
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("options", EXCLUDING.values(), ids=EXCLUDING)
 async def test_what_the_caller_gives_is_sent(caller: Caller, call: str, options: dict[str, Any]) -> None:
-    """A temperature and a cap that the caller gave go out beside whatever else the caller gave."""
+    """The caller's temperature and token limit are sent in any combination."""
     outcome = await ask(caller, call, temperature=0.2, max_output_tokens=50, **options)
     assert (0.2, 50) == (outcome.payload["temperature"], outcome.payload["max_tokens"])
 
@@ -75,19 +75,19 @@ async def test_what_the_caller_gives_is_sent(caller: Caller, call: str, options:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("options", INDIFFERENT.values(), ids=INDIFFERENT)
 async def test_the_default_is_sent_otherwise(caller: Caller, call: str, options: dict[str, Any]) -> None:
-    """Where nothing excludes it the configured temperature is sent."""
+    """If nothing excludes it, the configured temperature is sent."""
     assert 0.7 == (await ask(caller, call, model=OPENROUTER, **options)).payload["temperature"]
 
 
 async def test_a_temperature_in_extra_body_is_the_callers(caller: Caller) -> None:
-    """What `extra_body` says replaces a default without a word."""
+    """A value in `extra_body` replaces a default silently."""
     assert 0.1 == (await caller.text(completion(), extra_body={"temperature": 0.1})).payload["temperature"]
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", ["claude", "openai", "gemini"])
 async def test_other_vendors_defaults_give_way(caller: Caller, call: str, name: str) -> None:
-    """Beside `top_p` no vendor is sent the default temperature, in no kind of call."""
+    """With `top_p`, no vendor is sent the default temperature, in any kind of call."""
     vendor = VENDORS[name]
     model = "gpt-4o" if name == "openai" else vendor.model
     if call == "structured":
@@ -101,7 +101,7 @@ async def test_other_vendors_defaults_give_way(caller: Caller, call: str, name: 
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_model_that_refuses_it_is_not_sent_it(caller: Caller, call: str) -> None:
-    """OpenAI's reasoning models take no temperature, ours or the caller's default."""
+    """OpenAI's reasoning models are sent neither the default temperature nor the caller's."""
     vendor = VENDORS["openai"]
     if call == "structured":
         outcome = await caller.structured(A, vendor.object('{"answer": 1}'), model=vendor.model)

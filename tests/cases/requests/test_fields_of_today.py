@@ -1,4 +1,4 @@
-"""Requests 08: what OpenRouter's own SDK sends can be sent; what changes the bill or the wait is done, or refused."""
+"""Requests 08: every field of OpenRouter's own SDK can be sent, or is refused if it affects the bill or the wait."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -31,13 +31,13 @@ VERBOSITIES: Final = ("low", "medium", "high", "xhigh", "max")
 
 @pytest.mark.parametrize(("name", "value"), SENT.items(), ids=SENT)
 async def test_a_field_of_the_wire_is_sent(caller: Caller, name: str, value: Any) -> None:
-    """A field that OpenRouter documents goes into the body under its name."""
+    """A documented field of OpenRouter is sent in the body under its name."""
     assert value == (await caller.text(completion(), **{name: value})).payload[name]
 
 
 @pytest.mark.parametrize("effort", ["max", "xhigh", "high", "low", "minimal", "none"])
 async def test_an_effort_is_sent(caller: Caller, effort: str) -> None:
-    """`reasoning_effort` reaches the wire, under its own name or as `reasoning.effort`."""
+    """`reasoning_effort` is sent under its own name or as `reasoning.effort`."""
     payload = (await caller.text(completion(), reasoning_effort=effort)).payload
     assert effort == payload.get("reasoning_effort", payload.get("reasoning", {}).get("effort"))
 
@@ -45,7 +45,7 @@ async def test_an_effort_is_sent(caller: Caller, effort: str) -> None:
 @pytest.mark.parametrize("verbosity", VERBOSITIES)
 @pytest.mark.parametrize("is_nested", [False, True])
 async def test_a_verbosity_is_sent(caller: Caller, verbosity: str, *, is_nested: bool) -> None:
-    """Every word that OpenRouter documents for `verbosity` goes out, in either place."""
+    """Every documented value of `verbosity` is sent, from either option."""
     options: dict[str, Any] = {"text": {"verbosity": verbosity}} if is_nested else {"verbosity": verbosity}
     assert verbosity == (await caller.text(completion(), **options)).payload["verbosity"]
 
@@ -60,21 +60,21 @@ async def test_a_verbosity_is_sent(caller: Caller, verbosity: str, *, is_nested:
     ],
 )
 async def test_provider_preferences_are_sent(caller: Caller, preferences: dict[str, Any]) -> None:
-    """Every preference that the official SDK has goes out, `options` among them."""
+    """Every preference in the official SDK is sent, including `options`."""
     assert preferences == (await caller.text(completion(), provider=preferences)).payload["provider"]
 
 
 async def test_a_cap_by_its_newer_name_replaces_the_configured_one(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`max_completion_tokens` is the caller's; no default stands beside it under the older name."""
+    """With `max_completion_tokens`, no default is sent under the older name."""
     monkeypatch.setenv("MAX_OUTPUT_TOKENS", "500")
     payload = (await caller.text(completion(), max_completion_tokens=5)).payload
     assert (5, None) == (payload["max_completion_tokens"], payload.get("max_tokens"))
 
 
 async def test_two_caps_are_refused(caller: Caller) -> None:
-    """Two caps of the caller's that differ are a ValueError before anything is sent."""
+    """Two different token limits raise a ValueError before anything is sent."""
     with pytest.raises(ValueError, match="max_completion_tokens"):
         await caller.text(completion(), max_output_tokens=50, max_completion_tokens=5)
     assert [] == caller.server.requests
@@ -95,14 +95,14 @@ async def test_two_caps_are_refused(caller: Caller) -> None:
     ],
 )
 async def test_an_impossible_value_is_refused(caller: Caller, name: str, value: Any) -> None:
-    """A known option with an impossible value is a ValueError that names it, before anything is sent."""
+    """A known option with an impossible value raises a ValueError that names it, before anything is sent."""
     with pytest.raises(ValueError, match=name):
         await caller.text(completion(), **{name: value})
     assert ([], []) == (caller.server.requests, list(caller.rows()))
 
 
 async def test_a_timeout_is_the_calls_own(caller: Caller, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`timeout` replaces REQUEST_TIMEOUT for this call, at every vendor; it is nothing that a wire knows."""
+    """`timeout` replaces REQUEST_TIMEOUT for this call, for every vendor, and is not sent."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "3")
     outcome = await caller.text(Reply(Silence), model=vendor.model, timeout=0.2)
     assert isinstance(outcome.failure, LLMTimeoutError)
@@ -111,7 +111,7 @@ async def test_a_timeout_is_the_calls_own(caller: Caller, vendor: Vendor, monkey
 
 
 async def test_a_timeout_that_is_long_enough_changes_nothing(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A longer `timeout` than the configured one holds; the call is answered and the option is on the row."""
+    """A `timeout` longer than the configured one applies; the call is answered and the option is on the row."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "0.000001")
     outcome = await caller.text(completion(), timeout=20)
     assert "Ghent" == outcome.response.content
@@ -120,7 +120,7 @@ async def test_a_timeout_that_is_long_enough_changes_nothing(caller: Caller, mon
 
 @pytest.mark.parametrize("call", ["with_tools", "speech"])
 async def test_every_kind_of_call_has_its_timeout(caller: Caller, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is so for tools and speech."""
+    """The same is true of tools and speech."""
     monkeypatch.setenv("REQUEST_TIMEOUT", "3")
     if call == "speech":
         outcome = await caller.outcome(
@@ -140,7 +140,7 @@ METADATA: Final = {
 
 
 async def test_router_metadata_is_asked_for_by_its_option(caller: Caller) -> None:
-    """`router_metadata=True` sends the header, and the fallbacks that failed are on the row."""
+    """`router_metadata=True` sends the header, and the failed fallbacks are on the row."""
     outcome = await caller.text(completion() | {"openrouter_metadata": METADATA}, router_metadata=True)
     assert "enabled" == outcome.requests[0].headers["x-openrouter-metadata"]
     assert "router_metadata" not in outcome.payload
@@ -148,7 +148,7 @@ async def test_router_metadata_is_asked_for_by_its_option(caller: Caller) -> Non
 
 
 async def test_router_metadata_of_an_error_is_on_the_row(caller: Caller) -> None:
-    """An error's metadata is kept too."""
+    """The metadata of an error is on the row too."""
     error = {"error": {"code": 503, "message": "No provider."}, "openrouter_metadata": METADATA}
     outcome = await caller.text(Reply(error, 503), router_metadata=True)
     assert isinstance(outcome.failure, LLMProviderError)
@@ -157,13 +157,13 @@ async def test_router_metadata_of_an_error_is_on_the_row(caller: Caller) -> None
 
 @pytest.mark.parametrize("options", [{}, {"router_metadata": False}, {"router_metadata": None}])
 async def test_router_metadata_is_not_asked_for_otherwise(caller: Caller, options: dict[str, Any]) -> None:
-    """Without the option there is no header."""
+    """Without the option, the header is not sent."""
     assert "x-openrouter-metadata" not in (await caller.text(completion(), **options)).requests[0].headers
 
 
 @pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
 async def test_other_vendors_leave_out_what_they_do_not_know(caller: Caller, name: str) -> None:
-    """An option of OpenRouter's is kept on another vendor's row and not sent."""
+    """An option of OpenRouter is kept on another vendor's row and not sent."""
     vendor = VENDORS[name]
     outcome = await caller.text(vendor.text("Ghent"), model=vendor.model, router_metadata=True, image_config={"a": 1})
     assert "image_config" not in outcome.payload

@@ -1,4 +1,4 @@
-"""Requests 01 and 09: a translated part keeps what the caller put on it, and what no field takes is refused."""
+"""Requests 01 and 09: a translated part keeps the caller's further keys, and unknown fields are refused."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -23,7 +23,7 @@ DOCUMENT: Final = "data:application/pdf;base64,JVBERi0="
 
 
 async def sent_parts(caller: Caller, model: str, *parts: dict[str, Any], role: str = "user") -> list[dict[str, Any]]:
-    """Return the content parts that a message of `parts` becomes on the wire."""
+    """Return the content parts that are sent for a message of `parts`."""
     vendor = next(vendor for vendor in VENDORS.values() if vendor.model == model)
     messages = [LLMMessage(role=role, content=list(parts)), *(QUESTION if role == "system" else [])]
     payload = (await caller.text(vendor.text("Ghent"), messages=messages, model=model)).payload
@@ -81,19 +81,19 @@ CLAUDES: Final = {
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
 @pytest.mark.parametrize(("part", "expected"), table(KEPT))
 async def test_a_translated_part_keeps_its_keys(caller: Caller, part: Any, expected: Any) -> None:
-    """What a translation does not use stays on the part."""
+    """Keys that the translation does not use stay on the part."""
     assert [expected] == await sent_parts(caller, OPENROUTER, part)
 
 
 @pytest.mark.parametrize(("part", "expected"), table(CLAUDES))
 async def test_claudes_parts_keep_the_breakpoint(caller: Caller, part: Any, expected: Any) -> None:
-    """A breakpoint of the prompt cache reaches Anthropic on every kind of part."""
+    """A prompt cache breakpoint reaches Anthropic on every kind of part."""
     sent = await sent_parts(caller, CLAUDE, part | {"cache_control": AN_HOUR})
     assert [AN_HOUR] == [block.pop("cache_control", None) for block in sent]
     assert expected.items() <= sent[0].items()
@@ -101,7 +101,7 @@ async def test_claudes_parts_keep_the_breakpoint(caller: Caller, part: Any, expe
 
 @pytest.mark.parametrize("model", [OPENROUTER, CLAUDE])
 async def test_a_system_prompts_breakpoint_is_kept(caller: Caller, model: str) -> None:
-    """The long system prompt is where the breakpoint matters most."""
+    """A breakpoint on a long system prompt, where it matters most, is kept."""
     parts = {"type": "input_text", "text": "big", "cache_control": EPHEMERAL}, {"type": "input_text", "text": "small"}
     sent = await sent_parts(caller, model, *parts, role="system")
     assert [EPHEMERAL, None] == [part.get("cache_control") for part in sent]
@@ -110,7 +110,7 @@ async def test_a_system_prompts_breakpoint_is_kept(caller: Caller, model: str) -
 @pytest.mark.parametrize("model", [OPENROUTER, CLAUDE])
 @pytest.mark.parametrize("content", ["big", [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]])
 async def test_a_breakpoint_on_a_message_reaches_the_wire(caller: Caller, model: str, content: Any) -> None:
-    """`cache_control` on a message is sent: on its last part, which is where both wires have it."""
+    """`cache_control` on a message is sent on its last part, where both APIs expect it."""
     vendor = VENDORS["openrouter" if model == OPENROUTER else "claude"]
     messages = [LLMMessage(role="user", content=content, cache_control=EPHEMERAL)]  # type: ignore[call-arg,unused-ignore]
     payload = (await caller.text(vendor.text("Ghent"), messages=messages, model=model)).payload
@@ -119,7 +119,7 @@ async def test_a_breakpoint_on_a_message_reaches_the_wire(caller: Caller, model:
 
 @pytest.mark.parametrize("model", [OPENROUTER, CLAUDE])
 async def test_a_breakpoint_on_a_tool_reaches_the_wire(caller: Caller, model: str) -> None:
-    """`cache_control` on a tool is sent beside it."""
+    """`cache_control` on a tool is sent with it."""
     vendor = VENDORS["openrouter" if model == OPENROUTER else "claude"]
     tools = [tool("look"), tool("time", cache_control=EPHEMERAL)]
     outcome = await caller.with_tools(vendor.text("Ghent"), tools=tools, model=model)
@@ -128,7 +128,7 @@ async def test_a_breakpoint_on_a_tool_reaches_the_wire(caller: Caller, model: st
 
 @pytest.mark.parametrize("is_strict", [True, False])
 async def test_strict_on_a_tool_reaches_the_wire(caller: Caller, *, is_strict: bool) -> None:
-    """`strict` on a tool is sent where each wire has it."""
+    """`strict` on a tool is sent in the field of each API."""
     outcome = await caller.with_tools(completion("Ghent"), tools=[tool(strict=is_strict)])
     assert is_strict is outcome.payload["tools"][0]["function"]["strict"]
     for name in ("openai", "claude"):
@@ -138,7 +138,7 @@ async def test_strict_on_a_tool_reaches_the_wire(caller: Caller, *, is_strict: b
 
 
 async def test_what_a_tool_does_not_say_is_not_sent(caller: Caller) -> None:
-    """A tool without further fields goes out with its name, description and parameters alone."""
+    """A tool without further fields is sent with only its name, description and parameters."""
     outcome = await caller.with_tools(completion("Ghent"))
     assert [{"type", "function"}] == [set(sent) for sent in outcome.payload["tools"]]
     assert {"name", "description", "parameters"} == set(outcome.payload["tools"][0]["function"])
@@ -146,14 +146,14 @@ async def test_what_a_tool_does_not_say_is_not_sent(caller: Caller) -> None:
 
 @pytest.mark.parametrize("fields", [{"colour": "red"}, {"contents": "hi"}, {"toolcalls": []}, {"id": "1"}])
 def test_a_field_that_a_message_does_not_have_is_refused(fields: dict[str, Any]) -> None:
-    """What no field takes is a ValueError that names it, and not dropped."""
+    """An unknown field raises a ValueError that names it."""
     with pytest.raises(ValueError, match=next(iter(fields))):
         LLMMessage(role="user", content="hi", **fields)
 
 
 @pytest.mark.parametrize("fields", [{"colour": "red"}, {"input_schema": {}}, {"type": "function"}])
 def test_a_field_that_a_tool_does_not_have_is_refused(fields: dict[str, Any]) -> None:
-    """It is so for a tool."""
+    """The same is true of a tool."""
     with pytest.raises(ValueError, match=next(iter(fields))):
         ToolDefinition(name="look", description="look", parameters={}, **fields)
 
@@ -196,7 +196,7 @@ OTHER_PARTS: Final = {
 
 @pytest.mark.parametrize(("part", "expected"), table(OTHER_PARTS))
 async def test_files_and_videos_are_translated(caller: Caller, part: Any, expected: Any) -> None:
-    """A file by its id, and a video, become the parts that OpenRouter's wire has for them; nothing is null."""
+    """A file by its id, and a video, become OpenRouter's parts for them, without null fields."""
     sent = await sent_parts(caller, OPENROUTER, part)
     assert [expected] == sent
     assert "null" not in json.dumps(sent)
@@ -206,33 +206,33 @@ async def test_files_and_videos_are_translated(caller: Caller, part: Any, expect
     "part", [{"type": "input_file", "file_id": "file-1"}, {"type": "file", "file": {"file_id": "file-1"}}]
 )
 async def test_openai_gets_a_file_by_its_id(caller: Caller, part: dict[str, Any]) -> None:
-    """A file that lies at OpenAI is sent by its id."""
+    """A file that is stored at OpenAI is sent by its id."""
     (sent,) = await sent_parts(caller, OPENAI, part)
     assert ("input_file", "file-1") == (sent["type"], sent["file_id"])
     assert not {"file_data", "file_url"} & sent.keys()
 
 
 async def test_openai_gets_an_image_by_its_id(caller: Caller) -> None:
-    """So is an image that lies at OpenAI."""
+    """So is an image that is stored at OpenAI."""
     (sent,) = await sent_parts(caller, OPENAI, {"type": "input_image", "file_id": "file-1"})
     assert ("input_image", "file-1", None) == (sent["type"], sent["file_id"], sent.get("image_url"))
 
 
 async def test_claude_gets_a_file_by_its_id(caller: Caller) -> None:
-    """A file that lies at Anthropic is a document by its id."""
+    """A file that is stored at Anthropic becomes a document with its id."""
     (sent,) = await sent_parts(caller, CLAUDE, {"type": "input_file", "file_id": "file_1"})
     assert ("document", {"type": "file", "file_id": "file_1"}) == (sent["type"], sent["source"])
 
 
 async def test_gemini_gets_a_video(caller: Caller) -> None:
-    """A video is a file there."""
+    """For Gemini, a video becomes a file."""
     (sent,) = await sent_parts(caller, GEMINI, {"type": "input_video", "video_url": "https://x.example/y.mp4"})
     assert ("https://x.example/y.mp4", "video/mp4") == (sent["fileData"]["fileUri"], sent["fileData"]["mimeType"])
 
 
 @pytest.mark.parametrize("model", [OPENROUTER, OPENAI, CLAUDE, GEMINI])
 async def test_an_empty_file_is_refused(caller: Caller, model: str) -> None:
-    """A file part that holds no file is refused by name before anything is sent."""
+    """A file part without a file is refused by name before anything is sent."""
     messages = [LLMMessage(role="user", content=[{"type": "input_file"}])]
     with pytest.raises(ValueError, match="file"):
         await caller.text(completion(), messages=messages, model=model)

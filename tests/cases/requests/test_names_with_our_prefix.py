@@ -1,4 +1,4 @@
-"""Requests 06: every name that is spelled as this house spells it is translated, wherever it stands."""
+"""Requests 06: every model name with the prefix `openrouter/` is translated, in every field."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 )
 @pytest.mark.parametrize("is_extra", [False, True])
 async def test_fallbacks_lose_the_prefix(caller: Caller, given: Any, sent: Any, *, is_extra: bool) -> None:
-    """The names of `models` are translated as the name of the model is, also in `extra_body`."""
+    """The names in `models` are translated like the model's name, also in `extra_body`."""
     options = {"extra_body": {"models": given}} if is_extra else {"models": given}
     assert sent == (await caller.text(completion(), **options)).payload["models"]
 
 
 @pytest.mark.parametrize("name", ["", "openrouter/", "openrouter/openai/", "openrouter//gpt-5"])
 async def test_a_fallback_that_is_no_name_is_refused(caller: Caller, name: str) -> None:
-    """A fallback with an empty part is a ValueError before anything is sent, as it is for the model."""
+    """A fallback with an empty part raises a ValueError before anything is sent, like the model's name."""
     with pytest.raises(ValueError, match="model"):
         await caller.text(completion(), models=[name])
     assert ([], []) == (caller.server.requests, list(caller.rows()))
@@ -45,7 +45,7 @@ async def test_a_fallback_that_is_no_name_is_refused(caller: Caller, name: str) 
 @pytest.mark.parametrize("space", [" ", "\n", "\t", "  "])
 @pytest.mark.parametrize("is_before", [False, True])
 async def test_space_around_a_name_is_no_part_of_it(caller: Caller, space: str, *, is_before: bool) -> None:
-    """A name with space around it is the name without."""
+    """Spaces around a name are ignored."""
     name = "openrouter/openai/gpt-4.1"
     outcome = await caller.text(completion(), model=space + name if is_before else name + space)
     assert "openai/gpt-4.1" == outcome.payload["model"]
@@ -54,7 +54,7 @@ async def test_space_around_a_name_is_no_part_of_it(caller: Caller, space: str, 
 
 @pytest.mark.parametrize("vendor", ["openai", "claude", "gemini"])
 async def test_other_vendors_names_may_have_space_around_them(caller: Caller, vendor: str) -> None:
-    """It is so for the names of other vendors."""
+    """The same is true of other vendors' names."""
     by = VENDORS[vendor]
     outcome = await caller.text(by.text("Ghent"), model=f" {by.model} ")
     assert by.model == outcome.row.model
@@ -63,7 +63,7 @@ async def test_other_vendors_names_may_have_space_around_them(caller: Caller, ve
 
 
 async def test_the_default_model_from_the_environment_has_none(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Space around a value of the environment is stripped."""
+    """Spaces around a value in the environment are removed."""
     monkeypatch.setenv("LLM_PROVIDER", " anthropic ")
     monkeypatch.setenv("ANTHROPIC_MODEL", " claude-haiku-4-5 ")
     outcome = await caller.text(VENDORS["claude"].text("Ghent"), model=None)

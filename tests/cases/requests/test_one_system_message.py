@@ -1,4 +1,4 @@
-"""Requests 02: in JSON mode the schema joins the caller's own system message, after what the caller says."""
+"""Requests 02: in JSON mode the schema is appended to the caller's own system message."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -23,13 +23,13 @@ YOU_ARE_X: Final = LLMMessage(role="system", content="You are X")
 
 
 class A(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
 
 class B(BaseModel):
-    """Something else to ask for."""
+    """Another object to request."""
 
     reply: str = ""
 
@@ -48,7 +48,7 @@ async def sent(caller: Caller, *messages: LLMMessage, response_model: Any = A, *
 
 
 async def test_the_schema_joins_the_callers_system_message(caller: Caller) -> None:
-    """There is one system message: the caller's words first, then the instruction."""
+    """There is one system message: the caller's text, then the instruction."""
     system, user = await sent(caller, YOU_ARE_X, HI)
     assert ("system", "user", "Hi") == (system["role"], user["role"], text_of(user["content"]))
     assert text_of(system["content"]).startswith("You are X")
@@ -56,7 +56,7 @@ async def test_the_schema_joins_the_callers_system_message(caller: Caller) -> No
 
 
 async def test_the_instruction_is_a_further_part(caller: Caller) -> None:
-    """Where the caller's message has parts, they stay as they are, breakpoint included, and one comes after them."""
+    """If the caller's message has parts, they are unchanged, breakpoint included, and one part is appended."""
     part = {"type": "text", "text": "You are X", "cache_control": EPHEMERAL}
     system, _user = await sent(caller, LLMMessage(role="system", content=[part]), HI)
     first, instruction = system["content"]
@@ -67,7 +67,7 @@ async def test_the_instruction_is_a_further_part(caller: Caller) -> None:
 
 @pytest.mark.parametrize("content", ["You are X", [{"type": "text", "text": "You are X"}]])
 async def test_the_prefix_does_not_change_with_the_class(caller: Caller, content: Any) -> None:
-    """What the caller says comes first whichever class is asked for, so that a prompt cache knows it again."""
+    """The caller's text comes first, whichever class is requested, so that a prompt cache recognises it."""
     system = LLMMessage(role="system", content=content)
     for response_model in (A, B):
         messages = await sent(caller, system, HI, response_model=response_model)
@@ -75,7 +75,7 @@ async def test_the_prefix_does_not_change_with_the_class(caller: Caller, content
 
 
 async def test_without_a_system_message_there_is_one_at_most(caller: Caller) -> None:
-    """A call without a system prompt gets one system message, at the beginning, or none."""
+    """A call without a system prompt gets at most one system message, at the beginning."""
     messages = await sent(caller, HI)
     assert "system" not in [message["role"] for message in messages[1:]]
     assert '"answer"' in json.dumps(json.dumps(messages)).replace("\\", "")
@@ -94,7 +94,7 @@ ORDERS: Final = {
 
 @pytest.mark.parametrize("roles", ORDERS.values(), ids=ORDERS)
 async def test_the_callers_order_is_kept(caller: Caller, roles: list[str]) -> None:
-    """No message is added in front of the caller's, and none of them moves; none is said twice or left out."""
+    """No message is added before the caller's, and none is moved, repeated or left out."""
     messages = [LLMMessage(role=role, content=f"message {number}.") for number, role in enumerate(roles)]
     wire = await sent(caller, *messages)
     said = "\n".join(text_of(message["content"]) for message in wire)
@@ -107,7 +107,7 @@ async def test_the_callers_order_is_kept(caller: Caller, roles: list[str]) -> No
 
 
 async def test_asking_once_more_adds_no_system_message(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The correction has one system message as well, and the same one."""
+    """The second request has the same single system message."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     wrong, right = completion('{"answer": "many"}'), completion('{"answer": 1}')
     outcome = await caller.structured(A, wrong, right, messages=[YOU_ARE_X, HI])
@@ -117,7 +117,7 @@ async def test_asking_once_more_adds_no_system_message(caller: Caller, monkeypat
 
 
 async def test_the_callers_messages_are_not_changed(caller: Caller) -> None:
-    """The caller's own objects, and the row's messages, hold what the caller said."""
+    """The caller's objects and the row's messages have the caller's text only."""
     system = LLMMessage(role="system", content=[{"type": "text", "text": "You are X"}])
     outcome = await caller.structured(A, completion('{"answer": 1}'), messages=[system, HI])
     assert [{"type": "text", "text": "You are X"}] == system.content
@@ -125,14 +125,14 @@ async def test_the_callers_messages_are_not_changed(caller: Caller) -> None:
 
 
 async def test_json_schema_mode_says_nothing_in_words(caller: Caller) -> None:
-    """Where the wire takes the schema itself, the messages are the caller's."""
+    """If the schema is sent in its own field, the messages are the caller's only."""
     system, user = await sent(caller, YOU_ARE_X, HI, structured_output="json_schema")
     assert ("You are X", "Hi") == (text_of(system["content"]), text_of(user["content"]))
 
 
 @pytest.mark.parametrize(("model", "options"), [("gpt-4o", {"structured_output": "json_object"}), ("gpt-4-turbo", {})])
 async def test_openais_json_mode_joins_it_too(caller: Caller, model: str, options: dict[str, Any]) -> None:
-    """At OpenAI the instruction joins the caller's system message as well."""
+    """At OpenAI, the instruction is appended to the caller's system message too."""
     answer = VENDORS["openai"].object('{"answer": 1}')
     outcome = await caller.structured(A, answer, messages=[YOU_ARE_X, HI], model=model, **options)
     roles = [item["role"] for item in outcome.payload["input"]]
@@ -141,7 +141,7 @@ async def test_openais_json_mode_joins_it_too(caller: Caller, model: str, option
 
 
 async def test_every_vendor_hears_the_caller_first(caller: Caller, vendor: Vendor) -> None:
-    """Whatever a vendor's way to ask for an object is, the caller's system prompt reaches it."""
+    """Whatever a vendor's way to request an object is, the caller's system prompt is sent."""
     answer = vendor.object('{"answer": 1}')
     outcome = await caller.structured(A, answer, messages=[YOU_ARE_X, HI], model=vendor.model)
     assert "You are X" in json.dumps(outcome.payload)

@@ -46,7 +46,7 @@ class Dog(BaseModel):
 
 
 class Tree(BaseModel):
-    """A class whose schema is a reference at its root."""
+    """A class with a reference at the root of its schema."""
 
     name: str
     children: list[Tree] = []
@@ -54,28 +54,28 @@ class Tree(BaseModel):
 
 @dataclass
 class Point:
-    """A dataclass of Python's own."""
+    """A standard dataclass."""
 
     x: int
     y: int = 0
 
 
 class Movie(TypedDict):
-    """A typed dictionary."""
+    """A TypedDict."""
 
     title: str
 
 
 class Numbers(RootModel[list[int]]):
-    """A list under a name."""
+    """A named list."""
 
 
 class Animal(RootModel[Cat | Dog]):
-    """A union under a name."""
+    """A named union."""
 
 
 class Ages(RootModel[dict[str, int]]):
-    """A dictionary under a name: an object, but one of any properties."""
+    """A named dict: an object with any properties."""
 
 
 CAT: Final = {"kind": "cat", "lives": 9}
@@ -99,7 +99,7 @@ NAMES: Final = ("list", "Cat", "Dog", "dict", "Point", "Movie", "Optional", "Uni
 
 
 def schema_sent(request: Request) -> dict[str, Any]:
-    """Return the JSON Schema that a request holds: in its own field, in a tool, or in words."""
+    """Return the JSON Schema in a request: in its own field, in a tool, or in the prompt."""
     body = request.body
     if "response_format" in body and "json_schema" in body["response_format"]:
         schema: dict[str, Any] = body["response_format"]["json_schema"]["schema"]
@@ -117,7 +117,7 @@ def schema_sent(request: Request) -> dict[str, Any]:
 
 
 def _schemas(words: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON Schemas that stand in a text."""
+    """Yield the JSON Schemas in a text."""
     for position in (at for at, character in enumerate(words) if character == "{"):
         with suppress(ValueError):
             found, _end = json.JSONDecoder().raw_decode(words, position)
@@ -132,7 +132,7 @@ def _texts(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def fitted(value: Any, schema: dict[str, Any], response_model: Any) -> str:
-    """Return an answer of `value` in the shape that was asked for, wrapped where the schema's root wraps it."""
+    """Return an answer with `value` in the requested form, wrapped if the schema's root wraps it."""
     properties = schema.get("properties", {})
     own = TypeAdapter(response_model).json_schema()
     if len(properties) == 1 and properties.keys() != own.get("properties", {}).keys():
@@ -141,7 +141,7 @@ def fitted(value: Any, schema: dict[str, Any], response_model: Any) -> str:
 
 
 def faults(schema: dict[str, Any]) -> list[str]:
-    """Return what endpoints refuse about a root."""
+    """Return what endpoints would refuse about a root."""
     found = [] if schema.get("type") == "object" else [f"type {schema.get('type')}"]
     return found + sorted(schema.keys() & {"anyOf", "oneOf", "allOf", "$ref"})
 
@@ -160,7 +160,7 @@ WIRES: Final = {
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
@@ -169,7 +169,7 @@ def table(cases: dict[str, Any]) -> list[Any]:
 async def test_a_root_is_wrapped_or_refused(
     caller: Caller, response_model: Any, value: Any, model: str, options: dict[str, Any], answer: Any
 ) -> None:
-    """The wire is asked for an object and the caller gets the value; or a TypeError names it, and nothing is sent."""
+    """The request is for an object and the caller gets the value, or a TypeError names the type and nothing is sent."""
 
     def reply(request: Request) -> Any:
         return answer(fitted(value, schema_sent(request), response_model), request)
@@ -179,7 +179,7 @@ async def test_a_root_is_wrapped_or_refused(
     except (TypeError, ValueError) as error:
         caller.check_refused(error, *NAMES)
     else:
-        if model != GEMINI:  # which takes any type at the root
+        if model != GEMINI:  # it accepts any type at the root
             assert [] == faults(schema_sent(caller.server.requests[0]))
         assert TypeAdapter(response_model).validate_python(value) == outcome.returned
 
@@ -198,7 +198,7 @@ BARE: Final = {
 async def test_an_answer_may_wrap_or_not(
     caller: Caller, response_model: Any, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Models answer with a list as it is, or under a name of their own: neither costs a second call."""
+    """An answer may have the list itself, or wrap it under another name, without a second request."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome: Outcome = await caller.structured(response_model, completion(text))
     assert 1 == len(outcome.requests)
@@ -207,7 +207,7 @@ async def test_an_answer_may_wrap_or_not(
 
 @pytest.mark.parametrize("response_model", [Numbers, Animal])
 async def test_no_words_contradict_the_schema(caller: Caller, response_model: Any) -> None:
-    """The words that ask for one JSON object stand beside the schema of an object."""
+    """The instruction to answer with one JSON object has the schema of an object."""
 
     def reply(request: Request) -> Any:
         value = [1] if response_model is Numbers else CAT
@@ -220,7 +220,7 @@ async def test_no_words_contradict_the_schema(caller: Caller, response_model: An
 
 @pytest.mark.parametrize("response_model", [5, "Cat", None, [Cat], {"type": "object"}, Cat(kind="cat", lives=9)])
 async def test_what_is_no_class_is_refused(caller: Caller, response_model: Any) -> None:
-    """Something that is no type at all is a TypeError or ValueError that names the argument."""
+    """A value that is not a type raises a TypeError or ValueError that names the argument."""
     with pytest.raises((TypeError, ValueError), match="response_model"):
         await caller.structured(response_model, completion("{}"))
     assert ([], []) == (caller.server.requests, list(caller.rows()))

@@ -1,4 +1,4 @@
-"""Requests 04: `strict: true` is said only of a schema that strict endpoints take, leaves and root included."""
+"""Requests 04: `strict: true` is sent only with a schema that strict endpoints accept, leaves and root included."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -33,7 +33,7 @@ LOOK_AROUND: Final = ("(?=", "(?!", "(?<")
 
 
 def faults(schema: Any, where: str = "root") -> list[str]:
-    """Return what strict endpoints refuse in a schema."""
+    """Return what strict endpoints would refuse in a schema."""
     found = [f"{where}: {word}" for word in schema.keys() - KEYWORDS]
     if schema.get("format") and schema["format"] not in FORMATS:
         found.append(f"{where}: format {schema['format']}")
@@ -56,33 +56,33 @@ def faults(schema: Any, where: str = "root") -> list[str]:
 
 
 class Node(BaseModel):
-    """A tree: its own schema is a reference at the root."""
+    """A recursive class, with a reference at the root of its schema."""
 
     name: str
     children: list[Node] = []
 
 
 class Left(BaseModel):
-    """Half of a pair that knows the other half."""
+    """One of two classes that refer to each other."""
 
     right: Right | None = None
 
 
 class Right(BaseModel):
-    """The other half."""
+    """The other one."""
 
     left: Left | None = None
 
 
 class Colour(Enum):
-    """One of two."""
+    """An enum."""
 
     RED = "red"
     BLUE = "blue"
 
 
 class Odd(BaseModel):
-    """Its properties have the names of keywords."""
+    """A class with properties named like keywords."""
 
     format: str
     pattern: str
@@ -91,7 +91,7 @@ class Odd(BaseModel):
 
 
 def holding(kind: Any) -> type[BaseModel]:
-    """Return a class with a field of a kind."""
+    """Return a class with a field of this type."""
     made: type[BaseModel] = create_model("Holder", value=(kind, ...))
     return made
 
@@ -139,12 +139,12 @@ NOT_STRICT: Final = {
 
 
 def table(cases: dict[str, Any]) -> list[Any]:
-    """Return the rows of a table of cases, named."""
+    """Return the rows of a table of cases, with their names."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
 
 
 async def sent_format(caller: Caller, response_model: Any, text: str) -> dict[str, Any]:
-    """Return the `json_schema` of a call to OpenRouter; the answer is read as the class."""
+    """Return the `json_schema` of a call to OpenRouter; the answer is validated with the class."""
     outcome = await caller.structured(response_model, completion(text), structured_output="json_schema")
     assert response_model.model_validate_json(text) == outcome.returned
     sent: dict[str, Any] = outcome.payload["response_format"]["json_schema"]
@@ -153,14 +153,14 @@ async def sent_format(caller: Caller, response_model: Any, text: str) -> dict[st
 
 @pytest.mark.parametrize(("response_model", "text"), table(STRICT))
 async def test_what_is_said_to_be_strict_is(caller: Caller, response_model: Any, text: str) -> None:
-    """What strict endpoints have no word for is dropped, and Pydantic checks it afterwards."""
+    """Keywords that strict endpoints refuse are removed, and Pydantic checks them afterwards."""
     sent = await sent_format(caller, response_model, text)
     assert (True, []) == (sent["strict"], faults(sent["schema"]))
 
 
 @pytest.mark.parametrize(("response_model", "text"), table(NOT_STRICT))
 async def test_what_cannot_be_strict_does_not_say_so(caller: Caller, response_model: Any, text: str) -> None:
-    """What has no type, or any property, is asked for without strictness; the root is an object all the same."""
+    """A schema with untyped or free properties is not strict; its root is still an object."""
     sent = await sent_format(caller, response_model, text)
     assert sent["strict"] is False
     assert "object" == sent["schema"]["type"]
@@ -168,7 +168,7 @@ async def test_what_cannot_be_strict_does_not_say_so(caller: Caller, response_mo
 
 @pytest.mark.parametrize(("response_model", "text"), table(STRICT))
 async def test_openai_gets_the_same(caller: Caller, response_model: Any, text: str) -> None:
-    """OpenAI's own endpoint is the strictest of all."""
+    """The same is true of OpenAI's own endpoint, which is the strictest."""
     outcome = await caller.structured(response_model, VENDORS["openai"].object(text), model=OPENAI)
     sent = outcome.payload["text"]["format"]
     assert (True, []) == (sent["strict"], faults(sent["schema"]))
@@ -177,7 +177,7 @@ async def test_openai_gets_the_same(caller: Caller, response_model: Any, text: s
 
 @pytest.mark.parametrize("pattern", [r"^(?!x).*$", r"^(?=.*\d).+$", r"(?<=a)b"])
 async def test_look_around_is_dropped(caller: Caller, pattern: str) -> None:
-    """A pattern that looks ahead or behind is left to Pydantic."""
+    """A pattern with look-around is left to Pydantic."""
     kind = Annotated[str, StringConstraints(pattern=pattern)]
     made = create_model("Holder", value=(kind, ...), __config__={"regex_engine": "python-re"})
     outcome = await caller.structured(made, completion('{"value": "ab1"}'), structured_output="json_schema")
@@ -193,7 +193,7 @@ async def test_a_trees_definitions_stay_beside_the_root(caller: Caller) -> None:
 
 
 async def test_pydantic_checks_what_was_dropped(caller: Caller) -> None:
-    """A text that is no URL is an error although the wire was not told of the format."""
+    """A text that is not a URL is an error, although the format was not sent."""
     made = holding(HttpUrl)
     outcome = await caller.structured(made, completion('{"value": "no"}'), structured_output="json_schema")
     assert "value" in str(outcome.validation_error)

@@ -1,4 +1,4 @@
-"""Requests 07: what `extra_body` says is joined to what the call says, or refused; neither is lost without a word."""
+"""Requests 07: `extra_body` is merged into the call or refused; neither is lost silently."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OWN_TOOLS: Final = {
 
 
 class A(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: int
 
 
 @pytest.mark.parametrize("name", OWN_TOOLS)
 async def test_server_tools_stand_beside_functions(caller: Caller, name: str) -> None:
-    """The vendor's own tools, for which `extra_body` is the only door, and the caller's functions are both sent."""
+    """The vendor's own tools, given in `extra_body`, and the caller's functions are both sent."""
     vendor, server_tool = VENDORS[name], OWN_TOOLS[name]
     outcome = await caller.with_tools(vendor.text("Ghent"), model=vendor.model, extra_body={"tools": [server_tool]})
     sent = outcome.payload["tools"]
@@ -39,7 +39,7 @@ async def test_server_tools_stand_beside_functions(caller: Caller, name: str) ->
 
 
 async def test_several_server_tools_are_kept(caller: Caller) -> None:
-    """All of them are sent, in their order."""
+    """All of them are sent, in order."""
     own = [SEARCH, {"type": "openrouter:datetime", "parameters": {}}]
     outcome = await caller.with_tools(completion(), extra_body={"tools": own})
     assert own == [tool for tool in outcome.payload["tools"] if tool["type"] != "function"]
@@ -47,7 +47,7 @@ async def test_several_server_tools_are_kept(caller: Caller) -> None:
 
 @pytest.mark.parametrize("call", ["text", "with_tools"])
 async def test_server_tools_alone_are_sent(caller: Caller, call: str) -> None:
-    """Without functions the server tools are the only ones."""
+    """Without functions, only the server tools are sent."""
     options: dict[str, Any] = {"extra_body": {"tools": [SEARCH]}} | ({"tools": []} if call == "with_tools" else {})
     outcome = await getattr(caller, call)(completion(), **options)
     assert [SEARCH] == outcome.payload["tools"]
@@ -70,7 +70,7 @@ CONTRADICTIONS: Final = {
 
 @pytest.mark.parametrize("options", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 async def test_a_contradiction_is_refused(caller: Caller, options: dict[str, Any]) -> None:
-    """Two values for one field are a ValueError that names it, before anything is sent."""
+    """Two values for one field raise a ValueError that names it, before anything is sent."""
     name = next(iter(options["extra_body"])) if "extra_body" in options else "effort|verbosity"
     with pytest.raises(ValueError, match=name):
         await caller.text(completion(), **options)
@@ -87,27 +87,27 @@ async def test_a_contradiction_is_refused(caller: Caller, options: dict[str, Any
     ],
 )
 async def test_what_does_not_contradict_is_sent(caller: Caller, options: dict[str, Any]) -> None:
-    """The same value twice, and a field that only `extra_body` has, go out."""
+    """The same value given twice, or a field that only `extra_body` has, is sent."""
     outcome = await caller.text(completion(), **options)
     assert options["extra_body"].items() <= outcome.payload.items()
 
 
 @pytest.mark.parametrize("field", ["model", "messages", "stream"])
 async def test_what_the_call_sets_is_refused(caller: Caller, field: str) -> None:
-    """The keys that the call itself sets cannot be replaced."""
+    """The fields that the call itself sets cannot be replaced."""
     with pytest.raises(ValueError, match=field):
         await caller.text(completion(), extra_body={field: "x"})
 
 
 async def test_a_structured_calls_format_is_not_replaced(caller: Caller) -> None:
-    """A call that asks for an object does not lose its format to `extra_body` without a word."""
+    """`extra_body` does not silently replace the format of a structured call."""
     with pytest.raises(ValueError, match="response_format"):
         await caller.structured(A, completion('{"answer": 1}'), extra_body={"response_format": {"type": "text"}})
     assert [] == caller.server.requests
 
 
 async def test_geminis_configuration_is_joined(caller: Caller) -> None:
-    """One key of `generationConfig` in `extra_body` leaves the others, the schema among them."""
+    """A key of `generationConfig` in `extra_body` keeps the others, including the schema."""
     extra = {"generationConfig": {"candidateCount": 1}}
     answer = VENDORS["gemini"].object('{"answer": 1}')
     config = (await caller.structured(A, answer, model=GEMINI, extra_body=extra)).payload["generationConfig"]
@@ -116,14 +116,14 @@ async def test_geminis_configuration_is_joined(caller: Caller) -> None:
 
 
 async def test_openais_text_is_joined(caller: Caller) -> None:
-    """One key of `text` in `extra_body` leaves the others, the format among them."""
+    """A key of `text` in `extra_body` keeps the others, including the format."""
     answer = VENDORS["openai"].object('{"answer": 1}')
     outcome = await caller.structured(A, answer, model=OPENAI, extra_body={"text": {"verbosity": "low"}})
     assert ("low", "json_schema") == (outcome.payload["text"]["verbosity"], outcome.payload["text"]["format"]["type"])
 
 
 async def test_a_provider_in_extra_body_joins_json_schema_mode(caller: Caller) -> None:
-    """Preferences in `extra_body` stand beside the `require_parameters` of json_schema mode."""
+    """Preferences in `extra_body` are merged with the `require_parameters` of json_schema mode."""
     outcome = await caller.structured(
         A,
         completion('{"answer": 1}'),

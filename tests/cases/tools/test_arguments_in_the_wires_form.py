@@ -1,4 +1,4 @@
-"""Tools 04: a call that goes back has its arguments in the wire's own form, however they came."""
+"""Tools 04: a call that is sent back has its arguments in the API's form, however they arrived."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -32,7 +32,7 @@ RESULT: Final = LLMMessage(role="tool", name="now", content="12:00")
 
 
 def call(arguments: object, call_id: str = "toolu_1") -> dict[str, Any]:
-    """Return a call, its arguments left out where they are missing."""
+    """Return a call; missing arguments are left out."""
     entry = function_call("now", arguments, call_id)
     if arguments is MISSING:
         del entry["function"]["arguments"]
@@ -40,19 +40,19 @@ def call(arguments: object, call_id: str = "toolu_1") -> dict[str, Any]:
 
 
 def sent_arguments(outcome: Outcome) -> list[str]:
-    """Return the arguments of the calls that a request to OpenRouter holds."""
+    """Return the arguments of the calls in a request to OpenRouter."""
     calls = [call for message in outcome.payload["messages"] for call in message.get("tool_calls") or []]
     return [call["function"]["arguments"] for call in calls]
 
 
 def table() -> list[Any]:
-    """Return the rows of the table, named."""
+    """Return the rows of the table, with their names."""
     return [pytest.param(*case, id=name) for name, case in CAME.items()]
 
 
 @pytest.mark.parametrize(("arguments", "expected"), table())
 async def test_what_came_is_written_in_the_wires_form(caller: Caller, arguments: Any, expected: Any) -> None:
-    """`function.arguments` is a required string: JSON text of an object, `{}` where there is none."""
+    """`function.arguments` is sent as the JSON text of an object, `{}` if there are none."""
     await caller.with_tools(completion(None, "tool_calls", tool_calls=[call(arguments)]))
     outcome = await caller.with_tools(completion("Noon"), messages=[*QUESTION, RESULT])
     (sent,) = sent_arguments(outcome)
@@ -63,7 +63,7 @@ async def test_what_came_is_written_in_the_wires_form(caller: Caller, arguments:
 
 @pytest.mark.parametrize(("arguments", "expected"), table())
 async def test_what_the_caller_says_is_too(caller: Caller, arguments: Any, expected: Any) -> None:
-    """It is so for an assistant's message of the caller's in Chat Completions' shape."""
+    """The same is true of the caller's assistant message in the form of Chat Completions."""
     turn = LLMMessage(role="assistant", content=None, tool_calls=[call(arguments)])
     outcome = await caller.with_tools(completion("Noon"), messages=[*QUESTION, turn, RESULT])
     (sent,) = sent_arguments(outcome)
@@ -82,7 +82,7 @@ async def test_what_the_caller_says_is_too(caller: Caller, arguments: Any, expec
     ],
 )
 async def test_a_dumped_call_is_too(caller: Caller, dumped: Any, expected: Any) -> None:
-    """It is so for a dumped ToolCall, with or without an id."""
+    """The same is true of a dumped ToolCall, with or without an id."""
     turn = LLMMessage(role="assistant", content="", tool_calls=[dumped])
     outcome = await caller.with_tools(completion("Noon"), messages=[*QUESTION, turn, RESULT])
     assert [expected] == [json.loads(sent) for sent in sent_arguments(outcome)]
@@ -91,7 +91,7 @@ async def test_a_dumped_call_is_too(caller: Caller, dumped: Any, expected: Any) 
 
 
 async def test_the_older_function_call_is_too(caller: Caller) -> None:
-    """It is so for `function_call`."""
+    """The same is true of `function_call`."""
     turn = LLMMessage(role="assistant", content=None, function_call={"name": "now"})
     outcome = await caller.with_tools(completion("Noon"), messages=[*QUESTION, turn, RESULT])
     assert ["{}"] == sent_arguments(outcome)
@@ -99,7 +99,7 @@ async def test_the_older_function_call_is_too(caller: Caller) -> None:
 
 @pytest.mark.parametrize(("arguments", "expected"), table())
 async def test_openai_gets_text(caller: Caller, arguments: Any, expected: Any) -> None:
-    """OpenAI's wire wants a string as well."""
+    """OpenAI's API gets a string as well."""
     turn = LLMMessage(role="assistant", content=None, tool_calls=[call(arguments)])
     outcome = await caller.with_tools(VENDORS["openai"].text("Noon"), model=OPENAI, messages=[*QUESTION, turn, RESULT])
     (sent,) = [item["arguments"] for item in outcome.payload["input"] if item.get("type") == "function_call"]
@@ -109,7 +109,7 @@ async def test_openai_gets_text(caller: Caller, arguments: Any, expected: Any) -
 
 @pytest.mark.parametrize(("arguments", "expected"), table())
 async def test_claude_and_gemini_get_objects(caller: Caller, arguments: Any, expected: Any) -> None:
-    """Where the wire has an object, an object is sent."""
+    """APIs that expect an object get one."""
     turn = LLMMessage(role="assistant", content=None, tool_calls=[call(arguments)])
     messages = [*QUESTION, turn, RESULT]
     claude = await caller.with_tools(VENDORS["claude"].text("Noon"), model=CLAUDE, messages=messages)
@@ -119,7 +119,7 @@ async def test_claude_and_gemini_get_objects(caller: Caller, arguments: Any, exp
 
 
 async def test_parallel_calls_without_arguments(caller: Caller) -> None:
-    """Two calls without arguments go back with `{}` each, and their results with them."""
+    """Two calls without arguments are sent back with `{}` each, and with their results."""
     calls = [call(MISSING, "toolu_1"), call("", "toolu_2")]
     await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     outcome = await caller.with_tools(completion("Noon"), messages=[*QUESTION, RESULT, RESULT])

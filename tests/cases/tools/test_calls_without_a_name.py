@@ -1,4 +1,4 @@
-"""Tools 02: what the server ran itself is left out, and what is broken is an error, not a call without a name."""
+"""Tools 02: calls that the server ran itself are left out, and a call without a name is an error."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -75,7 +75,7 @@ SERVERS = {
 
 @pytest.mark.parametrize("calls", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_call_is_an_error(caller: Caller, calls: list[Any]) -> None:
-    """No loop answers for a tool that has no name: it is an LLMValidationError, the row failed as billed."""
+    """A call without a tool's name raises an LLMValidationError, and the failed row has what was billed."""
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     assert str(outcome.validation_error)
     assert (COST, INPUT_TOKENS) == (outcome.row.cost_estimate, outcome.row.input_tokens)
@@ -93,7 +93,7 @@ async def test_a_broken_call_is_an_error(caller: Caller, calls: list[Any]) -> No
     ],
 )
 async def test_other_vendors_broken_calls_are_errors(caller: Caller, model: str, body: Any) -> None:
-    """It is so on every wire."""
+    """The same is true on every wire."""
     outcome = await caller.with_tools(body, model=model)
     assert str(outcome.validation_error)
     assert INPUT_TOKENS == outcome.row.input_tokens
@@ -101,13 +101,13 @@ async def test_other_vendors_broken_calls_are_errors(caller: Caller, model: str,
 
 @pytest.mark.parametrize(("model", "body"), SERVERS.values(), ids=SERVERS)
 async def test_what_the_server_ran_is_left_out(caller: Caller, model: str, body: Any) -> None:
-    """A search that the vendor ran is not the caller's to answer: the text is the answer."""
+    """A search that the vendor ran is not returned as a call: the text is the answer."""
     outcome = await caller.with_tools(body, model=model)
     assert ("Ghent", None) == (outcome.response.content, outcome.tool_calls)
 
 
 async def test_functions_beside_a_server_tool_stay(caller: Caller) -> None:
-    """Of a list that holds both, the function is handed out."""
+    """Of a list with both, only the function is returned."""
     calls = [SEARCH, function_call("look", '{"city": "Ghent"}')]
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     assert [("call_1", "look")] == [(call.id, call.name) for call in outcome.tool_calls or []]
@@ -115,7 +115,7 @@ async def test_functions_beside_a_server_tool_stay(caller: Caller) -> None:
 
 @pytest.mark.parametrize("call_id", [None, ""])
 async def test_a_call_without_an_id_gets_one(caller: Caller, call_id: object) -> None:
-    """A missing id is made up, and two of them differ."""
+    """Missing ids are made up, and differ."""
     calls = [function_call("look", call_id=call_id), function_call("look", call_id=call_id)]
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     ids = [call.id for call in outcome.tool_calls or []]
@@ -123,14 +123,14 @@ async def test_a_call_without_an_id_gets_one(caller: Caller, call_id: object) ->
 
 
 async def test_a_type_that_is_missing_is_a_function(caller: Caller) -> None:
-    """An entry that has a function and no type is a call."""
+    """An entry with a function and without a type is a call."""
     calls = [{"id": "call_1", "function": {"name": "look", "arguments": "{}"}}]
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     assert ["look"] == [call.name for call in outcome.tool_calls or []]
 
 
 async def test_the_older_function_call_is_read(caller: Caller) -> None:
-    """`message.function_call`, which came before `tool_calls`, is a call."""
+    """`message.function_call`, the predecessor of `tool_calls`, is a call."""
     call = {"name": "look", "arguments": '{"city": "Ghent"}'}
     outcome = await caller.with_tools(completion(None, "function_call", function_call=call))
     assert [("look", {"city": "Ghent"})] == [(each.name, each.arguments) for each in outcome.tool_calls or []]
@@ -138,6 +138,6 @@ async def test_the_older_function_call_is_read(caller: Caller) -> None:
 
 @pytest.mark.parametrize("calls", [None, [], {}, "none"])
 async def test_no_calls_are_none(caller: Caller, calls: object) -> None:
-    """An empty list, null or something else in its place means that no tool is called."""
+    """An empty list, null or another type means that no tool is called."""
     outcome = await caller.with_tools(completion("Ghent", tool_calls=calls))
     assert ("Ghent", None) == (outcome.response.content, outcome.tool_calls)

@@ -1,4 +1,4 @@
-"""Tools 05: an id that a vendor refuses is mapped one to one on its wire, and given back unchanged to the caller."""
+"""Tools 05: an id that a vendor refuses is mapped one to one for it, and the caller gets the original id."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -42,7 +42,7 @@ def history(ids: Sequence[str]) -> list[LLMMessage]:
 
 
 async def at_claude(caller: Caller, messages: Any) -> tuple[list[str], dict[str, str]]:
-    """Return the ids of the calls that Claude is sent, and what is sent as the result of each."""
+    """Return the ids of the calls that Claude is sent, and those of the results."""
     outcome = await caller.with_tools(VENDORS["claude"].text("Sunny"), model=CLAUDE, messages=messages)
     _, assistant, user = outcome.payload["messages"]
     results = {block["tool_use_id"]: str(block["content"]) for block in user["content"]}
@@ -50,7 +50,7 @@ async def at_claude(caller: Caller, messages: Any) -> tuple[list[str], dict[str,
 
 
 async def at_openai(caller: Caller, messages: Any) -> tuple[list[str], dict[str, str]]:
-    """Return the same of OpenAI."""
+    """Return the same for OpenAI."""
     outcome = await caller.with_tools(VENDORS["openai"].text("Sunny"), model=OPENAI, messages=messages)
     items = outcome.payload["input"]
     results = {item["call_id"]: item["output"] for item in items if item.get("type") == "function_call_output"}
@@ -59,7 +59,7 @@ async def at_openai(caller: Caller, messages: Any) -> tuple[list[str], dict[str,
 
 @pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
 async def test_claude_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> None:
-    """Each id has a name of its own in Claude's letters, call and result alike."""
+    """Each id is mapped to a different one in Claude's characters, for call and result alike."""
     sent, results = await at_claude(caller, history(ids))
     assert all(CLAUDES.fullmatch(call_id) for call_id in sent)
     assert len(ids) == len(set(sent))
@@ -68,7 +68,7 @@ async def test_claude_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> 
 
 @pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
 async def test_openai_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> None:
-    """Each id has a name of its own of at most 64 characters, call and result alike."""
+    """Each id is mapped to a different one of at most 64 characters, for call and result alike."""
     sent, results = await at_openai(caller, history(ids))
     assert all(len(call_id) <= OPENAIS_LONGEST for call_id in sent)
     assert len(ids) == len(set(sent))
@@ -76,13 +76,13 @@ async def test_openai_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> 
 
 
 async def test_ids_that_are_taken_stay(caller: Caller) -> None:
-    """An id that the vendor takes is sent as it is."""
+    """An id that the vendor accepts is sent unchanged."""
     for read in (at_claude, at_openai):
         assert SOUND == (await read(caller, history(SOUND)))[0]
 
 
 async def test_the_same_history_is_the_same_request(caller: Caller) -> None:
-    """An id is mapped the same way each time, or no prompt cache would know the conversation again."""
+    """An id is always mapped in the same way, so that a prompt cache recognises the conversation."""
     messages = history(IDS["kimi, two"])
     for read in (at_claude, at_openai):
         assert await read(caller, messages) == await read(caller, messages)
@@ -90,7 +90,7 @@ async def test_the_same_history_is_the_same_request(caller: Caller) -> None:
 
 @pytest.mark.parametrize("call_id", ["functions.look:0", "c" * 80, "call 1/2"])
 async def test_the_caller_gets_the_vendors_own_id(caller: Caller, call_id: str) -> None:
-    """What OpenRouter answered is handed out unchanged, and goes back to it unchanged."""
+    """OpenRouter's ids are returned unchanged, and sent back unchanged."""
     first = await caller.with_tools(completion(None, "tool_calls", tool_calls=[function_call("look", "{}", call_id)]))
     assert [call_id] == [call.id for call in first.tool_calls or []]
     result = LLMMessage(role="tool", name="look", content="1", tool_call_id=call_id)
@@ -99,7 +99,7 @@ async def test_the_caller_gets_the_vendors_own_id(caller: Caller, call_id: str) 
 
 
 async def test_a_loop_may_change_its_vendor(caller: Caller) -> None:
-    """A fallback to another vendor in the middle of a loop sends a call that Kimi made, in the consumers' form."""
+    """A tool loop can continue with another vendor, which gets the calls that Kimi made."""
     kimi = completion(None, "tool_calls", tool_calls=[function_call("look", '{"city": "Ghent"}', "functions.look:0")])
     await caller.with_tools(kimi)
     messages = [*QUESTION, LLMMessage(role="tool", name="look", content="1")]
@@ -109,7 +109,7 @@ async def test_a_loop_may_change_its_vendor(caller: Caller) -> None:
 
 
 async def test_gemini_knows_calls_by_name(caller: Caller) -> None:
-    """Whatever the ids look like, Gemini gets each result under the tool's name."""
+    """Whatever the ids are, Gemini gets each result under the tool's name."""
     outcome: Outcome = await caller.with_tools(
         VENDORS["gemini"].text("Sunny"), model=GEMINI, messages=history(IDS["kimi, two"])
     )

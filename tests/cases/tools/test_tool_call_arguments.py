@@ -1,4 +1,4 @@
-"""Tools 01: arguments are repaired as objects are, and one unreadable call does not lose the readable ones."""
+"""Tools 01: arguments are repaired like objects, and a malformed call does not lose the valid ones."""
 
 # ruff: noqa: ANN401 - what a caller may give, and what a wire may hold, is of any type
 
@@ -52,18 +52,18 @@ UNREADABLE = {"prose": "the city of Paris", "a list": "[1, 2]", "a number": "5",
 
 
 def openrouter(*calls: dict[str, Any], content: str | None = None, ended: Any = ("tool_calls", None)) -> dict[str, Any]:
-    """Return a completion that calls tools."""
+    """Return a completion with tool calls."""
     return completion(content, *ended, tool_calls=list(calls))
 
 
 def check_bill(outcome: Outcome) -> None:
-    """Assert that what was billed is on the row."""
+    """Assert that the row has what was billed."""
     assert (COST, INPUT_TOKENS) == (outcome.row.cost_estimate, outcome.row.input_tokens)
 
 
 @pytest.mark.parametrize("arguments", REPAIRED.values(), ids=REPAIRED)
 async def test_arguments_are_repaired(caller: Caller, arguments: Any) -> None:
-    """What a structured answer's repair would mend is mended, without a second call."""
+    """Arguments that can be repaired are, without a second request."""
     outcome = await caller.with_tools(openrouter(function_call("look", arguments)))
     assert [PARIS] == [call.arguments for call in outcome.tool_calls or []]
     assert 1 == len(outcome.requests)
@@ -71,14 +71,14 @@ async def test_arguments_are_repaired(caller: Caller, arguments: Any) -> None:
 
 @pytest.mark.parametrize("arguments", NOTHING.values(), ids=NOTHING)
 async def test_no_arguments_are_an_empty_object(caller: Caller, arguments: Any) -> None:
-    """A call without arguments has none."""
+    """A call without arguments has an empty dict."""
     outcome = await caller.with_tools(openrouter(function_call("look", arguments)))
     assert [{}] == [call.arguments for call in outcome.tool_calls or []]
 
 
 @pytest.mark.parametrize("shape", ["JSON in a JSON string", "the object twice", "a trailing comma", "single quotes"])
 async def test_openais_arguments_are_repaired(caller: Caller, shape: str) -> None:
-    """The same holds on OpenAI's wire."""
+    """The same is true of OpenAI's wire."""
     outcome = await caller.with_tools(response(output_call("look", REPAIRED[shape])), model=OPENAI)
     assert [PARIS] == [call.arguments for call in outcome.tool_calls or []]
 
@@ -91,14 +91,14 @@ async def test_openais_arguments_are_repaired(caller: Caller, shape: str) -> Non
     ],
 )
 async def test_an_object_that_came_as_text_is_read(caller: Caller, model: str, body: Any) -> None:
-    """Where the wire has an object and a text comes, the text is read as one."""
+    """Text in the place of an object is parsed as one."""
     outcome = await caller.with_tools(body, model=model)
     assert [PARIS] == [call.arguments for call in outcome.tool_calls or []]
 
 
 @pytest.mark.parametrize("arguments", UNREADABLE.values(), ids=UNREADABLE)
 async def test_what_is_no_object_is_an_error(caller: Caller, arguments: Any) -> None:
-    """Arguments that nobody can read are an LLMValidationError that names the tool."""
+    """Arguments that cannot be parsed raise an LLMValidationError that names the tool."""
     outcome = await caller.with_tools(openrouter(function_call("look", arguments)))
     assert "look" in str(outcome.validation_error)
     check_bill(outcome)
@@ -108,7 +108,7 @@ async def test_what_is_no_object_is_an_error(caller: Caller, arguments: Any) -> 
 async def test_cut_arguments_say_truncated(
     caller: Caller, ended: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same cap would cut them again: the error says what to raise, and nothing is asked again."""
+    """For truncated arguments, the error says what to raise, and nothing is sent again."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     outcome = await caller.with_tools(openrouter(function_call("look", '{"city":"Par'), ended=ended))
     assert "truncated" in str(outcome.validation_error)
@@ -118,7 +118,7 @@ async def test_cut_arguments_say_truncated(
 
 
 async def test_openais_cut_arguments_say_truncated(caller: Caller) -> None:
-    """The same holds on OpenAI's wire."""
+    """The same is true of OpenAI's wire."""
     body = response(output_call("look", '{"city":"Par'), reason="max_output_tokens")
     assert "truncated" in str((await caller.with_tools(body, model=OPENAI)).validation_error)
 
@@ -157,7 +157,7 @@ ONE_OF_TWO = {
 
 @pytest.mark.parametrize(("model", "body"), ONE_OF_TWO.values(), ids=ONE_OF_TWO)
 async def test_the_readable_calls_ride_on_the_error(caller: Caller, model: str, body: Any) -> None:
-    """The text and the good call are on the error's response, as they would be on a returned one."""
+    """The text and the valid call are on the error's response."""
     outcome = await caller.with_tools(body, model=model)
     answered = outcome.validation_error.response
     assert answered is not None
@@ -166,7 +166,7 @@ async def test_the_readable_calls_ride_on_the_error(caller: Caller, model: str, 
 
 
 async def test_openais_readable_call_rides_on_the_error(caller: Caller) -> None:
-    """The same holds on OpenAI's wire."""
+    """The same is true of OpenAI's wire."""
     body = response(output_call("look", '{"city":"Rome"}'), output_call("look", "Paris", "call_2"))
     answered = (await caller.with_tools(body, model=OPENAI)).validation_error.response
     assert answered is not None

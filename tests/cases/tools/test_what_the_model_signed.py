@@ -1,4 +1,4 @@
-"""Tools 03: reasoning and signatures come back unchanged in every form of the tool loop."""
+"""Tools 03: reasoning and signatures are sent back unchanged in every form of the tool loop."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def first_turn(request: pytest.FixtureRequest) -> FirstTurn:
 
 
 def dated(day: str) -> LLMMessage:
-    """Return a system prompt that changes from day to day."""
+    """Return a system prompt with a date."""
     return LLMMessage(role="system", content=f"Today is {day}.")
 
 
 def assistant(outcome: Outcome, **fields: Any) -> LLMMessage:
-    """Return the assistant's turn as a caller appends it: the content and the calls, and what else is given."""
+    """Return the assistant's turn as a caller appends it: the content, the calls, and further fields."""
     calls = [call.model_dump() for call in outcome.tool_calls or []]
     return LLMMessage(role="assistant", content=outcome.response.content, tool_calls=calls, **fields)
 
@@ -48,7 +48,7 @@ async def second(caller: Caller, turn: FirstTurn, messages: list[LLMMessage], **
 
 
 def check(turn: FirstTurn, outcome: Outcome, *, is_named: bool = True) -> None:
-    """Assert that the call, its id, its arguments and what was signed are on the wire as they were answered."""
+    """Assert that the call, its id, its arguments and its signature are sent as they were answered."""
     sent = turn.read(outcome.payload)
     assert ("look", ARGUMENTS, turn.signed) == (sent.name, sent.arguments, sent.signed)
     assert sent.call_id == sent.result_id
@@ -57,19 +57,19 @@ def check(turn: FirstTurn, outcome: Outcome, *, is_named: bool = True) -> None:
 
 
 async def test_consumers_append_the_result_alone(caller: Caller, first_turn: FirstTurn) -> None:
-    """The consumers' loop, with a new service object for each turn as on every web request."""
+    """The consumers' loop, with a new service object for each turn, as in a web application."""
     await caller.with_tools(first_turn.body, model=first_turn.model)
     check(first_turn, await second(caller, first_turn, [*QUESTION, RESULT]))
 
 
 async def test_the_system_prompt_may_change(caller: Caller, first_turn: FirstTurn) -> None:
-    """A prompt with today's date in it does not make the call a stranger."""
+    """A system prompt with today's date does not change which turn is found."""
     await caller.with_tools(first_turn.body, model=first_turn.model, messages=[dated("Monday"), *QUESTION])
     check(first_turn, await second(caller, first_turn, [dated("Tuesday"), *QUESTION, RESULT]))
 
 
 async def test_callers_append_the_assistants_turn(caller: Caller, first_turn: FirstTurn) -> None:
-    """An assistant's message with the calls, and without what was signed, gets it by the id of the call."""
+    """A caller's assistant message with the calls and without signatures gets them by the call's id."""
     first = await caller.with_tools(first_turn.body, model=first_turn.model)
     result = RESULT.model_copy(update={"tool_call_id": "call_1"})
     check(first_turn, await second(caller, first_turn, [*QUESTION, assistant(first), result]))
@@ -82,7 +82,7 @@ async def test_everything_may_change_at_once(caller: Caller, first_turn: FirstTu
 
 
 async def test_a_turn_made_of_what_was_handed_out_goes_back(caller: Caller, first_turn: FirstTurn) -> None:
-    """Content, `response_output` as the calls and `reasoning_details` make a whole turn."""
+    """Content, `response_output` as the calls and `reasoning_details` make a complete turn."""
     first = await caller.with_tools(first_turn.body, model=first_turn.model)
     turn = LLMMessage(
         role="assistant",
@@ -110,7 +110,7 @@ engine.dispose()
 
 
 def in_another_process(caller: Caller, turn: FirstTurn, messages: list[LLMMessage], database: str) -> dict[str, Any]:
-    """Make the second turn's call in a process of its own; return what it sent."""
+    """Make the second turn's call in another process; return what it sent."""
     told = {
         "url": database,
         "model": turn.model,
@@ -131,7 +131,7 @@ def in_another_process(caller: Caller, turn: FirstTurn, messages: list[LLMMessag
 
 
 async def test_another_process_sends_it_too(caller: Caller, first_turn: FirstTurn, tmp_path: Path) -> None:
-    """A turn made of what was handed out is whole: a process that remembers nothing, on another database, sends it."""
+    """A turn made from a response is complete: another process with another database sends it."""
     from sqlalchemy import create_engine  # noqa: PLC0415 - for an empty database beside the test's own
 
     from modules.shared_models import Base  # noqa: PLC0415
@@ -148,14 +148,14 @@ async def test_another_process_sends_it_too(caller: Caller, first_turn: FirstTur
 
 
 def openrouter_turn(data: str, *calls: dict[str, Any]) -> dict[str, Any]:
-    """Return a completion that calls tools and signs that with `data`."""
+    """Return a completion with tool calls that are signed with `data`."""
     return completion(
         None, "tool_calls", reasoning_details=[{"type": "reasoning.encrypted", "data": data}], tool_calls=list(calls)
     )
 
 
 async def test_parallel_calls_stay_together(caller: Caller) -> None:
-    """Two calls of one turn, answered in another order, are sent as the one turn that was signed."""
+    """Two calls of one turn, answered in another order, are sent as the one signed turn."""
     calls = function_call("look", '{"city": "Ghent"}', "call_1"), function_call("time", "{}", "call_2")
     tools = [tool("look"), tool("time")]
     await caller.with_tools(openrouter_turn("both", *calls), tools=tools)
@@ -169,7 +169,7 @@ async def test_parallel_calls_stay_together(caller: Caller) -> None:
 
 @pytest.mark.parametrize("is_appended", [True, False])
 async def test_each_round_keeps_its_own(caller: Caller, *, is_appended: bool) -> None:
-    """The same tool called in two rounds gets two turns, each with what was signed in its round."""
+    """The same tool called in two rounds gives two turns, each with its own signature."""
     messages = list(QUESTION)
     for number in (1, 2):
         call = function_call("look", json.dumps({"city": str(number)}), f"call_{number}")
@@ -183,7 +183,7 @@ async def test_each_round_keeps_its_own(caller: Caller, *, is_appended: bool) ->
 
 
 async def test_the_callers_own_details_win(caller: Caller) -> None:
-    """What the caller puts on a message is sent as it is."""
+    """Details that the caller puts on a message are sent unchanged."""
     first = await caller.with_tools(FIRST_TURNS["openrouter"].body)
     own = [{"type": "reasoning.encrypted", "data": "own"}]
     turn = assistant(first, reasoning_details=own)
@@ -192,7 +192,7 @@ async def test_the_callers_own_details_win(caller: Caller) -> None:
 
 
 async def test_two_conversations_with_the_same_ids_do_not_mix(caller: Caller) -> None:
-    """Vendors that number their calls from 1 answer two conversations with the same id: each gets its own back."""
+    """If a vendor uses the same ids in two conversations, each gets its own turn."""
     questions = [[LLMMessage(role="user", content=city)] for city in ("Ghent?", "Rome?")]
     for question, data in zip(questions, ("ghent", "rome"), strict=True):
         call = function_call("look", json.dumps({"city": data}), "call_1")
@@ -205,7 +205,7 @@ async def test_two_conversations_with_the_same_ids_do_not_mix(caller: Caller) ->
 
 
 async def test_reasoning_of_a_plain_answer_goes_back(caller: Caller) -> None:
-    """A message without calls carries its reasoning details too."""
+    """A message without calls keeps its reasoning details too."""
     first = await caller.text(completion("Ghent", reasoning_details=DETAILS))
     details = first.response.reasoning_details
     said = LLMMessage(role="assistant", content="Ghent", reasoning_details=details)
@@ -215,7 +215,7 @@ async def test_reasoning_of_a_plain_answer_goes_back(caller: Caller) -> None:
 
 
 async def test_details_of_another_vendor_do_not_fail_a_call(caller: Caller) -> None:
-    """A turn that one vendor signed may be sent to another: its call goes, with or without what was signed."""
+    """A turn that one vendor signed can be sent to another, with or without the signature."""
     first = await caller.with_tools(FIRST_TURNS["openrouter"].body, model=OPENROUTER)
     turn = assistant(first, reasoning_details=DETAILS)
     for name in ("openai", "claude", "gemini"):

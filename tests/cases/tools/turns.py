@@ -1,4 +1,4 @@
-"""The first turn of a tool loop with each vendor, and what the request of the second one holds of it."""
+"""The first turn of a tool loop with each vendor, and what the second request has of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ THINKING: Final = {"type": "thinking", "thinking": "Belgium?", "signature": "sig
 
 @dataclass(frozen=True)
 class SentCall:
-    """A call in a request, its result, and what was signed with it."""
+    """A call in a request, its result, and its signature."""
 
     call_id: str | None
     name: str
@@ -45,7 +45,7 @@ class SentCall:
 
 @dataclass(frozen=True)
 class FirstTurn:
-    """A vendor's answer that calls `look` and signs it, and how a request is read."""
+    """A vendor's answer with a signed call of `look`, and how to read a request."""
 
     model: str
     body: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The environment that leads calls to any vendor's wire at the stand-in."""
+"""Environments that direct calls to any vendor's wire at the stand-in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = "sk-or-v1-5ca1ab1e5ca1ab1e"
 
 @pytest.fixture(autouse=True)
 def _openrouter(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
-    """Configure OpenRouter, played by the stand-in, and nothing else; one attempt per call."""
+    """Configure only OpenRouter, played by the stand-in, with one attempt per call."""
     for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
@@ -29,7 +29,7 @@ def _openrouter(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
 
 @pytest.fixture
 def lead(monkeypatch: pytest.MonkeyPatch, base_url: str) -> Callable[..., str]:
-    """Return a function that configures one vendor, played by a scene of the stand-in, and returns a model of it."""
+    """Return a function that configures one vendor with a scenario of the stand-in, and returns a model of it."""
 
     def configure(provider: LLMProviderType, scene: str = "") -> str:
         monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)

@@ -46,7 +46,7 @@ class Town(BaseModel):
 
 
 class City(BaseModel):
-    """A place with places in it."""
+    """A place with nested places."""
 
     name: str
     twin: Town | None
@@ -62,12 +62,12 @@ class Incident:
     requests: list[LLMRequest]
 
     def export(self, *, mask: bool = False, model: type[BaseModel] | None = None) -> Export:
-        """Export the last row alone."""
+        """Export the last row only."""
         return export([self.requests[-1:]], mask=mask, model=model)
 
 
 def make_calls(session: Session, *calls: Call) -> Incident:
-    """Make calls by one service; return the result or error of the last one, and the rows of all."""
+    """Make calls with one service; return the result or error of the last one, and the rows of all."""
 
     async def make() -> tuple[Any, Exception | None]:
         llm = llm_services_provider(session)
@@ -85,7 +85,7 @@ def make_calls(session: Session, *calls: Call) -> Incident:
 
 
 def call_with_response(session: Session, call: Call, body: object, status: int = 200, **headers: str) -> Incident:
-    """Make one call to OpenRouter, answered with `body` by a server of the test's own."""
+    """Make one call to OpenRouter, answered with `body` by a server of the test."""
 
     async def call_server(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - every method returns something else
         async with serving(lambda visit: visit.answer(body, status, **headers)) as server:
@@ -97,7 +97,7 @@ def call_with_response(session: Session, call: Call, body: object, status: int =
 
 
 def completion(message: dict[str, Any], **choice: object) -> dict[str, Any]:
-    """Return OpenRouter's answer with this message in it."""
+    """Return OpenRouter's answer with this message."""
     return {
         "id": "gen-1784218677-naXC565RfwGTfDm2xVg1",
         "model": "author/model",
@@ -108,7 +108,7 @@ def completion(message: dict[str, Any], **choice: object) -> dict[str, Any]:
 
 
 def outcome(result: object, error: Exception | None) -> list[Any]:
-    """Return what a caller gets, without ids and times; of an error its type and fields, not its message."""
+    """Return what a caller gets, without ids and times; for an error its type and fields, without its message."""
     if error:
         return [type(error).__name__, *(getattr(error, name) for name in ERROR_FIELDS)]
     return [_plain(value) for value in (result if isinstance(result, tuple) else (result,))]
@@ -136,7 +136,7 @@ def check_same(incident: Incident, exported: Export) -> None:
     assert [] == differences([row], [replayed], is_masked=False)
     for name in ("status", "messages", "response_content", "response_output", "cost_estimate"):
         assert row[name] == replayed[name]
-    # A row masks the ids among its options, but not in its payload.
+    # A row masks the ids in its options, but not in its payload.
     payload, replayed_payload = (with_equal_placeholders(each["request_payload"]) for each in (row, replayed))
     assert payload == replayed_payload
     assert row["response_raw"]["body"] == replayed["response_raw"]["body"]
@@ -144,7 +144,7 @@ def check_same(incident: Incident, exported: Export) -> None:
 
 
 def check_same_kind(incident: Incident, exported: Export) -> None:
-    """Assert that a masked replay has the same kind of result, at the same price, but for what costs by the letter."""
+    """Assert that a masked replay has the same kind of result at the same cost, unless it is billed by characters."""
     [replayed] = exported.replay.rows
     row = incident.requests[-1].model_dump(mode="json")
     if incident.error:

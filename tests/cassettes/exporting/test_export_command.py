@@ -1,4 +1,4 @@
-"""backend/scripts/export_cassette.py: what it writes, prints and refuses; and the tests that it prints, unchanged."""
+"""backend/scripts/export_cassette.py: what it writes, prints and refuses; the printed tests are run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Calls = Sequence[Callable[[LLMServicesProvider], Any]]
 
 @pytest.fixture
 def run(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs the command on the test's SQLite file, in this process."""
+    """Return a function that runs the command on the test's SQLite file, in this process."""
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         monkeypatch.setenv("DATABASE_URL", sqlite_engine.url.render_as_string())
@@ -68,17 +68,17 @@ def request_id_of(engine: Engine, *calls: Callable[[LLMServicesProvider], Any]) 
 
 
 def text(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - an awaitable
-    """Ask for text."""
+    """Make a text call."""
     return llm.generate_response(QUESTION, model=TEXT)
 
 
 def error(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - as above
-    """Ask for text, and be refused."""
+    """Make a text call that is refused."""
     return llm.generate_response(QUESTION, model="openrouter/stand-in/daily-cap")
 
 
 def an_object(llm: LLMServicesProvider) -> Any:  # noqa: ANN401 - as above
-    """Ask for an object."""
+    """Make a structured call."""
     return llm.generate_structured_response(QUESTION, City, model=TEXT)
 
 
@@ -108,7 +108,7 @@ PRINTED: Sequence[tuple[LLMProviderType | None, str, Calls]] = (
 
 
 def outcome_of(*printed: str) -> str:
-    """Run printed tests below tests/, where they are pasted; return the last line of pytest, or all when one fails."""
+    """Run printed tests in tests/, where they are pasted; return pytest's last line, or all output if one fails."""
     with tempfile.TemporaryDirectory(prefix="pasted_", dir=ROOT / "tests/cassettes/exporting") as folder:
         for number, test in enumerate(printed):
             (Path(folder) / f"test_pasted_{number}.py").write_text(test)
@@ -126,7 +126,7 @@ def environment_without_keys() -> dict[str, str]:
 
 
 def test_the_printed_tests_pass(sqlite_engine: Engine, tmp_path: Path, lead: Lead, run: Run) -> None:
-    """For each kind of call the command writes a cassette and prints a test, which passes unchanged."""
+    """For each kind of call, the command writes a cassette and prints a test that passes unchanged."""
     printed = []
     for provider, option, calls in PRINTED:
         if provider:
@@ -141,7 +141,7 @@ def test_the_printed_tests_pass(sqlite_engine: Engine, tmp_path: Path, lead: Lea
 
 
 def test_a_changed_cassette_makes_the_printed_test_red(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """The printed test fails when the answer in the cassette is another."""
+    """The printed test fails if the answer in the cassette is changed."""
     done = run(request_id_of(sqlite_engine, text), "--out", tmp_path)
     [file] = tmp_path.glob("*.yaml")
     file.write_text(file.read_text().replace("finish_reason: stop", "finish_reason: length"))
@@ -149,7 +149,7 @@ def test_a_changed_cassette_makes_the_printed_test_red(sqlite_engine: Engine, tm
 
 
 def test_a_person_exports_a_row_of_postgresql(postgres_engine: Engine, tmp_path: Path) -> None:
-    """The command is a program; DATABASE_URL leads it to PostgreSQL as well."""
+    """The command runs as a program, and DATABASE_URL may name a PostgreSQL database."""
     url = postgres_engine.url.render_as_string(hide_password=False)
     environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT / 'tests'}"}
     request_id = request_id_of(postgres_engine, text)
@@ -160,7 +160,7 @@ def test_a_person_exports_a_row_of_postgresql(postgres_engine: Engine, tmp_path:
 
 
 def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """Without an option no prompt is written; the key is never written."""
+    """Without an option, no prompt is written; the key is never written."""
     request_id = request_id_of(sqlite_engine, text)
     masked = run(request_id, "--out", tmp_path / "masked")
     kept = run(request_id, "--out", tmp_path / "kept", "--keep-prompts")
@@ -172,7 +172,7 @@ def test_prompts_are_masked_unless_kept(sqlite_engine: Engine, tmp_path: Path, r
 
 
 def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """The origin in the file names its row, the days of the call and of the export, and says if prompts are masked."""
+    """The origin names the row, the days of the call and of the export, and whether prompts are masked."""
     request_id = request_id_of(sqlite_engine, text)
     run(request_id, "--out", tmp_path)
     found = read_origin(tmp_path / f"{request_id}.yaml")
@@ -182,7 +182,7 @@ def test_a_cassette_says_where_it_is_from(sqlite_engine: Engine, tmp_path: Path,
 
 
 def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """A file that is there stays, with exit code 2, until --force."""
+    """An existing file stays, with exit code 2, unless there is --force."""
     request_id = request_id_of(sqlite_engine, text)
     file = tmp_path / f"{request_id}.yaml"
     file.write_text("mine")
@@ -194,13 +194,13 @@ def test_nothing_is_overwritten_unasked(sqlite_engine: Engine, tmp_path: Path, r
 
 @pytest.mark.parametrize("request_id", ["9f0c3a7e-7b4d-4585-b08a-ab5d7be13a78", "no-id"])
 def test_an_unknown_row(run: Run, tmp_path: Path, request_id: str) -> None:
-    """An id that no row has is an error with exit code 2."""
+    """An unknown row id is an error with exit code 2."""
     done = run(request_id, "--out", tmp_path)
     assert (2, True) == (done.returncode, f"there is no row {request_id}" in done.stderr)
 
 
 def test_a_refusal(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """A row that had no exchange is refused with exit code 1 and what to use instead; nothing is written."""
+    """A row without an exchange is refused with exit code 1 and what to use instead; nothing is written."""
     request_id = request_id_of(
         sqlite_engine, lambda llm: llm.generate_response(QUESTION, model="openrouter/stand-in/reset")
     )
@@ -209,7 +209,7 @@ def test_a_refusal(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
 
 
 def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """--response-model names the class, which the printed test then imports; a name that leads nowhere is refused."""
+    """--response-model names the class that the printed test imports; a wrong name is refused."""
     request_id = request_id_of(sqlite_engine, an_object)
     done = run(request_id, "--out", tmp_path, OWN_MODEL)
     assert "from cassettes.exporting.incidents import City" in done.stdout
@@ -218,7 +218,7 @@ def test_the_applications_own_model(sqlite_engine: Engine, tmp_path: Path, run: 
 
 
 def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path, run: Run) -> None:
-    """A request that was made of what the service remembered is exported with that turn."""
+    """A request made with remembered tool calls is exported with the previous turn."""
     with Session(sqlite_engine) as session:
         requests = make_calls(session, *tool_call_and_result(TEXT)).requests
     done = run(str(requests[-1].id), "--out", tmp_path)
@@ -227,7 +227,7 @@ def test_the_turn_before_is_found(sqlite_engine: Engine, tmp_path: Path, run: Ru
 
 
 def test_help_teaches(run: Run) -> None:
-    """The help says what is masked, what is scrubbed, and where rows are."""
+    """The help says what is masked, what is scrubbed, and where the rows are."""
     help_text = run("--help").stdout
     assert all(
         word in help_text for word in ("--keep-prompts", "DATABASE_URL", "scrubbed", "--call", "--response-model")

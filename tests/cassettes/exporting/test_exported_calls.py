@@ -1,4 +1,4 @@
-"""Calls of several attempts, turns that the service remembered, and rows without an exchange."""
+"""Calls of several attempts, remembered turns, and rows without an exchange."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def _retried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def flaky(text: str) -> Callable[[LLMServicesProvider], Any]:
-    """Return a question that fails the first time."""
+    """Return a request that fails the first time."""
     return lambda llm: llm.generate_response([LLMMessage(role="user", content=text)], model=FLAKY)
 
 
 @pytest.mark.usefixtures("_retried")
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_call_comes_back_attempt_by_attempt(session: Session, *, mask: bool) -> None:
-    """All attempts of a call are found from any one of them, and replay in order and without a wait."""
+    """All attempts of a call are found from any of them, and replay in order without a wait."""
     incident = make_calls(session, flaky(f"exported, {mask}"))
     attempts = attempts_of(session, incident.requests[1])
     assert [request.id for request in incident.requests] == [attempt.id for attempt in attempts]
@@ -62,7 +62,7 @@ def test_a_call_comes_back_attempt_by_attempt(session: Session, *, mask: bool) -
 
 @pytest.mark.usefixtures("_retried")
 def test_one_attempt_comes_back_alone(session: Session) -> None:
-    """One attempt of several is exported as the exchange that it was."""
+    """One attempt of several can be exported alone."""
     incident = make_calls(session, flaky("exported alone"))
     first, last = incident.requests
     assert "LLMProviderError" == type(export([[first]], mask=False).replay.error).__name__
@@ -73,7 +73,7 @@ def test_one_attempt_comes_back_alone(session: Session) -> None:
 def test_a_call_with_a_key_comes_back(
     session: Session, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str]
 ) -> None:
-    """A replay sends the request, and looks no key up; settings of this machine's own do not change it."""
+    """A replay sends the request and ignores its idempotency key; this machine's settings do not affect it."""
     incident = make_calls(session, lambda llm: llm.generate_response(QUESTION, model=COMPLETION, idempotency_key="job"))
     for name, value in setting.items():
         monkeypatch.setenv(name, value)
@@ -82,7 +82,7 @@ def test_a_call_with_a_key_comes_back(
 
 @pytest.mark.usefixtures("_retried")
 def test_an_answer_that_was_corrected_comes_back(session: Session) -> None:
-    """The second request of a structured call, which shows the model its mistake, is made again by the replay."""
+    """The replay also makes the second request of a structured call, with the validation errors."""
     model = "openrouter/stand-in/structured-invalid"
     incident = make_calls(session, lambda llm: llm.generate_structured_response(QUESTION, City, model=model))
     assert 2 == len(incident.requests)
@@ -91,7 +91,7 @@ def test_an_answer_that_was_corrected_comes_back(session: Session) -> None:
 
 
 def tool_call_and_result(model: str) -> tuple[Callable[[LLMServicesProvider], Any], ...]:
-    """Return two turns: the model calls a tool, and its result is sent with the tool's name alone."""
+    """Return two turns: a tool call, and its result sent with the tool's name only."""
     result = LLMMessage(role="tool", name="weather", content='{"sky": "clear"}')
     return (
         lambda llm: llm.generate_response_with_tools(QUESTION, [WEATHER], model=model),
@@ -104,12 +104,12 @@ def tool_call_and_result(model: str) -> tuple[Callable[[LLMServicesProvider], An
 def test_a_turn_that_was_remembered_comes_before(
     session: Session, lead: Callable[..., str], provider: str, *, mask: bool
 ) -> None:
-    """A request that holds the service's own memory of the turn before is exported with that turn, and not without."""
+    """A request with a remembered turn is exported with that turn; other requests are exported alone."""
     model = "openrouter/author/model" if provider == "openrouter" else lead(provider)
     incident = make_calls(session, *tool_call_and_result(model))
     first, last = incident.requests
     assert first == previous_turn(session, last)
-    if provider != "gemini":  # its wire has no ids: what is remembered is what would be made up
+    if provider != "gemini":  # its API has no ids: a remembered call equals a made-up one
         with pytest.raises(RequestDiffersError):
             export([[last]], mask=mask)
     exported = export([[first], [last]], mask=mask)
@@ -124,7 +124,7 @@ def row(session: Session, **columns: object) -> LLMRequest:
 
 
 def test_a_row_of_the_cache_names_its_original(session: Session) -> None:
-    """A row that the response cache answered had no exchange: the refusal names the row that has one."""
+    """For a row that the response cache answered, the refusal names the original row."""
     original = str(uuid.uuid4())
     cached = row(session, response_raw={"cached_request_id": original})
     with pytest.raises(NotExportableError, match=original):
@@ -132,7 +132,7 @@ def test_a_row_of_the_cache_names_its_original(session: Session) -> None:
 
 
 def test_a_forgotten_row_is_refused(session: Session) -> None:
-    """A row that was forgotten holds no exchange any more: the refusal says when that was."""
+    """For a forgotten row, the refusal says when it was forgotten."""
     request = row(session)
     session.commit()
     engine = session.get_bind().engine
@@ -150,7 +150,7 @@ def test_a_pending_row_is_refused(session: Session) -> None:
 
 
 def test_an_abandoned_row_is_refused(session: Session) -> None:
-    """A row whose process died is refused, and the refusal says how to repeat that."""
+    """For an abandoned row, the refusal says how to reproduce it."""
     request = row(session)
     stored = session.get(LLMRequestModel, request.id)
     assert stored
@@ -163,7 +163,7 @@ def test_an_abandoned_row_is_refused(session: Session) -> None:
 
 
 def test_a_connection_that_was_refused(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row of a connection that was refused is refused: nothing was sent."""
+    """For a refused connection, the row is refused, because nothing was sent."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", NOBODY)
     incident = make_calls(session, lambda llm: llm.generate_response(QUESTION, model="openrouter/author/model"))
     with pytest.raises(NotExportableError, match="nothing was sent"):
@@ -171,7 +171,7 @@ def test_a_connection_that_was_refused(session: Session, monkeypatch: pytest.Mon
 
 
 def test_a_call_that_was_cancelled(session: Session) -> None:
-    """A cancelled call is refused, and the refusal says how to repeat that."""
+    """For a cancelled call, the refusal says how to reproduce it."""
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from modules.llm_services import LLMServicesProvider
 
 SHORT_TIMEOUT = "0.5"
-# `huge` sends megabytes, and is otherwise like `completion`.
+# `huge` sends megabytes, and otherwise equals `completion`.
 SMALL_SCENARIOS = {name: scenario for name, scenario in SCENARIOS.items() if name != "huge"}
 ANSWERED = [
     name for name, scenario in SMALL_SCENARIOS.items() if scenario.fault is None and scenario.part != "endless padding"
 ]
-# The scenario that the refusal names, because it breaks in the same way.
+# The scenario that the refusal names, because it fails in the same way.
 BROKEN = {
     "slow": "stall",
     "reset-while-reading": "disconnect",
@@ -44,7 +44,7 @@ ON_BOTH = ["completion", "cut-json", "choice-error", "rate-limited", "daily-cap"
 
 
 def asking(scenario: str, **options: Any) -> Call:
-    """Return a question to a scenario."""
+    """Return a call to a scenario."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         question = [*QUESTION, LLMMessage(role="user", content=f"Once more: {scenario}")]
@@ -60,7 +60,7 @@ def test_every_scenario_is_exported_or_refused() -> None:
 
 @pytest.mark.parametrize("name", ANSWERED)
 def test_an_exchange_comes_back(session: Session, name: str) -> None:
-    """A row whose call got a response, good or bad, replays to the same result and the same row."""
+    """A row of a call with any response replays to the same result and the same row."""
     incident = make_calls(session, asking(name))
     exported = incident.export()
     check_same(incident, exported)
@@ -69,7 +69,7 @@ def test_an_exchange_comes_back(session: Session, name: str) -> None:
 
 @pytest.mark.parametrize("name", ANSWERED)
 def test_a_masked_exchange_comes_back(session: Session, name: str) -> None:
-    """With its texts masked it ends in the same way, at the same price, and the prompt is not in the file."""
+    """A masked cassette replays to the same kind of result at the same cost, without the prompt."""
     incident = make_calls(session, asking(name))
     exported = incident.export(mask=True)
     check_same_kind(incident, exported)
@@ -78,7 +78,7 @@ def test_a_masked_exchange_comes_back(session: Session, name: str) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_no_answer_ended_is_refused(session: Session, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A row without a whole exchange is refused, and the refusal names the scenario that breaks in the same way."""
+    """A row without a whole exchange is refused, and the refusal names the scenario with the same failure."""
     monkeypatch.setenv("REQUEST_TIMEOUT", SHORT_TIMEOUT)
     incident = make_calls(session, asking(name))
     with pytest.raises(NotExportableError, match=f"openrouter/stand-in/{BROKEN[name]}$"):
@@ -95,7 +95,7 @@ def test_a_row_of_postgresql_comes_back(engine: Engine, name: str) -> None:
 
 
 def test_options_and_settings_come_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options of the caller and settings of the configuration come back as such."""
+    """The caller's options and the configuration's settings are exported as such."""
     monkeypatch.setenv("TEMPERATURE", "0.3")
     options = {
         "max_output_tokens": 16,
@@ -112,14 +112,14 @@ def test_options_and_settings_come_back(session: Session, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", ["completion", "reasoning", "choice-error", "rate-limited"])
 def test_a_streamed_call_comes_back(session: Session, name: str) -> None:
-    """What came as a stream is exported as the answer that was put together, and replays to the same call and row."""
+    """A stream is exported as the assembled answer, and replays to the same call and row."""
     incident = make_calls(session, asking(name, stream=True))
     check_same(incident, incident.export())
 
 
 @pytest.mark.parametrize("name", ["cut-json", "half-body", "reset-mid-body"])
 def test_a_stream_that_broke_is_refused_in_words(session: Session, name: str) -> None:
-    """Half a stream is no response: the message names the scenario of the stand-in that breaks in the same way."""
+    """A broken stream is refused, and the message names the scenario with the same failure."""
     incident = make_calls(session, asking(name, stream=True))
-    with pytest.raises(NotExportableError, match=r"its stream did not come whole: .*half-body"):
+    with pytest.raises(NotExportableError, match=r"its stream is incomplete: .*half-body"):
         incident.export()

@@ -1,4 +1,4 @@
-"""Rows of the vendors next door: text, objects, tools, images, speech and errors come back from a cassette."""
+"""Rows of the other vendors: text, objects, tools, images, speech and errors replay from a cassette."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MASKED = pytest.mark.parametrize("mask", [False, True], ids=["kept", "masked"])
 
 
 def check_replay(session: Session, call: Callable[[LLMServicesProvider], Any], *, mask: bool) -> None:
-    """Make a call, export its row, and hold the replay against it."""
+    """Make a call, export its row, and compare the replay with it."""
     incident = make_calls(session, call)
     exported = incident.export(mask=mask)
     (check_same_kind if mask else check_same)(incident, exported)
@@ -36,7 +36,7 @@ def check_replay(session: Session, call: Callable[[LLMServicesProvider], Any], *
 @EVERY_VENDOR
 @pytest.mark.parametrize("scene", ["", *SCENES, *ERRORS])
 def test_text(session: Session, lead: Lead, provider: LLMProviderType, scene: str, *, mask: bool) -> None:
-    """An answer in text, and every vendor's errors, come back."""
+    """A text answer, and every vendor's errors, replay."""
     model = lead(provider, scene)
     check_replay(session, lambda llm: llm.generate_response(QUESTION, model=model), mask=mask)
 
@@ -45,7 +45,7 @@ def test_text(session: Session, lead: Lead, provider: LLMProviderType, scene: st
 @EVERY_VENDOR
 @pytest.mark.parametrize("scene", OBJECTS)
 def test_structured(session: Session, lead: Lead, provider: LLMProviderType, scene: str, *, mask: bool) -> None:
-    """An object comes back, and so does what is wrong with one; the model is made of the schema that was sent."""
+    """An object, valid or not, replays with a model made from the schema that was sent."""
     model = lead(provider, scene)
     check_replay(session, lambda llm: llm.generate_structured_response(QUESTION, City, model=model), mask=mask)
 
@@ -53,14 +53,14 @@ def test_structured(session: Session, lead: Lead, provider: LLMProviderType, sce
 @MASKED
 @EVERY_VENDOR
 def test_tools(session: Session, lead: Lead, provider: LLMProviderType, *, mask: bool) -> None:
-    """A call of a tool comes back with its arguments."""
+    """A tool call replays with its arguments."""
     model = lead(provider)
     check_replay(session, lambda llm: llm.generate_response_with_tools(QUESTION, [WEATHER], model=model), mask=mask)
 
 
 @MASKED
 def test_an_image(session: Session, lead: Lead, *, mask: bool) -> None:
-    """An image's address comes back, masked another address."""
+    """An image's URL replays; masked, it is another URL."""
     lead(LLMProviderType.OPENAI)
     check_replay(session, lambda llm: llm.generate_image("The plan Walnut-4711", style="vivid"), mask=mask)
 
@@ -75,7 +75,7 @@ def test_an_image(session: Session, lead: Lead, *, mask: bool) -> None:
     ],
 )
 def test_speech(session: Session, lead: Lead, provider: LLMProviderType, model: str, *, mask: bool) -> None:
-    """Speech comes back byte by byte, masked as silence of the same length."""
+    """Speech replays byte for byte; masked, it is silence of the same length."""
     lead(provider)
     check_replay(session, lambda llm: llm.generate_audio("The plan Walnut-4711", "nova", model=model), mask=mask)
 
@@ -84,7 +84,7 @@ def test_speech(session: Session, lead: Lead, provider: LLMProviderType, model: 
 def test_a_model_that_no_call_can_name(
     session: Session, lead: Lead, monkeypatch: pytest.MonkeyPatch, provider: LLMProviderType
 ) -> None:
-    """A model that only the configuration names is configured for the replay."""
+    """A model that only the configuration can name is configured for the replay."""
     lead(provider)
     variables = {
         LLMProviderType.OPENAI: ("OPENAI_MODEL", "gpt-5.1"),

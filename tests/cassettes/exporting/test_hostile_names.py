@@ -1,4 +1,4 @@
-"""A printed test is data: whatever a row holds, it is a literal in it, and no code."""
+"""Whatever a row contains is a literal in the printed test, and never code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUEST: Final = "0e65a72b-7b4d-4585-b08a-ab5d7be13a78"
-# What ends a string, a line, a docstring, a call or a format's field.
+# Text that ends a string, a line, a docstring, a call or a format field.
 BREAKERS: Final = [
     '"""',
     "'''",
@@ -63,13 +63,13 @@ NAMES: Final = {"response_model", "llm_services_provider", "replaying", "LLMMess
 
 
 def export(call: RecordedCall, result: Any, error: Exception | None) -> Export:  # noqa: ANN401 - as in Replay
-    """Return what an export of `call` is."""
+    """Return the export of `call`."""
     origin = {"requests": [REQUEST], "asked": date(2026, 11, 26), "prompts": "kept"}
     return Export("", origin, [call], Replay(result, error, [], []))
 
 
 def made_by(test: str) -> tuple[dict[str, Any], ast.Module]:
-    """Return the arguments of the call that a test makes, as Python reads them, and its syntax tree."""
+    """Return the arguments of the call in a printed test, as Python evaluates them, and the test's syntax tree."""
     tree = ast.parse(test)
     compile(tree, "test", "exec")
     [call] = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_method(node.func)]
@@ -85,7 +85,7 @@ def is_method(function: ast.expr) -> bool:
 
 
 def value(node: ast.expr) -> Any:  # noqa: ANN401 - JSON
-    """Return what a literal is; of a message or a tool its fields, of a name the name."""
+    """Return the value of a literal; of a message or a tool its fields, of a name the name."""
     match node:
         case ast.List(elts=elements):
             return [value(element) for element in elements]
@@ -99,14 +99,14 @@ def value(node: ast.expr) -> Any:  # noqa: ANN401 - JSON
 
 
 def called(tree: ast.Module) -> Iterator[str]:
-    """Yield the names of the functions that a module calls, but for methods of objects that it got from others."""
+    """Yield the names of the functions that a module calls, without methods of objects that it receives."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield node.func.id
 
 
 def check(exported: Export, arguments: dict[str, Any]) -> None:
-    """Assert that the test makes the call with these arguments, and calls nothing but what it imports for that."""
+    """Assert that the test makes the call with these arguments, and calls only functions that it imports."""
     passed, tree = made_by(generate_test(exported, "cassettes/a.yaml"))
     response_model = exported.calls[0].response_model
     if response_model:
@@ -133,7 +133,7 @@ def test_a_call_for_text(model: str, content: Any, options: dict[str, Any], answ
 
 @given(model=HOSTILE, message=HOSTILE, code=HOSTILE)
 def test_a_call_that_fails(model: str, message: str, code: str) -> None:
-    """So are the words of an error."""
+    """So is the message of an error."""
     arguments = {"messages": [{"role": "user", "content": "hi"}], "model": model}
     error = LLMProviderError(message, error_code=code)
     check(export(RecordedCall(method=TEXT, arguments=arguments), None, error), arguments)
@@ -141,7 +141,7 @@ def test_a_call_that_fails(model: str, message: str, code: str) -> None:
 
 @given(name=HOSTILE, parameters=st.dictionaries(HOSTILE, JSON, max_size=2))
 def test_a_call_with_tools(name: str, parameters: dict[str, Any]) -> None:
-    """So are a tool's name and schema, and what a model calls it with."""
+    """So are a tool's name, schema and arguments."""
     tools = [{"name": name, "description": name, "parameters": parameters}]
     arguments = {"messages": [{"role": "user", "content": "hi", name: name}], "tools": tools, "model": name}
     response = LLMResponse(content="", provider="openrouter", model=name)
@@ -151,12 +151,12 @@ def test_a_call_with_tools(name: str, parameters: dict[str, Any]) -> None:
 
 @given(title=HOSTILE.filter(lambda title: "\x00" not in title), model=HOSTILE)
 def test_a_call_for_an_object(title: str, model: str) -> None:
-    """So is a schema; its title names the class only where it is a name."""
+    """So is a schema; its title names the class only if it is a valid name."""
     schema = {"title": title, "type": "object", "properties": {title: {"type": "string"}}}
     try:
         response_model = type(title or "Answer", (BaseModel,), {})
     except (ValueError, UnicodeEncodeError):
-        return  # no class has this name
+        return  # not a valid class name
     arguments = {"messages": [{"role": "user", "content": "hi"}], "model": model}
     call = RecordedCall(method=STRUCTURED, arguments=arguments, response_model=response_model, schema=schema)
     answer = SimpleNamespace(model_dump=lambda **_: {title: model})
@@ -165,7 +165,7 @@ def test_a_call_for_an_object(title: str, model: str) -> None:
 
 @pytest.mark.parametrize("title", ["City", "Order2"])
 def test_a_schemas_title_names_the_class(title: str) -> None:
-    """A title that is a class's name stays."""
+    """A title that is a valid class name is used."""
     call = RecordedCall(
         method=STRUCTURED, arguments={"model": "a"}, response_model=type(title, (BaseModel,), {}), schema={}
     )

@@ -1,4 +1,4 @@
-"""A masked object is as valid, or as invalid, as the object was."""
+"""A masked object is as valid, or as invalid, as the original."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MODEL = "openrouter/author/model"
 
 
 class Color(Enum):
-    """One of two."""
+    """An enum."""
 
     RED = "red"
     BLUE = "blue"
 
 
 class Order(BaseModel):
-    """What a mask has to leave valid: a value of few, a date, a length, a pattern, names that a model chose."""
+    """Fields that masks have to keep valid: an enum, a date, a length, a pattern, names that a model chose."""
 
     customer: str
     color: Color
@@ -51,13 +51,13 @@ ORDER = {
 
 
 async def ask_order(llm: LLMServicesProvider) -> object:
-    """Ask for an Order."""
+    """Make a call for an Order."""
     return await llm.generate_structured_response(QUESTION, Order, model=MODEL)
 
 
 @pytest.mark.parametrize("text", [json.dumps(ORDER), f"Here:\n```json\n{json.dumps(ORDER)}\n```\nThat was {SECRET}."])
 def test_a_masked_object_is_valid(session: Session, text: str) -> None:
-    """An object stays one of its model: enums, dates, lengths and patterns hold; only its texts are others."""
+    """A masked object is still valid: enums, dates, lengths and patterns fit; only its texts differ."""
     incident = call_with_response(session, ask_order, completion({"content": text}))
     assert incident.error is None
     exported = incident.export(mask=True)
@@ -73,7 +73,7 @@ def test_a_masked_object_is_valid(session: Session, text: str) -> None:
     "text", ["No, Walnut-4711.", '{"customer": "Walnut-4711', json.dumps({**ORDER, "color": "Walnut-4711"}), "{}"]
 )
 def test_a_masked_object_is_as_invalid(session: Session, text: str) -> None:
-    """What did not fit the model does not fit it masked."""
+    """An invalid object is invalid when masked, too."""
     incident = call_with_response(session, ask_order, completion({"content": text}))
     assert incident.error is not None
     exported = incident.export(mask=True)
@@ -96,7 +96,7 @@ class Checked(BaseModel):
 
 
 def test_an_object_that_cannot_be_masked_is_refused(session: Session) -> None:
-    """Where a masked object ends otherwise, the export is refused with the difference; unmasked, it comes back."""
+    """If the masked replay ends differently, the export is refused with the difference; unmasked, it works."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_structured_response(QUESTION, Checked, model=MODEL)
@@ -109,7 +109,7 @@ def test_an_object_that_cannot_be_masked_is_refused(session: Session) -> None:
 
 
 def test_what_a_schema_cannot_say_is_asked_of_the_model(session: Session) -> None:
-    """An answer that only the application's own check refuses is exported with that model, and refused without."""
+    """An answer that only the application's validator refuses is exported with its model, and refused without."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_structured_response(QUESTION, Checked, model=MODEL)

@@ -22,7 +22,7 @@ MODEL = "openrouter/author/model"
 
 
 async def ask_text(llm: LLMServicesProvider) -> object:
-    """Ask with a secret in the question, in a tool's call and in its result."""
+    """Make a call with a secret in the prompt, in a tool call and in its result."""
     call = {
         "id": "call_9",
         "type": "function",
@@ -70,7 +70,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_secret_of_an_answer(session: Session, name: str) -> None:
-    """A secret in any part of an answer or of a prompt is neither in the cassette nor in the test."""
+    """A secret in any part of an answer or a prompt is neither in the cassette nor in the test."""
     incident = call_with_response(session, ask_text, ANSWERS[name])
     assert SECRET in str(incident.requests[0].response_raw) or name == "beside an error"
     exported = incident.export(mask=True)
@@ -104,7 +104,7 @@ def test_a_secret_of_an_answer(session: Session, name: str) -> None:
     ],
 )
 def test_a_secret_that_an_error_repeats(session: Session, body: object, status: int) -> None:
-    """What an error repeats of a question is masked; the class of the error and its figures stay."""
+    """A prompt that an error quotes is masked; the error's class and figures stay."""
     incident = call_with_response(session, ask_text, body, status)
     exported = incident.export(mask=True)
     check_same_kind(incident, exported)
@@ -113,7 +113,7 @@ def test_a_secret_that_an_error_repeats(session: Session, body: object, status: 
 
 
 def test_an_errors_own_words_stay(session: Session) -> None:
-    """The text of an error stays where it quotes no prompt."""
+    """The text of an error stays if it quotes no prompt."""
     body = {
         "error": {"code": 429, "message": "Rate limit exceeded: come back later", "metadata": {"provider_name": "X"}}
     }
@@ -123,7 +123,7 @@ def test_an_errors_own_words_stay(session: Session) -> None:
 
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_key_is_in_no_cassette(session: Session, *, mask: bool) -> None:
-    """A key in a prompt, or in a value or a name of an answer, is masked, also where prompts are kept."""
+    """A key in a prompt, or in a value or a name of an answer, is masked even with --keep-prompts."""
 
     async def ask(llm: LLMServicesProvider) -> object:
         return await llm.generate_response([LLMMessage(role="user", content=f"My key is {KEY}")], model=MODEL)
@@ -134,7 +134,7 @@ def test_a_key_is_in_no_cassette(session: Session, *, mask: bool) -> None:
 
 
 def test_a_text_has_one_mask() -> None:
-    """The same text has the same mask, another text another, and white space its own."""
+    """Equal texts have equal masks, different texts different ones, and white space stays."""
     masker = TextMasker()
     first, second, again = (masker.mask_text(text) for text in ("Paris", "Rome", "Paris"))
     assert (first, True, " ") == (again, first != second, masker.mask_text(" "))
@@ -153,5 +153,5 @@ def test_a_text_has_one_mask() -> None:
     ],
 )
 def test_a_form_stays(text: str, mask: str) -> None:
-    """A date is masked as a date, an address as an address."""
+    """A date is masked as a date, a URL as a URL."""
     assert mask == TextMasker().mask_text(text)

@@ -1,4 +1,4 @@
-"""Replay: every test of test_cassettes.py plays the cassette of its name, all of it, without a network."""
+"""Replay: every test of test_cassettes.py plays the whole cassette of its name, without a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DURATIONS: dict[str, tuple[type, ...]] = {
 
 
 def pytest_recording_configure(vcr: VCR) -> None:
-    """Have cassettes read and compared this project's way."""
+    """Register the project's format and comparison of cassettes."""
     configure(vcr)
 
 
@@ -47,7 +47,7 @@ def vcr_cassette_dir() -> str:
 
 @pytest.fixture
 def vcr_config(pytestconfig: pytest.Config) -> dict[str, Any]:
-    """Play, never record, and take a request for the recorded one only when its whole body is the same."""
+    """Play, never record, and match a request only if its whole body is the same."""
     if pytestconfig.getoption("--record-mode") not in {None, "none"}:
         raise pytest.UsageError("cassettes are recorded by `nox -s record`, which replays them before it keeps them")
     return {"record_mode": "none", "match_on": MATCH_ON}
@@ -75,7 +75,7 @@ def recorded(vcr: Cassette) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _everything_is_played(vcr: Cassette | None) -> Iterator[None]:
-    """Fail, after a test that plays a cassette, unless it has played every interaction."""
+    """Fail a test that has not played every interaction of its cassette."""
     yield
     if vcr is None:
         return
@@ -93,7 +93,7 @@ def llm(sqlite_engine: Engine, scenario: Scenario, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def row(sqlite_engine: Engine) -> Callable[[UUID | None], dict[str, Any]]:
-    """Return what reads a row, every column of it, on a connection of its own."""
+    """Return a function that reads all columns of a row, on a separate connection."""
 
     def read(request_id: UUID | None) -> dict[str, Any]:
         with sqlite_engine.connect() as connection:
@@ -104,5 +104,5 @@ def row(sqlite_engine: Engine) -> Callable[[UUID | None], dict[str, Any]]:
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Mask what differs from run to run, by type: ids of rows, times, and how long it took."""
+    """Mask what differs between runs, by type: row ids, times and durations."""
     return snapshot.with_defaults(matcher=path_type(DURATIONS, types=(UUID, datetime)))

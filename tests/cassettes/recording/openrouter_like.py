@@ -1,7 +1,7 @@
-"""A server that answers as OpenRouter is documented, and publicly recorded, to answer, with cookies and account ids.
+"""A server that answers like OpenRouter in its documentation and public recordings, with cookies and account ids.
 
-The stand-in chooses its answer by the model's name and signs it; this server does neither, so that a recording goes the
-way that it goes with a key. All ids are made up.
+The stand-in chooses its answer by the model's name and signs it; this server does neither, so that recording works as
+it does with a real key. All ids are made up.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHARACTERS_PER_TOKEN: Final = 4
 
 
 class OpenRouterLike(ScriptedServer):
-    """Counts what it was asked; a free model is refused after `free_requests`."""
+    """Counts the requests; a free model is refused after `free_requests`."""
 
     def __init__(self, free_requests: int) -> None:
         """Know no prompt yet."""
@@ -34,7 +34,7 @@ class OpenRouterLike(ScriptedServer):
         self._prompts: set[str] = set()
 
     def reply(self, request: Request) -> Reply:
-        """Return what OpenRouter answers."""
+        """Return OpenRouter's answer."""
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
@@ -100,7 +100,7 @@ class OpenRouterLike(ScriptedServer):
 
 
 def _events(completion: dict[str, Any]) -> str:
-    """Return a completion as a stream of events, one for each word."""
+    """Return a completion as a stream with one event for each word."""
     [choice] = completion["choices"]
     about = {name: completion[name] for name in ("id", "provider", "model", "created")}
     about["object"] = "chat.completion.chunk"
@@ -119,6 +119,6 @@ def _error(code: int, message: str, **more: object) -> tuple[int, dict[str, Any]
 
 
 def _refusal() -> tuple[int, dict[str, Any]]:
-    """Return what the limit of a minute is refused with."""
+    """Return the refusal for a limit per minute."""
     limits = {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1764140040000"}
     return _error(429, "Rate limit exceeded: free-models-per-min. ", metadata={"headers": limits})

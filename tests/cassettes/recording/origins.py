@@ -1,4 +1,4 @@
-"""The table of cassettes/README.md, written from what the cassettes say of themselves."""
+"""The table in cassettes/README.md, written from the origins of the cassettes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HEAD: Final = "| cassette | model asked | recorded from | on | can be ordered li
 
 
 def update_table(folder: Path) -> None:
-    """Write the table of `folder`/README.md anew, where there is such a file."""
+    """Write the table of `folder`/README.md again, if the file exists."""
     readme = folder / "README.md"
     if readme.exists():
         readme.write_text(with_table(readme.read_text("utf-8"), folder), "utf-8")
 
 
 def with_table(readme: str, folder: Path) -> str:
-    """Return a README whose table is that of the cassettes in `folder`."""
+    """Return a README with the table of the cassettes in `folder`."""
     rows = [_row(scenario, folder / f"{scenario.cassette}.yaml") for scenario in SCENARIOS.values()]
     table = "\n".join([BEGIN, "", HEAD, *rows, "", END])
     return TABLE.sub(lambda _: table, readme)

@@ -78,7 +78,7 @@ exit codes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record; return 0 when all that was ordered is kept, 1 when not, 2 when nothing could be ordered."""
+    """Record; return 0 if all that was requested is kept, 1 if not, 2 if nothing could be recorded."""
     options = _parser().parse_args(arguments)
     if unknown := set(options.scenario) - set(SCENARIOS):
         _print(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _why_not(scenario: Scenario) -> str | None:
-    """Return why a scenario cannot be recorded live, None when it can."""
+    """Return why a scenario cannot be recorded live; None if it can."""
     unset = [name for name in VENDORS[scenario.vendor].key_variables if not os.environ.get(name, "").strip()]
     if unset:
         return f"{' and '.join(unset)} is not set"
@@ -132,7 +132,7 @@ def _server(*, stand_in_wanted: bool) -> Iterator[str | None]:
 
 
 def _environment(scenario: Scenario, base_url: str | None) -> dict[str, str]:
-    """Return the environment of a call to the vendor with the caller's own keys, or to the stand-in at `base_url`."""
+    """Return the environment of a call to the vendor with the user's own keys, or to the stand-in at `base_url`."""
     vendor = VENDORS[scenario.vendor]
     if base_url is None:
         own = os.environ.get(vendor.url_variable, "").strip() or None
@@ -156,7 +156,7 @@ def _record_all(ordered: list[Scenario], base_url: str | None, folder: Path) -> 
 
 
 def _record_one(scenario: Scenario, folder: Path, *, is_live: bool) -> tuple[bool, str]:
-    """Make a scenario's call, as often as its vendor needs it; return whether a server answered, and the outcome."""
+    """Make a scenario's call as often as necessary; return whether a server answered, and the outcome."""
     live = scenario.live
     if live is None or not is_live:
         return _record(scenario, folder)[:2]
@@ -169,7 +169,7 @@ def _record_one(scenario: Scenario, folder: Path, *, is_live: bool) -> tuple[boo
 
 
 def is_final(live: Live, response: dict[str, Any]) -> bool:
-    """Return True for the answer that is wanted, and for an error, after which the wanted one does not come."""
+    """Return True for the wanted answer, and for an error, after which the wanted one will not come."""
     status = int(response["status"]["code"])
     try:
         body = json.loads(response["body"]["string"])
@@ -196,14 +196,14 @@ def _record(scenario: Scenario, folder: Path) -> tuple[bool, str, list[dict[str,
 
 
 def decompress(response: dict[str, Any]) -> dict[str, Any]:
-    """Return a recorded response without its compression, which httpx asked for and undoes."""
+    """Return a recorded response without compression."""
     headers = [(name, value) for name, values in response["headers"].items() for value in values]
     plain = httpx.Response(response["status"]["code"], headers=headers, content=response["body"]["string"])
     return {**response, "body": {"string": plain.content}}
 
 
 def _replayed(recorded: list[Scenario], folder: Path, into: Path) -> list[Scenario]:
-    """Replay the tests of what was recorded, writing snapshots; return the scenarios whose test passed."""
+    """Replay the tests of the recorded scenarios, writing snapshots; return the scenarios whose test passed."""
     if not recorded:
         return []
     _print("replaying what was recorded, without the network")

@@ -1,4 +1,4 @@
-"""What each cassette asks, once: the tests replay these questions and record.py puts them to a server."""
+"""The requests of the cassettes: the tests replay them and record.py sends them to a server."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from modules.llm_services.public import LLMResponse, LLMServicesProvider, ToolCall
 
-# Where record.py keeps what it has recorded, until its test has passed.
+# The folder for new recordings until their test has passed.
 FOLDER_VARIABLE: Final = "CASSETTE_FOLDER"
 # Cheap, documented, and old enough to stay for a while (https://openrouter.ai/openai/gpt-4.1-mini).
 MODEL: Final = "openrouter/openai/gpt-4.1-mini"
 # Free to call, and refused after some requests a minute (https://openrouter.ai/docs/api-reference/limits).
 FREE_MODEL: Final = "openrouter/openai/gpt-oss-20b:free"
-# Longer than the 1,024 tokens from which OpenAI caches a prompt by itself, and the same each time
+# Longer than the 1,024 tokens from which OpenAI caches prompts, and always the same
 # (https://openrouter.ai/docs/guides/best-practices/prompt-caching).
 FACTS: Final = "\n".join(f"City number {n} has {n * n} inhabitants and {n % 7} bridges." for n in range(1, 121))
 LONG_QUESTION: Final = f"{FACTS}\nHow many bridges does city number 9 have?"
@@ -40,21 +40,21 @@ WEATHER: Final = ToolDefinition(
 
 
 class City(BaseModel):
-    """A city and the country it lies in."""
+    """A city and its country."""
 
     name: str
     country: str
 
 
-# Azure speaks OpenAI's wire: its cassettes would be the same again.
+# Azure has OpenAI's API, so its cassettes would be the same.
 VENDORS: Final = {name: vendor for name, vendor in vendors.VENDORS.items() if name != LLMProviderType.AZURE_OPENAI}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """How a vendor is made to answer like this: the same request, until an answer `is_wanted`; the last one is kept.
+    """How to get such an answer from a vendor: repeat the request until `is_wanted`, and keep the last one.
 
-    `is_wanted` is given the status and the body of an answer. After `most_requests` the recorder gives up.
+    `is_wanted` gets the status and the body of an answer. After `most_requests`, recording stops.
     """
 
     model: str
@@ -64,22 +64,21 @@ class Live:
 
 
 def is_refused(status: int, _body: object) -> bool:
-    """Return True for an answer that says that there were too many requests."""
+    """Return True for an answer that reports too many requests."""
     return status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def is_from_cache(_status: int, body: Any) -> bool:  # noqa: ANN401 - what the vendor answered
-    """Return True for an answer whose prompt was read from a cache, in part at least."""
+    """Return True for an answer with at least a part of the prompt read from a cache."""
     usage = body.get("usage") or {} if isinstance(body, dict) else {}
     return bool((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One call and the cassette of its name.
+    """One call, and the cassette of the same name.
 
-    `live` says how its vendor is made to answer like this, where one request does not do it; `not_live` says why it
-    cannot be made to.
+    `live` says how to get such an answer if one request is not enough; `not_live` says why it cannot be recorded live.
     """
 
     name: str
@@ -96,13 +95,13 @@ class Scenario:
 
     @property
     def as_live(self) -> Scenario:
-        """The scenario as it is put to its vendor."""
+        """The scenario as it is sent to its vendor."""
         if self.live is None:
             return self
         return replace(self, model=self.live.model, question=self.live.question or self.question)
 
     def as_recorded(self, folder: Path) -> Scenario:
-        """Return the scenario as it was put to the server that answered, by its cassette below `folder`."""
+        """Return the scenario as it was sent to the server that answered, by its cassette in `folder`."""
         if self.live is None:
             return self
         recorded = yaml.safe_load((folder / f"{self.cassette}.yaml").read_text("utf-8"))
@@ -112,7 +111,7 @@ class Scenario:
     async def ask(
         self, llm: LLMServicesProvider, on_text: Callable[[str], None] | None = None
     ) -> tuple[LLMResponse, UUID]:
-        """Ask for text."""
+        """Make a text call."""
         options: dict[str, Any] = {"stream": True, "on_text": on_text} if self.stream else {}
         return await llm.generate_response(
             [LLMMessage(role="user", content=self.question)],
@@ -122,7 +121,7 @@ class Scenario:
         )
 
     async def ask_for_city(self, llm: LLMServicesProvider) -> tuple[City, UUID, dict[str, Any]]:
-        """Ask for a City."""
+        """Make a call for a City."""
         return await llm.generate_structured_response(
             [LLMMessage(role="user", content=self.question)],
             City,
@@ -131,7 +130,7 @@ class Scenario:
         )
 
     async def ask_for_a_call(self, llm: LLMServicesProvider) -> tuple[LLMResponse, list[ToolCall] | None, UUID]:
-        """Ask for a call of the weather."""
+        """Make a call with the weather tool."""
         return await llm.generate_response_with_tools(
             [LLMMessage(role="user", content=self.question)], [WEATHER], model=self.model, tool_choice="required"
         )
@@ -145,7 +144,7 @@ class Scenario:
 
     @property
     def cassette(self) -> str:
-        """The cassette's path below the folder of cassettes, without its suffix."""
+        """The cassette's path in the folder of cassettes, without its suffix."""
         return f"{self.vendor}/{self.name.removeprefix(f'{self.vendor}-')}"
 
     @property
@@ -155,14 +154,14 @@ class Scenario:
         return f"test_{name}" if self.vendor == LLMProviderType.OPENROUTER else f"test_{name}[{self.vendor}]"
 
     def environment(self, url: str | None = None, key: str | None = None) -> dict[str, str]:
-        """Return the module's whole environment: one attempt a call, and nothing of the caller's own; blank is unset.
+        """Return the module's whole environment: one attempt per call, and none of the user's settings; blank is unset.
 
-        The address is the vendor's own and the keys are made up, where neither is given.
+        Without `url` and `key`, the address is the vendor's own and the keys are made up.
         """
         return vendors.environment(self.vendor, url, self.key or key)
 
     def stand_ins_url(self, base_url: str) -> str:
-        """Return where the stand-in that is at `base_url` speaks this vendor's wire."""
+        """Return the base URL of this vendor's wire at the stand-in."""
         return PLAYED[self.vendor].url(base_url)
 
 
@@ -204,7 +203,7 @@ _TABLE: Final = (
         max_output_tokens=16,
         live=Live(model=FREE_MODEL, most_requests=30, is_wanted=is_refused),
     ),
-    # One of OpenRouter's own names, sent whole: an alpha model whose time has ended.
+    # One of OpenRouter's own names, sent whole: an alpha model that has ended.
     Scenario(name="no-endpoint", model="openrouter/horizon-beta"),
     Scenario(name="unknown-model", model="openrouter/stand-in/no-such-model"),
     Scenario(
@@ -212,10 +211,10 @@ _TABLE: Final = (
         model="openrouter/stand-in/error-in-200",
         not_live="needs a provider that fails after OpenRouter has begun to answer",
     ),
-    # 16 is the smallest cap that every provider takes.
+    # the smallest limit that every provider accepts
     Scenario(name="truncated", question="Describe Paris in three long sentences.", max_output_tokens=16),
 )
-# One of each vendor's models that stays for a while, and the shapes that are its wire's own.
+# One long-lived model of each vendor, and the shapes that only its API has.
 _MODELS: Final = {
     "openai": "gpt-5-mini",
     "anthropic": "claude-haiku-4-5",

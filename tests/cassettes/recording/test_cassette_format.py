@@ -1,4 +1,4 @@
-"""What a cassette's file holds, and that replay gives back what was recorded."""
+"""The file format of cassettes, and that replay returns what was recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON = st.recursive(
 def interaction(
     text: str, uri: str = "https://openrouter.ai/api/v1/chat/completions", **headers: str
 ) -> dict[str, Any]:
-    """Return an exchange as vcrpy hands it over, `text` its answer."""
+    """Return an exchange as vcrpy passes it, with `text` as its answer."""
     return {
         "request": {
             "method": "POST",
@@ -43,12 +43,12 @@ def interaction(
 
 
 def written(*interactions: dict[str, Any]) -> Any:  # noqa: ANN401 - what YAML holds
-    """Return what a cassette's file holds."""
+    """Return the content of a cassette's file."""
     return yaml.safe_load(serialize({"interactions": list(interactions)}))
 
 
 def answer(text: str) -> str:
-    """Return an answer after its way to the disk and back."""
+    """Return an answer after it was written and read."""
     cassette = deserialize(serialize({"interactions": [interaction(text)]}))
     string: str = cassette["interactions"][0]["response"]["body"]["string"]
     return string
@@ -66,10 +66,10 @@ EVENTS = st.lists(
 
 @given(EVENTS)
 def test_a_stream_comes_back_event_by_event(events: list[str]) -> None:
-    """Of a stream, replay gives back every event in its order, with every value; comments are events too."""
+    """Replay returns every event of a stream in order, with every value; comments are events too."""
     body = "".join(f"{event}\n\n" for event in events)
     made = interaction(body, content_type="text/event-stream")
-    assume(events == scrub(events))  # no secret by chance
+    assume(events == scrub(events))  # random text may look like a secret
     [back] = deserialize(serialize({"interactions": [made]}))["interactions"]
     replayed = back["response"]["body"]["string"].removesuffix("\n\n").split("\n\n")
     assert [_read(event) for event in events] == [_read(event) for event in replayed]
@@ -83,7 +83,7 @@ def _read(event: str) -> object:
 
 
 def test_a_stream_is_readable() -> None:
-    """An event's JSON is parsed, its name beside it; what is no JSON is a line of text."""
+    """An event's JSON is parsed, with its name beside it; other data is a line of text."""
     body = ': OPENROUTER PROCESSING\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\ndata: [DONE]\n\n'
     response = written(interaction(body, content_type="text/event-stream"))["interactions"][0]["response"]
     assert [
@@ -95,8 +95,8 @@ def test_a_stream_is_readable() -> None:
 
 @given(body=st.lists(JSON) | st.dictionaries(PLAIN, JSON), padding=st.integers(0, 40))
 def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
-    """Of a JSON body, replay gives back every value, the order of keys, and every character of padding."""
-    assume(body == scrub(body))  # no secret by chance
+    """Replay returns every value, the order of keys, and every character of padding of a JSON body."""
+    assume(body == scrub(body))  # random text may look like a secret
     came_back = answer(PADDING * padding + json.dumps(body))
     assert PADDING * padding == came_back[: len(PADDING) * padding]
     assert json.dumps(body) == json.dumps(json.loads(came_back))
@@ -106,18 +106,18 @@ def test_json_comes_back_as_it_was(body: object, padding: int) -> None:
     "text", ["", " \n", "\n\n<html>\n  <p>tab\there</p> \n</html>\n", '{"cut": ', '"a string"', "é\r\n\x85 "]
 )
 def test_text_comes_back_character_by_character(text: str) -> None:
-    """A body that is no JSON object or array comes back as it was, its white space included."""
+    """A body that is not a JSON object or array is unchanged, including its white space."""
     assert text == answer(text)
 
 
 @pytest.mark.parametrize(("space", "kept"), [("", 0), (PADDING * 3, 3), (PADDING + "\n", PADDING + "\n"), (" ", " ")])
 def test_padding_is_counted(space: str, kept: int | str) -> None:
-    """OpenRouter's padding is kept as a number of units, other white space as it is."""
+    """OpenRouter's padding is stored as a number of units, other white space unchanged."""
     assert kept == written(interaction(space + "{}"))["interactions"][0]["response"]["padding"]
 
 
 def test_only_allowed_headers_are_kept() -> None:
-    """Of the headers, only those on the two lists are kept, in lower case."""
+    """Only the headers on the two lists are kept, in lower case."""
     headers = {"Content_Type": "application/json", "Retry_After": "1", "X_RateLimit_Limit": "20", "CF_RAY": "a-BOS"}
     kept = written(interaction("{}", **headers, Set_Cookie="a=b", Date="today"))["interactions"][0]
     assert {"content-type": "application/json"} == kept["request"]["headers"]
@@ -126,14 +126,14 @@ def test_only_allowed_headers_are_kept() -> None:
 
 
 def test_the_host_is_always_openrouter_s() -> None:
-    """Whatever server answered, replay is at OpenRouter's address; the origin names the server."""
+    """Whatever server answered, the URL is OpenRouter's, and the origin names the server."""
     cassette = written(interaction("{}", "http://127.0.0.1:8765/api/v1/chat/completions"))
     uri = cassette["interactions"][0]["request"]["uri"]
     assert ("https://openrouter.ai/api/v1/chat/completions", "127.0.0.1:8765") == (uri, cassette["origin"]["server"])
 
 
 def test_the_stand_in_never_passes_for_openrouter() -> None:
-    """An answer that the stand-in signed is the stand-in's, at whatever address it came."""
+    """An answer that the stand-in signed is recorded as the stand-in's, whatever its address."""
     origin = written(interaction("{}", X_Stand_In="byok"))["origin"]
     assert ("the stand-in (not OpenRouter)", "byok") == (origin["server"], origin["scenario"])
     assert "openrouter.ai" == written(interaction("{}"))["origin"]["server"]
@@ -150,7 +150,7 @@ def test_compression_is_undone() -> None:
 
 
 def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
-    """An id is replaced by the same placeholder in header, body and text; another id by another."""
+    """An id is replaced with the same placeholder in header, body and text, and different ids with different ones."""
     generation, account = "gen-1784218677-naXC565RfwGTfDm2xVg1", "user_2" + "aB3" * 9
     value = {
         "headers": {"x-generation-id": generation},
@@ -167,7 +167,7 @@ def test_an_id_has_one_placeholder_wherever_it_stands() -> None:
 
 
 def test_ids_are_known_by_their_field() -> None:
-    """An id of unknown form is known by its field: a completion's, a tool call's, a tool result's."""
+    """An id of unknown form is recognised by its field: a completion's, a tool call's, a tool result's."""
     call = {"id": "toolu_vrtx_1", "function": {"name": "find"}}
     value = [{"body": {"id": "chatcmpl-1", "tool_calls": [call]}}, {"tool_call_id": "toolu_vrtx_1"}]
     replaced = {**call, "id": "call-scrubbed-1"}
@@ -184,12 +184,12 @@ def test_a_secret_is_masked_in_any_text(secret: str) -> None:
 
 
 def test_a_cloudflare_ray_is_an_id() -> None:
-    """The id of the edge's request, which an error page quotes, is replaced."""
+    """The id of Cloudflare's request in an error page is replaced."""
     assert "Ray ID: ray-scrubbed-1" == scrub("Ray ID: a1c251f0bc578f9c-BOS")
 
 
 def test_sound_comes_back_byte_by_byte() -> None:
-    """A body of sound is kept in base64, also where its bytes happen to be text."""
+    """Audio is stored in base64, even if its bytes happen to be text."""
     for sound in (b"\xff\xfb\x10\xc4", b"RIFF"):
         recorded = interaction("", Content_Type="audio/mpeg")
         recorded["response"]["body"]["string"] = sound
@@ -210,12 +210,12 @@ def test_sound_comes_back_byte_by_byte() -> None:
     ],
 )
 def test_the_host_is_always_the_vendors(url: str, kept: str) -> None:
-    """Of every wire, images and Azure's included, the address is the vendor's own."""
+    """The URL is the vendor's own on every wire, including images and Azure."""
     assert kept == written(interaction("{}", url))["interactions"][0]["request"]["uri"]
 
 
 def test_scrubbing_again_changes_nothing() -> None:
-    """A placeholder, and an id that this module makes up for a tool's call, lead nowhere and stay."""
+    """A placeholder, and an id that this module makes up for a tool call, are not replaced."""
     once = scrub([{"tool_call_id": "toolu_7"}, {"tool_call_id": "toolu_8"}, {"tool_call_id": "call_0_weather"}])
     assert once == scrub(once)
     assert scrub([{"tool_call_id": "toolu_8"}, once]) != once
@@ -223,11 +223,11 @@ def test_scrubbing_again_changes_nothing() -> None:
 
 
 def test_an_id_of_the_models_own_is_a_word() -> None:
-    """A field `id` inside what a model answered with, or called a tool with, is no id that leads somewhere."""
+    """A field `id` in an answer's object or in a tool's arguments is not replaced."""
     value = {"body": {"content": [{"id": "toolu_1", "input": {"id": "Paris"}}]}}
     assert {"body": {"content": [{"id": "id-scrubbed-1", "input": {"id": "Paris"}}]}} == scrub(value)
 
 
 def test_a_key_is_masked_in_a_fields_name() -> None:
-    """A key in the place of a field's name is masked like any other."""
+    """A key in the name of a field is masked like any other."""
     assert {"[redacted]": 1} == scrub({"sk-or-v1-" + "0f" * 32: 1})

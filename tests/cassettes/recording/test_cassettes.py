@@ -1,4 +1,4 @@
-"""OpenRouter's answers, recorded: what each becomes for the caller, and the whole row it leaves."""
+"""Recorded answers of OpenRouter: what the caller gets, and the whole row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def text(recorded: Body) -> str:
 async def test_plain_completion(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A completion is handed out as it came: text, tokens, cost, finish reason, generation id, time."""
+    """A completion is returned with its text, tokens, cost, finish reason, generation id and time."""
     response, request_id = await scenario.ask(llm)
     usage = recorded["usage"]
     assert text(recorded) == response.content != ""
@@ -55,7 +55,7 @@ async def test_plain_completion(
 async def test_streamed(
     scenario: Scenario, llm: LLMServicesProvider, vcr: Cassette, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A stream is replayed event by event: text in pieces, and the figures of its last event."""
+    """A stream is replayed event by event: text in pieces, and the figures in its last event."""
     pieces: list[str] = []
     response, request_id = await scenario.ask(llm, on_text=pieces.append)
     events = vcr.responses[0]["body"]["string"].decode().split("\n\n")
@@ -71,7 +71,7 @@ async def test_streamed(
 async def test_prompt_cache_hit(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """Tokens read from a prompt cache are counted, are part of the input tokens, and mark the call cached."""
+    """Tokens read from a prompt cache are counted as part of the input, and mark the call as cached."""
     response, request_id = await scenario.ask(llm)
     counts = recorded["usage"]["prompt_tokens_details"]
     assert counts["cached_tokens"] == response.cached_input_tokens
@@ -85,7 +85,7 @@ async def test_prompt_cache_hit(
 async def test_byok(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """With the account's own provider key, the cost is OpenRouter's fee and the upstream's price together."""
+    """With the account's own provider key, the cost is OpenRouter's fee plus the upstream cost."""
     response, request_id = await scenario.ask(llm)
     usage = recorded["usage"]
     upstream = usage["cost_details"]["upstream_inference_cost"]
@@ -98,7 +98,7 @@ async def test_byok(
 async def test_structured(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """JSON that fits comes as the object asked for, with what it used, and is on the row, parsed."""
+    """Valid JSON is returned as the requested object with its usage, and is on the row, parsed."""
     city, request_id, usage = await scenario.ask_for_city(llm)
     assert City.model_validate_json(text(recorded)) == city
     assert recorded["usage"]["cost"] == usage["cost_estimate"]
@@ -124,7 +124,7 @@ async def test_structured_in_prose(
 async def test_invalid_key(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A refused key is an LLMAuthenticationError that names the variable to check, and is not worth a retry."""
+    """A refused key is an LLMAuthenticationError that names the variable to check, and is not retryable."""
     with pytest.raises(LLMAuthenticationError, match="OPENROUTER_API_KEY") as caught:
         await scenario.ask(llm)
     assert (401, False) == (caught.value.status_code, caught.value.retryable)
@@ -135,7 +135,7 @@ async def test_invalid_key(
 async def test_rate_limited(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
 ) -> None:
-    """A 429 is an LLMRateLimitError that carries the server's Retry-After, and the upstream's words."""
+    """A 429 is an LLMRateLimitError with the server's Retry-After and the upstream's message."""
     with pytest.raises(LLMRateLimitError) as caught:
         await scenario.ask(llm)
     assert (429, True) == (caught.value.status_code, caught.value.retryable)
@@ -147,7 +147,7 @@ async def test_rate_limited(
 async def test_rate_limited_without_hint(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
 ) -> None:
-    """A 429 that does not say when to come back is worth a retry all the same; no wait is made up."""
+    """A 429 without a Retry-After is retryable, and has no wait."""
     with pytest.raises(LLMRateLimitError) as caught:
         await scenario.ask(llm)
     assert (429, True) == (caught.value.status_code, caught.value.retryable)
@@ -160,7 +160,7 @@ async def test_rate_limited_without_hint(
 async def test_free_model_limit(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A free model that refuses is an LLMRateLimitError with the server's message; only a daily cap is not retried."""
+    """A free model's refusal is an LLMRateLimitError with the server's message; only a daily cap is not retried."""
     with pytest.raises(LLMRateLimitError) as caught:
         await scenario.ask(llm)
     error = recorded["error"]
@@ -173,7 +173,7 @@ async def test_free_model_limit(
 async def test_no_endpoint(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
 ) -> None:
-    """A 404 is an LLMValidationError that names the model; one of OpenRouter's own names was sent whole."""
+    """A 404 is an LLMValidationError that names the model; OpenRouter's own name was sent whole."""
     with pytest.raises(LLMValidationError, match=scenario.model) as caught:
         await scenario.ask(llm)
     assert (404, False) == (caught.value.status_code, caught.value.retryable)
@@ -185,7 +185,7 @@ async def test_no_endpoint(
 async def test_unknown_model(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A model that nobody knows is an LLMValidationError that names it, and is not worth a retry."""
+    """An unknown model is an LLMValidationError that names it, and is not retryable."""
     with pytest.raises(LLMValidationError, match=scenario.model) as caught:
         await scenario.ask(llm)
     assert (400, False) == (caught.value.status_code, caught.value.retryable)
@@ -196,7 +196,7 @@ async def test_unknown_model(
 async def test_error_in_200(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, vcr: Cassette, snapshot: SnapshotAssertion
 ) -> None:
-    """An error inside a 200 is the error that its own code says, not an answer."""
+    """An error inside a 200 is the error of its own code, not an answer."""
     with pytest.raises(LLMProviderError) as caught:
         await scenario.ask(llm)
     assert 200 == vcr.responses[0]["status"]["code"]
@@ -209,7 +209,7 @@ async def test_error_in_200(
 async def test_truncated(
     scenario: Scenario, llm: LLMServicesProvider, recorded: Body, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """An answer cut by max_output_tokens is handed out as far as it goes, and says that it was cut."""
+    """An answer truncated at max_output_tokens is returned, and its finish reason says so."""
     response, request_id = await scenario.ask(llm)
     assert "length" == recorded["choices"][0]["finish_reason"] == response.finish_reason
     assert text(recorded) == response.content != ""

@@ -1,4 +1,4 @@
-"""record.py: what it refuses, what it asks whom, what reaches the disk, and what it leaves alone."""
+"""record.py: what it refuses, what it sends to which server, what it writes, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LIVE = {name for name, scenario in SCENARIOS.items() if not scenario.not_live and scenario.vendor == "openrouter"}
-# What the stand-in sends, or is sent, that leads to somebody.
+# Identifying values that the stand-in sends or is sent.
 LEAKS = {
     "key": re.compile(re.escape(MADE_UP_KEY)),
     "part of a key": re.compile("sk-or-v1-5ca1ab1e"),
@@ -40,12 +40,12 @@ LEAKS = {
 
 
 def leaks(text: str) -> set[str]:
-    """Return what of LEAKS is in a text."""
+    """Return the values of LEAKS that are in a text."""
     return {name for name, form in LEAKS.items() if form.search(text)}
 
 
 def on_disk(folder: Path) -> str:
-    """Return every byte under a folder, names of files included."""
+    """Return all bytes in a folder, including file names."""
     return "\n".join(f"{path}\n{path.read_bytes().decode('latin-1')}" for path in folder.rglob("*") if path.is_file())
 
 
@@ -78,7 +78,7 @@ def into(tmp_path: Path) -> Path:
 
 
 def servers(folder: Path) -> dict[str, str]:
-    """Return which server each cassette says it comes from."""
+    """Return the server that each cassette names."""
     paths = {name: folder / f"{scenario.cassette}.yaml" for name, scenario in SCENARIOS.items()}
     return {name: yaml.safe_load(path.read_text())["origin"]["server"] for name, path in paths.items()}
 
@@ -87,7 +87,7 @@ def servers(folder: Path) -> dict[str, str]:
 def test_without_a_key_nothing_is_asked(
     key: str | None, into: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without OPENROUTER_API_KEY, or with a blank one, it refuses, says what to set, and changes nothing."""
+    """Without OPENROUTER_API_KEY, or with a blank one, it says what to set, and changes nothing."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
     if key:
@@ -98,13 +98,13 @@ def test_without_a_key_nothing_is_asked(
 
 
 def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """A misspelled scenario is answered with the names that there are."""
+    """For an unknown scenario, it lists the existing names."""
     assert 2 == record.main(["--stand-in", "plain"])
     assert "plain-completion" in capsys.readouterr().out
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help says where the key is looked for, what it costs, and how to record without one."""
+    """The help says where the key is read from, what recording costs, and how to record without a key."""
     with pytest.raises(SystemExit):
         record.main(["--help"])
     help_text = capsys.readouterr().out
@@ -112,9 +112,9 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: str) -> None:
-    """Of the key, the cookie, and the ids of account, generation and edge, none is in a cassette or a snapshot.
+    """The key, the cookie and the ids of account, generation and edge are in no cassette and no snapshot.
 
-    The stand-in sends them all, so that there was something to leave out; the ids' placeholders are there.
+    The stand-in sends all of them, and their placeholders are there.
     """
     source = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "backend", "backend/scripts"))
     known = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
@@ -131,7 +131,7 @@ def test_nothing_that_leads_to_somebody_reaches_the_disk(into: Path, base_url: s
 
 
 def sent_and_received(base_url: str) -> str:
-    """Return what an answer and an error look like on the wire, before anything is left out."""
+    """Return an answer and an error with all headers, before scrubbing."""
     authorization = {"Authorization": f"Bearer {MADE_UP_KEY}"}
     messages = []
     for model in ("stand-in/completion", "stand-in/rate-limited"):
@@ -143,9 +143,9 @@ def sent_and_received(base_url: str) -> str:
 
 
 def test_live_asks_only_what_can_be_ordered(into: Path, run: Run) -> None:
-    """With OpenRouter's key it records what can be ordered there, in view, and leaves the rest as it is, saying why.
+    """With OpenRouter's key, it records what can be produced there, and says why it leaves the rest alone.
 
-    Of the cookies and ids that the server sends, none is written; the README says who answered.
+    None of the server's cookies and ids is written; the README says who answered.
     """
     with running(OpenRouterLike(free_requests=3)) as server:
         done = run("--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=f"{server.url}/api/v1")
@@ -171,7 +171,7 @@ def test_live_asks_only_what_can_be_ordered(into: Path, run: Run) -> None:
 def test_a_request_is_repeated_until_the_answer_is_wanted(
     into: Path, run: Run, name: str, requests: int, shown: str
 ) -> None:
-    """A free model is called until it refuses, a long prompt until it is cached; the last exchange alone is kept."""
+    """A free model is called until it refuses, a long prompt until it is cached; only the last exchange is kept."""
     with running(OpenRouterLike(free_requests=3)) as server:
         done = run(name, "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=f"{server.url}/api/v1")
     assert (0, requests) == (done.returncode, len(server.requests)), done.stdout + done.stderr
@@ -190,13 +190,13 @@ def test_a_model_that_never_refuses_is_given_up(into: Path, run: Run) -> None:
 
 
 def test_what_the_stand_in_signed_never_passes_for_openrouter(into: Path, base_url: str, run: Run) -> None:
-    """Also where its address is given as OpenRouter's, the cassette names the stand-in."""
+    """Even if its address is given as OpenRouter's, the cassette names the stand-in."""
     done = run("truncated", "--into", into, OPENROUTER_API_KEY=MADE_UP_KEY, OPENROUTER_BASE_URL=base_url)
     assert (0, "the stand-in (not OpenRouter)") == (done.returncode, servers(into)["truncated"])
 
 
 def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str, run: Run) -> None:
-    """When a server answers something else than the test is about, the older cassette stays, and the exit code is 1."""
+    """If the answer does not show what its test is about, the older cassette stays, and the exit code is 1."""
     done = run("plain-completion", "--into", into, OPENROUTER_API_KEY=REFUSED_KEY, OPENROUTER_BASE_URL=base_url)
     assert 1 == done.returncode
     assert "[1/1] plain-completion 401 LLMAuthenticationError\n" in done.stderr
@@ -205,7 +205,7 @@ def test_a_recording_that_proves_nothing_is_not_kept(into: Path, base_url: str, 
 
 
 def test_every_scenario_has_a_cassette_and_a_test() -> None:
-    """The table of scenarios, the cassettes, and the tests that replay them name the same things."""
+    """The scenarios, the cassettes and the tests that replay them have the same names."""
     files: dict[bool, set[str]] = {True: set(), False: set()}
     for scenario in SCENARIOS.values():
         files[scenario.vendor == "openrouter"].add(scenario.test.partition("[")[0])
@@ -218,13 +218,13 @@ def test_every_scenario_has_a_cassette_and_a_test() -> None:
 
 
 def test_the_readme_says_where_each_comes_from() -> None:
-    """The table in cassettes/README.md is what the cassettes say of themselves."""
+    """The table in cassettes/README.md matches the origins in the cassettes."""
     folder = ROOT / "cassettes"
     readme = (folder / "README.md").read_text()
     assert with_table(readme, folder) == readme
 
 
 def test_what_is_committed_leads_to_nobody() -> None:
-    """No cassette and no snapshot of this repository holds a key, a cookie or an id that leads anywhere."""
+    """No cassette and no snapshot of this repository contains a key, a cookie or a real id."""
     committed = "".join(on_disk(ROOT / "cassettes" / vendor) for vendor in (*VENDORS, "exported"))
     assert set() == leaks(committed + on_disk(TESTS.parent / "__snapshots__"))

@@ -1,4 +1,4 @@
-"""Replay: what makes a test of test_cassettes.py red."""
+"""Replay: what makes a test of test_cassettes.py fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADING = re.compile(r"^_+ (?:ERROR at \w+ of )?test_(\w+) _+$", re.MULTILINE)
 
 
 def reverse_keys(interactions: list[Any]) -> None:
-    """Have the request's keys come in another order."""
+    """Reverse the order of the request's keys."""
     request = interactions[0]["request"]
     request["body"] = dict(reversed(request["body"].items()))
 
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def complaints(folder: Path) -> dict[str, str]:
-    """Replay the changed cassettes; return what was printed about each test that failed, by scenario."""
+    """Replay the changed cassettes; return the output of each failed test, by scenario."""
     tests = [f"{TESTS}::test_{name.replace('-', '_')}" for name in (*CHANGES, MISSING)]
     command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", *tests]
     environ = {**os.environ, FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": ""}
@@ -65,12 +65,12 @@ def complaints(folder: Path) -> dict[str, str]:
 
 
 def test_the_order_of_keys_does_not_matter(complaints: dict[str, str]) -> None:
-    """A request is the recorded one in any order of its keys."""
+    """A request matches in any order of its keys."""
     assert "plain-completion" not in complaints
 
 
 def test_a_changed_request_is_red(complaints: dict[str, str]) -> None:
-    """A request that differs from the recorded one in its body fails the test, which shows the difference."""
+    """A request with another body fails the test, which shows the difference."""
     assert "the request's body is not the recorded one" in complaints["byok"]
     assert '-  "temperature": 0.25' in complaints["byok"]
     assert '+  "temperature": 0.7' in complaints["byok"]
@@ -78,16 +78,16 @@ def test_a_changed_request_is_red(complaints: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("scenario", "what"), [("structured", "path"), ("truncated", "host")])
 def test_another_address_is_red(complaints: dict[str, str], scenario: str, what: str) -> None:
-    """A request to another host or path than the recorded one fails the test."""
+    """A request to another host or path fails the test."""
     assert f"no recorded interaction matches it (the closest differ in {what})" in complaints[scenario]
 
 
 def test_an_interaction_that_is_not_played_is_red(complaints: dict[str, str]) -> None:
-    """A test that plays less than its cassette holds fails."""
+    """A test that does not play its whole cassette fails."""
     assert "1 of 2 interactions" in complaints["invalid-key"]
 
 
 def test_a_missing_cassette_is_red(complaints: dict[str, str], folder: Path) -> None:
-    """A test whose cassette is missing fails; it sends and records nothing."""
+    """A test without its cassette fails; it sends and records nothing."""
     assert "the cassette doesn't exist" in complaints[MISSING]
     assert not (folder / f"openrouter/{MISSING}.yaml").exists()

@@ -1,4 +1,4 @@
-"""The answers of the other vendors, recorded: what the caller gets, and the whole row."""
+"""Recorded answers of the other vendors: what the caller gets, and the whole row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = Callable[[UUID | None], dict[str, Any]]
 
 
 def priced(*, prop: Hashable, path: object) -> bool:
-    """Leave out what the price table decides, which has releases of its own."""
+    """Remove what depends on the price table, which has its own releases."""
     del path
     return prop in {"price_table", "cost_estimate"}
 
@@ -44,7 +44,7 @@ async def test_text(
 async def test_structured(
     scenario: Scenario, llm: LLMServicesProvider, vendor: str, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """An object of the model asked for, in the way that the wire has for it."""
+    """An object of the requested model, in each wire's own way."""
     city, request_id, usage = await scenario.ask_for_city(llm)
     assert (vendor, city.model_dump()) == (usage["provider"], row(request_id)["response_output"])
     assert snapshot(exclude=priced) == row(request_id)
@@ -53,7 +53,7 @@ async def test_structured(
 async def test_tool_call(
     scenario: Scenario, llm: LLMServicesProvider, vendor: str, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A call of the tool, its arguments decoded."""
+    """A tool call with decoded arguments."""
     response, calls, request_id = await scenario.ask_for_a_call(llm)
     assert (vendor, ["weather"]) == (response.provider, [call.name for call in calls or []])
     assert "city" in (calls or [])[0].arguments
@@ -63,7 +63,7 @@ async def test_tool_call(
 async def test_invalid_key(
     scenario: Scenario, llm: LLMServicesProvider, vendor: str, row: Row, snapshot: SnapshotAssertion
 ) -> None:
-    """A refused key is an LLMAuthenticationError, with any status by which the vendor refuses it."""
+    """A refused key is an LLMAuthenticationError, with any status that the vendor uses for it."""
     with pytest.raises(LLMAuthenticationError, match="check") as caught:
         await scenario.ask(llm)
     assert (vendor, False) == (caught.value.provider, caught.value.retryable)

@@ -1,1 +1,1 @@
-"""An application's modules that ask models: each with tables, sessions and habits of its own."""
+"""An application's modules that call models: each with its own tables, sessions and habits."""

@@ -1,4 +1,4 @@
-"""Watches what is asked and what it costs."""
+"""Watches calls and their costs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from modules.llm_services.public import LLMRequest, LLMServicesAdminProvider, ll
 
 @dataclass(frozen=True)
 class Overview:
-    """Figures since a moment, and the latest requests; costs in USD."""
+    """Figures since a time, and the latest requests; costs in USD."""
 
     everything: int
     since: int

@@ -1,4 +1,4 @@
-"""Writes a unit: an outline and a lesson by a flow, a picture that is downloaded, and a voice that reads it out."""
+"""Writes a unit: an outline and a lesson by a flow, an image that is downloaded, and a voice that reads it aloud."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ class Outline(BaseModel):
 
 
 class Lesson(BaseModel):
-    """A lesson and what to ask afterwards."""
+    """A lesson and its questions."""
 
     body: str
     minutes: int
@@ -29,7 +29,7 @@ class Lesson(BaseModel):
 
 
 class Unit(Base):
-    """A unit with its picture and its voice, and the requests that they came from."""
+    """A unit with its image and its speech, and the requests that they came from."""
 
     __tablename__ = "units"
 
@@ -43,7 +43,7 @@ class Unit(Base):
 
 
 async def create_unit(session: Session, topic: str, user_id: int, model: str | None) -> Unit:
-    """Return a unit without picture and voice, committed; until then the transaction stays open."""
+    """Return a unit without image and speech, committed; until then the transaction stays open."""
     flow = Flow(session, "unit", user_id, model)
     outline = await flow.step(f"Outline a unit about {topic}.", Outline, reasoning={"effort": "minimal"})
     await flow.step(f"Write the lesson {outline.title}.", Lesson, verbosity="low", text={"verbosity": "low"})
@@ -54,7 +54,7 @@ async def create_unit(session: Session, topic: str, user_id: int, model: str | N
 
 
 async def illustrate(session: Session, unit: Unit, user_id: int) -> ImageResponse:
-    """Add a picture: its bytes, out of the answer or from where it says."""
+    """Add an image: its bytes, decoded or downloaded."""
     llm: LLMServicesProvider = llm_services_provider(session=session)
     image, unit.image_request_id = await llm.generate_image(
         prompt=f"A picture for {unit.title}", user_id=user_id, size="1024x1024", quality="standard", style="natural"
@@ -69,7 +69,7 @@ async def illustrate(session: Session, unit: Unit, user_id: int) -> ImageRespons
 
 
 async def read_out(session: Session, unit: Unit, user_id: int, model: str | None = None) -> AudioResponse:
-    """Add a voice."""
+    """Add speech."""
     spoken, unit.audio_request_id = await llm_services_provider(session).generate_audio(
         text=unit.title, voice="Plain", user_id=user_id, model=model, audio_format="mp3", speed=None
     )

@@ -1,4 +1,4 @@
-"""Keeps conversations: a new service for every turn, the turn kept with its request, costs read asynchronously."""
+"""Keeps conversations: a new service for every turn, turns with their requests, costs read asynchronously."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from modules.shared_models import Base, PostgresUUID
 
 
 class ConversationTurn(Base):
-    """What one side said; the request where that was a model."""
+    """What one side wrote; with the request if that was a model."""
 
     __tablename__ = "conversation_turns"
 
@@ -24,7 +24,7 @@ class ConversationTurn(Base):
 
 
 async def reply(session: Session, conversation: int, said: str, user_id: int, model: str | None) -> LLMResponse:
-    """Return the answer to what a user says, both sides kept and committed before and after the model is asked."""
+    """Return the answer to a user's message; both are committed, before and after the call."""
     session.add(ConversationTurn(conversation=conversation, role="user", content=said))
     session.commit()
     turns = session.scalars(select(ConversationTurn).filter_by(conversation=conversation).order_by(ConversationTurn.id))
@@ -41,7 +41,7 @@ async def reply(session: Session, conversation: int, said: str, user_id: int, mo
 
 
 async def answers(session: AsyncSession, conversation: int) -> list[tuple[str, str, float | None]]:
-    """Return content, status and cost, in USD, of what models answered, from the two tables together."""
+    """Return content, status and cost, in USD, of the models' answers, joined from both tables."""
     rows = await session.execute(
         select(ConversationTurn.content, LLMRequestModel.status, LLMRequestModel.cost_estimate)
         .join(LLMRequestModel, LLMRequestModel.id == ConversationTurn.llm_request_id)

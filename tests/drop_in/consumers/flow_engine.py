@@ -1,4 +1,4 @@
-"""Runs a flow: its steps ask for objects, are tried again when that can help, and are kept with their requests."""
+"""Runs a flow: its steps call for objects, are retried if that can help, and are stored with their requests."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ MOST_TRIES = 2
 
 
 class FlowRun(Base):
-    """A run and what it has cost so far, in USD."""
+    """A run and its cost so far, in USD."""
 
     __tablename__ = "flow_runs"
 
@@ -45,17 +45,17 @@ class FlowStep(Base):
 
 
 class Flow:
-    """One run, from its first step to its end; the transaction it is begun in stays open until somebody commits."""
+    """One run; the transaction that it begins in stays open until the caller commits."""
 
     def __init__(self, session: Session, name: str, user_id: int, model: str | None = None) -> None:
-        """Begin: the run is written, and seen by nobody else yet."""
+        """Start a run: it is written, but not committed yet."""
         self.session, self.user_id, self.model = session, user_id, model
         self.run = FlowRun(name=name, user_id=user_id, started_at=datetime.now(UTC), tokens_used=0, cost=0.0)
         session.add(self.run)
         session.flush()
 
     async def step(self, prompt: str, response_model: type[Model], **options: Any) -> Model:
-        """Return a step's object; what does not fit, or does not come in time, is asked for once more."""
+        """Return a step's object; if it does not validate or times out, it is requested once more."""
         for tries in range(1, MOST_TRIES + 1):
             try:
                 value, request_id, usage = await llm_services_provider(self.session).generate_structured_response(
@@ -90,6 +90,6 @@ class Flow:
         self.session.flush()
 
     def requests(self) -> int:
-        """Count the requests that its user has made since it began, by its own clock."""
+        """Count the requests of its user since it began, by its own clock."""
         mine = LLMRequestModel.user_id == self.user_id, LLMRequestModel.created_at >= self.run.started_at
         return self.session.scalar(select(func.count()).select_from(LLMRequestModel).where(*mine)) or 0

@@ -1,4 +1,4 @@
-"""Coaches with tools: a result goes back by its tool's name alone, and without the message that asked for it."""
+"""Coaches with tools: a result is sent with its tool's name only, without the message that requested it."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ PROGRESS = ToolDefinition(
 
 
 class CoachRound(Base):
-    """One round of a talk, by its request."""
+    """One round of a conversation, with its request."""
 
     __tablename__ = "coach_rounds"
 
@@ -36,7 +36,7 @@ class CoachRound(Base):
 
 
 class Coach:
-    """Talks with one learner; makes its service once for a talk, or for every round, as web requests do."""
+    """Talks with one learner; makes its service once, or for every round as in web requests."""
 
     def __init__(self, session: Session, user_id: int, model: str | None, *, renew: bool) -> None:
         """Talk with `user_id`."""
@@ -44,7 +44,7 @@ class Coach:
         self.llm: LLMServicesProvider = llm_services_provider(session)
 
     async def answer(self, question: str, **options: Any) -> LLMResponse:
-        """Return what the model says when it has all that it asked for."""
+        """Return the model's answer after all tool calls."""
         messages = [
             LLMMessage(role="system", content="You are a coach.", name=None, function_call=None, tool_calls=None),
             LLMMessage(role="user", content=question, name=None, function_call=None, tool_calls=None),

@@ -1,4 +1,4 @@
-"""Describes pictures in the background: no session is given, the application's own database is used."""
+"""Describes images in the background: without a session of its own, on the application's database."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ NOTHING = ""
 
 
 class Resource(Base):
-    """A picture in words."""
+    """A description of an image."""
 
     __tablename__ = "resources"
 
@@ -26,7 +26,7 @@ class Resource(Base):
 
 
 async def describe(url: str, user_id: int, model: str | None) -> LLMRequest | None:
-    """Return the request that described a picture; None, and an empty description, where it failed."""
+    """Return the request that described an image; None, and an empty description, if it failed."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     llm = llm_services_provider()

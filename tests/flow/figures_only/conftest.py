@@ -1,4 +1,4 @@
-"""Texts that are in nothing else, and an OpenRouter that answers with them and quotes what it was sent."""
+"""Unique texts that a test can search for, and an OpenRouter that answers with them and quotes the request."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 @dataclass
 class Texts:
-    """Sentences that a test wrote somewhere, by the word in each that is in no other text."""
+    """Unique sentences, each recognised by a word that is in no other text."""
 
     written: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, where: str) -> str:
-        """Return a new sentence; `where` says in a failing test which one was found."""
+        """Return a new sentence; `where` names it when a test fails."""
         word = uuid4().hex
         self.written[word] = where
         return f"the {where} says {word} and more"
 
     def found_in(self, stored: str) -> list[str]:
-        """Return where the sentences come from that are in `stored`."""
+        """Return the names of the sentences that occur in `stored`."""
         return sorted(where for word, where in self.written.items() if word in stored)
 
 
 @pytest.fixture
 def texts() -> Texts:
-    """Return nothing written yet."""
+    """Return Texts without sentences."""
     return Texts()
 
 
 @dataclass
 class OpenRouter:
-    """What it says to each request, in turn; the last reply is repeated."""
+    """Its replies to the requests, in order; the last reply is repeated."""
 
     replies: list[Reply]
 
@@ -72,7 +72,7 @@ async def openrouter(monkeypatch: pytest.MonkeyPatch, texts: Texts) -> AsyncGene
 
 
 def completion(content: str | None, *, message: object = None, **fields: object) -> Reply:
-    """Return what answers with `content`, and with everything that it was sent after it."""
+    """Return a handler that answers with `content`, followed by the whole request."""
 
     def reply(visit: Visit) -> None:
         quoted = None if content is None else f"{content} {json.dumps(visit.payload)}"
@@ -85,7 +85,7 @@ def completion(content: str | None, *, message: object = None, **fields: object)
 
 
 def stored(engine: Engine) -> str:
-    """Return all that a database holds: every column as text; of SQLite the bytes of its files, too."""
+    """Return everything in a database: every column as text and, for SQLite, the bytes of its files."""
     with apart(engine.url) as connection:
         if engine.dialect.name == "postgresql":
             return "\n".join(connection.scalars(text("SELECT CAST(llm_requests AS text) FROM llm_requests")))
@@ -105,7 +105,7 @@ def files(folder: Path) -> str:
 
 
 def messages(texts: Texts) -> list[dict[str, Any]]:
-    """Return a conversation with a text in every place that takes one."""
+    """Return a conversation with a unique text in every field that can hold one."""
     call = {"name": "look", "arguments": json.dumps({"where": texts("argument of a call")})}
     parts = [
         {"type": "text", "text": texts("part")},

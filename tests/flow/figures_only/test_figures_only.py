@@ -1,4 +1,4 @@
-"""With LLM_STORE=figures no text of prompts and answers reaches the database; the figures do."""
+"""With LLM_STORE=figures, no text of prompts and answers is written to the database, but the figures are."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MODEL = "openrouter/author/model"
 
 
 class City(BaseModel):
-    """What a structured call wants."""
+    """The object of a structured call."""
 
     name: str
 
 
 def tool_call(texts: Texts) -> dict[str, Any]:
-    """Return a message that calls a tool with a text."""
+    """Return a message with a tool call that contains a text."""
     called = {"name": "look", "arguments": json.dumps({"where": texts("tool call")})}
     return {"tool_calls": [{"id": "call-2", "type": "function", "function": called}], "content": None}
 
 
 def failing(texts: Texts, status: int, **fields: object) -> Reply:
-    """Return what answers with an error that quotes everything."""
+    """Return a handler that answers with an error that quotes everything."""
 
     def reply(visit: Visit) -> None:
         quoted = json.dumps(visit.payload)
@@ -52,12 +52,12 @@ def failing(texts: Texts, status: int, **fields: object) -> Reply:
 
 
 def redirecting(texts: Texts) -> Reply:
-    """Return what redirects to an address with a text in it."""
+    """Return a handler that redirects to an address with a text in it."""
     return lambda visit: visit.answer(texts("body"), 302, location=f"/elsewhere/{texts('location').replace(' ', '+')}")
 
 
 def everywhere(texts: Texts) -> Reply:
-    """Return what answers with a text in every field that there is."""
+    """Return a handler that answers with a text in every field."""
     message = {
         "reasoning": texts("reasoning"),
         "reasoning_details": [{"type": "reasoning.text", "text": texts("detail of reasoning")}],
@@ -70,7 +70,7 @@ def everywhere(texts: Texts) -> Reply:
 
 
 def choice(texts: Texts) -> Reply:
-    """Return what ends in an error after part of a text."""
+    """Return a handler that answers with an error after part of a text."""
     said = {"role": "assistant", "content": texts("beginning")}
     ended = {"message": said, "finish_reason": texts("end"), "native_finish_reason": texts("native end")}
     return completion(None, choices=[{**ended, "error": {"message": texts("error of a choice")}}])
@@ -94,14 +94,14 @@ REPLIES: dict[str, Callable[[Texts], Reply]] = {
 
 @pytest.fixture
 def _one_retry(openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again once, and at once."""
-    assert openrouter.replies  # whose fixture says that nothing is tried again
+    """Retry once, without waiting."""
+    assert openrouter.replies  # its fixture turns retries off
     monkeypatch.setenv("MAX_RETRIES", "1")
     monkeypatch.setattr("modules.llm_services.flow.loop.BACKOFF_SECONDS", 0.0)
 
 
 async def call(session: Session, kind: str, texts: Texts, **options: object) -> None:
-    """Make a call of a kind with texts everywhere; its error is the caller's to see."""
+    """Make a call of a kind with texts everywhere; the test checks its error."""
     llm, said = llm_services_provider(session), [LLMMessage(**message) for message in messages(texts)]
     given = {
         "model": MODEL,
@@ -132,17 +132,17 @@ async def call(session: Session, kind: str, texts: Texts, **options: object) -> 
 async def test_no_text_reaches_the_database(
     engine: Engine, openrouter: OpenRouter, texts: Texts, reply: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever is asked and answered, none of it is in a column, in SQLite's files or in the log."""
+    """No text of a request or an answer is in a column, in SQLite's files or in the log."""
     openrouter.replies[:] = [REPLIES[reply](texts)]
     with Session(engine) as session, caplog.at_level(logging.DEBUG, "modules.llm_services"):
         await call(session, kind, texts)
     assert [] == texts.found_in(stored(engine))
-    assert {"name of an option"} >= set(texts.found_in(caplog.text))  # an option that no wire knows is named
+    assert {"name of an option"} >= set(texts.found_in(caplog.text))  # unknown options are named
     assert {"completed", "failed"} >= {row.status for row in rows(engine)}
 
 
 async def test_no_text_is_in_a_pending_row(engine: Engine, openrouter: OpenRouter, texts: Texts) -> None:
-    """While a call goes on, and when it is cancelled, there is no text in its row either."""
+    """The row has no text while the call is in flight or when it is cancelled, either."""
     arrived, let_go = asyncio.Event(), asyncio.Event()
 
     async def wait(visit: Visit) -> None:
@@ -165,7 +165,7 @@ async def test_no_text_is_in_a_pending_row(engine: Engine, openrouter: OpenRoute
 async def test_the_figures_are_stored(
     engine: Engine, openrouter: OpenRouter, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens, cost, ids, names and sizes are on the row, and what labels the call."""
+    """The row has tokens, cost, ids, names and sizes, and the call's labels."""
     monkeypatch.setenv("LLM_STORE_HASH_KEY", "0123456789abcdef")
     openrouter.replies[:] = [completion(None, message=tool_call(texts))]
     with Session(engine) as session:
@@ -202,7 +202,7 @@ async def test_the_figures_are_stored(
 
 
 async def hash_of(engine: Engine, question: str, key: str | None, monkeypatch: pytest.MonkeyPatch) -> object:
-    """Return the hash of a question on the row of a call."""
+    """Return the hash of a prompt on the row of a call."""
     (monkeypatch.setenv if key else lambda name, _: monkeypatch.delenv(name, raising=False))("LLM_STORE_HASH_KEY", key)  # type: ignore[arg-type]
     with Session(engine) as session:
         said = [LLMMessage(role="user", content=question)]
@@ -213,7 +213,7 @@ async def hash_of(engine: Engine, question: str, key: str | None, monkeypatch: p
 
 @pytest.mark.usefixtures("openrouter")
 async def test_repeats_can_be_counted(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same messages have the same hash, under the same key; without a key there is none, for it can be guessed."""
+    """The same messages have the same hash under the same key; without a key there is none, as it could be guessed."""
     one, other = "0123456789abcdef", "fedcba9876543210"
     first = await hash_of(sqlite_engine, "Which city?", one, monkeypatch)
     assert first == await hash_of(sqlite_engine, "Which city?", one, monkeypatch)
@@ -223,7 +223,7 @@ async def test_repeats_can_be_counted(sqlite_engine: Engine, monkeypatch: pytest
 
 
 async def test_the_caller_is_told_everything(sqlite_engine: Engine, openrouter: OpenRouter, texts: Texts) -> None:
-    """The answer, and the message of an error, are the caller's as ever; the row says that it has no message."""
+    """The caller gets the answer and the error message as usual; the row says that it has no message."""
     openrouter.replies[:] = [completion(texts("answer")), failing(texts, 503)]
     said = [LLMMessage(role="user", content="Which city?")]
     with Session(sqlite_engine) as session:
@@ -234,4 +234,4 @@ async def test_the_caller_is_told_everything(sqlite_engine: Engine, openrouter: 
             await llm.generate_response(said, model=MODEL)
     assert "error" in texts.found_in(str(failed.value))
     row = rows(sqlite_engine)[-1]
-    assert "LLMProviderError (503): the message is not stored, for it may quote the prompt" == row.error_message
+    assert "LLMProviderError (503): the message is not stored, because it may quote the prompt" == row.error_message

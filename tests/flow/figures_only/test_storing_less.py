@@ -1,4 +1,4 @@
-"""What one call may choose, what then does not work and says so, and the wires of the other vendors."""
+"""Storing less for a single call, the features that then do not work, and the wires of the other vendors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODEL = "openrouter/author/model"
 async def test_a_call_may_store_less(
     sqlite_engine: Engine, openrouter: OpenRouter, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With LLM_STORE=all, `store_content=False` keeps one call out, and it alone."""
+    """With LLM_STORE=all, `store_content=False` applies to that call only."""
     monkeypatch.setenv("LLM_STORE", "all")
     openrouter.replies[:] = [completion(texts("answer"))]
     with Session(sqlite_engine) as session:
@@ -41,7 +41,7 @@ async def test_a_call_may_store_less(
 
 
 async def test_the_vendor_does_not_see_the_option(sqlite_engine: Engine, openrouter: OpenRouter) -> None:
-    """`store_content` is between the caller and its table: it is no part of the request."""
+    """`store_content` is not part of the request."""
     sent: list[Visit] = []
     answer = completion("Paris")
 
@@ -57,7 +57,7 @@ async def test_the_vendor_does_not_see_the_option(sqlite_engine: Engine, openrou
 
 @pytest.mark.usefixtures("openrouter")
 async def test_a_call_may_not_store_more(sqlite_engine: Engine) -> None:
-    """With LLM_STORE=figures, `store_content=True` is an error before anything is sent."""
+    """With LLM_STORE=figures, `store_content=True` raises an error before anything is sent."""
     with Session(sqlite_engine) as session, pytest.raises(ValueError, match="option store_content=True: LLM_STORE="):
         await ask(session, store_content=True)
     assert [] == rows(sqlite_engine)
@@ -67,7 +67,7 @@ async def test_a_call_may_not_store_more(sqlite_engine: Engine) -> None:
 async def test_the_response_cache_keeps_no_answer(
     sqlite_engine: Engine, texts: Texts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A call that wants it is an error; where it is on for all calls, it has no part in one that stores no content."""
+    """`use_cache=True` raises an error; a cache that is on for all calls skips a call that stores no content."""
     monkeypatch.setenv("LLM_STORE", "all")
     monkeypatch.setenv("LLM_CACHE_ENABLED", "true")
     monkeypatch.setenv("LLM_CACHE_DIR", str(tmp_path / "answers"))
@@ -82,7 +82,7 @@ async def test_the_response_cache_keeps_no_answer(
 
 @pytest.mark.usefixtures("openrouter")
 def test_the_cache_and_figures_contradict_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both switched on is an error of the configuration, which names both."""
+    """Both settings together are a configuration error that names both."""
     monkeypatch.setenv("LLM_CACHE_ENABLED", "true")
     with pytest.raises(ValueError, match="LLM_CACHE_ENABLED: must be off with LLM_STORE=figures"):
         create_llm_config_from_env()
@@ -91,7 +91,7 @@ def test_the_cache_and_figures_contradict_each_other(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("openrouter")
 @pytest.mark.parametrize(("variable", "value"), [("LLM_STORE", "some"), ("LLM_STORE_HASH_KEY", "short")])
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
-    """A value that is none is an error that names the variable and, of a key, never shows it."""
+    """An invalid value raises an error that names the variable and never shows a key."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=f"^{variable}: ") as wrong:
         create_llm_config_from_env()
@@ -100,7 +100,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str
 
 @pytest.mark.usefixtures("openrouter")
 async def test_a_row_without_content_is_not_exported(sqlite_engine: Engine) -> None:
-    """export_cassette.py says why there is nothing to replay."""
+    """export_cassette.py refuses the row, and says that its content was not stored."""
     with Session(sqlite_engine) as session:
         await ask(session)
     row = LLMRequest.model_validate(only_row(sqlite_engine)).model_dump(mode="json")
@@ -117,7 +117,7 @@ MEDIA: dict[str, Any] = {"voice": "alloy", "model": "tts-1"}
 async def test_every_wire_stores_figures_only(
     engine: Engine, base_url: str, texts: Texts, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    """What other vendors are asked, and answer, is not stored either; their tokens are."""
+    """Requests to other vendors, and their answers, are not stored either, but their tokens are."""
     for name, value in environment(base_url).items():
         monkeypatch.setenv(name, value)
     with Session(engine) as session:
@@ -134,7 +134,7 @@ async def test_every_wire_stores_figures_only(
 async def test_images_and_speech_store_figures_only(
     engine: Engine, base_url: str, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither what was to be drawn or spoken is stored, nor the picture or the sound."""
+    """The prompts of images and speech are not stored, and neither are the image and the sound."""
     for name, value in environment(base_url).items():
         monkeypatch.setenv(name, value)
     with Session(engine) as session:

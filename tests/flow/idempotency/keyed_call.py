@@ -1,4 +1,4 @@
-"""A script that makes a call with an idempotency key, within so many seconds; it prints the row's id, or the error."""
+"""Make a call with an idempotency key and a timeout in seconds; print the row's id, or the error."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from modules.llm_services.public import LLMMessage, llm_services_provider
 
 async def main(key: str, seconds: str) -> None:
     """Call OpenRouter; the row goes to DATABASE_URL."""
-    asyncio.get_running_loop().slow_callback_duration = 60  # this is no test of the machine's speed
+    asyncio.get_running_loop().slow_callback_duration = 60  # keeps a slow machine from failing the test
     message = LLMMessage(role="user", content="What is the capital of France?")
     call = llm_services_provider().generate_response(
         [message], model="openrouter/stand-in/completion", idempotency_key=key, timeout=float(seconds)

@@ -1,4 +1,4 @@
-"""A call whose key was answered within a day gets that answer and its row's id, and nothing is sent."""
+"""A call with a key that was answered within a day returns that answer and row id, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOOK = ToolDefinition(name="look", description="look", parameters={"type": "obje
 
 
 class City(BaseModel):
-    """What a structured call wants."""
+    """The object of a structured call."""
 
     name: str
 
@@ -47,7 +47,7 @@ KINDS: dict[str, Callable[[LLMServicesProvider], Awaitable[tuple[Any, ...]]]] = 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_same_key_has_the_same_answer(engine: Engine, openrouter: OpenRouter, kind: str) -> None:
-    """The second call returns what the first one did, figures, object and tool calls included, from the same row."""
+    """The second call returns the result of the first, figures, object and tool calls included, from the same row."""
     with Session(engine) as session:
         first = await KINDS[kind](llm_services_provider(session))
         second = await KINDS[kind](llm_services_provider(session))
@@ -56,7 +56,7 @@ async def test_the_same_key_has_the_same_answer(engine: Engine, openrouter: Open
 
 
 async def test_another_key_or_user_is_another_job(engine: Engine, openrouter: OpenRouter) -> None:
-    """Keys are a user's own, and nobody is given another user's answer."""
+    """A key belongs to one user; no other user gets the answer."""
     with Session(engine) as session:
         ids = {
             await ask(session, idempotency_key="job", user_id=1),
@@ -78,7 +78,7 @@ async def test_another_key_or_user_is_another_job(engine: Engine, openrouter: Op
 async def test_the_same_key_with_another_question_is_an_error(
     engine: Engine, openrouter: OpenRouter, other: dict[str, str], *, is_over: bool
 ) -> None:
-    """A key that was used for other messages or another model is a ValueError, also while that call goes on."""
+    """A key that was used for other messages or another model is a ValueError, even while that call is in flight."""
     held = Held()
     openrouter.replies[:] = [held]
     with Session(engine) as session:
@@ -87,7 +87,7 @@ async def test_the_same_key_with_another_question_is_an_error(
         if is_over:
             held.let_go.set()
             await first
-        with pytest.raises(ValueError, match="idempotency_key 'job' belongs to a call with another model, other mess"):
+        with pytest.raises(ValueError, match="idempotency_key 'job' was used for another call"):
             await ask(session, idempotency_key="job", **other)
         held.let_go.set()
         await first
@@ -98,16 +98,16 @@ async def test_the_same_key_with_another_question_is_an_error(
 async def test_the_same_key_for_another_kind_of_call_is_an_error(
     engine: Engine, openrouter: OpenRouter, kind: str
 ) -> None:
-    """A key of a text is not that of an object, or of tool calls, whose question is the same."""
+    """A key of a text call cannot be used for an object or tools, even with the same messages."""
     with Session(engine) as session:
         await KINDS["text"](llm_services_provider(session))
-        with pytest.raises(ValueError, match="belongs to a call with"):
+        with pytest.raises(ValueError, match="was used for another call"):
             await KINDS[kind](llm_services_provider(session))
     assert 1 == openrouter.requests
 
 
 async def test_calls_at_once_share_one_request(engine: Engine, openrouter: OpenRouter) -> None:
-    """In one process, callers with one key wait for the one that came first, and have its answer."""
+    """In one process, calls with the same key wait for the first one, and return its answer."""
     held = Held()
     openrouter.replies[:] = [held]
     with Session(engine) as session:
@@ -124,7 +124,7 @@ def refused(visit: Visit) -> None:
 
 
 async def test_callers_share_a_failure_and_the_next_one_tries_again(engine: Engine, openrouter: OpenRouter) -> None:
-    """Who waited has the error of the call that was waited for; a later call is sent, on a row of its own."""
+    """Waiting callers get the same error; a later call is sent, with a row of its own."""
     held = Held()
 
     async def refuse(visit: Visit) -> None:
@@ -146,7 +146,7 @@ async def test_callers_share_a_failure_and_the_next_one_tries_again(engine: Engi
 
 
 async def test_a_cancelled_caller_leaves_the_call_to_the_next(engine: Engine, openrouter: OpenRouter) -> None:
-    """Where the first caller is cancelled, one who waits makes the call."""
+    """If the first caller is cancelled, a waiting one makes the call."""
     held = Held()
     openrouter.replies[:] = [held]
     with Session(engine) as session:
@@ -164,7 +164,7 @@ async def test_a_cancelled_caller_leaves_the_call_to_the_next(engine: Engine, op
 
 
 async def test_a_callers_own_exception_is_its_own(sqlite_engine: Engine, openrouter: OpenRouter) -> None:
-    """What the first caller's `on_text` raises is not raised by the one who waits, whose call is sent."""
+    """A waiting caller does not get the exception of the first caller's `on_text`; its own call is sent."""
     held = Held()
     openrouter.replies[:] = [held]
 
@@ -184,7 +184,7 @@ async def test_a_callers_own_exception_is_its_own(sqlite_engine: Engine, openrou
 
 
 async def test_a_waiting_caller_gives_up_in_its_own_time(engine: Engine, openrouter: OpenRouter) -> None:
-    """It waits no longer than its own timeout, and says what for."""
+    """It waits no longer than its own timeout, and its error says what it waited for."""
     held = Held()
     openrouter.replies[:] = [held]
     with Session(engine) as session:
@@ -200,7 +200,7 @@ async def test_a_waiting_caller_gives_up_in_its_own_time(engine: Engine, openrou
 async def test_retries_are_rows_of_the_same_key(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that was answered at its tenth attempt is found by its key, and none of its attempts is in the way."""
+    """A call that was answered at its tenth attempt is found by its key, despite the failed attempts."""
     monkeypatch.setenv("MAX_RETRIES", "9")
     monkeypatch.setattr("modules.llm_services.flow.loop.BACKOFF_SECONDS", 0.0)
     openrouter.replies[:] = [lambda visit: visit.answer({"error": {"code": 503, "message": "busy"}}, 503)] * 9
@@ -211,7 +211,7 @@ async def test_retries_are_rows_of_the_same_key(
 
 
 def age(engine: Engine, request_id: UUID, **columns: object) -> None:
-    """Change a row behind everybody's back."""
+    """Change a row's time directly in the database."""
     with Session(engine) as session:
         session.execute(update(LLMRequestModel).where(LLMRequestModel.id == request_id).values(**columns))
         session.commit()
@@ -219,7 +219,7 @@ def age(engine: Engine, request_id: UUID, **columns: object) -> None:
 
 @pytest.mark.parametrize(("minutes", "requests"), [(24 * 60 - 1, 1), (24 * 60 + 1, 2)], ids=["23:59", "24:01"])
 async def test_a_key_is_good_for_a_day(engine: Engine, openrouter: OpenRouter, minutes: int, requests: int) -> None:
-    """A key leads to its row for 24 hours from when the answered attempt began; then it is a new one."""
+    """A key is valid for 24 hours from the start of the answered attempt; after that, it counts as new."""
     with Session(engine) as session:
         first = await ask(session, idempotency_key="job")
         begun = datetime.now(UTC) - timedelta(minutes=minutes)
@@ -242,21 +242,19 @@ async def test_a_dead_process_does_not_keep_its_key(engine: Engine, openrouter: 
 async def test_what_is_not_stored_is_not_returned(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch, *, store_content: bool | None
 ) -> None:
-    """A row of figures only answers nobody: the error says so, names the row, and nothing is sent twice."""
+    """For a row without content, an error says so and names the row, and nothing is sent twice."""
     if store_content is None:
         monkeypatch.setenv("LLM_STORE", "figures")
     with Session(engine) as session:
         first = await ask(session, idempotency_key="job", store_content=store_content)
-        with pytest.raises(
-            LLMError, match=f"idempotency_key 'job' was answered, on row {first}, and the content"
-        ) as no:
+        with pytest.raises(LLMError, match=f"idempotency_key 'job' was answered by row {first}, but the content") as no:
             await ask(session, idempotency_key="job", store_content=store_content)
     assert (first, 1) == (no.value.request_id, openrouter.requests)
 
 
 @pytest.mark.parametrize("key", ["", " ", "k" * 256, "lone \ud800"], ids=repr)
 async def test_a_key_that_is_none_is_an_error(sqlite_engine: Engine, openrouter: OpenRouter, key: str) -> None:
-    """A key that is empty, has more than 255 characters or is no text, is a ValueError that names the option."""
+    """A key that is empty, longer than 255 characters or not text raises a ValueError that names the option."""
     with Session(sqlite_engine) as session, pytest.raises(ValueError, match="option idempotency_key: "):
         await ask(session, idempotency_key=key)
     assert 0 == openrouter.requests
@@ -264,14 +262,14 @@ async def test_a_key_that_is_none_is_an_error(sqlite_engine: Engine, openrouter:
 
 @pytest.mark.parametrize("key", ["k" * 255, "order/42 \u00e9\u4e2d", "nul \x00"], ids=repr)
 async def test_any_text_is_a_key(engine: Engine, openrouter: OpenRouter, key: str) -> None:
-    """A key is any text, also one that a database would not take."""
+    """A key may be any text, even one that a database would refuse."""
     with Session(engine) as session:
         assert await ask(session, idempotency_key=key) == await ask(session, idempotency_key=key)
     assert 1 == openrouter.requests
 
 
 async def test_a_key_is_not_sent(sqlite_engine: Engine, openrouter: OpenRouter) -> None:
-    """The vendor does not see the key; the row keeps it."""
+    """The vendor does not see the key; the row has it."""
     with Session(sqlite_engine) as session:
         await ask(session, idempotency_key="job")
     (visit,) = openrouter.served.visits
@@ -281,7 +279,7 @@ async def test_a_key_is_not_sent(sqlite_engine: Engine, openrouter: OpenRouter) 
 
 
 async def test_the_text_of_a_stored_answer_is_handed_out(sqlite_engine: Engine, openrouter: OpenRouter) -> None:
-    """A caller that takes text as it arrives has that of a stored answer at once."""
+    """`on_text` gets the text of a stored answer at once."""
     pieces: list[str] = []
     with Session(sqlite_engine) as session:
         await ask(session, idempotency_key="job")
@@ -292,7 +290,7 @@ async def test_the_text_of_a_stored_answer_is_handed_out(sqlite_engine: Engine, 
 async def test_a_streamed_answer_is_returned_too(
     sqlite_engine: Engine, base_url: str, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that came as a stream is stored whole, and read again as one that did not."""
+    """A streamed answer is stored whole, and returned like any other."""
     monkeypatch.setenv("OPENROUTER_BASE_URL", base_url)
     with Session(sqlite_engine) as session:
         llm = llm_services_provider(session)
@@ -308,7 +306,7 @@ async def test_a_streamed_answer_is_returned_too(
 async def test_images_and_speech_are_returned_too(
     sqlite_engine: Engine, base_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was drawn or spoken is made once for a key, and has the same bytes, type and cost again."""
+    """An image or speech is made once for a key; later calls return the same bytes, type and cost."""
     for name, value in environment(base_url).items():
         monkeypatch.setenv(name, value)
     with Session(sqlite_engine) as session:

@@ -31,7 +31,7 @@ def settings(engine: Engine, openrouter: OpenRouter) -> dict[str, str]:
 async def test_a_call_of_another_process_is_waited_for(
     postgres_engine: Engine, openrouter: OpenRouter, process: Process
 ) -> None:
-    """While it is pending the other process waits, within its timeout; then it has the same row."""
+    """While it is pending, the other process waits within its timeout; then it returns the same row."""
     held, environment = Held(), settings(postgres_engine, openrouter)
     openrouter.replies[:] = [held]
     with Session(postgres_engine) as session:
@@ -48,7 +48,7 @@ async def test_a_call_of_another_process_is_waited_for(
 async def test_processes_that_begin_at_once_make_one_call(
     engine: Engine, openrouter: OpenRouter, process: Process
 ) -> None:
-    """Whichever comes first is answered, and the others have its row."""
+    """Only one of them sends the call, and the others return its row."""
     environment = settings(engine, openrouter)
     calls = (asyncio.to_thread(process, "job", "60", script=SCRIPT, **environment) for _ in range(3))
     outcomes = await asyncio.gather(*calls)
@@ -59,7 +59,7 @@ async def test_processes_that_begin_at_once_make_one_call(
 async def test_a_key_that_another_process_takes_first(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where another's row is there by the time that ours is opened, it is left alone and waited for."""
+    """If another process's row exists when ours is opened, that row is left alone and waited for."""
     find_rows, looks = Job._rows, 0
     taken = derived_request_id(None, "job", datetime.now(UTC).date().isoformat(), 0)
 
@@ -80,7 +80,7 @@ async def test_a_key_that_another_process_takes_first(
 
 
 def write_pending(engine: Engine, request_id: Any, question: str) -> None:  # noqa: ANN401 - the row's id
-    """Write the row of a call that another process has begun."""
+    """Write the pending row of a call of another process."""
     params = {"idempotency_key": "job", "idempotency_claim": "another's", "idempotency_question": question}
     columns = {"provider": "openrouter", "model": "a", "temperature": 0.7, "messages": [], "status": "pending"}
     with Session(engine) as session:
@@ -90,7 +90,7 @@ def write_pending(engine: Engine, request_id: Any, question: str) -> None:  # no
 
 
 def settle(engine: Engine, request_id: Any) -> None:  # noqa: ANN401 - as above
-    """Let the other process's call be answered."""
+    """Complete the other process's row."""
     raw = {"body": ANSWER, "status_code": 200}
     with Session(engine) as session:
         answered = update(LLMRequestModel).where(LLMRequestModel.id == request_id)

@@ -1,4 +1,4 @@
-"""A cache in each place there is, and an OpenRouter that counts how often it is asked."""
+"""A cache of each kind, and an OpenRouter that counts its requests."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REAL = next(filter(None, map(shutil.which, ("valkey-server", "redis-server"))), None)
-SERVER = REAL.rpartition("/")[2] if REAL else "fakeredis"  # a faithful fake, where no real server is installed
+SERVER = REAL.rpartition("/")[2] if REAL else "fakeredis"  # a faithful fake, if no real server is installed
 
 
 def completion(content: str | None, finish_reason: str = "stop", **message: object) -> dict[str, Any]:
-    """Return a completion of OpenRouter's, that cost 0.1 USD."""
+    """Return an OpenRouter completion that cost 0.1 USD."""
     choice = {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish_reason}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.1}
     return {"id": "gen-1", "model": "author/model", "choices": [choice], "usage": usage}
@@ -78,14 +78,14 @@ def cache_server() -> Iterator[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lead the cache into a directory that is not there yet."""
+    """Configure a directory that does not exist yet."""
     monkeypatch.setenv("LLM_CACHE_DIR", str(tmp_path / "answers"))
     return tmp_path / "answers"
 
 
 @pytest.fixture
 def server(cache_server: str, monkeypatch: pytest.MonkeyPatch) -> Redis:
-    """Lead the cache to a server that holds nothing, and return a client of it."""
+    """Configure an empty server, and return a client of it."""
     monkeypatch.setenv("LLM_CACHE_URL", cache_server)
     client: Redis = Redis.from_url(cache_server)
     client.flushall()
@@ -100,7 +100,7 @@ def place(request: pytest.FixtureRequest) -> object:
 
 @dataclass
 class Asked:
-    """What OpenRouter was asked, and what it says to that, in turn; the last answer is repeated."""
+    """The requests that OpenRouter received, and its answers in order; the last one is repeated."""
 
     answers: list[dict[str, Any]]
     payloads: list[dict[str, Any]] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Asked:
 
 @pytest.fixture
 async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Asked]:
-    """Serve OpenRouter on this machine, the cache being on, and nothing else set."""
+    """Serve OpenRouter on this machine, with the cache on and no other settings."""
     kept = {"LLM_CACHE_DIR", "LLM_CACHE_URL"}
     for name in set(VARIABLE_NAMES) - kept:
         monkeypatch.delenv(name, raising=False)

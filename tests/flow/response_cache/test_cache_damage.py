@@ -1,4 +1,4 @@
-"""Whatever is wrong with the cache costs a miss, never an error; only a setting that cannot be meant is refused."""
+"""Problems of the cache cause a miss, never an error; only invalid settings are refused."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from flow.response_cache.conftest import Asked
 
 ROOT = Path(__file__).resolve().parents[3]
-EXPIRY = 4  # bytes before the JSON in cachelib's files
+EXPIRY = 4  # the bytes before the JSON in cachelib's files
 
 
 async def ask(session: Session) -> str:
-    """Ask the question, and return the answer."""
+    """Ask the same question, and return the answer."""
     response, _request_id = await llm_services_provider(session).generate_response(QUESTION, model=MODEL)
     return response.content
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
-    """Return what changes an entry in the middle of its file."""
+    """Return a function that changes an entry in the middle of its file."""
 
     def damage(whole: bytes) -> bytes:
         entry = json.loads(whole[EXPIRY:])
@@ -53,18 +53,18 @@ def changed(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byt
 
 
 def only_file(directory: Path) -> Path:
-    """Return the one entry."""
+    """Return the only entry."""
     (file,) = directory.iterdir()
     return file
 
 
 def mode(path: Path) -> int:
-    """Return who may do what with a file."""
+    """Return the permissions of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
 def spoil(directory: Path, damage: Callable[[bytes], bytes]) -> None:
-    """Damage the one entry."""
+    """Damage the only entry."""
     file = only_file(directory)
     file.write_bytes(damage(file.read_bytes()))
 
@@ -89,7 +89,7 @@ def spoil(directory: Path, damage: Callable[[bytes], bytes]) -> None:
 async def test_a_damaged_entry_is_a_miss(
     session: Session, asked: Asked, directory: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    """An entry that is no answer any more is asked for again, and the answer takes its place."""
+    """For a damaged entry, the request is sent, and the answer replaces the entry."""
     await ask(session)
     spoil(directory, damage)
     assert ["Paris.", "Paris."] == [await ask(session) for _ in range(2)]
@@ -98,7 +98,7 @@ async def test_a_damaged_entry_is_a_miss(
 
 @pytest.fixture
 def in_the_way(directory: Path) -> None:
-    """Put a file where the cache's directory should be."""
+    """Put a file in the place of the cache's directory."""
     directory.write_text("in the way", encoding="utf-8")
 
 
@@ -106,20 +106,20 @@ def in_the_way(directory: Path) -> None:
 async def test_a_file_where_the_directory_should_be(
     session: Session, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A cache that cannot be made is passed over, call by call, and the log says so."""
+    """If the cache cannot be created, every call goes on without it, and the log says so."""
     assert ["Paris.", "Paris."] == [await ask(session) for _ in range(2)]
     assert 2 == len(asked.payloads)
     assert "the response cache was passed over" in caplog.text
 
 
 async def test_only_its_owner_reads_an_entry(session: Session, asked: Asked, directory: Path) -> None:
-    """What a model said is nobody else's to read."""
+    """No other user can read an entry."""
     await ask(session)
     assert (1, 0o700, 0o600) == (len(asked.payloads), mode(directory), mode(only_file(directory)))
 
 
 async def test_a_value_of_somebody_elses(session: Session, asked: Asked, server: Redis) -> None:
-    """A key that holds no JSON, or is of another type, is a miss."""
+    """A key with a value that is not JSON, or of another type, is a miss."""
     await ask(session)
     (key,) = server.keys()
     server.set(key, b"\x80")
@@ -133,7 +133,7 @@ async def test_a_value_of_somebody_elses(session: Session, asked: Asked, server:
 async def test_a_server_that_goes_and_comes(
     session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without its server the cache is passed over; its password is in no line of the log."""
+    """While its server is down, the cache is skipped; the password is not logged."""
     with started_server() as url:
         monkeypatch.setenv("LLM_CACHE_URL", url)
         for _ in range(2):
@@ -147,7 +147,7 @@ async def test_a_server_that_goes_and_comes(
 
 
 async def test_a_server_that_hangs(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes connections and says nothing is given up, and the call goes out."""
+    """If the server does not respond, the call goes on without it."""
     monkeypatch.setattr(cache, "PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("LLM_CACHE_URL", f"redis://127.0.0.1:{silent.getsockname()[1]}")
@@ -158,7 +158,7 @@ async def test_a_server_that_hangs(session: Session, asked: Asked, monkeypatch: 
 async def test_valkey_is_spoken_to_in_redis_words(
     session: Session, asked: Asked, server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """valkey:// leads to the same server as redis://."""
+    """valkey:// connects to the same server as redis://."""
     monkeypatch.setenv("LLM_CACHE_URL", os.environ["LLM_CACHE_URL"].replace("redis://", "valkey://"))
     for _ in range(2):
         await ask(session)
@@ -166,7 +166,7 @@ async def test_valkey_is_spoken_to_in_redis_words(
 
 
 async def test_a_missing_package_is_named(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """LLM_CACHE_URL without the package that speaks to it is a RuntimeError that says what to install."""
+    """LLM_CACHE_URL without the package for it raises a RuntimeError that says what to install."""
     monkeypatch.setenv("LLM_CACHE_URL", "redis://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "redis", None)
     cache._store.cache_clear()
@@ -186,7 +186,7 @@ async def test_a_missing_package_is_named(session: Session, asked: Asked, monkey
     ],
 )
 def test_a_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """A setting that cannot be meant is a ValueError that names the variable and not its value."""
+    """An invalid setting raises a ValueError that names the variable and not its value."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=f"^{name}: ") as raised:
         create_llm_config_from_env()
@@ -194,7 +194,7 @@ def test_a_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str
 
 
 def test_the_password_of_the_cache_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A configuration's repr holds no LLM_CACHE_URL, for there may be a password in it."""
+    """A configuration's repr does not show LLM_CACHE_URL, which may contain a password."""
     monkeypatch.setenv("LLM_CACHE_URL", "rediss://:hunter2@cache.example.com/0")
     config = create_llm_config_from_env()
     assert "hunter2" in str(config.cache_url)
@@ -204,7 +204,7 @@ def test_the_password_of_the_cache_is_not_shown(monkeypatch: pytest.MonkeyPatch)
 async def test_many_ask_at_once(
     session: Session, asked: Asked, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Hundreds of calls that keep and look at the same moment leave one sound entry."""
+    """Hundreds of calls that read and write at the same time leave one valid entry."""
     with caplog.at_level(logging.WARNING):
         assert 200 * ["Paris."] == await asyncio.gather(*(ask(session) for _ in range(200)))
     sent = len(asked.payloads)
@@ -214,7 +214,7 @@ async def test_many_ask_at_once(
 
 @pytest.mark.usefixtures("place")
 def test_a_script_with_a_cache_just_ends(tmp_path: Path) -> None:
-    """A script whose calls are kept prints no warning at its end, every warning being an error."""
+    """A script that uses the cache ends without a warning, with every warning an error."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("LLM_CACHE")}
     lines = f"""
 import asyncio, stand_in
@@ -239,7 +239,7 @@ with stand_in.running() as url:
 
 
 def test_what_is_kept_is_readable(directory: Path) -> None:
-    """An entry is JSON, which any tool shows and no code is run by."""
+    """An entry is JSON, which any tool can read and which runs no code."""
 
     async def kept() -> Any:  # noqa: ANN401 - JSON
         store = cache.ResponseCache(str(directory))
@@ -251,7 +251,7 @@ def test_what_is_kept_is_readable(directory: Path) -> None:
 
 
 async def test_a_process_may_change_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A relative directory is looked for where the process is now, and made there."""
+    """A relative directory is resolved in the current working directory, and created there."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Entries of rows that have been forgotten are removed, from a directory and from a server."""
+"""Entries of forgotten rows are removed, from a directory and from a server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def cache_at(path: Path) -> tuple[str, str | None]:
-    """Return the place that the variables name."""
+    """Return the cache that the variables configure."""
     return os.environ.get("LLM_CACHE_DIR", str(path / "answers")), os.environ.get("LLM_CACHE_URL")
 
 
 def put(place: tuple[str, str | None], row_id: object) -> str:
-    """Keep an answer of a row, and return its key."""
+    """Store an answer of a row, and return its key."""
     key = key_of(str(row_id))
     asyncio.run(ResponseCache(*place).put(key, {"request_id": row_id, "body": "Paris"}))
     return key
@@ -28,7 +28,7 @@ def put(place: tuple[str, str | None], row_id: object) -> str:
 
 @pytest.mark.usefixtures("place")
 def test_the_entries_of_chosen_rows_are_removed(tmp_path: Path) -> None:
-    """Who chooses sees the ids of all rows that have an entry; the entries of the others stay."""
+    """`chosen` gets the ids of all rows with an entry; the entries of the others stay."""
     place, seen = cache_at(tmp_path), list[set[str]]()
     keys = {name: put(place, name) for name in ("one", "two", "three")}
 
@@ -44,7 +44,7 @@ def test_the_entries_of_chosen_rows_are_removed(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("place")
 def test_an_entry_that_nobody_can_read_is_removed(tmp_path: Path) -> None:
-    """Nobody can say whose it is, and it answers no call."""
+    """An unreadable entry is removed, because its row is unknown and it answers no call."""
     place = cache_at(tmp_path)
     key = key_of("broken")
     asyncio.run(ResponseCache(*place).put(key, ["no", "entry"]))  # type: ignore[arg-type]  # as if it were damaged
@@ -53,7 +53,7 @@ def test_an_entry_that_nobody_can_read_is_removed(tmp_path: Path) -> None:
 
 
 def test_other_files_of_the_directory_stay(directory: Path) -> None:
-    """A file that is no entry's is not touched, whatever is in it."""
+    """A file that is not an entry is left alone, whatever it contains."""
     put((str(directory), None), "one")
     (directory / "notes.txt").write_text("mine", "utf-8")
     assert 1 == remove_entries(str(directory), None, set)
@@ -61,12 +61,12 @@ def test_other_files_of_the_directory_stay(directory: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_has_no_entries(directory: Path) -> None:
-    """Where no cache has been used there is nothing to remove, and none is made."""
+    """If the cache was never used, nothing is removed and no directory is created."""
     assert 0 == remove_entries(str(directory), None, set)
     assert not directory.exists()
 
 
 def test_a_server_that_is_away_is_an_error() -> None:
-    """Who forgets has to know that the answers are still there."""
+    """An unreachable server raises an error, because the answers are still there."""
     with pytest.raises(Exception, match="refused"):
         remove_entries("unused", "redis://127.0.0.1:1/0", set)

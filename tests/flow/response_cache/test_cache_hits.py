@@ -1,4 +1,4 @@
-"""What the response cache answers, what it does not, and the row that tells of it."""
+"""What the response cache answers, what it does not, and the row of a hit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ WEATHER = ToolDefinition(name="weather", description="The weather.", parameters=
 
 
 class City(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     name: str
 
 
 class Town(BaseModel):
-    """Something else of the same name and the same field."""
+    """Another model with the same name and the same field."""
 
     name: str
     people: int = 0
@@ -41,7 +41,7 @@ class Town(BaseModel):
 
 @pytest.fixture
 def llm(engine: Engine) -> Iterator[LLMServicesProvider]:
-    """Return the service on both databases in turn."""
+    """Return the service on each database in turn."""
     with Session(engine) as session:
         yield llm_services_provider(session)
 
@@ -50,7 +50,7 @@ def llm(engine: Engine) -> Iterator[LLMServicesProvider]:
 async def test_the_same_question_is_sent_once(
     llm: LLMServicesProvider, engine: Engine, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A hit is the same answer without a request; its row names the original, and says that it cost nothing."""
+    """A hit returns the same answer without a request; its row names the original row and has cost 0."""
     first, original = await llm.generate_response(QUESTION, model=MODEL, user_id=1)
     second, request_id = await llm.generate_response(QUESTION, model=MODEL, user_id=2)
     assert 1 == len(asked.payloads)
@@ -86,7 +86,7 @@ async def test_the_same_question_is_sent_once(
 async def test_it_is_off_unless_asked_for(
     llm: LLMServicesProvider, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without LLM_CACHE_ENABLED only a call that says use_cache=True is answered from the cache."""
+    """Without LLM_CACHE_ENABLED, only a call with use_cache=True uses the cache."""
     monkeypatch.delenv("LLM_CACHE_ENABLED")
     for _ in range(2):
         await llm.generate_response(QUESTION, model=MODEL)
@@ -99,14 +99,14 @@ async def test_it_is_off_unless_asked_for(
 
 @pytest.mark.usefixtures("directory")
 async def test_a_call_may_do_without(llm: LLMServicesProvider, asked: Asked) -> None:
-    """use_cache=False neither takes an answer from the cache nor leaves one there."""
+    """use_cache=False neither reads nor writes the cache."""
     for use_cache in (False, None, False, None):
         await llm.generate_response(QUESTION, model=MODEL, use_cache=use_cache)
     assert 3 == len(asked.payloads)
 
 
 async def test_use_cache_is_yes_or_no(llm: LLMServicesProvider, asked: Asked) -> None:
-    """Any other value is a ValueError that names the option, and nothing is sent."""
+    """Any value but True and False raises a ValueError that names the option, and nothing is sent."""
     with pytest.raises(ValueError, match="option use_cache"):
         await llm.generate_response(QUESTION, model=MODEL, use_cache="yes")
     assert [] == asked.payloads
@@ -128,7 +128,7 @@ async def test_use_cache_is_yes_or_no(llm: LLMServicesProvider, asked: Asked) ->
 )
 @pytest.mark.usefixtures("directory")
 async def test_another_question_is_another_entry(llm: LLMServicesProvider, asked: Asked, other: dict[str, Any]) -> None:
-    """Whatever changes what is sent changes the key."""
+    """Everything that changes the request changes the key."""
     plain: dict[str, Any] = {"messages": QUESTION, "model": MODEL}
     await llm.generate_response(**plain)
     await llm.generate_response(**plain | other)
@@ -137,7 +137,7 @@ async def test_another_question_is_another_entry(llm: LLMServicesProvider, asked
 
 @pytest.mark.usefixtures("directory")
 async def test_another_server_is_another_entry(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one base URL answered is not taken for the answer of another, where nobody listens here."""
+    """An answer from one base URL is not used for another one, where nothing listens here."""
     await llm_services_provider(session).generate_response(QUESTION, model=MODEL)
     monkeypatch.setenv("OPENROUTER_BASE_URL", "http://127.0.0.1:1/api/v1")
     monkeypatch.setenv("MAX_RETRIES", "0")
@@ -148,7 +148,7 @@ async def test_another_server_is_another_entry(session: Session, asked: Asked, m
 
 @pytest.mark.usefixtures("directory")
 async def test_another_schema_is_another_entry(llm: LLMServicesProvider, asked: Asked) -> None:
-    """A structured answer is kept for its schema alone, and comes back validated."""
+    """A structured answer is stored for its schema only, and is validated again on a hit."""
     asked.answers = [completion('{"name": "Paris"}')]
     for model, sent in ((City, 1), (City, 1), (Town, 2)):
         found, _request_id, usage = await llm.generate_structured_response(QUESTION, model, model=MODEL)
@@ -160,7 +160,7 @@ async def test_another_schema_is_another_entry(llm: LLMServicesProvider, asked: 
 
 @pytest.mark.usefixtures("directory")
 async def test_tool_calls_come_back(llm: LLMServicesProvider, asked: Asked) -> None:
-    """An answer that calls a tool is an answer, and the conversation goes on from a hit as from the original."""
+    """An answer with a tool call is cached, and the conversation continues from a hit as from the original."""
     call = {"id": "call_7", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
     asked.answers = [completion(None, "tool_calls", tool_calls=[call]), completion("Rain.")]
     for _ in range(2):
@@ -188,7 +188,7 @@ async def test_tool_calls_come_back(llm: LLMServicesProvider, asked: Asked) -> N
 )
 @pytest.mark.usefixtures("directory")
 async def test_only_a_whole_answer_is_kept(llm: LLMServicesProvider, asked: Asked, answer: dict[str, Any]) -> None:
-    """An answer that was cut, refused or empty is given once, and asked for anew by the next."""
+    """A truncated, refused or empty answer is not cached, so the next call is sent."""
     asked.answers = [answer, completion("Paris.")]
     contents = [(await llm.generate_response(QUESTION, model=MODEL))[0].content for _ in range(3)]
     assert [answer["choices"][0]["message"]["content"] or "", "Paris.", "Paris."] == contents
@@ -199,7 +199,7 @@ async def test_only_a_whole_answer_is_kept(llm: LLMServicesProvider, asked: Aske
 async def test_a_retry_is_not_answered_with_the_same_bad_text(
     llm: LLMServicesProvider, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A consumer that retries after LLMValidationError is asking anew."""
+    """A consumer that retries after LLMValidationError gets a new answer."""
     monkeypatch.setenv("MAX_RETRIES", "0")
     asked.answers = [completion('{"town": "Paris"}'), completion('{"name": "Paris"}')]
     with pytest.raises(LLMValidationError):
@@ -212,7 +212,7 @@ async def test_a_retry_is_not_answered_with_the_same_bad_text(
 async def test_a_corrected_answer_is_kept_under_the_question(
     llm: LLMServicesProvider, engine: Engine, asked: Asked
 ) -> None:
-    """What a model said when it was shown its mistake is the answer to the question that was asked."""
+    """A corrected answer is cached under the original request."""
     asked.answers = [completion('{"town": "Paris"}'), completion('{"name": "Paris"}')]
     for _ in range(2):
         await llm.generate_structured_response(QUESTION, City, model=MODEL)

@@ -22,7 +22,7 @@ PRICED = "openrouter/openai/gpt-4o"
 
 @dataclass
 class Clock:
-    """A clock that goes on when a test says so."""
+    """A clock that advances only when a test moves it."""
 
     now: datetime = NOON
 
@@ -31,20 +31,20 @@ class Clock:
         return self.now
 
     def go_on(self, **by: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += timedelta(**by)
 
 
 @pytest.fixture
 def clock(engine: Engine) -> Clock:
-    """Give the limits of this database a clock: it is noon of a Thursday."""
+    """Set the clock of this database's limits to noon on a Thursday."""
     clock = Clock()
     spend_of(engine, (), clock)
     return clock
 
 
 def write(engine: Engine, **columns: object) -> None:
-    """Write a row of another process: completed, and of a dollar, where `columns` say nothing else."""
+    """Write a row of another process: completed, with a cost of one dollar, unless `columns` say otherwise."""
     row = {
         "provider": "openrouter",
         "model": PRICED,

@@ -52,7 +52,7 @@ READINGS: Final = 5
 
 
 async def calls_at_once(engine: Engine, calls: int) -> None:
-    """Make so many calls at once."""
+    """Make this many calls at once."""
     with Session(engine) as session:
         await asyncio.gather(*(ask(session, MODEL, user_id=number) for number in range(calls)))
 
@@ -72,13 +72,13 @@ def measure_calls(engine: Engine, calls: int) -> None:
         for state in figures:
             os.environ |= dict.fromkeys(variables, "1000000" if state == "on" else "")
             cpu = cpu_of_calls(engine, calls)
-            figures[state] += [cpu] * measured  # the first round imports
+            figures[state] += [cpu] * measured  # the first round includes imports
     shown = ", ".join(f"limits {state} {median(found):.2f} ms" for state, found in figures.items())
     say(f"{engine.dialect.name}: CPU of a call, {calls} at once: {shown}")
 
 
 def measure_reading(engine: Engine, rows: int) -> None:
-    """Print how long it takes to read what a day, and a month, of a large table cost."""
+    """Print how long it takes to read the costs of a day and of a month from a large table."""
     fill(engine, rows, NEWEST)
     with Session(engine) as session:
         reader = reader_of(Ledger(session, 180))

@@ -1,6 +1,6 @@
-"""A script that makes so many calls, so many seconds after noon.
+"""Make a number of calls, a number of seconds after noon.
 
-It prints how many were answered, and whether the file of the limits was imported.
+It prints how many were answered, and whether the module of the limits was imported.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ LIMITS = "modules.llm_services.flow.spend_limits"
 
 async def main(calls: int, *seconds: str) -> None:
     """Call OpenRouter; the rows go to DATABASE_URL."""
-    asyncio.get_running_loop().slow_callback_duration = 60  # this is no test of the machine's speed
+    asyncio.get_running_loop().slow_callback_duration = 60  # keeps a slow machine from failing the test
     infrastructure_provider().initialize()
     if seconds:
         from flow.spend_limits.conftest import NOON  # noqa: PLC0415 - it imports what is looked for

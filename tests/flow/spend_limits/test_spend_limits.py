@@ -1,4 +1,4 @@
-"""A call that would begin at or beyond a limit is refused, and nothing is sent."""
+"""Once a limit is reached, calls are refused, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ QUESTION = [{"role": "user", "content": LONG_QUESTION}]
 
 @pytest.fixture
 def limited(openrouter: OpenRouter, engine: Engine, variable: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Limit the test's `variable` to half a dollar."""
+    """Set the test's `variable` to half a dollar."""
     assert 0 == openrouter.requests  # it clears the environment first
     monkeypatch.setenv(variable, "0.5")
     return engine
@@ -60,7 +60,7 @@ async def refusal(session: Session, **arguments: object) -> LLMRateLimitError:
 async def test_the_call_after_the_limit_is_refused(
     limited: Engine, openrouter: OpenRouter, variable: str, spender: str, seconds: float
 ) -> None:
-    """Two calls spend the limit; the third has an error that says which, how much, who, and until when."""
+    """Two calls reach the limit; the error of the third names the limit, the amount, the user and the wait."""
     with Session(limited) as session:
         for _ in range(2):
             await ask(session, user_id=7)
@@ -75,7 +75,7 @@ async def test_the_call_after_the_limit_is_refused(
 async def test_a_users_limit_is_that_users_alone(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where one user has spent a user's limit, another goes on, and so do calls without a user."""
+    """When one user has reached the limit per user, other users and calls without a user go on."""
     monkeypatch.setenv(USER, "1")
     write(engine, user_id=1)
     with Session(engine) as session:
@@ -105,7 +105,7 @@ async def test_a_limit_counts_the_rows_of_its_period(
     before: timedelta,
     is_counted: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Days and months begin at midnight in UTC; what was spent before does not count."""
+    """Days and months begin at midnight UTC; earlier costs do not count."""
     monkeypatch.setenv(variable, "1")
     write(engine, user_id=1, created_at=NOON - before)
     with Session(engine) as session:
@@ -119,7 +119,7 @@ async def test_a_limit_counts_the_rows_of_its_period(
 async def test_calls_go_on_when_the_limit_begins_anew(
     engine: Engine, openrouter: OpenRouter, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After `retry_after` seconds the day is a new one, and nothing is spent yet."""
+    """After `retry_after` seconds, a new day begins with nothing spent."""
     monkeypatch.setenv(DAY, "1")
     write(engine)
     with Session(engine) as session:
@@ -132,7 +132,7 @@ async def test_calls_go_on_when_the_limit_begins_anew(
 
 
 def price(characters: int, answer_tokens: int | None = None) -> float:
-    """Return the list price of a question of so many characters, and of an answer that is as long, or shorter."""
+    """Return the list price of a prompt with this many characters, and of an answer of the same length or shorter."""
     prompt = characters // 4
     usd = price_of_tokens(
         prompt, prompt if answer_tokens is None else answer_tokens, LLMProviderType.OPENROUTER, PRICED
@@ -160,7 +160,7 @@ def price(characters: int, answer_tokens: int | None = None) -> float:
 async def test_an_unknown_cost_counts_as_the_price_table_says(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch, columns: dict[str, object], cap: int | None
 ) -> None:
-    """What may have been billed counts by the characters of its messages, the answer as long as they, or as its cap."""
+    """A row that may have been billed counts by the length of its messages, with an answer as long, or as the limit."""
     write(engine, **{"messages": QUESTION, "cost_estimate": None, "max_output_tokens": cap} | columns)
     expected = price(len(LONG_QUESTION), cap)
     with Session(engine) as session:
@@ -186,7 +186,7 @@ async def test_an_unknown_cost_counts_as_the_price_table_says(
 async def test_what_nobody_bills_counts_nothing(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, columns: dict[str, object]
 ) -> None:
-    """A vendor's error, or a request that never left, costs nothing, however long its messages were."""
+    """A vendor's error, or a request that was never sent, counts as zero, however long its messages."""
     messages = [{"role": "user", "content": LONG_QUESTION}]
     write(engine, messages=messages, cost_estimate=None, status="failed", **columns)
     monkeypatch.setenv(DAY, "0.0001")
@@ -197,7 +197,7 @@ async def test_what_nobody_bills_counts_nothing(
 async def test_a_hundred_calls_at_once_do_not_slip_under_the_limit(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls in flight hold what they may cost: of a hundred, as many begin as the limit has room for."""
+    """Calls in flight count with their estimate: of a hundred, only those that fit the limit start."""
     monkeypatch.setenv(DAY, str(9.5 * price(len(LONG_QUESTION) + 16)))
     held = Held(expected=10)
     openrouter.replies[:] = [held] * 100
@@ -211,7 +211,7 @@ async def test_a_hundred_calls_at_once_do_not_slip_under_the_limit(
 
 
 def refused(visit: Visit) -> None:
-    """Answer 429, and that the next attempt may come at once."""
+    """Answer 429, with a retry allowed at once."""
     visit.answer({"error": {"code": 429, "message": "slow down"}}, 429, retry_after="0")
 
 
@@ -219,7 +219,7 @@ def refused(visit: Visit) -> None:
 async def test_what_a_failed_call_held_is_given_back(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A vendor's 429 costs nothing, so that the limit has room for the next call."""
+    """A vendor's 429 costs nothing, so its estimate is released for the next call."""
     monkeypatch.setenv(DAY, str(0.5 * price(len(LONG_QUESTION))))
     openrouter.replies[:] = [refused]
     with Session(engine) as session:
@@ -233,7 +233,7 @@ async def test_what_a_failed_call_held_is_given_back(
 async def test_a_retry_that_would_pass_the_limit_is_refused(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An attempt is held to the limit as a call is: another call has spent it meanwhile."""
+    """A retry is checked like a first attempt: another call may have reached the limit meanwhile."""
     monkeypatch.setenv(DAY, "0.25")
     monkeypatch.setenv("MAX_RETRIES", "1")
     monkeypatch.setattr("modules.llm_services.flow.loop.BACKOFF_SECONDS", 0.0)
@@ -259,7 +259,7 @@ async def test_a_retry_that_would_pass_the_limit_is_refused(
 async def test_what_the_response_cache_answers_is_free(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    """At the limit, the same question is answered all the same, since it costs nothing."""
+    """At the limit, the response cache still answers, because that costs nothing."""
     monkeypatch.setenv("LLM_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv(DAY, "0.25")
     with Session(engine) as session:
@@ -272,7 +272,7 @@ async def test_what_the_response_cache_answers_is_free(
 async def test_a_refused_call_is_a_line_in_the_log(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No row tells of a call that was refused, so the log does."""
+    """A refused call has no row, so it is logged."""
     monkeypatch.setenv(DAY, "1")
     write(engine, created_at=None)
     with Session(engine) as session, caplog.at_level(logging.INFO, "modules.llm_services.flow.spend_limits"):
@@ -285,7 +285,7 @@ async def test_a_refused_call_is_a_line_in_the_log(
 async def test_rows_that_cannot_be_read_let_nothing_out(
     engine: Engine, openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit that cannot be checked is an LLMError, and not a call without a limit."""
+    """If a limit cannot be checked, the call raises an LLMError instead of ignoring the limit."""
     monkeypatch.setenv(DAY, "1")
     hide_table(engine)
     with Session(engine) as session, pytest.raises(LLMError, match="nothing was sent, for the spend limits cannot be"):
@@ -294,7 +294,7 @@ async def test_rows_that_cannot_be_read_let_nothing_out(
 
 
 async def test_a_database_in_memory_has_limits_too(openrouter: OpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is one connection for all, it is read on that one."""
+    """A database with only one connection is read on that connection."""
     monkeypatch.setenv(DAY, "0.25")
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
@@ -309,7 +309,7 @@ async def test_a_database_in_memory_has_limits_too(openrouter: OpenRouter, monke
 @pytest.mark.parametrize("variable", [DAY, MONTH, USER])
 @pytest.mark.parametrize("value", ["0", "-1", "ten", "nan", "inf", "1,5"])
 def test_a_limit_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
-    """What is no positive number of dollars is an error that names the variable."""
+    """A limit that is not a positive number raises an error that names the variable."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=f"^{variable}: Input should be"):
         create_llm_config_from_env()

@@ -1,4 +1,4 @@
-"""What a process knows of the others' spending, and when it reads the rows again."""
+"""What a process knows of other processes' spending, and when it reads the rows again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPT = "spend_limits/spending_calls.py"
 
 @pytest.fixture
 def readings() -> Iterator[list[str]]:
-    """Return the statements that add up what was spent, as they are made."""
+    """Return the statements that sum the costs, as they are executed."""
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -39,7 +39,7 @@ def readings() -> Iterator[list[str]]:
 async def test_two_processes_share_a_limit(
     postgres_engine: Engine, openrouter: OpenRouter, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one process spent is spent for the other at its first call, and what both spent for the first one later."""
+    """One process's spending counts for another at its first call, and both processes' for the first one later."""
     engine, url = postgres_engine, postgres_engine.url.render_as_string(hide_password=False)
     settings = {DAY: "1", "DATABASE_URL": url, "OPENROUTER_BASE_URL": openrouter.served.base_url}
     monkeypatch.setenv(DAY, "1")
@@ -57,7 +57,7 @@ async def test_two_processes_share_a_limit(
 
 
 async def test_limits_that_are_off_are_not_imported(openrouter: OpenRouter, process: Process) -> None:
-    """Without a limit, a call does not even import the file."""
+    """Without a limit, a call does not import the module of the limits."""
     other = await asyncio.to_thread(process, "1", script=SCRIPT, OPENROUTER_BASE_URL=openrouter.served.base_url)
     assert {"answered": 1, "has_imported": False} == other
 
@@ -65,7 +65,7 @@ async def test_limits_that_are_off_are_not_imported(openrouter: OpenRouter, proc
 async def test_rows_are_read_once_in_a_pause(
     engine: Engine, openrouter: OpenRouter, clock: Clock, readings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first calls wait for one reading; for five seconds there is no other."""
+    """The first calls wait for one read; for five seconds there is no other."""
     monkeypatch.setenv(DAY, "100")
     with Session(engine) as session:
         await asyncio.gather(*(ask(session) for _ in range(10)))
@@ -78,7 +78,7 @@ async def test_rows_are_read_once_in_a_pause(
 async def test_an_old_reading_is_renewed(
     engine: Engine, openrouter: OpenRouter, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, requests: int
 ) -> None:
-    """After five seconds a call begins a reading and goes on; after ten it waits for it."""
+    """After five seconds a call starts a read without waiting; after ten, it waits."""
     monkeypatch.setenv(DAY, "1")
     with Session(engine) as session:
         await ask(session)
@@ -95,7 +95,7 @@ async def test_an_old_reading_is_renewed(
 async def test_a_call_counts_once(
     engine: Engine, openrouter: OpenRouter, clock: Clock, readings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reading finds the rows of this process too; they are not added to what it knew of them."""
+    """A read includes this process's own rows, and they are not counted twice."""
     monkeypatch.setenv(DAY, "1")
     with Session(engine) as session:
         for _ in range(4):

@@ -24,18 +24,18 @@ READER = InMemoryMetricReader({Histogram: AggregationTemporality.DELTA})
 
 
 def spans() -> Sequence[ReadableSpan]:
-    """Return what has been collected, in the order of its end."""
+    """Return the collected spans in the order in which they ended."""
     return EXPORTER.get_finished_spans()
 
 
 def only_span() -> dict[str, Any]:
-    """Return the attributes of the one span."""
+    """Return the attributes of the only span."""
     (span,) = spans()
     return dict(span.attributes or {})
 
 
 def points() -> dict[str, list[HistogramDataPoint]]:
-    """Return the points of every histogram since the last look."""
+    """Return the points of every histogram since the last call of this function."""
     data = READER.get_metrics_data()
     assert data is not None
     found = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]

@@ -1,4 +1,4 @@
-"""OpenTelemetry's SDK, set up as an application does, and a service that talks to the stand-in."""
+"""OpenTelemetry's SDK, set up as in an application, and a service that calls the stand-in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def _sdk() -> None:
-    """Set OpenTelemetry up as an application does: once in a process."""
+    """Set up OpenTelemetry as an application does, once for the process."""
     tracing = TracerProvider()
     tracing.add_span_processor(SimpleSpanProcessor(EXPORTER))
     trace.set_tracer_provider(tracing)
@@ -38,7 +38,7 @@ def _nothing_collected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def llm(session: Session, base_url: str, monkeypatch: pytest.MonkeyPatch) -> LLMServicesProvider:
-    """Return a service that talks to the stand-in."""
+    """Return a service that calls the stand-in."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENROUTER_BASE_URL", base_url)

@@ -39,13 +39,13 @@ CONVENTIONS = {
 
 
 class Ledger(BaseModel):
-    """What is asked for."""
+    """The requested object."""
 
     answer: str
 
 
 async def test_a_span_tells_of_its_row(llm: LLMServicesProvider, session: Session) -> None:
-    """A call's span has the row's id and figures, under the conventions' names where they have one."""
+    """A call's span has the row's id and figures, under the conventions' names if there are any."""
     response, request_id = await llm.generate_response(QUESTION, model=MODEL, max_output_tokens=100, user_id=7)
     row = session.scalars(select(LLMRequestModel)).one()
     (span,) = spans()
@@ -75,13 +75,13 @@ async def test_a_span_tells_of_its_row(llm: LLMServicesProvider, session: Sessio
 
 
 def test_the_vendors_have_the_conventions_names() -> None:
-    """Every vendor that the conventions name has that name; they do not name OpenRouter."""
+    """Vendors have the names in the conventions, which do not include OpenRouter."""
     named = {each.value for each in gen_ai_attributes.GenAiProviderNameValues}
     assert {"openrouter"} == {VENDORS[each].telemetry_name or each.value for each in LLMProviderType} - named
 
 
 async def test_the_figures_of_an_attempt(llm: LLMServicesProvider, session: Session) -> None:
-    """Duration and tokens are the conventions' two histograms, with their boundaries."""
+    """Duration and tokens are recorded in the conventions' two histograms, with their boundaries."""
     for _ in range(2):
         await llm.generate_response(QUESTION, model=MODEL)
     rows = session.scalars(select(LLMRequestModel)).all()
@@ -99,7 +99,7 @@ async def test_the_figures_of_an_attempt(llm: LLMServicesProvider, session: Sess
 
 
 async def test_the_time_to_the_first_piece_of_a_stream(llm: LLMServicesProvider, session: Session) -> None:
-    """A streamed attempt says that it is one, and when its answer began; any other says neither."""
+    """Only a streamed attempt is marked as such and has the time to its first piece."""
     await llm.generate_response(QUESTION, model=MODEL, stream=True)
     row = session.scalars(select(LLMRequestModel)).one()
     seconds = (row.response_raw or {})["time_to_first_piece_ms"] / 1000
@@ -113,7 +113,7 @@ async def test_the_time_to_the_first_piece_of_a_stream(llm: LLMServicesProvider,
 
 
 async def test_a_failed_attempt(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each attempt has a span, which says the error's class and not its words, for these may quote content."""
+    """Each attempt has a span with the error's class but not its message, which may quote content."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     with pytest.raises(LLMError) as raised:
         await llm.generate_response(QUESTION, model="openrouter/stand-in/bad-gateway")
@@ -131,7 +131,7 @@ async def test_a_failed_attempt(llm: LLMServicesProvider, monkeypatch: pytest.Mo
 
 
 async def test_a_cancelled_call(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that its caller cancels ends its span, as cancelled."""
+    """The span of a cancelled call ends, marked as cancelled."""
     arrived = asyncio.Event()
 
     async def silent(_visit: Visit) -> None:
@@ -149,13 +149,13 @@ async def test_a_cancelled_call(llm: LLMServicesProvider, monkeypatch: pytest.Mo
 
 
 async def test_a_structured_call_asks_for_json(llm: LLMServicesProvider) -> None:
-    """The span says what kind of answer was asked for."""
+    """The span says which kind of output was requested."""
     await llm.generate_structured_response(QUESTION, Ledger, model=MODEL)
     assert "json" == only_span()["gen_ai.output.type"]
 
 
 async def test_a_call_stands_below_its_callers_span(llm: LLMServicesProvider) -> None:
-    """A call made inside the application's span is its child."""
+    """A call inside a span of the application creates a child span."""
     with trace.get_tracer("application").start_as_current_span("lesson") as lesson:
         await llm.generate_response(QUESTION, model=MODEL)
     call = spans()[0]
@@ -166,7 +166,7 @@ async def test_a_call_stands_below_its_callers_span(llm: LLMServicesProvider) ->
 async def test_a_cache_hit_is_no_request(
     llm: LLMServicesProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the response cache answers has no span, for nobody was asked."""
+    """A hit of the response cache has no span, because nothing was sent."""
     monkeypatch.setenv("LLM_CACHE_DIR", str(tmp_path / "answers"))
     for _ in range(2):
         await llm.generate_response(QUESTION, model=MODEL, use_cache=True)
@@ -174,7 +174,7 @@ async def test_a_cache_hit_is_no_request(
 
 
 def test_an_application_without_it_pays_nothing(base_url: str, tmp_path: Path) -> None:
-    """OpenTelemetry, installed and not imported by the application, is not imported by a call either."""
+    """If the application has not imported OpenTelemetry, a call does not import it either."""
     lines = f"""
 import asyncio, sys
 from modules.llm_services import LLMMessage, llm_services_provider
@@ -190,7 +190,7 @@ print([name for name in sys.modules if name.startswith("opentelemetry")])
 
 
 async def test_the_log_line_has_the_facts_beside_it(llm: LLMServicesProvider, caplog: pytest.LogCaptureFixture) -> None:
-    """An attempt is one line, and the same facts are a dictionary on its record, for a formatter that writes JSON."""
+    """An attempt logs one line, with the same facts as a dictionary on the record, for JSON formatters."""
     with caplog.at_level("INFO", "modules.llm_services"):
         response, request_id = await llm.generate_response(QUESTION, model=MODEL)
     (record,) = [each for each in caplog.records if each.name == "modules.llm_services.providers.base"]

@@ -1,4 +1,4 @@
-"""What was said is on a span only where OpenTelemetry's own variable asks for it."""
+"""Messages are on a span only if OpenTelemetry's own variable enables it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def test_content_is_left_out(llm: LLMServicesProvider) -> None:
-    """What was asked and answered is on no span, and a key never is."""
+    """By default, prompts and answers are not on spans; keys never are."""
     await llm.generate_response(QUESTION, model=MODEL)
     text = json.dumps(only_span())
     assert [] == [word for word in ("ledger", "stand-in for OpenRouter", "brief", KEY) if word in text]
 
 
 async def test_content_where_it_is_asked_for(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenTelemetry's own variable puts the messages on the span, in the conventions' shape."""
+    """OpenTelemetry's own variable puts the messages on the span, in the conventions' format."""
     monkeypatch.setenv(CONTENT, "true")
     parts = [{"type": "input_text", "text": "And this?"}, {"type": "input_image", "image_url": "https://a.example/b"}]
     messages = [*QUESTION, LLMMessage(role="user", content=parts)]
@@ -41,14 +41,14 @@ async def test_content_where_it_is_asked_for(llm: LLMServicesProvider, monkeypat
 async def test_content_that_is_not_stored_is_on_no_span(
     llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call with `store_content=False` keeps its messages from spans too, whatever the variable says."""
+    """With `store_content=False`, the messages are not on spans, whatever the variable says."""
     monkeypatch.setenv(CONTENT, "true")
     await llm.generate_response(QUESTION, model=MODEL, store_content=False)
     assert {"gen_ai.input.messages", "gen_ai.output.messages"}.isdisjoint(only_span())
 
 
 async def test_tool_calls_as_content(llm: LLMServicesProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tool call is a part of the answer, its result a part of the next question."""
+    """A tool call is part of the answer on the span, and its result part of the next request."""
     monkeypatch.setenv(CONTENT, "true")
     tool = ToolDefinition(name="weather", description="The weather.", parameters={"type": "object"})
     _response, calls, _request_id = await llm.generate_response_with_tools(QUESTION, [tool], model=MODEL)

@@ -1,4 +1,4 @@
-"""What the ledger owes to what was seen: a row for every request, a settled one for every end that was told."""
+"""Compares the rows with what was observed: a row for every request, a settled row for every reported end."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def rows(engine: Engine, run: int) -> Sequence[LLMRequestModel]:
-    """Return the rows of one run, as a connection sees them that is made now."""
+    """Return the rows of one run, as a new connection sees them."""
     with apart(engine.url) as connection, Session(connection) as session:
         return session.scalars(select(LLMRequestModel).where(LLMRequestModel.user_id == run)).all()
 
 
 def marker(row: LLMRequestModel) -> str:
-    """Return the marker of the call that a row is of."""
+    """Return the marker of the call that a row belongs to."""
     return str(row.messages[0]["content"])
 
 
 def complaints(story: Story, found: Sequence[LLMRequestModel]) -> list[str]:
-    """Return what is wrong with the rows of a killed process, a sentence each."""
+    """Return what is wrong with the rows of a killed process, one sentence each."""
     by_id, markers = {str(row.id): row for row in found}, Counter(map(marker, found))
     return [
         *(f"{each} was received and has {markers[each]} rows" for each in story.received if markers[each] != 1),
@@ -42,7 +42,7 @@ def complaints(story: Story, found: Sequence[LLMRequestModel]) -> list[str]:
 
 
 def _broken_word(told: dict[str, Any], row: LLMRequestModel | None) -> str | None:
-    """Return what is wrong with the row of a call that had ended for its caller."""
+    """Return what is wrong with the row of a call whose caller had its result."""
     if row is None:
         return f"{told['marker']} was handed out, {told}, and has no row"
     if "error" in told:
@@ -58,7 +58,7 @@ def _broken_word(told: dict[str, Any], row: LLMRequestModel | None) -> str | Non
 
 
 def _odd(found: Sequence[LLMRequestModel]) -> Iterator[str]:
-    """Yield what no row may say, whatever was seen: half of an end, or another call's."""
+    """Yield what is wrong with any row, whatever was observed: a partial end, or another call's end."""
     pending = 0
     for row in found:
         asked = marker(row)

@@ -1,4 +1,4 @@
-"""The module configured for OpenRouter and nothing else, one attempt per call."""
+"""Configures the module for OpenRouter only, with one attempt per call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modules.llm_services.config import VARIABLE_NAMES
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use no stand-in, and none of a developer's own settings; a test says where OpenRouter is."""
+    """Use no stand-in and no settings of the developer; the test sets OpenRouter's address."""
     for variable in VARIABLE_NAMES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-crash")

@@ -1,7 +1,7 @@
-"""A process that forks, when told to, one that keeps calls in flight until it is killed.
+"""A process that forks on request, and forks that keep calls in flight until they are killed.
 
-It is told on its standard input and tells on its standard output, a JSON object a line: the forked process says what
-came of each call the moment that the call returns; this one says which process that is, and how it ended.
+It reads its standard input and writes to its standard output, one JSON object a line. The fork reports the result of
+each call at the moment when the call returns; the parent reports the fork's process id, and how it ended.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ STANDARD_OUTPUT = 1
 
 
 def main() -> None:
-    """Fork and wait, a process a line."""
+    """Fork and wait, one process for each line."""
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -36,12 +36,12 @@ def main() -> None:
 
 
 def tell(**what: object) -> None:
-    """Write a line: shorter than a pipe's PIPE_BUF, so all of it or nothing."""
+    """Write a line, which is atomic because it is shorter than a pipe's PIPE_BUF."""
     os.write(STANDARD_OUTPUT, json.dumps(what).encode() + b"\n")
 
 
 def play(run: int, base_url: str, late: int, in_flight: int) -> None:
-    """Make calls of `OPENROUTER_BASE_URL`, the user `run` of DATABASE_URL, without end."""
+    """Make calls to `OPENROUTER_BASE_URL` endlessly; the rows of DATABASE_URL have `run` as their user."""
     os.environ["OPENROUTER_BASE_URL"] = base_url
     if late:
         break_the_ledgers_word(late)
@@ -49,7 +49,7 @@ def play(run: int, base_url: str, late: int, in_flight: int) -> None:
 
 
 async def calls(run: int, in_flight: int) -> None:
-    """Keep so many calls in flight."""
+    """Keep this many calls in flight."""
     llm, numbers = llm_services_provider(), itertools.count()
     async with asyncio.TaskGroup() as group:
         for _ in range(in_flight):
@@ -57,13 +57,13 @@ async def calls(run: int, in_flight: int) -> None:
 
 
 async def call_after_call(llm: LLMServicesProvider, run: int, numbers: "itertools.count[int]") -> None:
-    """Make a call and tell its end, again and again."""
+    """Make calls and report their ends, one after another."""
     for number in numbers:
         tell(**await call(llm, run, f"{run}-{number}"))
 
 
 async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any]:
-    """Ask, and return what came of it; the text of a stream is what was handed out."""
+    """Call a model, and return the result; for a stream, the text that was handed out."""
     message = LLMMessage(role=MessageRole.USER, content=marker)
     pieces: list[str] = []
     options: dict[str, Any] = {"on_text": pieces.append} if is_streamed(marker) else {}
@@ -76,7 +76,7 @@ async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any
 
 
 def break_the_ledgers_word(late: int) -> None:
-    """Let every write be reported at once, and done when `late` more have come."""
+    """Report every write at once, but do it only when `late` more have come."""
     submit, kept = Writer.submit, list[PendingWrite]()
 
     def report_and_keep(writer: Writer, write: PendingWrite) -> None:

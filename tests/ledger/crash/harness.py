@@ -39,9 +39,9 @@ Event = Literal["received", "answered", "handed"]
 
 @dataclass(frozen=True)
 class Instant:
-    """When the process dies: so many events of a kind after its first answer was handed out, and a moment later.
+    """When the process is killed: after a number of events of a kind since its first answer, and a short delay.
 
-    It has `in_flight` calls at a time: the ledger writes the row of a lone call in another way.
+    There are `in_flight` calls at a time, because the ledger writes the row of a lone call in another way.
     """
 
     event: Event
@@ -51,7 +51,7 @@ class Instant:
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Instant:
-        """Draw one."""
+        """Return a random one."""
         event: Event = chance.choice(get_args(Event))
         in_flight = chance.choice((script.IN_FLIGHT, 1))
         latest = LATEST_EVENT if in_flight > 1 else LATEST_EVENT_ALONE
@@ -60,14 +60,14 @@ class Instant:
 
 @dataclass
 class Story:
-    """What was seen of one process: requests that came in, and calls whose end it told."""
+    """What was observed of one process: requests that arrived, and calls with a reported end."""
 
     received: list[str] = field(default_factory=list)
     handed: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Witness:
-    """The server and the reader at the two ends of the process; notes first, and acts then."""
+    """The server and the reader at the two ends of the process; they note first and then act."""
 
     def __init__(self, instant: Instant, chance: random.Random) -> None:
         self.story, self.pid = Story(), 0
@@ -102,7 +102,7 @@ class Witness:
         self._happened("answered")
 
     async def read(self, told: asyncio.StreamReader) -> int:
-        """Note what the process tells, to its end; return how it ended."""
+        """Note what the process reports, to its end; return how it ended."""
         async for line in told:
             match json.loads(line):
                 case {"pid": pid}:
@@ -117,15 +117,15 @@ class Witness:
 
 @dataclass
 class Nursery:
-    """A process that has imported what a call needs, and forks those that make calls, one at a time."""
+    """A process that has imported what a call needs, and forks the processes that make calls, one at a time."""
 
     engine: Engine
     process: asyncio.subprocess.Process
     errors: IO[str]
 
     async def killed(self, run: int, chance: random.Random, instant: Instant, late: int = 0) -> Story:
-        """Let a process make calls, rows of the user `run`, kill it, and return its story."""
-        self.engine.dispose()  # SQLite's journal is then the process's alone, and recovered by whoever comes next
+        """Let a process make calls with rows of the user `run`, kill it, and return its Story."""
+        self.engine.dispose()  # SQLite's journal then belongs to the process alone, and the next connection recovers it
         witness = Witness(instant, chance)
         async with serving(witness.answer) as server, asyncio.timeout(LONGEST_LIFE_SECONDS):
             assert self.process.stdin
@@ -148,14 +148,14 @@ class Nursery:
         return witness.story
 
     def written(self) -> str:
-        """Return what the processes have written to their standard error."""
+        """Return what the processes have written to standard error."""
         self.errors.seek(0)
         return self.errors.read()
 
 
 @asynccontextmanager
 async def nursery(engine: Engine) -> AsyncGenerator[Nursery]:
-    """Yield one for the database of `engine`; it ends with the block."""
+    """Yield a Nursery for the database of `engine`; it ends with the block."""
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryDirectory() as folder:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", str(HERE / "fifty_calls.py")),
@@ -173,7 +173,7 @@ async def nursery(engine: Engine) -> AsyncGenerator[Nursery]:
 
 
 async def _drained(server: Server, witness: Witness) -> None:
-    """Return when the server has read every request that was on its way: one that is sent now comes last."""
+    """Return when the server has read every request that was on its way; one that is sent now comes last."""
     host, _, port = server.base_url.split("/")[2].partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
     body = json.dumps({"messages": [{"content": LAST_WORD}]}).encode()

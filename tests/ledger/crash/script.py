@@ -1,4 +1,4 @@
-"""What is played: fifty calls at a time, each with a marker of its own, and the answer that belongs to a marker."""
+"""The calls of a run: fifty at a time, each with its own marker and the answer for it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ REFUSED_AS = "LLMProviderError"
 
 
 def is_refused(marker: str) -> bool:
-    """Say whether the server refuses this call: one in eight."""
+    """Return True if the server refuses this call: one in eight."""
     return _number(marker) % 8 == 7
 
 
 def text(marker: str) -> str:
-    """Return the answer to a call, long enough to be torn."""
+    """Return the answer to a call, which is long enough to be split."""
     return f"the answer to {marker}; " * 20
 
 
 def cost(marker: str) -> float:
-    """Return what the answer to a call costs: no two of a run the same."""
+    """Return the cost of a call; it is different for each call of a run."""
     return (_number(marker) + 1) * 1e-6
 
 
@@ -40,12 +40,12 @@ def answer(marker: str) -> dict[str, Any]:
 
 
 def is_streamed(marker: str) -> bool:
-    """Return True if a call wants its answer as a stream: every other one, in pairs."""
+    """Return True if a call is streamed: every other pair of calls."""
     return _number(marker) % 4 >= 2
 
 
 def stream(marker: str) -> tuple[bytes, bytes]:
-    """Return the stream that answers a call, in two halves, the second of which has the bill."""
+    """Return the stream that answers a call, in two halves; the second has the usage."""
     words = text(marker).split(" ")
     pieces = [f"{word} " for word in words[:-1]] + [words[-1]]
     shared = {name: value for name, value in answer(marker).items() if name not in {"choices", "usage"}}

@@ -1,4 +1,4 @@
-"""What a dead process left pending is settled as abandoned, and only that; a living one has the last word."""
+"""Only the rows that a dead process left pending are settled as abandoned; a living process can overwrite that."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ REFUSAL = {"error": {"code": 402, "message": "no credits"}}
 
 
 def snapshot(engine: Engine) -> dict[UUID, dict[str, Any]]:
-    """Return the rows, column by column, by their ids."""
+    """Return the rows by their ids, column by column."""
     return {row.id: {name: getattr(row, name) for name in COLUMNS} for row in rows(engine, USER)}
 
 
 def age(engine: Engine, ids: Sequence[UUID], by: timedelta) -> None:
-    """Let rows be as old as `by`."""
+    """Make rows older by `by`."""
     with apart(engine.url) as connection:
         connection.execute(
             update(LLMRequestModel).where(LLMRequestModel.id.in_(ids)).values(created_at=datetime.now(UTC) - by)
@@ -60,7 +60,7 @@ def age(engine: Engine, ids: Sequence[UUID], by: timedelta) -> None:
 
 
 def pending(engine: Engine, *ages: float) -> list[UUID]:
-    """Write rows that have been pending for so many seconds; return their ids."""
+    """Write rows that have been pending for this many seconds; return their ids."""
     now = datetime.now(UTC)
     given: dict[str, Any] = {"user_id": USER, "provider": "openrouter", "model": "openrouter/a/b", "temperature": 0.7}
     left = [
@@ -74,7 +74,7 @@ def pending(engine: Engine, *ages: float) -> list[UUID]:
 
 
 def script(engine: Engine, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run settle_abandoned.py as a process, every warning an error; an attempt may take ten minutes."""
+    """Run settle_abandoned.py as a process, with warnings as errors; an attempt may take ten minutes."""
     environment = {
         "PYTHONPATH": str(BACKEND),
         "DATABASE_URL": engine.url.render_as_string(hide_password=False),
@@ -91,13 +91,13 @@ def script(engine: Engine, folder: Path, *arguments: str) -> subprocess.Complete
 
 
 def settled(done: subprocess.CompletedProcess[str]) -> set[str]:
-    """Return the ids that the script prints when all is well."""
+    """Return the ids that the script prints on success."""
     assert 0 == done.returncode, done.stderr
     return set(done.stdout.split())
 
 
 async def test_what_a_killed_process_left_is_settled(engine: Engine) -> None:
-    """Of the rows left pending by a killed process those older than the limit are settled, and nothing else changes."""
+    """Of the rows that a killed process left pending, those older than the limit are settled; nothing else changes."""
     async with nursery(engine) as child:
         story = await child.killed(USER, random.Random(), Instant("received", 60))  # noqa: S311 - no secret
     assert [] == complaints(story, rows(engine, USER))
@@ -122,7 +122,7 @@ async def test_what_a_killed_process_left_is_settled(engine: Engine) -> None:
 
 
 def test_the_script_settles_what_no_living_process_can(engine: Engine, tmp_path: Path) -> None:
-    """By itself it settles what is older than an attempt can be; `--minutes` is another limit; dry, nothing changes."""
+    """By default, rows older than any attempt are settled; `--minutes` sets a limit; a dry run changes nothing."""
     limit = longest_attempt(600)
     oldest, older, young = pending(engine, limit + 60, limit - 600, 0)
     before = snapshot(engine)
@@ -139,13 +139,13 @@ def test_the_script_settles_what_no_living_process_can(engine: Engine, tmp_path:
 
 
 def test_no_minutes_are_zero_minutes(sqlite_engine: Engine, tmp_path: Path) -> None:
-    """`--minutes 0` settles whatever is pending."""
+    """`--minutes 0` settles all pending rows."""
     (young,) = pending(sqlite_engine, 1)
     assert {str(young)} == settled(script(sqlite_engine, tmp_path, "--minutes", "0"))
 
 
 def test_an_attempt_is_not_taken_for_abandoned(engine: Engine) -> None:
-    """The limit leaves time for the row to be opened, the answer to come, and the row to be settled."""
+    """The limit leaves time to open the row, to wait for the answer, and to settle the row."""
     assert lock_timeout(10) + 10 + lock_timeout(10) <= longest_attempt(10)
     (living,) = pending(engine, longest_attempt(10) - 30)
     with Session(engine) as session, session.begin():
@@ -161,7 +161,7 @@ def test_an_attempt_is_not_taken_for_abandoned(engine: Engine) -> None:
 async def test_a_living_process_has_the_last_word(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, status: int, body: dict[str, Any], end: tuple[object, ...]
 ) -> None:
-    """A row settled as abandoned while its call was alive is, in the end, the row of a call that nobody touched."""
+    """A row that was settled as abandoned during its call ends up like that of an undisturbed call."""
     asked, let_go = asyncio.Event(), asyncio.Event()
 
     async def answer(visit: Visit) -> None:
@@ -180,7 +180,7 @@ async def test_a_living_process_has_the_last_word(
             assert ("failed", "abandoned") == (row["status"], row["error_type"])
             let_go.set()
             await call
-            await _called(session)  # nobody touches this one
+            await _called(session)  # the undisturbed call
     late, untouched = sorted(snapshot(engine).values(), key=lambda row: bool(row["id"] != abandoned))
     assert end == tuple(late[name] for name in ("status", "error_type", "response_content", "cost_estimate"))
     own = {"id", "created_at", "updated_at", "execution_time_ms"}
@@ -190,7 +190,7 @@ async def test_a_living_process_has_the_last_word(
 
 
 async def _called(session: Session) -> None:
-    """Make one call, whatever comes of it."""
+    """Make one call, and ignore an LLMError."""
     message = LLMMessage(role=MessageRole.USER, content="What is the capital of France?")
     try:
         await llm_services_provider(session).generate_response([message], user_id=USER, model="openrouter/author/model")

@@ -1,10 +1,10 @@
 """A process is killed during its calls: each request that was sent has its row, each returned answer a settled one.
 
-Five kills on each database; CRASH_KILLS says how many otherwise, and from twenty on the run tells how far it is:
+There are five kills on each database, or CRASH_KILLS; from twenty on, the run prints its progress:
 
     CRASH_KILLS=200 pytest tests/ledger/crash/test_crash.py
 
-A failure names its CRASH_SEED, which draws the same instants again, as far as a machine repeats itself.
+A failure prints its CRASH_SEED, which draws the same moments again, as far as a machine repeats itself.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TELLING_FROM = 20
 
 
 def drawing(run: int) -> random.Random:
-    """Return the source of everything that is random in a run."""
+    """Return the source of all random numbers in a run."""
     return random.Random(f"{SEED}-{run}")  # noqa: S311 - no secret
 
 
 @pytest.mark.timeout(60 + SECONDS_PER_KILL * KILLS)
 async def test_a_killed_process_owes_nothing(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every request that was received has its row, and every end that a caller was told is on it, right."""
+    """Every request that was received has its row, and every end that a caller got is on its row, correctly."""
     told = 0
     shown = capsys.disabled() if KILLS >= TELLING_FROM else nullcontext()
     async with nursery(engine) as child:
@@ -59,7 +59,7 @@ async def test_a_killed_process_owes_nothing(engine: Engine, capsys: pytest.Capt
 
 
 def sound(engine: Engine) -> list[str]:
-    """Return SQLite's own opinion of its file; PostgreSQL, which was not killed, has none."""
+    """Return the result of SQLite's integrity check; None for PostgreSQL, which was not killed."""
     if engine.dialect.name != "sqlite":
         return ["ok"]
     with apart(engine.url) as connection:
@@ -67,7 +67,7 @@ def sound(engine: Engine) -> list[str]:
 
 
 async def test_the_comparison_sees_a_ledger_that_is_late(sqlite_engine: Engine) -> None:
-    """Of a ledger that keeps its last hundred writes to itself it says that rows are missing, and not settled."""
+    """For a ledger that keeps back its last hundred writes, the comparison reports missing and unsettled rows."""
     async with nursery(sqlite_engine) as child:
         story = await child.killed(1, drawing(1), Instant("handed", 200), late=100)
     found = complaints(story, rows(sqlite_engine, 1))

@@ -1,4 +1,4 @@
-"""One attempt of a call as a value: the request, its row, and the response, which is read once."""
+"""One attempt of a call as a value: its request, its row, and its response, which is parsed once."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ NOTHING_SPENT: Final = Usage(
 
 @dataclass(kw_only=True)
 class Attempt:
-    """An attempt of `call` through `wire` at `endpoint` of `vendor`.
+    """An attempt to send `call`, rendered by `wire`, to `endpoint` of `vendor`.
 
-    `payload` is the rendered request, `body` the same as bytes. `number` is 1 for the first attempt. Later ones have
-    the id of the first row in `first_id`, the usage of the earlier attempts in `spent`, and the seconds of all waits
-    in `waited`. `cached_request_id` is the row whose answer the response cache returned; then nothing is sent.
-    `figures_only` keeps prompt and answer out of the row. `claim` gives the row the id of its idempotency key.
-    If the response `is_large`, work that grows with it is done in a thread; `prepared` has the columns that the row is
-    settled with, made there, and the error. For a stream, `first_piece_ms` is the time until the first piece of the
-    answer in milliseconds, `is_handed_out` says whether `on_text` has been called, and `callback_error` is what it
-    raised.
+    `payload` is the rendered request and `body` its encoded bytes. `number` is 1 for the first attempt. A later attempt
+    has the id of the first row in `first_id`, the usage of the earlier attempts in `spent`, and the total seconds of
+    all waits in `waited`. If the response cache had an answer, `cached_request_id` is the id of its row, and nothing is
+    sent. `figures_only` keeps prompt and answer out of the row. `claim` gives the row the id that belongs to its
+    idempotency key. If the response `is_large`, it is processed in a thread, and `prepared` contains the result: the
+    columns to settle the row with, and the error. For a stream, `first_piece_ms` is the time in milliseconds until the
+    first piece of the answer, `is_handed_out` is True once `on_text` has been called, and `callback_error` is the
+    exception that `on_text` raised.
     """
 
     vendor: Vendor
@@ -81,7 +81,7 @@ class Attempt:
 
     @cached_property
     def answer(self) -> Answer:
-        """The answer with its price; read it once the exchange is over, whether or not it failed."""
+        """The answer with its price; available when the exchange is over, whether or not it failed."""
         return self._parse_answer()
 
     def _parse_answer(self) -> Answer:
@@ -89,7 +89,7 @@ class Attempt:
         if self.cached_request_id:
             details = answer.details | {"cached_request_id": str(self.cached_request_id)}
             return replace(answer, usage=NOTHING_SPENT, response_id=None, details=details)
-        if self.vendor.reports_cost or self.exchange.incomplete:  # tokens of a part have no price
+        if self.vendor.reports_cost or self.exchange.incomplete:  # the token counts of a partial answer have no price
             return answer
         models = self._names_in_the_price_table(answer.details.get("served_model"))
         body = self.exchange.body
@@ -97,19 +97,20 @@ class Attempt:
         return replace(answer, usage=usage)
 
     def _names_in_the_price_table(self, served: str | None) -> list[str]:
-        """Return the names to price, in order: Amazon's inference profile, the served model, the requested model."""
+        """Return the model names to price the answer by: of Amazon's inference profile, as served, as requested."""
         path = PROFILE.fullmatch(unquote(self.endpoint.path))
         profile = path[1] if path and (served or "") in path[1] else None
         return [name for name in (profile, served, self.call.model) if name]
 
     async def read(self) -> ParsedObject | None:
-        """Parse the exchange, once; in a thread if that may take long."""
+        """Parse the exchange once; in a thread if that may take long."""
         if self._is_read:
             return self.parsed
         call = self.call
         if self.is_large or call.tools or call.options.extra_body:
-            # The arguments of a tool call may have to be mended. Set from here, for until Python 3.12 a cached_property
-            # holds a lock that all attempts share, and so would the thread.
+            # The arguments of a tool call may need repair, so they are parsed in the thread too. The value is stored
+            # from here because until Python 3.12 a cached_property holds one lock for all attempts, and the thread
+            # would hold it too.
             self.answer = await _in_thread(self._parse_answer)
         is_quick = not self.is_large and (call.response_model is None or structured.is_quick(self.answer))
         self.parsed = self.parse() if is_quick else await _in_thread(self.parse)
@@ -117,7 +118,7 @@ class Attempt:
         return self.parsed
 
     def parse(self) -> ParsedObject | None:
-        """Return the object of a structured call, None for other calls; raise LLMError if there is no valid object."""
+        """Return a structured call's object, or None for other calls; raise LLMError if there is no valid object."""
         error = self.wire.parse_error(self.exchange, self.call)
         if error or not self.exchange.is_success or not self._is_answered:
             raise exception_for(error, self.vendor, self.call, self.exchange, self.answer)
@@ -127,7 +128,7 @@ class Attempt:
 
     @property
     def _is_answered(self) -> bool:
-        """Whether there is an answer of the requested kind, with complete tool calls."""
+        """Return True if there is an answer of the requested kind, with complete tool calls."""
         answer = self.answer
         is_spoilt = bool(answer.tool_calls) and (answer.is_cut or answer.is_refused)
         has_media = answer.media is not None or self.call.kind is Kind.TEXT
@@ -136,7 +137,7 @@ class Attempt:
 
     @property
     def elapsed_ms(self) -> int:
-        """Milliseconds since the attempt was sent."""
+        """The milliseconds since the attempt was sent."""
         return round((time.perf_counter() - self.started) * 1000)
 
 
@@ -153,7 +154,7 @@ class Completion:
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, in a thread of ours: the event loop's own may be busy with the application."""
+    """Return what `work` returns, run in one of our threads: the application may keep the event loop's threads busy."""
     executor = ThreadPoolExecutor(1, "llm-answer")
     try:
         return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, work)

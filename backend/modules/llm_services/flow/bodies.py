@@ -1,6 +1,6 @@
-"""Response bodies: read and decompressed up to a limit, which is counted in decompressed bytes.
+"""Read and decompress response bodies, up to a limit that counts decompressed bytes.
 
-A server can neither fill the memory nor block the event loop.
+So a server can neither fill the memory nor block the event loop.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 
-# A kilobyte of gzip can become a megabyte, one of Brotli or Zstandard a gigabyte, so the output comes in pieces.
+# A kilobyte of gzip can expand to a megabyte, one of Brotli or Zstandard to a gigabyte, so bodies are inflated in
+# pieces.
 PIECE_BYTES: Final = 2**16
 BEGINNING_BYTES: Final = 10_000
-ZLIB_METHOD: Final = 8  # the low half of a zlib header's first byte; without it, it is raw deflate
+ZLIB_METHOD: Final = 8  # the low half of a zlib header's first byte; any other value means raw deflate
 
 
 class BodyTooLargeError(httpx.DecodingError):
-    """A body is larger than the limit; `beginning` is its beginning as text."""
+    """A body is larger than the limit; `beginning` is the start of the body as text."""
 
     def __init__(self, beginning: bytes) -> None:
         super().__init__("the body is too large")
@@ -28,7 +29,7 @@ class BodyTooLargeError(httpx.DecodingError):
 
 
 def accepted_encodings() -> str:
-    """Return the encodings that `read` decompresses, as a request names them: Brotli and Zstandard if installed."""
+    """Return the value of Accept-Encoding: the encodings that `read` decompresses, as far as installed."""
     from aiohttp import compression_utils  # noqa: PLC0415 - importing aiohttp has an effect, as http.py says
 
     extras = {"br": compression_utils.HAS_BROTLI, "zstd": compression_utils.HAS_ZSTD}
@@ -36,18 +37,18 @@ def accepted_encodings() -> str:
 
 
 class SilentStreamError(httpx.ReadTimeout):
-    """Nothing more has come of a stream for too long."""
+    """No event has arrived on a stream for too long."""
 
 
 async def read(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> list[bytes]:
-    """Return a decompressed body, in pieces; raise the errors of `inflated`."""
+    """Return a decompressed body; raise the same errors as `inflated`."""
     return [piece async for piece in inflated(chunks, content_encoding, max_bytes)]
 
 
 async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_bytes: int) -> AsyncGenerator[bytes]:
-    """Yield a body inflated, as it comes; an encoding that nobody knows is left as it is.
+    """Yield a body in decompressed pieces as it arrives; a body with an unknown encoding is left as it is.
 
-    Raises BodyTooLargeError beyond `max_bytes`, httpx.DecodingError for a body that does not match its encoding.
+    Raises BodyTooLargeError beyond `max_bytes`, and httpx.DecodingError if the body does not match its encoding.
     """
     encodings = [name.strip().lower() for name in content_encoding.split(",")] if content_encoding else []
     decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
@@ -59,11 +60,11 @@ async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_byte
             if len(beginning) < BEGINNING_BYTES:
                 beginning += piece[: BEGINNING_BYTES - len(beginning)]
             if size > max_bytes:
-                yield piece[: max_bytes - size]  # the text of a stream is kept up to the limit
+                yield piece[: max_bytes - size]  # a stream keeps its text up to the limit
                 raise BodyTooLargeError(beginning)
             yield piece
             if decoders:
-                await asyncio.sleep(0)  # other calls can run, and the deadline applies
+                await asyncio.sleep(0)  # lets other calls run, and lets the deadline apply
 
 
 def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:
@@ -75,14 +76,14 @@ def _inflated(chunk: bytes, decoders: Sequence[_Decoder]) -> Iterator[bytes]:
 
 
 class _Decoder:
-    """A content encoding, by aiohttp's decompressors, which can stop at a length."""
+    """A content encoding, decoded with aiohttp's decompressors, which can stop at a length."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._decompressor: Any = None
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield a chunk, decompressed."""
+        """Yield the decompressed pieces of a chunk."""
         if not chunk:
             return
         try:

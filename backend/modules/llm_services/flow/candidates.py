@@ -1,4 +1,4 @@
-"""Find the JSON in an answer's text, and choose the value that is the answer: the last one.
+"""Find the JSON values in an answer's text, and choose the one that is the answer: the last.
 
 Before it, a model may reason, give examples and drafts, repeat its input, and correct itself.
 """
@@ -37,7 +37,7 @@ REASONING_TAG: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 TAG_OR_BRACKET: Final = re.compile("[<◁{\\[]")
-# gpt-oss without its special tokens.
+# gpt-oss when its special tokens have been removed.
 BARE_CHANNELS: Final = re.compile(r"\A\s*(?:analysis|commentary).*assistantfinal", re.DOTALL)
 SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 EXAMPLE: Final = re.compile(
@@ -70,7 +70,7 @@ NEAR_CHARACTERS: Final = 300
 
 @dataclass(frozen=True)
 class Candidate:
-    """A JSON value in a text: decoded, as text, and with the text around it up to the next values."""
+    """A JSON value in a text: decoded, as text, and with the text around it up to the neighbouring values."""
 
     document: Any
     text: str
@@ -92,9 +92,10 @@ class Json(NamedTuple):
 
 
 def candidates(content: str, *, is_complete: bool) -> list[Candidate]:
-    """Return the possible answers in their order: the whole text, otherwise the values in its visible prose.
+    """Return the possible answers in order of appearance: the whole text, otherwise the values in its visible prose.
 
-    Malformed values are repaired; missing closing braces only if the answer `is_complete` by its finish reason.
+    Malformed values are repaired. Missing closing brackets are added only if the answer `is_complete` by its finish
+    reason.
     """
     whole = content.strip()
     fenced = FENCE.fullmatch(whole) if whole.startswith("```") else None
@@ -119,7 +120,7 @@ def _decoded(text: str) -> Json | None:
 
 
 def _json(text: str, stretch: Bracketed, *, is_complete: bool) -> Json | None:
-    """Return the value of a part of the text, repaired if necessary and possible."""
+    """Return the JSON value in a part of the text, repaired if necessary and possible."""
     source = text[stretch.start : stretch.end]
     if decoded := _decoded(source):
         return decoded
@@ -151,7 +152,7 @@ def without_reasoning(text: str) -> str:
             start = tag.end() if start is None else start
         elif tag["final"] or tag["closing"] or tag["closing_bracket"]:
             if start is not None:
-                visible.clear()  # the opening tag is missing: everything so far was reasoning
+                visible.clear()  # the opening tag is missing: all text so far was reasoning
             start = tag.end()
         elif start is not None:
             visible.append(text[start : tag.start()])
@@ -175,9 +176,9 @@ def _tags(text: str) -> Iterator[re.Match[str]]:
 
 
 def chosen(valid: Sequence[Candidate], echoes: Callable[[], list[Any]]) -> Candidate | None:
-    """Return the valid candidate that is the answer; None if there are several and no sign which one is meant.
+    """Return the valid candidate that is the answer, or None if nothing shows which of several is meant.
 
-    `echoes` returns the values in the model's input, which it may have repeated.
+    `echoes` returns the values in the model's input, because the model may have repeated them.
     """
     filled = [candidate for candidate in valid if candidate.document not in ({}, [])] or valid
     distinct = [

@@ -1,4 +1,4 @@
-"""The columns of a row, before an attempt is sent and after it, and the result that the caller gets."""
+"""The columns of a row, before an attempt is sent and after it ends, and the result that the caller gets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
     from .structured import ParsedObject
 
-# English read aloud: about 150 words a minute, at six characters a word with the space.
+# English is read aloud at about 150 words a minute, and a word has six characters with its space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
 MAX_DATA_CHARACTERS: Final = 50_000
 DATA_EXCERPT_CHARACTERS: Final = 100
@@ -51,9 +51,9 @@ def pending(attempt: Attempt) -> dict[str, Any]:
 
 
 def _message(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as the row stores it: role and content, and the other fields that are set.
+    """Return a message as the row stores it: role, content, and the other fields that are set.
 
-    Pictures and files are cut to their beginning; they are whole in `request_payload`.
+    Images and files are shortened to their beginning; `request_payload` has them in full.
     """
     content = message.content
     if isinstance(content, list):
@@ -71,7 +71,7 @@ def _without_data(value: Any) -> Any:  # noqa: ANN401 - a part's content
 
 
 def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:
-    """Return the columns of an answered attempt; without a known cost it is 0.0, marked unpriced."""
+    """Return the columns of an answered attempt; if the cost is unknown, it is 0.0 and marked as unpriced."""
     if attempt.prepared and attempt.prepared[0] is None:
         return attempt.prepared[1]
     source = _cost_source(attempt.answer.usage) or CostSource.UNPRICED
@@ -94,7 +94,7 @@ def _cost_source(usage: Usage) -> CostSource | None:
 
 
 def failed(attempt: Attempt, error: BaseException) -> dict[str, Any]:
-    """Return the columns of a failed attempt; tokens and cost are NULL (unknown) unless a bill arrived."""
+    """Return the columns of a failed attempt; tokens and cost are NULL (unknown) unless the response has usage."""
     if attempt.prepared and attempt.prepared[0] is error:
         return attempt.prepared[1]
     answer, http_status = attempt.answer, attempt.exchange.status_code
@@ -136,7 +136,7 @@ def _figures(answer: Answer) -> dict[str, Any]:
 
 
 def _envelope(attempt: Attempt, **details: Any) -> dict[str, Any]:
-    """Return the body as it came, with the known facts about it."""
+    """Return `response_raw`: the body as it arrived, and the facts known about it."""
     exchange, answer = attempt.exchange, attempt.answer
     known = {
         "status_code": exchange.status_code,
@@ -177,7 +177,7 @@ async def completion(attempt: Attempt) -> Completion:
 
 
 async def prepare(attempt: Attempt, error: BaseException | None, columns: Callable[[], dict[str, Any]]) -> None:
-    """Make the columns of an attempt's end in a thread where they may be large; `completed` and `failed` take them."""
+    """Make the columns of an ended attempt, in a thread if they may be large; `completed` and `failed` use them."""
     if attempt.is_large:
         attempt.prepared = error, await threads.run(lambda: sanitize_early(columns(), SANITIZERS))
 
@@ -185,7 +185,7 @@ async def prepare(attempt: Attempt, error: BaseException | None, columns: Callab
 async def _completion(attempt: Attempt) -> Completion:
     """Return the caller's result, or raise the LLMError of the attempt.
 
-    The error carries what is usable of a paid answer: its text, and the tool calls that can be read.
+    The error carries the usable parts of a paid answer: its text, and the tool calls that can be parsed.
     """
     call = attempt.call
     try:
@@ -210,9 +210,9 @@ def _finished(attempt: Attempt, parsed: ParsedObject | None) -> Completion:
 
 
 def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | AudioResponse | None) -> Any:  # noqa: ANN401 - JSON
-    """Return an answer's structured part: the JSON of the object, the image or speech without its bytes, or tool calls.
+    """Return the structured part of an answer: the object's JSON, an image or speech without its bytes, or tool calls.
 
-    The JSON is used, and not a dump of the object, because the caller's class may raise anything.
+    The JSON is not dumped from the object, because the caller's class may raise anything.
     """
     if parsed is not None:
         return parsed.document
@@ -226,7 +226,7 @@ def _output(answer: Answer, parsed: ParsedObject | None, media: ImageResponse | 
 
 
 def _media(media: ImageResponse | AudioResponse, call: LLMCall, cost: float | None) -> ImageResponse | AudioResponse:
-    """Return an image or speech with the fields that the response does not have."""
+    """Return an image or speech result, completed with fields from the request."""
     if isinstance(media, ImageResponse):
         return media.model_copy(update={"size": media.size or call.params.get("size"), "cost_estimate": cost})
     seconds = media.duration_seconds or spoken_seconds(call.prompt, call.params.get("speed"))
@@ -268,7 +268,7 @@ def _response(answer: Answer, provider: str, model: str, elapsed_ms: int) -> LLM
 
 
 def usage_summary(completion: Completion) -> dict[str, Any]:
-    """Return the usage of a structured call, over all attempts; tokens and cost are numbers, never None."""
+    """Return the usage of a structured call, summed over all attempts; tokens and cost are numbers, never None."""
     response, spent = completion.response, completion.spent
     tokens = {
         "input_tokens": _sum(response.input_tokens, *(usage.input_tokens for usage in spent)),
@@ -292,6 +292,6 @@ def usage_summary(completion: Completion) -> dict[str, Any]:
 
 
 def _sum(*counts: int | None) -> int | None:
-    """Add up the known figures, None if there are none."""
+    """Return the sum of the known figures, or None if there are none."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None

@@ -1,6 +1,6 @@
-"""Error mapping: from the status and body of a failed exchange to the exception.
+"""Error mapping: turn the status and body of a failed exchange into an exception.
 
-The message says what happened, who can fix it and what to do; `retryable` says whether a retry may succeed.
+Its message says what happened, who can fix it and what to do; `retryable` is True if a retry may succeed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_QUOTE_CHARACTERS: Final = 2000
 def exception_for(
     error: ParsedError | None, vendor: Vendor, call: LLMCall, exchange: Exchange, answer: Answer
 ) -> LLMError:
-    """Return the exception for an exchange without a usable answer; `error` is the error in its body, if any."""
+    """Return the exception for an exchange without a usable answer; `error` is the error in its body, if it has one."""
     status = exchange.status_code or 0
     if error is None and not exchange.is_success:
         error = _error_of_status(exchange, vendor)
@@ -70,7 +70,7 @@ def _tool_call_problem(answer: Answer) -> str:
 
 
 def _error_of_status(exchange: Exchange, vendor: Vendor) -> ParsedError:
-    """Return the error that the status reports."""
+    """Return an error that has only the HTTP status."""
     status = exchange.status_code or 0
     message = excerpt(exchange.body)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -130,7 +130,7 @@ UPSTREAM_KEY: Final = "{who} refused the key that {service} holds for it {reason
 UPSTREAM_PAYMENT: Final = "{who} demands payment of {service}, or of your key there {reason}"
 LIMIT_REACHED: Final = "{service} declined to charge this call {reason}"
 OTHER: Final = "{who} failed on {model} {reason}"
-# Advice for errors without the vendor's own.
+# The advice for errors to which the vendor adds none.
 REMEDIES: Final[dict[str, str]] = {MESSAGES[HTTPStatus.PAYMENT_REQUIRED]: "add credits, or lower max_output_tokens"}
 
 
@@ -152,7 +152,7 @@ def _message(error: ParsedError, vendor: Vendor, model: str) -> str:
 
 
 def _template(error: ParsedError) -> str:
-    """Return the advice for an error: by its status, unless the error has more specific facts."""
+    """Return the advice for an error: by the most specific fact about it, otherwise by its status."""
     if error.is_key_refused:
         return MESSAGES[HTTPStatus.UNAUTHORIZED]
     match error.status_code:
@@ -176,7 +176,7 @@ def _retirement(status: int, vendor: Vendor, model: str) -> str:
 
 
 def _quote(error: ParsedError) -> str:
-    """Return the vendor's message and, if there is one, that of the vendor behind it; shortened and redacted."""
+    """Return the message of the vendor and, if there is one, of the vendor behind it; shortened and redacted."""
     message = error.message or "no reason given"
     if error.upstream_message and error.upstream_message not in message:
         message += f" [{error.upstream or 'upstream'}: {error.upstream_message}]"

@@ -1,6 +1,7 @@
-"""Rows without content: with LLM_STORE=figures, or for a call with store_content=False.
+"""Rows without content: for LLM_STORE=figures, and for calls with store_content=False.
 
-No text of prompts or answers is kept, nor one that may quote them; numbers, ids, names of models and a keyed hash are.
+The rows keep numbers, ids, model names and a keyed hash, but no text of a prompt or an answer, and no text that may
+quote one.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
     from ..wires.wire import Answer, LLMCall
     from .attempt import Attempt
 
-# A name or an id: a sentence has spaces.
+# A name or an id has no spaces, unlike a sentence.
 IDENTIFIER: Final = re.compile(r"[\w.:/@+~=-]{1,100}", re.ASCII)
-UPSTREAM_PROVIDER: Final = re.compile(r"[\w.()-]+(?: [\w.()-]+){0,2}", re.ASCII)  # such as Google AI Studio
-# Options that are the caller's own labels, and those that are set to a name.
+UPSTREAM_PROVIDER: Final = re.compile(r"[\w.()-]+(?: [\w.()-]+){0,2}", re.ASCII)  # for example Google AI Studio
+# Options that are the caller's own labels, and options with a name as their value.
 LABELS: Final = frozenset({"metadata", "first_attempt", "idempotency_key", "idempotency_claim"})
 NAMED_SETTINGS: Final = frozenset({"service_tier", "size", "quality", "voice", "audio_format"})
-# What is kept of an option that is an object.
+# The settings that are kept of an option with an object as its value.
 SETTINGS_OF_OBJECTS: Final = frozenset({"effort", "max_tokens", "exclude", "enabled", "verbosity"})
-OWN_FACTS: Final = frozenset({"cost_source", "price_table"})  # written by this module, and not by a vendor
-NOT_STORED: Final = "the message is not stored, for it may quote the prompt"
+OWN_FACTS: Final = frozenset({"cost_source", "price_table"})  # written by this module, not by a vendor
+NOT_STORED: Final = "the message is not stored, because it may quote the prompt"
 
 
 @dataclass(frozen=True)
 class FiguresOnly:
-    """What the columns of one call keep; messages are hashed with `hash_key`, and not at all without one."""
+    """Reduces the columns of one call to figures; with a `hash_key`, the messages are replaced by a keyed hash."""
 
     hash_key: str | None
 
@@ -52,7 +53,7 @@ class FiguresOnly:
         return columns | {"messages": messages, "additional_params": params, "request_payload": None}
 
     def settled(self, columns: dict[str, Any], answer: Answer) -> dict[str, Any]:
-        """Return the columns of a settled row without what the model, or an error, said."""
+        """Return the columns of a settled row without the text of the model or of an error."""
         sizes = {
             "content_characters": len(answer.content) or None,
             "tool_calls": len(answer.tool_calls) or None,
@@ -65,7 +66,7 @@ class FiguresOnly:
 
 
 def _canonical(messages: list[LLMMessage]) -> str:
-    """Return messages as JSON, the same text for the same messages."""
+    """Return messages as JSON; equal messages give the same text."""
     dumped = [message.model_dump(mode="json", exclude_none=True) for message in messages]
     return (
         json.dumps(dumped, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(errors="replace").decode()
@@ -73,7 +74,7 @@ def _canonical(messages: list[LLMMessage]) -> str:
 
 
 def _params(params: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return the options that are labels, settings or numbers; a name that no wire knows may itself be a text."""
+    """Return the options that are labels, settings or numbers; even the name of an unknown option may be text."""
     kept: dict[str, Any] = {}
     for name, value in params.items():
         if name in LABELS:
@@ -97,7 +98,7 @@ def _setting(name: str, value: object) -> object:
 
 
 def _facts(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known about a body, without the body and what is no name, id or number."""
+    """Return the facts about a body that are names, ids or numbers, without the body itself."""
     facts = {name: value if name in OWN_FACTS else _fact(value, name) for name, value in envelope.items()}
     return {name: fact for name, fact in facts.items() if fact is not None and name not in {"body", "location"}}
 
@@ -126,16 +127,17 @@ def _error_message(columns: Mapping[str, Any], raw: Mapping[str, Any]) -> str | 
 
 
 def figures_only_for(call: LLMCall, config: LLMConfig) -> FiguresOnly | None:
-    """Return what keeps a call's content out of its rows, None where it is stored.
+    """Return the filter that keeps a call's content out of its rows, or None if content is stored.
 
-    A call may store less than LLM_STORE says, and not more. Raises ValueError for one that would store more, or have
-    the response cache keep its answer.
+    A call may store less than LLM_STORE allows, but not more. Raises ValueError for `store_content=True` with
+    LLM_STORE=figures, and for `use_cache=True` on a call without content, because the response cache would store its
+    answer.
     """
     options = call.options
     if config.store == "figures" and options.store_content:
-        raise ValueError("option store_content=True: LLM_STORE=figures lets no call store its content")
+        raise ValueError("option store_content=True: LLM_STORE=figures does not let a call store its content")
     if config.store == "all" and options.store_content is not False:
         return None
     if options.use_cache:
-        raise ValueError("option use_cache=True: the response cache would keep an answer that is not to be stored")
+        raise ValueError("option use_cache=True: the response cache would keep an answer that must not be stored")
     return FiguresOnly(config.store_hash_key)

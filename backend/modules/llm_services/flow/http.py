@@ -1,4 +1,4 @@
-"""Send one request: a shared client, one deadline, and exceptions that say whether the request was sent."""
+"""Send one request: a shared client, one deadline, and errors that distinguish whether the request was sent."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from .transport import Client
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
-LARGE_BYTES: Final = 250_000  # bytes of a body: decoding this many takes about a millisecond, and is done in a thread
+LARGE_BYTES: Final = 250_000  # a larger body is decoded in a thread; decoding this one takes about a millisecond
 MAX_QUOTE_CHARACTERS: Final = 200
-LONGEST_ODDITY_BYTES: Final = 300  # digits of the longest number that `is_well_formed` looks for
+LONGEST_ODDITY_BYTES: Final = 300  # the digits of the longest number that `is_well_formed` looks for
 
 NOT_REPEATED: Final = "the request was sent and may have been billed, so it is not repeated"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The address of a provider's requests, and the headers that authenticate them.
+    """The address that a provider's requests go to, and the headers that authenticate them.
 
-    Headers are Secrets; the keys in them are masked from now on. `sign` returns further headers for a URL and a body;
-    it may read files or use the network. `imports` are the modules that it needs.
+    `headers` are Secrets, and the keys in them are masked from now on. `sign` returns further headers for a URL and a
+    body; it may read files or use the network. `imports` names the modules that `sign` needs.
     """
 
     base_url: str
@@ -53,14 +53,14 @@ class Endpoint:
     imports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Hide the headers' values."""
+        """Hide the values of the headers."""
         object.__setattr__(self, "headers", hide_headers(self.headers))
 
 
 async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109 - as of `post`
-    """Prepare what `post` needs before its deadline starts: the first time, import aiohttp and read certificates.
+    """Do what `post` needs before its deadline starts: on first use, import aiohttp and read the certificates.
 
-    Raises LLMError, naming the variable, for wrong network settings, and RuntimeError for a missing package.
+    Raises LLMError, which names the variable, for wrong network settings, and RuntimeError for a missing package.
     """
     if not endpoint.imports and (asyncio.get_running_loop(), endpoint.base_url) in _clients:
         return
@@ -70,7 +70,7 @@ async def prepare(endpoint: Endpoint, timeout: float) -> None:  # noqa: ASYNC109
             if endpoint.imports:
                 await threads.run(partial(packages.load, *endpoint.imports))
                 for name in endpoint.imports:
-                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs at DEBUG what it signs
+                    logging.getLogger(name).addFilter(mask_record)  # botocore.auth logs what it signs at DEBUG
             await _client(endpoint.base_url)
     except TimeoutError as error:
         message = f"no client for {endpoint.base_url} within {seconds:g} s; nothing was sent"
@@ -85,10 +85,10 @@ async def post(
     exchange: Exchange,
     max_bytes: int,
 ) -> bool:
-    """Send `body`, which is `payload` encoded, and put the response into `exchange`; return True if it is large.
+    """Send `body`, the encoded `payload`, and put the response into `exchange`; return True if the response is large.
 
     `timeout` is the deadline in seconds for the whole exchange, however slowly bytes arrive; `max_bytes` limits the
-    decompressed body. Raises LLMTimeoutError at the deadline, LLMError at the limit or if the connection fails.
+    decompressed body. Raises LLMTimeoutError at the deadline, and LLMError at the limit or if the connection fails.
     """
     client = await _client(endpoint.base_url)
     url = endpoint.base_url + endpoint.path
@@ -96,7 +96,7 @@ async def post(
     try:
         async with asyncio.timeout(timeout):
             headers = dict(endpoint.headers) | await _signature(endpoint, url, body)
-            exchange.is_sent = True  # unless the transport knows better
+            exchange.is_sent = True  # unless the transport finds out that it was not
             response = await client.post(
                 url,
                 json=payload,
@@ -115,8 +115,8 @@ async def post(
 
 
 async def _read(response: httpx.Response, exchange: Exchange) -> bool:
-    """Put a decoded response into `exchange`, in a thread if it is large; return True if it is large."""
-    if exchange.status_code is None:  # a response hook does this too; a patched `post` runs no hooks
+    """Put a decoded response into `exchange`, decoded in a thread if it is large; return True if it is large."""
+    if exchange.status_code is None:  # set by a response hook too; a patched `post` runs no hooks
         exchange.note(response.status_code, response.headers)
     exchange.headers = mask_all(exchange.headers)
     if exchange.is_stream:
@@ -133,7 +133,7 @@ async def _signature(endpoint: Endpoint, url: str, body: JSONText) -> dict[str, 
     return hide_headers(await threads.run(partial(endpoint.sign, url, body.encode())))
 
 
-# What a patched client may raise besides the transport's errors.
+# What a patched client may raise in addition to the transport's errors.
 NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -145,7 +145,7 @@ NEVER_SENT: Final = (
 
 
 def _failure(error: Exception, address: str, timeout: float, exchange: Exchange) -> LLMError:
-    """Return the error for a request without an answer; only one that was not sent may be repeated."""
+    """Return the error for a request without an answer; it is retryable only if the request was not sent."""
     is_sent = exchange.is_sent and not isinstance(error, NEVER_SENT)
     match error:
         case TimeoutError() | httpx.TimeoutException() if not is_sent:
@@ -164,7 +164,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
             message = f"the answer of {address} is larger than LLM_MAX_RESPONSE_MB allows; {NOT_REPEATED}"
             return LLMError(message, status_code=exchange.status_code)
         case httpx.DecodingError():
-            message = f"the answer of {address} is not encoded as it says ({_quote(error)}); {NOT_REPEATED}"
+            message = f"the answer of {address} does not match its Content-Encoding ({_quote(error)}); {NOT_REPEATED}"
             return LLMError(message, status_code=exchange.status_code)
         case _:
             message = f"the connection to {address} broke before the answer was complete ({_quote(error)})"
@@ -172,7 +172,7 @@ def _failure(error: Exception, address: str, timeout: float, exchange: Exchange)
 
 
 def _quote(error: Exception) -> str:
-    """Quote an error briefly: it may contain bytes of the response."""
+    """Quote an error briefly, because it may contain bytes of the response."""
     quote: str = redact(" ".join(str(error).split()))[:MAX_QUOTE_CHARACTERS]
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
@@ -188,9 +188,9 @@ def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - what
 
 
 def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - as above
-    """Decode a body; a large one by Pydantic, which holds the interpreter a tenth as long where that is base64.
+    """Decode a JSON body; Pydantic decodes a large one, because it blocks other threads a tenth as long for base64.
 
-    What Pydantic does not take (a lone surrogate, a hundred levels and more) `json` may.
+    `json` decodes what Pydantic refuses, such as a lone surrogate or more than a hundred levels.
     """
     if _size(response.content) >= LARGE_BYTES:
         with suppress(ValueError):
@@ -199,9 +199,9 @@ def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - as above
 
 
 def _text(content: bytes, kind: str) -> str:
-    """Return a body that is not JSON as text, or in base64 if it is labelled as bytes and is not text.
+    """Return a body that is not JSON as text; in base64 if it is labelled as bytes and is not text.
 
-    Some servers label audio as bytes (livekit/agents#6930); as text it would be lost after it was paid for.
+    Some servers label audio as bytes (livekit/agents#6930); as text, paid audio would be lost.
     """
     text = content.decode("utf-8", "replace")
     is_binary = "octet-stream" in kind.lower() and ("\0" in text or "\ufffd" in text)
@@ -209,12 +209,12 @@ def _text(content: bytes, kind: str) -> str:
 
 
 def _size(content: object) -> int:
-    """Return the bytes of a body; a patched `post` may have none."""
+    """Return the size of the body in bytes; 0 if a patched `post` returned none."""
     return len(content) if isinstance(content, bytes) else 0
 
 
 def _is_well_formed(content: object) -> bool:
-    """Return `is_well_formed` for a body that may be large, in overlapping pieces."""
+    """Run `is_well_formed` on overlapping pieces of a body that may be large."""
     if not isinstance(content, bytes) or len(content) <= PIECE_LENGTH:
         return is_well_formed(content)
     if content.count(b"{") + content.count(b"[") > DEEPEST_JSON:
@@ -224,7 +224,7 @@ def _is_well_formed(content: object) -> bool:
 
 
 async def _note(response: httpx.Response) -> None:
-    """Keep the headers as soon as they arrive, so that a body that never ends still leaves its id."""
+    """Keep the headers as soon as they arrive, so that the id is known even if the body never ends."""
     exchange: Exchange = response.request.extensions["exchange"]
     exchange.note(response.status_code, response.headers)
 
@@ -238,7 +238,7 @@ async def _client(base_url: str) -> Client:
     key = loop, base_url
     if key not in _clients:
         make = await threads.run(partial(_maker, base_url))
-        if key not in _clients:  # another task may have made one meanwhile
+        if key not in _clients:  # another task may have made one in the meantime
             if not any(its_loop is loop for its_loop, _ in list(_clients)):
                 _close_clients_with(loop)
             lifetime = _lifetime(key, make)
@@ -247,9 +247,9 @@ async def _client(base_url: str) -> Client:
 
 
 def _maker(base_url: str) -> Callable[..., Client]:
-    """Return a function that makes a client, with certificates read; this takes a tenth of a second, in a thread."""
+    """Return a function that makes a client; certificates are read in a thread, as that takes a tenth of a second."""
     certificates, proxy = network.certificates(), network.proxy_for(base_url)
-    packages.load(f"{__package__}.transport")  # only now, because importing aiohttp opens SSLKEYLOGFILE
+    packages.load(f"{__package__}.transport")  # imported late, because importing aiohttp opens SSLKEYLOGFILE
     from .transport import Client  # noqa: PLC0415 - what imports this module does not pay for aiohttp
 
     return partial(Client, certificates, proxy)
@@ -266,7 +266,7 @@ async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str], make: Callable[.
 
 
 def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop's clients in `loop.close`, for loops whose `shutdown_asyncgens` is not awaited.
+    """Close a loop's clients in `loop.close`, for loops that end without `shutdown_asyncgens`.
 
     Celery's tasks create, run and close a loop by hand (BerriAI/litellm#13251). A loop has no hook for its end, so its
     `close` is wrapped.
@@ -278,7 +278,7 @@ def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
             closing = _close_clients(loop)
             try:
                 loop.run_until_complete(closing)
-            except RuntimeError:  # it is running, or this thread runs another one
+            except RuntimeError:  # the loop is running, or this thread runs another one
                 closing.close()
         close()
 

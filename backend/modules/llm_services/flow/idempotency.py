@@ -1,8 +1,8 @@
-"""Idempotency keys: a call whose key was answered within a day gets that row's answer, and nothing is sent.
+"""Idempotency keys: a call with a key that was answered within a day returns that row's answer and sends nothing.
 
-The id of a keyed row is made of the user, the key, the UTC day and the attempt's number. So a key is looked up by the
-primary key, and of two processes that begin at once one finds that the row is the other's. In one process, callers
-with one key share the call that is in flight.
+The id of a keyed row is derived from the user, the key, the UTC day and the number of the attempt. A key is therefore
+looked up by primary key, and if two processes start the same call at once, one of them finds the row of the other.
+Within one process, callers with the same key share the call in flight.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ VALID_FOR: Final = timedelta(days=1)
 ROWS_PER_LOOK: Final = 8
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
-CLAIM: Final = "idempotency_claim"  # in additional_params: which call wrote the row
-QUESTION: Final = "idempotency_question"  # and a hash of what it asked
-# What an answer has of its row, since the body alone would be priced anew.
+CLAIM: Final = "idempotency_claim"  # in additional_params: identifies the call that wrote the row
+QUESTION: Final = "idempotency_question"  # in additional_params: a hash of the request
+# The values that an answer takes from its row, because pricing the body again could give other figures.
 FIGURES: Final = ("cost_estimate", "tokens_used", "input_tokens", "output_tokens", "cached", "provider_response_id")
 TABLE: Final = cast("Table", LLMRequestModel.__table__)
 
 
 class KeyTakenError(Exception):
-    """Another process has begun the same call: its row is waited for."""
+    """Another process has started the same call; this one has to wait for its row."""
 
 
 @dataclass
 class Claim:
-    """The rows that one call writes for its key, from the attempt `number` of a day on."""
+    """The rows that one call writes for its key, starting with attempt `number` of a day."""
 
     job: Job
     day: str
@@ -72,18 +72,18 @@ class Claim:
 
     @property
     def params(self) -> dict[str, str]:
-        """What additional_params say of it."""
+        """The fields for additional_params."""
         return {QUESTION: self.job.question, CLAIM: self.token}
 
     def name(self, entry: Entry) -> None:
-        """Give a new row the id that the key leads to."""
+        """Give a new row the id that is derived from the key."""
         entry.id = entry.row["id"] = self.job.row_id(self.day, self.number)
         self.number += 1
 
     async def confirm(self, entry: Entry) -> None:
-        """Raise KeyTakenError where the row that was opened is another's, which is then left alone.
+        """Raise KeyTakenError if the row was written by another call; that row is left alone.
 
-        A row that was written in the caller's own transaction is not seen, and then there is no other.
+        A row written in the caller's own transaction cannot be read here; there is no other row then.
         """
         found = await self.job.reader.rows(select(TABLE.c.additional_params).where(TABLE.c.id == entry.id))
         if found and mapping(found[0].additional_params).get(CLAIM) != self.token:
@@ -93,9 +93,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class InFlight:
-    """A keyed call of this process that is in flight.
+    """A keyed call that this process is making.
 
-    `ended` gets its answer or error; None if its caller was cancelled, or raised an exception of its own.
+    `ended` gets the answer or the error, or None if the caller was cancelled or raised its own exception.
     """
 
     question: str
@@ -119,7 +119,7 @@ class Job:
         send: Callable[[Attempt], Awaitable[Completion]],
         remember: Callable[[Attempt], None],
     ) -> None:
-        """Answer by `send` where nobody has; `remember` is called with what a row answers."""
+        """Use `send` if the key has no answer yet; `remember` is called with an answer that was read from a row."""
         self._attempt, self._send, self._remember = attempt, send, remember
         self.reader: Reader = reader_of(ledger)
         self._key = str(attempt.call.options.idempotency_key)
@@ -127,7 +127,7 @@ class Job:
 
     @cached_property
     def question(self) -> str:
-        """A hash of what is asked: kind, model, messages, tools and schema."""
+        """A hash of the request: kind of call, model, messages, tools and schema."""
         call = self._attempt.call
         asked = [
             self._attempt.wire.api_variant,
@@ -139,14 +139,14 @@ class Job:
         return hmac.new(self._key.encode(errors="replace"), json.dumps(asked).encode(), hashlib.sha256).hexdigest()
 
     def row_id(self, day: str, number: int) -> UUID:
-        """Return the id of the row of the key's attempt `number`, from 0, of a day."""
+        """Return the row id for attempt `number` (from 0) on `day`."""
         return derived_request_id(self._attempt.call.user_id, self._key, day, number)
 
     async def answer(self) -> Completion:
-        """Answer from the row of the key, from the same call where it goes on in this process, or by sending.
+        """Return the answer from the key's row or from the same call in this process; otherwise send the request.
 
-        Raises ValueError where the key is another question's, LLMTimeoutError where the other call takes too long, and
-        LLMError where the row's content is not stored.
+        Raises ValueError if the key belongs to a different request, LLMTimeoutError if the other call takes too long,
+        and LLMError if the row's content is not stored.
         """
         call = self._attempt.call
         await threads.run(lambda: self.question)
@@ -169,7 +169,7 @@ class Job:
                 return outcome
 
     async def _lead(self, place: tuple[object, ...], own: InFlight) -> Completion:
-        """Answer, and let those who wait have the same; one that is cancelled leaves the call to the next."""
+        """Answer the call and share the answer with waiting callers; if cancelled, leave the call to one of them."""
         outcome: Completion | LLMError | None = None
         try:
             completion = outcome = await self._answer()
@@ -183,7 +183,7 @@ class Job:
         return completion
 
     async def _answer(self) -> Completion:
-        """Answer from the row of the key, wait for one that is pending, or send."""
+        """Answer from the key's row, wait for a pending row, or send the request."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + self._timeout, FIRST_PAUSE_SECONDS
         while True:
@@ -207,12 +207,12 @@ class Job:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _is_going_on(self, row: Row[Any], now: datetime) -> bool:
-        """Return True if a row is pending, and its process may be alive."""
+        """Return True if a row is pending and its process may still be alive."""
         longest = timedelta(seconds=longest_attempt(self._timeout))
         return row.status == RequestStatus.PENDING and in_utc(row.created_at) > now - longest
 
     async def _rows(self, *days: str) -> tuple[list[Row[Any]], int]:
-        """Return the rows of the key that were begun on some days, and the next free number of the first."""
+        """Return the key's rows that were created on `days`, and the next free attempt number of the first day."""
         found: list[Row[Any]] = []
         free, first, is_full = 0, 0, True
         read = (TABLE.c.id, TABLE.c.status, TABLE.c.created_at, TABLE.c.additional_params)
@@ -227,13 +227,13 @@ class Job:
         return found, free
 
     async def _stored_answer(self, request_id: UUID) -> Completion:
-        """Return the answer of a row as its call returned it, with the row's figures and id."""
+        """Return a row's answer as the original call returned it, with the row's figures and id."""
         (row,) = await self.reader.rows(select(TABLE).where(TABLE.c.id == request_id))
         raw = mapping(row.response_raw)
         if raw.get("body") is None:
             raise LLMError(
-                f"{self._name} was answered, on row {request_id}, and the content of that row is not stored "
-                "(LLM_STORE=figures, store_content=False, or forget.py): it cannot be returned, and nothing was sent",
+                f"{self._name} was answered by row {request_id}, but the content of that row is not stored "
+                "(LLM_STORE=figures, store_content=False or forget.py); nothing was sent. Use a new key to ask again",
                 self._attempt.vendor.provider_type,
                 self._attempt.call.model,
                 request_id=request_id,
@@ -254,7 +254,7 @@ class Job:
 
     def _check_question(self, stored: object) -> None:
         if stored not in {None, self.question}:
-            raise ValueError(f"{self._name} belongs to a call with another model, other messages or of another kind")
+            raise ValueError(f"{self._name} was used for another call (kind, model or messages); use a new key")
 
     def _give_up(self, request_id: UUID | None = None) -> NoReturn:
         raise LLMTimeoutError(
@@ -266,7 +266,7 @@ class Job:
 
 
 def _exchange(row: Row[Any], raw: dict[str, Any]) -> Exchange:
-    """Return the exchange that a row keeps, with the headers that it knows of."""
+    """Return the exchange that is stored in a row, with the headers that can be restored."""
     headers = {
         "content-type": mapping(row.response_output).get("mime_type") or "application/json",
         "x-generation-id": raw.get("generation_id"),

@@ -1,4 +1,4 @@
-"""The retry loop: attempts, each with its row, until one has an answer or no retry can help."""
+"""The retry loop: it makes attempts, each with its own row, until one is answered or a retry cannot help."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TOOL_CALLS: Final = ToolCallMemory()
 async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
     """Answer a call: from the row of its idempotency key, from the response cache, or by attempts at the vendor.
 
-    Raises ValueError for a call that the wire cannot express, LLMError when the last attempt fails.
+    Raises ValueError for a call that the wire cannot express, and LLMError if the last attempt fails.
     """
     if not provider.vendor.reports_cost:
         await pricing.load(is_renewed=provider.config.update_prices)
@@ -56,7 +56,7 @@ async def complete(provider: LLMProvider, call: LLMCall) -> Completion:
 
 
 async def _attempts(provider: LLMProvider, attempt: Attempt) -> Completion:
-    """Return the response cache's answer where it has one, else that of the first attempt that is answered."""
+    """Return the answer from the response cache if it has one, otherwise that of the first successful attempt."""
     slot = response_cache.slot_of(attempt, provider.config) if _may_be_cached(attempt, provider.config) else None
     if slot and (cached := await slot.answer(attempt)):
         return await _send(provider, cached)
@@ -78,7 +78,7 @@ async def _attempts(provider: LLMProvider, attempt: Attempt) -> Completion:
 def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
     """Return True if a call uses the response cache.
 
-    Images never do, because their URLs may expire, nor do calls whose content may not be stored.
+    Images are not cached because their URLs may expire, nor are calls whose content may not be stored.
     """
     call = attempt.call
     wanted = config.cache_enabled if call.options.use_cache is None else call.options.use_cache
@@ -86,7 +86,7 @@ def _may_be_cached(attempt: Attempt, config: LLMConfig) -> bool:
 
 
 async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
-    """Make one attempt: open its row, send the request unless the cache has the answer, settle the row."""
+    """Make one attempt: open its row, send the request unless the cache has the answer, and settle the row."""
     attempt.entry = await _pending_entry(attempt)
     if attempt.claim:
         attempt.claim.name(attempt.entry)
@@ -124,7 +124,7 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
 
 
 def _remember(attempt: Attempt) -> None:
-    """Keep the tool calls of an answer, for the results that a caller may send without them."""
+    """Keep the tool calls of an answer, because a caller may send results without the calls."""
     if attempt.answer.tool_turn:
         TOOL_CALLS.remember(attempt.call.messages, attempt.answer.tool_turn, attempt.wire.api_variant)
 
@@ -136,7 +136,7 @@ def _reserved(provider: LLMProvider, attempt: Attempt) -> AbstractAsyncContextMa
 
 
 async def _pending_entry(attempt: Attempt) -> Entry:
-    """Return the pending row of an attempt; a large one is made in a thread."""
+    """Return the pending row of an attempt; a large row is made in a thread."""
     if len(attempt.body) < LARGE_CHARACTERS:
         return new_entry(**columns.pending(attempt))
     return await threads.run(lambda: new_entry(**sanitize_early(columns.pending(attempt), SANITIZERS)))
@@ -162,7 +162,7 @@ async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
 
 
 async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
-    """Encode a payload once, for the request and the row; a large one in a thread."""
+    """Encode a payload once, for both the request and the row; a large one in a thread."""
     if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
         return encode_payload(payload)
     return await threads.run(partial(encode_payload, payload, is_large=True))
@@ -183,10 +183,10 @@ def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
 
 
 async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> Attempt | None:
-    """Return the next attempt after a failed one, None if `error` is final.
+    """Return the next attempt after a failed one, or None if `error` is final.
 
-    It repeats the request after a wait; or, once and without a wait, it sends the model its validation errors. There is
-    none after a piece of text has been passed to `on_text`: the text would arrive twice.
+    The request is repeated after a wait, or, once and without a wait, sent again with the validation errors. After
+    `on_text` has received a piece of text there is no next attempt, because the text would arrive twice.
     """
     if attempt.number > max_retries or attempt.is_handed_out:
         return None
@@ -214,9 +214,9 @@ async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> 
 
 
 def wait_seconds(error: LLMError, number: int, waited: float) -> float | None:
-    """Return the seconds to wait after attempt `number`; None for an error that a retry cannot fix.
+    """Return the seconds to wait after attempt `number`, or None if a retry cannot help.
 
-    This is exponential backoff with jitter, added to the server's own figure if there is one, because all callers of a
+    The wait is exponential backoff with jitter. A wait that the server demands is added to it, because all callers of a
     limit get the same figure. All waits of a call together stay within the budget; `waited` is the sum so far.
     """
     if not error.retryable:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SOCKS_PORT: Final = 1080
-# GNOME's socks:// means version 5. An h or an a means that the proxy resolves names, which it always does here.
+# GNOME's socks:// means version 5. The suffixes h and a let the proxy resolve names, which it always does here.
 SOCKS_VERSIONS: Final = {"socks": 5, "socks5": 5, "socks5h": 5, "socks4": 4, "socks4a": 4}
 HOST: Final = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -49,7 +49,7 @@ _certificates_lock: Final = threading.Lock()
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy; `socks_version` is None for HTTP. Its `str()` is the address, without credentials."""
+    """A proxy; `socks_version` is None for an HTTP proxy. `str()` gives its address without credentials."""
 
     variable: str
     scheme: str
@@ -66,7 +66,7 @@ class Proxy:
     def for_httpx(self) -> httpx.Proxy:
         """Return the proxy for httpx; raise LLMError for a SOCKS proxy."""
         if self.socks_version:
-            raise LLMError(f"the proxy {self} speaks SOCKS, which is not spoken here; nothing was sent")
+            raise LLMError(f"the proxy {self} is a SOCKS proxy, which cannot be used here; nothing was sent")
         url = httpx.URL(scheme=self.scheme, host=self.host, port=self.port)
         if not self.username:
             return httpx.Proxy(url)
@@ -75,7 +75,7 @@ class Proxy:
         return httpx.Proxy(url, headers={"Proxy-Authorization": f"Basic {credentials}"})
 
     def __str__(self) -> str:
-        """Return the address and the variable that has it."""
+        """Return the address, and the variable that sets it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port} ({self.variable})"
 
@@ -85,13 +85,12 @@ class Proxy:
 
 
 def proxy_for(base_url: str) -> Proxy | None:
-    """Return the environment's proxy for an address, None if there is none.
+    """Return the proxy that the environment sets for an address, or None.
 
-    A loopback address never has a proxy, and neither has plain http, which is allowed on loopback only: the proxy
-    would see the key in plain text.
+    A loopback address never uses a proxy. Plain http is allowed on loopback only, because a proxy would see the key.
     """
     url = urlsplit(base_url)
-    # From the environment, lower case before upper case; except on Linux also from the system's settings.
+    # From the environment, lower case before upper case; on systems other than Linux also from the system's settings.
     settings = {scheme: Secret(value) for scheme, value in getproxies().items()}
     if url.scheme != "https" or _is_loopback(url.hostname or "") or _is_exempt(url, settings.get("no", "")):
         return None
@@ -111,7 +110,7 @@ def _proxy(scheme: str, value: Secret) -> Proxy:
 
 
 def _parsed(variable: str, value: str) -> Proxy | None:
-    """Return the proxy with this address, None if it is malformed; an error would show its password."""
+    """Return the proxy at this address, or None if it is malformed; an exception would show its password."""
     address = value.strip() if "://" in value else f"http://{value.strip()}"
     try:
         url = urlsplit(address)
@@ -135,7 +134,7 @@ def _unusable(variable: str, value: str, reason: str) -> LLMError:
 
 
 def _without_credentials(value: str) -> str:
-    """Return the address of a proxy up to its port; a malformed port is left out, because it may be a password."""
+    """Return a proxy's address up to its port; a malformed port is left out, because it may be a password."""
     scheme, separator, rest = value.strip().rpartition("://")
     user, at, host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     name, colon, port = host.rpartition(":")
@@ -162,7 +161,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_exempt(url: SplitResult, no_proxy: str) -> bool:
-    """Return True if NO_PROXY has the host: as `*`, a name, a domain, an address or a network, with an optional port.
+    """Return True if NO_PROXY lists the host: as `*`, a name, a domain, an address or a network, with an optional port.
 
     Malformed entries are ignored (https://curl.se/libcurl/c/CURLOPT_NOPROXY.html).
     """
@@ -188,7 +187,7 @@ def _names(entry: re.Match[str], url: SplitResult) -> bool:
 
 
 def certificates() -> ssl.SSLContext:
-    """Return the context with SSL_CERT_FILE, SSL_CERT_DIR or certifi's authorities; it takes 20 ms, once."""
+    """Return the TLS context with the certificates of SSL_CERT_FILE, SSL_CERT_DIR or certifi; loaded once, in 20 ms."""
     with _certificates_lock:
         return _certificates(*(os.environ.get(name, "") for name in CERTIFICATE_VARIABLES))
 
@@ -197,13 +196,13 @@ def certificates() -> ssl.SSLContext:
 def _certificates(file: str, directory: str, key_log: str) -> ssl.SSLContext:
     if key_log:
         _check_key_log(key_log)
-    # OpenSSL reads directories when it checks a host, and treats a missing one as empty.
+    # OpenSSL reads the directory only when it checks a host, and treats a missing one as empty.
     if directory and not file and not any(map(os.path.isdir, directory.split(os.pathsep))):
         raise LLMError(f"SSL_CERT_DIR={redact(directory)} is not a directory; nothing was sent")
     try:
         return httpx.create_ssl_context()
     except OSError as error:
-        source = f"SSL_CERT_FILE={redact(file)}" if file else "the file of certificates that certifi brings"
+        source = f"SSL_CERT_FILE={redact(file)}" if file else "certifi's certificate file"
         raise LLMError(f"{source} cannot be read ({error.strerror or error}); nothing was sent") from error
 
 

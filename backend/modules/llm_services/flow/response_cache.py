@@ -33,12 +33,12 @@ class CacheSlot:
     """The place of one call's answer in the response cache."""
 
     def __init__(self, cache: ResponseCache, key: str) -> None:
-        """Load and store under `key`."""
+        """Use `key` to load and to store."""
         self._cache = cache
         self._key = key
 
     async def answer(self, attempt: Attempt) -> Attempt | None:
-        """Return `attempt` with the cached exchange; None if there is none, or none with an answer for this call."""
+        """Return `attempt` with the cached exchange, or None if the cache has no usable answer for this call."""
         entry = await self._cache.get(self._key)
         try:
             cached = CachedExchange.model_validate(entry)
@@ -63,9 +63,9 @@ class CacheSlot:
 
 
 def slot_of(attempt: Attempt, config: LLMConfig) -> CacheSlot | None:
-    """Return the slot of a call in the cache; None for a payload that is not JSON, which cannot be sent either.
+    """Return the cache slot of a call, or None if the payload is not JSON (and cannot be sent either).
 
-    The key is everything that affects the answer: the address, the payload, and the type of a structured answer.
+    The key covers everything that affects the answer: the address, the payload, and the type of a structured answer.
     """
     response_model, endpoint = attempt.call.response_model, attempt.endpoint
     schema = None if response_model is None else wire_schema(response_model)

@@ -1,7 +1,7 @@
-"""Spend limits: no attempt begins at or beyond LLM_LIMIT_USD_DAY, LLM_LIMIT_USD_MONTH or LLM_LIMIT_USD_DAY_PER_USER.
+"""Spend limits: no attempt starts once LLM_LIMIT_USD_DAY, LLM_LIMIT_USD_MONTH or LLM_LIMIT_USD_DAY_PER_USER is reached.
 
-The amount spent on each database is kept in memory: the sums of its rows when they were last read, plus this process's
-attempts since then. A read scans the table, so there is a pause after it.
+The amount spent on each database is kept in memory: the sums of the last read of its rows, plus the attempts of this
+process since then. A read scans the table, so reads are at least `PAUSE_SECONDS` apart.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
     Clock = Callable[[], datetime]
-    Account = tuple[str, datetime, int | None]  # a limit's field, the start of its period, its user
+    Account = tuple[str, datetime, int | None]  # field of the limit, start of the period, user id
 
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 5.0
-# A long read makes the pause longer: this many times the duration of the read.
+# After a slow read, the pause is this many times the duration of the read.
 PAUSE_PER_READING: Final = 20.0
 DAY: Final = "limit_usd_day"
 MONTH: Final = "limit_usd_month"
@@ -54,9 +54,9 @@ NEVER: Final = float("inf")
 
 @asynccontextmanager
 async def reserved(config: LLMConfig, ledger: Ledger, attempt: Attempt) -> AsyncGenerator[None]:
-    """Count the estimated cost of an attempt while it runs, and its real cost afterwards.
+    """Count the estimated cost of an attempt while it runs, and its actual cost afterwards.
 
-    Raises LLMRateLimitError if a limit is reached, LLMError if the rows cannot be read; nothing is sent then.
+    Raises LLMRateLimitError if a limit is reached, and LLMError if the rows cannot be read; nothing is sent then.
     """
     reader = reader_of(ledger)
     spend = spend_of(reader.engine, reader.schemas)
@@ -64,7 +64,7 @@ async def reserved(config: LLMConfig, ledger: Ledger, attempt: Attempt) -> Async
     try:
         await spend.bring_up_to_date(reader, is_monthly=config.limit_usd_month is not None)
     except LLMError as error:
-        raise LLMError(f"nothing was sent, for the spend limits cannot be checked: {error}") from error
+        raise LLMError(f"nothing was sent, because the spend limits cannot be checked: {error}") from error
     spend.reserve(config, attempt)
     try:
         yield
@@ -74,7 +74,7 @@ async def reserved(config: LLMConfig, ledger: Ledger, attempt: Attempt) -> Async
 
 @dataclass(eq=False)
 class Reservation:
-    """The cost of one attempt of this process in USD, an estimate until it `is_settled`."""
+    """The cost in USD of one attempt of this process; an estimate until it `is_settled`."""
 
     usd: float
     accounts: tuple[Account, ...]
@@ -86,21 +86,21 @@ class Spend:
     """The amounts spent on one database in the current day and month."""
 
     def __init__(self, clock: Clock = lambda: datetime.now(UTC)) -> None:
-        """Start without sums; `clock` returns the time in UTC."""
+        """Start without sums; `clock` returns the current time in UTC."""
         self._clock = clock
         self._lock = threading.Lock()
         self._totals: defaultdict[Account, float] = defaultdict(float)
-        self._own: dict[UUID, Reservation] = {}  # running attempts, and those that the last read missed
-        self._paid: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # USD and calls of a model
+        self._own: dict[UUID, Reservation] = {}  # running attempts, and those that started after the last read
+        self._paid: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # by model: USD, calls
         self._read_at: datetime | None = None
         self._is_monthly = False
         self._pause = PAUSE_SECONDS
         self._reading: Future[None] | None = None
 
     async def bring_up_to_date(self, reader: Reader, *, is_monthly: bool) -> None:
-        """Start a read when the pause is over; wait for it if it is overdue by another pause.
+        """Start a read when the pause is over; wait for it only if the last one is more than two pauses old.
 
-        The rows of the month are read only for a limit that `is_monthly`.
+        `is_monthly` reads the rows of the whole month, which only the monthly limit needs.
         """
         if is_monthly and not self._is_monthly:
             self._is_monthly, self._read_at = True, None
@@ -116,14 +116,14 @@ class Spend:
             await asyncio.shield(asyncio.wrap_future(reading))
 
     def _age(self) -> float:
-        """Return the age of the last read in seconds; NEVER if there was none on this day."""
+        """Return the seconds since the last read; NEVER if there was none today."""
         now = self._clock()
         if self._read_at is None or now < self._read_at or _day(now) != _day(self._read_at):
             return NEVER
         return (now - self._read_at).total_seconds()
 
     def _read(self, reader: Reader) -> None:
-        """Read the rows, except those of this process's running attempts, whose costs are known here."""
+        """Read the rows, except those of this process's running attempts, which `_own` counts."""
         started = self._clock()
         day, month, is_monthly = _day(started), _month(started), self._is_monthly
         with self._lock:
@@ -143,7 +143,7 @@ class Spend:
                 took = (self._clock() - started).total_seconds()
                 self._pause = max(PAUSE_SECONDS, PAUSE_PER_READING * took)
         except LLMError as error:
-            logger.warning("what was spent is not brought up to date: %s", error)
+            logger.warning("the amount spent cannot be updated: %s", error)
             raise
         finally:
             with self._lock:
@@ -168,7 +168,7 @@ class Spend:
         return usd or 0.0
 
     def reserve(self, config: LLMConfig, attempt: Attempt) -> None:
-        """Add the estimated cost of an attempt that begins now; raise LLMRateLimitError if a limit is reached."""
+        """Add the estimated cost of an attempt that starts now; raise LLMRateLimitError if a limit is reached."""
         call, entry = attempt.call, attempt.entry
         prompt, answer = pricing.expected_tokens(call.messages, call.max_output_tokens)
         usd = self._estimate(attempt.vendor.provider_type, call.model, prompt, answer)
@@ -184,7 +184,7 @@ class Spend:
             _add(self._totals, accounts, usd)
 
     def settle(self, attempt: Attempt) -> None:
-        """Replace the estimate of an attempt by its cost, if the cost is known."""
+        """Replace the estimated cost of an attempt with its actual cost, if that is known."""
         cost: float | None = attempt.entry.row["cost_estimate"]
         is_refused = attempt.entry.row["error_type"] in REFUSALS and not attempt.exchange.is_success
         with self._lock:
@@ -200,7 +200,7 @@ class Spend:
 
 
 def _accounts(day: datetime | None, month: datetime, user_id: int | None) -> tuple[Account, ...]:
-    """Return the periods in which a cost counts; `day` is None for a cost of an earlier day."""
+    """Return the accounts that a cost is added to; `day` is None for a cost of an earlier day."""
     accounts: list[Account] = [(MONTH, month, None)]
     if day:
         accounts.append((DAY, day, None))
@@ -223,14 +223,14 @@ def _month(moment: datetime) -> datetime:
 
 
 def _limit_reached(account: Account, limit: float, spent: float, now: datetime, attempt: Attempt) -> LLMRateLimitError:
-    """Return the error with the limit, the amount spent, the user and the wait; log it too."""
+    """Return the error with the limit, the amount spent, the user and the wait, and log it."""
     field, begun, user_id = account
     ends = _month(begun + timedelta(days=31)) if field == MONTH else begun + timedelta(days=1)
     (variable,) = VARIABLES[field]
     spender = "everybody" if user_id is None else f"user {user_id}"
     message = (
         f"{variable} is reached: {spent:.6g} USD of {limit:g} were spent by {spender} since {begun:%Y-%m-%d} (UTC), "
-        f"calls in flight included; nothing was sent, and calls go on at {ends:%Y-%m-%d %H:%M} (UTC)"
+        f"calls in flight included; nothing was sent, and calls are possible again at {ends:%Y-%m-%d %H:%M} (UTC)"
     )
     logger.info("a call of %s by user %s was refused: %s", attempt.call.model, attempt.call.user_id, message)
     return LLMRateLimitError(
@@ -249,7 +249,7 @@ os.register_at_fork(after_in_child=_spends.clear)
 def spend_of(engine: Engine, schemas: object = (), clock: Clock | None = None) -> Spend:
     """Return this process's sums for a database, in the schemas that a session translates to.
 
-    `clock` is used if there are none yet.
+    If there are none yet, they are created with `clock`.
     """
     spends = _spends.setdefault(engine, {})
     if schemas not in spends:

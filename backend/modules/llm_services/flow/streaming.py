@@ -1,4 +1,4 @@
-"""An answer as it arrives: server-sent events read, text handed to the caller, and what came kept, however it ends."""
+"""Streamed answers: read the events, pass the text to the caller, and keep what arrived, even if the stream breaks."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ if TYPE_CHECKING:
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 END: Final = b"[DONE]"
-# After the last event: for the end of the body, so that the connection can be used again.
+# How long to read on after the last event, until the body ends and its connection can be used again.
 END_OF_BODY_SECONDS: Final = 1.0
 CUT: Final = "the stream ended before the answer did"
 
 
 class EventReader:
-    """Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from bytes.
+    """Read server-sent events from bytes: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 
-    Of an event its data is returned; comments, names and ids of events are skipped.
+    Only the data of an event is returned; comments, event names and ids are skipped.
     """
 
     def __init__(self) -> None:
-        """Begin at the beginning of a body."""
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._is_first_line = True
@@ -53,7 +52,7 @@ class EventReader:
         if not chunk:
             return
         self._is_after_return = chunk.endswith(b"\r")
-        for line in chunk.splitlines(keepends=True):  # of bytes: at \n, \r and \r\n, and nowhere else
+        for line in chunk.splitlines(keepends=True):  # bytes split at \n, \r and \r\n only
             if not line.endswith((b"\n", b"\r")):
                 self._line.append(line)
                 continue
@@ -65,7 +64,7 @@ class EventReader:
         yield from self._take(b"")
 
     def _take(self, line: bytes) -> Iterator[bytes]:
-        """Take the end of a line."""
+        """Process one line, given without its line break."""
         if self._line:
             line = b"".join([*self._line, line])
             self._line.clear()
@@ -80,16 +79,15 @@ class EventReader:
 
 
 class AmazonEventReader:
-    """Reads the binary events of Bedrock: https://smithy.io/2.0/aws/amazon-eventstream.html."""
+    """Read the binary events of Bedrock: https://smithy.io/2.0/aws/amazon-eventstream.html."""
 
     def __init__(self) -> None:
-        """Begin at the beginning of a body."""
         from botocore.eventstream import EventStreamBuffer  # noqa: PLC0415 - only who calls Bedrock needs botocore
 
         self._buffer = EventStreamBuffer()
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the JSON of the events that end in `chunk`; an exception is yielded as Anthropic's events of errors."""
+        """Yield the JSON of the events that end in `chunk`; exceptions become error events as Anthropic sends them."""
         from botocore.eventstream import ParserError  # noqa: PLC0415 - as above
 
         try:
@@ -100,7 +98,7 @@ class AmazonEventReader:
             raise httpx.RemoteProtocolError(str(error)) from error
 
     def end(self) -> Iterator[bytes]:
-        """Yield nothing: every event says where it ends."""
+        """Yield nothing: every event states its own length."""
         return iter(())
 
 
@@ -114,7 +112,7 @@ def _amazon_event(headers: Mapping[str, Any], payload: bytes) -> bytes:
 
 
 class CallbackError(BaseException):
-    """Carries what the caller's `on_text` raised past everything that handles errors of the connection."""
+    """Carries an exception of the caller's `on_text` past the code that handles connection errors."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
@@ -122,9 +120,9 @@ class CallbackError(BaseException):
 
 
 async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # noqa: ASYNC109 - as `http.post`
-    """Send an attempt whose answer is to come as a stream, and put what comes back into its exchange.
+    """Send an attempt with a streamed response, and put the response into its exchange.
 
-    Raises what `http.post` does, and what `on_text` raises as it is; what had come by then is in the exchange.
+    Raises what `http.post` raises, and any exception of `on_text` unchanged; the exchange has what arrived until then.
     """
     stream = _Stream(attempt, config.stream_idle_timeout)
     attempt.exchange.receive = stream.receive
@@ -147,7 +145,7 @@ async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # 
 
 
 async def hand_out(attempt: Attempt, piece: str) -> None:
-    """Call the caller's `on_text` with a text, unless there is none; raises what it raises."""
+    """Call the caller's `on_text` with `piece`, unless one of them is missing; raise what it raises."""
     if piece and attempt.call.on_text:
         attempt.is_handed_out = True
         try:
@@ -173,7 +171,7 @@ class _Stream:
         self._before_events: list[bytes] = []
 
     async def receive(self, pieces: AsyncGenerator[bytes]) -> None:
-        """Read a body of events as it comes; raises SilentStreamError where it stops coming in the middle."""
+        """Read the events of a body as they arrive; raise SilentStreamError if a begun answer stops arriving."""
         exchange = self._attempt.exchange
         is_amazon = "amazon" in exchange.headers.get("content-type", "")
         reader = AmazonEventReader() if is_amazon else EventReader()
@@ -210,7 +208,7 @@ class _Stream:
             await self._take(data)
 
     async def _take(self, data: bytes) -> None:
-        """Add one event to the answer, and hand its text out."""
+        """Add one event to the answer, and hand out its text."""
         if not data or data.isspace():
             return
         if data.strip() == END:
@@ -221,7 +219,7 @@ class _Stream:
                 _decoded(data) if len(data) < http.LARGE_BYTES else await threads.run(partial(_decoded, data))
             )
         except (ValueError, RecursionError):
-            self._attempt.exchange.incomplete = f"the stream holds an event that is no JSON: {_excerpt(data)}"
+            self._attempt.exchange.incomplete = f"the stream has an event that is not JSON: {_excerpt(data)}"
             return
         self._is_odd = self._is_odd or is_odd
         piece = self._assembly.take(event)
@@ -231,7 +229,7 @@ class _Stream:
             await self._hand_out(piece)
 
     async def _hand_out(self, piece: str) -> None:
-        """Hand out a piece of text, without the half of a character that it may end in."""
+        """Hand out a piece of text; half of a surrogate pair at its end waits for the other half."""
         piece, self._half = split_character(self._half + piece) if piece else (self._half, "")
         try:
             await hand_out(self._attempt, whole_characters(piece))
@@ -239,7 +237,7 @@ class _Stream:
             raise CallbackError(error) from error
 
     async def keep(self) -> None:
-        """Put what has come into the exchange, as a body; work that grows with it is done in a thread."""
+        """Put what has arrived into the exchange as a body; a large body is assembled in a thread."""
         exchange = self._attempt.exchange
         if not exchange.is_stream:
             return
@@ -249,7 +247,7 @@ class _Stream:
             exchange.incomplete = None
 
     def _body(self) -> Any:  # noqa: ANN401 - JSON
-        if not self._assembly.events:  # an error page, say, under the label of a stream
+        if not self._assembly.events:  # for example an error page that is labelled as a stream
             with suppress(ValueError, RecursionError):
                 return well_formed(json.loads(b"".join(self._before_events)))
         body = self._assembly.body()
@@ -257,7 +255,7 @@ class _Stream:
 
 
 async def _keep_failed(stream: _Stream, attempt: Attempt, error: BaseException) -> None:
-    """Keep what came of an attempt that failed on its way; its columns are made here where they may be large."""
+    """Keep what arrived of a failed attempt; if its columns may be large, they are made here."""
     if attempt.exchange.is_stream:
         await stream.keep()
         attempt.exchange.incomplete = attempt.exchange.incomplete or CUT
@@ -265,9 +263,9 @@ async def _keep_failed(stream: _Stream, attempt: Attempt, error: BaseException) 
 
 
 def _decoded(data: bytes) -> tuple[Any, bool]:
-    """Return an event, and whether `well_formed` has to look at what is made of it.
+    """Return an event, and whether the assembled body has to be passed through `well_formed`.
 
-    Raises ValueError for what is no JSON, RecursionError for JSON that nests too deep.
+    Raises ValueError for data that is not JSON, and RecursionError for JSON that nests too deeply.
     """
     event, is_odd = json.loads(data.decode("utf-8", "replace")), not is_well_formed(data)
     if is_odd:

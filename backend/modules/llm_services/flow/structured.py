@@ -1,4 +1,4 @@
-"""Structured answers: find and validate the object in an answer's text, or describe its errors for a second request.
+"""Structured answers: find and validate the object in an answer's text, or describe its errors in a second request.
 
 The caller's class runs here; whatever it raises becomes an LLMValidationError.
 """
@@ -50,7 +50,7 @@ AMBIGUOUS: Final = "it holds several that differ, and does not say which one is 
 
 @dataclass(frozen=True)
 class ParsedObject:
-    """An instance of the caller's type, and the JSON from which it was validated."""
+    """An instance of the caller's type, and the JSON that it was validated from."""
 
     value: Any
     document: Any
@@ -68,7 +68,7 @@ def is_quick(answer: Answer) -> bool:
 
 
 def check_ending(answer: Answer, wanted: str) -> None:
-    """Raise LLMValidationError if an answer is truncated or refused: it then has no object, even if it validates."""
+    """Raise LLMValidationError if an answer is truncated or refused; even if it validates, it is not the object."""
     ending = _ending(answer)
     if ending in TRUNCATED:
         tokens, reasoning = answer.usage.output_tokens, answer.usage.reasoning_tokens or 0
@@ -81,7 +81,7 @@ def check_ending(answer: Answer, wanted: str) -> None:
 
 
 def _ending(answer: Answer) -> str | None:
-    """Return why an answer is truncated or refused, by ours or the vendor's finish reason; None if it is complete."""
+    """Return why an answer is truncated or refused, by our or the vendor's finish reason; None if it is complete."""
     native = answer.details.get("native_finish_reason")
     reasons = [str(reason).lower().replace("-", "_") for reason in (answer.finish_reason, native) if reason]
     if answer.refusal:
@@ -90,17 +90,17 @@ def _ending(answer: Answer) -> str | None:
 
 
 def parse(answer: Answer, response_model: Any, messages: Sequence[LLMMessage] = ()) -> ParsedObject:  # noqa: ANN401 - a type
-    """Return the object in the answer's text, which may be in a fence or prose, malformed, or have children as strings.
+    """Return the object in an answer's text, which may have fences, prose, bad JSON, or children encoded as strings.
 
-    `messages` are the messages that it answers. Raises LLMValidationError; that the answer is truncated, refused or
-    empty takes precedence over errors in the JSON.
+    `messages` are the messages of the request. Raises LLMValidationError; it reports a truncated, refused or empty
+    answer rather than the errors in its JSON.
     """
     wanted = response_type(response_model)
     check_ending(answer, f"a {wanted.name}")
     if not answer.content.strip():
         reasoning = answer.usage.reasoning_tokens
         only = f", after {reasoning} tokens of reasoning" if reasoning else ""
-        raise _error(f"the answer is empty where a {wanted.name} was asked for{only}")
+        raise _error(f"the answer is empty instead of a {wanted.name}{only}")
     try:
         return _search(answer, wanted, messages)
     except ValidationError as error:
@@ -128,7 +128,7 @@ def _search(answer: Answer, wanted: ResponseType, messages: Sequence[LLMMessage]
             raise _invalid(wanted.name, [((), AMBIGUOUS)])
         return next(value for candidate, value in zip(valid, parsed, strict=True) if candidate is answering)
     if len(found) == 1 and isinstance(found[0].document, str):
-        return _search(replace(answer, content=found[0].document), wanted, messages)  # JSON in a JSON string
+        return _search(replace(answer, content=found[0].document), wanted, messages)  # JSON inside a JSON string
     if errors:
         raise next((error for error in reversed(errors) if not _is_another_kind(error)), errors[-1])
     raise _invalid(wanted.name, [((), "Invalid JSON: there is no whole JSON value in it")])
@@ -141,7 +141,7 @@ def _given(messages: Sequence[LLMMessage]) -> list[Any]:
 
 
 def _is_another_kind(error: Exception) -> bool:
-    """Return True if a value failed as a whole, as `[1]` does in place of an object."""
+    """Return True if a value failed as a whole, for example `[1]` instead of an object."""
     return isinstance(error, ValidationError) and error.error_count() == 1 and not problems_of(error)[0][0]
 
 
@@ -159,7 +159,7 @@ def _fit(candidate: Candidate, wanted: ResponseType) -> ParsedObject:
 
 
 def _validated(document: Any, text: str, wanted: ResponseType) -> ParsedObject:  # noqa: ANN401 - JSON
-    """Validate a document, which is `text`; children that are JSON in strings are decoded if necessary."""
+    """Validate a document, given also as `text`; children that are JSON in strings are decoded if necessary."""
     holder = {"": document}
     if len(text) > LARGE_ANSWER_CHARACTERS and _decode_in_windows(holder, wanted):
         text = json.dumps(holder[""])
@@ -187,7 +187,7 @@ def _decode_in_windows(holder: dict[str, Any], wanted: ResponseType) -> bool:
 
 def _decode_children(holder: dict[str, Any], problems: list[Problem]) -> bool:
     """Decode the invalid strings in the document that contain JSON; return True if there were any."""
-    decoded = [_decode_child(holder, location) for location, _message in problems]  # all, without stopping at one
+    decoded = [_decode_child(holder, location) for location, _message in problems]  # all, not only the first
     return any(decoded)
 
 
@@ -208,7 +208,7 @@ def _decode_child(holder: Any, path: Location) -> bool:  # noqa: ANN401 - JSON
 
 
 def _is_no_answer(value: Any, document: Any, wanted: ResponseType) -> bool:  # noqa: ANN401 - any value, any JSON
-    """Return True for an object that validates without content: no key is a field, or it is a JSON Schema."""
+    """Return True for an object that validates without content: none of its keys is a field, or it is a JSON Schema."""
     if not document or not isinstance(document, dict):
         return False
     inner = value.root if isinstance(value, RootModel) else value
@@ -221,14 +221,14 @@ def _is_no_answer(value: Any, document: Any, wanted: ResponseType) -> bool:  # n
 
 
 def _error(message: str) -> LLMValidationError:
-    """Return the error for an answer that was not validated, raised from a ValidationError as the others are."""
+    """Return the error for an answer that was not validated; like the others it is raised from a ValidationError."""
     error = LLMValidationError(message)
     error.__cause__ = _invalid("answer", [((), message)])
     return error
 
 
 def _invalid(title: str, problems: list[Problem]) -> ValidationError:
-    """Return a ValidationError that we made."""
+    """Return a ValidationError made by this module."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError("unusable_answer", "{problem}", {"problem": message}), loc=location, input=None
@@ -239,7 +239,7 @@ def _invalid(title: str, problems: list[Problem]) -> ValidationError:
 
 
 def _explanation(error: ValidationError) -> str:
-    """Return the first few problems, shortened."""
+    """Return the first few validation errors, shortened."""
     try:
         problems = problems_of(error)[:MAX_PROBLEMS]
     except Exception as raised:  # noqa: BLE001 - the message of a caller's exception is the caller's code
@@ -271,5 +271,5 @@ def corrected(call: LLMCall, answer: Answer, error: LLMError) -> LLMCall | None:
 
 
 def _cannot_be_better(answer: Answer) -> bool:
-    """Return True if an answer is truncated, refused or empty, so that a second request would end alike."""
+    """Return True if an answer is truncated, refused or empty, because a second request would end the same way."""
     return _ending(answer) is not None or not answer.content.strip()

@@ -1,7 +1,7 @@
-"""A span and metrics of each attempt, by OpenTelemetry's conventions for generative AI.
+"""A span and metrics for each attempt, by OpenTelemetry's conventions for generative AI.
 
-https://opentelemetry.io/docs/specs/semconv/gen-ai/. It is called only where the application has imported
-OpenTelemetry. Messages are written only where OpenTelemetry's own variable asks for them.
+https://opentelemetry.io/docs/specs/semconv/gen-ai/. This module is used only if the application has imported
+OpenTelemetry. Messages are recorded only if OpenTelemetry's own variable enables it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ REQUEST_ID: Final = "llm_services.request_id"
 CHAT_APIS: Final = frozenset({"chat_completions", "responses", "messages"})
 MEDIA: Final = {Kind.IMAGE: "image", Kind.SPEECH: "speech"}
 PORTS: Final = {"http": 80, "https": 443}
-# The conventions' boundaries, in seconds and in tokens.
+# The bucket boundaries that the conventions give, in seconds and in tokens.
 DURATION_BOUNDARIES_SECONDS: Final = tuple(0.01 * 2.0**power for power in range(14))
 TOKEN_BOUNDARIES: Final = tuple(4.0**power for power in range(14))
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/#capturing-instructions-inputs-and-outputs
@@ -42,7 +42,7 @@ CONTENT_VALUES: Final = frozenset({"true", "1", "span_only", "span_and_event"})
 
 @contextmanager
 def span_of(attempt: Attempt) -> Generator[None]:
-    """Hold a span open while an attempt goes on; its row and answer are read at the end."""
+    """Hold a span open during an attempt; at the end, record its row and answer."""
     from opentelemetry import trace  # noqa: PLC0415 - an extra, and the application has imported it
 
     request = _request_attributes(attempt)
@@ -66,7 +66,7 @@ def span_of(attempt: Attempt) -> Generator[None]:
 
 
 def _request_attributes(attempt: Attempt) -> dict[str, str | int]:
-    """Return what tells one kind of request from another, on spans and metrics alike."""
+    """Return the attributes of a request that spans and metrics share."""
     server, vendor = urlsplit(attempt.endpoint.base_url), attempt.vendor
     return {
         "gen_ai.operation.name": "chat" if attempt.wire.api_variant in CHAT_APIS else "generate_content",
@@ -93,7 +93,7 @@ def _parameters(attempt: Attempt) -> dict[str, Any]:
 
 
 def _record_end(span: Span, request: dict[str, str | int], attempt: Attempt) -> None:
-    """Write how an attempt ended."""
+    """Record how an attempt ended."""
     row, answer = attempt.entry.row, attempt.answer
     kind = request | _known({"gen_ai.response.model": answer.details.get("served_model")})
     for direction, tokens in (("input", row["input_tokens"]), ("output", row["output_tokens"])):
@@ -131,7 +131,7 @@ def _response_attributes(row: Mapping[str, Any], answer: Answer) -> dict[str, An
 
 
 def _content(call: LLMCall, answer: Answer) -> dict[str, str]:
-    """Return the messages of a call and of its answer, as attributes; keys are masked."""
+    """Return the messages of a call and of its answer as attributes; keys are masked."""
     parts = [_text_part(answer.content)] if answer.content else []
     parts += [{"type": "tool_call", **tool_call.model_dump()} for tool_call in answer.tool_calls]
     reply = {"role": "assistant", "parts": parts, "finish_reason": answer.finish_reason or "unknown"}

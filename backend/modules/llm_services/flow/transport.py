@@ -1,7 +1,8 @@
 """httpx on aiohttp's connections, with the right exception for each failure.
 
 httpx's own connection pool costs milliseconds of CPU per call when hundreds are in flight; aiohttp's does not.
-httpx-aiohttp 0.2.0 joins the two, but calls a connection that drops after the request was sent a ConnectTimeout.
+httpx-aiohttp 0.2.0 connects the two, but reports a connection that drops after the request was sent as a
+ConnectTimeout.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ CHUNK_BYTES: Final = 2**18
 EVENT_STREAMS: Final = ("text/event-stream", "application/vnd.amazon.eventstream")
 MAX_HEADER_BYTES: Final = 65_536  # aiohttp's own limit is 8,190
 
-# The first match gives the exception for a request with a connection, and for one without.
+# The first match gives two exceptions: for a request that has a connection, and for one that has none.
 NAMES: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientOSError, httpx.ReadError),
@@ -51,17 +52,17 @@ _exchange: Final[ContextVar[Exchange]] = ContextVar("exchange")
 
 
 class NamedTruthfully:
-    """A block in which aiohttp's exceptions become httpx's.
+    """A context that raises aiohttp's exceptions as httpx's.
 
-    Whether the request may have been sent depends on whether it has a connection, not on the exception: a proxy that
-    refuses and a server that disconnects raise the same one.
+    Whether the request may have been sent depends on whether it has a connection, not on the exception: a refusing
+    proxy and a disconnecting server raise the same one.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Do nothing."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         """Raise httpx's exception for aiohttp's."""
@@ -101,7 +102,7 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Hold nothing."""
+        """Do nothing: there is nothing to close."""
 
 
 class Connection(ResponseHandler):
@@ -115,7 +116,7 @@ class Connection(ResponseHandler):
         return super().is_connected() and not self.should_close and not self._is_readable()
 
     def _is_readable(self) -> bool:
-        """Return True if the socket has bytes, or its end, that the event loop has not read yet."""
+        """Return True if the socket has bytes, or an end of file, that the event loop has not read yet."""
         connection = self.transport.get_extra_info("socket") if self.transport else None
         if connection is None:
             return False
@@ -130,7 +131,7 @@ class Transport(AiohttpTransport):
     """aiohttp's connections for httpx, without a limit on their number and without cookies."""
 
     def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None) -> None:
-        """Use these certificates, and `proxy` if there is one."""
+        """Use these certificates, and `proxy` if it is not None."""
         self._socks = proxy if proxy and proxy.socks_version else None
         super().__init__(verify=certificates, proxy=proxy.for_httpx() if proxy and not self._socks else None)
 
@@ -171,7 +172,7 @@ class Transport(AiohttpTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its response, with the body still unread."""
+        """Send a request and return its response; the body is not read yet."""
         exchange: Exchange = request.extensions["exchange"]
         exchange.is_sent = False
         token = _exchange.set(exchange)
@@ -186,7 +187,7 @@ class Transport(AiohttpTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A body whose failures raise the same exceptions as those of its head."""
+    """A response body that raises the same exceptions as the response's headers do."""
 
     def __init__(self, body: httpx.AsyncByteStream, exchange: Exchange) -> None:
         self._body = body
@@ -203,7 +204,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _NoCookies(httpx.Cookies):
-    """A cookie jar that stores nothing: a cookie set for one caller is not sent for another."""
+    """A cookie jar that stores nothing, so that a cookie set for one caller is not sent for another."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Ignore the cookies."""
@@ -219,14 +220,14 @@ async def _chunks(data: bytes) -> AsyncIterator[bytes]:
 
 
 class Client(httpx.AsyncClient):
-    """httpx's client, on this transport.
+    """httpx's client on this transport.
 
-    It sends a request unchanged. What httpx's own client does besides (cookies, redirects, authentication, merging of
-    URLs, the environment) is half the CPU of a call, and is not needed here.
+    It sends a request unchanged. Everything else that httpx's own client does (cookies, redirects, authentication,
+    merging of URLs, the environment) is half the CPU time of a call and is not needed here.
     """
 
     def __init__(self, certificates: ssl.SSLContext, proxy: Proxy | None, **options: Any) -> None:
-        """Connect to one host, through `proxy` if there is one; `options` are httpx's."""
+        """Connect to one host, through `proxy` if it is not None; `options` are httpx's."""
         super().__init__(transport=Transport(certificates, proxy), trust_env=False, **options)
         self.route = f" through the proxy {proxy}" if proxy else ""
         self._cookies = _NoCookies()
@@ -240,7 +241,7 @@ class Client(httpx.AsyncClient):
         extensions = dict(parts["extensions"])
         body: str = extensions.pop("body")
         data = body.encode() if len(body) <= CHUNK_BYTES else await threads.run(body.encode)
-        # aiohttp warns about large bodies in one piece, because copying them blocks the loop.
+        # aiohttp warns about large bodies in one piece, because copying them blocks the event loop.
         length = {"content-length": str(len(data))}
         request = httpx.Request(
             method,

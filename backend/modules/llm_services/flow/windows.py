@@ -1,7 +1,7 @@
-"""Validation of a large document piece by piece, which stops after the first few wrong elements.
+"""Validate a large document piece by piece, and stop after the first few wrong elements.
 
-Pydantic builds an error for every wrong element before it returns, and blocks all threads meanwhile: a tenth of a
-second for 200,000 numbers in place of strings, which a model in a loop may write.
+Pydantic builds an error for every wrong element before it returns, and blocks all threads meanwhile: for a tenth of a
+second if a model has written 200,000 strings instead of numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Problem = tuple[Location, str]
 
 FIRST_WINDOW: Final = 20
 LARGEST_WINDOW: Final = 1000
-# More errors than this are only counted: writing their texts takes longer than finding them.
+# Beyond this number errors are only counted: writing their texts takes longer than finding them.
 MAX_EXPLAINED_ERRORS: Final = 1000
 
 
@@ -43,8 +43,8 @@ def windows(document: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
 def problems_inside(validate_json: Callable[[str], Any], document: Any, start: int) -> list[Problem]:  # noqa: ANN401 - JSON
     """Return the errors of the elements in the window at `start`, with their locations in the document.
 
-    Errors of the window itself, such as a list that is too short, are left to the validation of the whole document.
-    So is whatever the caller's class raises for a piece.
+    Errors of the whole list or object, such as a list that is too short, are left to the validation of the whole
+    document. So is any exception of the caller's class for a piece.
     """
     try:
         validate_json(json.dumps(_window(document, start)))
@@ -70,7 +70,7 @@ def _longest(document: Any) -> int:  # noqa: ANN401 - JSON
 
 
 def _window(document: Any, start: int) -> Any:  # noqa: ANN401 - JSON
-    """Return `document` with only the part of each long list and object that begins at `start`, or the first part."""
+    """Return `document` with each long list and object reduced to the window at `start`, or to its first window."""
     if not isinstance(document, dict | list):
         return document
     first = start if start < len(document) else 0
@@ -81,9 +81,9 @@ def _window(document: Any, start: int) -> Any:  # noqa: ANN401 - JSON
 
 
 def _located(document: Any, location: Location, start: int) -> Location | None:  # noqa: ANN401 - JSON
-    """Return a location in a window as one in the document; None if it is not inside a list or object that was cut.
+    """Return a window's location as a location in the document; None if it is not inside a shortened list or object.
 
-    A location may have steps that a document does not have, such as the members of a union.
+    A location may have steps that the document does not have, such as the members of a union.
     """
     steps: list[int | str] = []
     is_inside = False

@@ -1,7 +1,7 @@
-"""The ledger's own connections: created like the application's, and replaced when they are silent or useless.
+"""The ledger's own connections: made like the application's, and replaced when they are silent or unusable.
 
-A connection can be open and still be useless: a firewall has dropped it, its server was demoted and is read-only, a
-pooler has put another server behind it. It is then replaced by a new one.
+An open connection can be unusable: a firewall has dropped it, its server was demoted and is read-only, or a pooler has
+put another server behind it. It is then replaced with a new one.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ DATABASE_TIMEOUT_SECONDS: Final = 30.0
 # How long PostgreSQL waits for a locked row before the next rows are tried, and for a whole statement.
 LIMITS: Final = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '{}ms'"
 LOCK_NOT_AVAILABLE: Final = "55P03"
-# Errors of connections that are open but useless: a demoted primary, and a pooler whose server does not have, or
-# already has, a prepared statement with psycopg's name.
+# Errors of open connections that cannot be used: a demoted primary, or a pooler behind which the server lacks a
+# statement that psycopg has prepared, or already has one of that name.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 USELESS_STATES: Final = {"25006", "26000", "42P05"}
 # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
 PSYCOPGS_PREPARE_THRESHOLD: Final = 5
-# A peer that acknowledges nothing for this long is gone; there is time left to use another connection.
+# A peer that acknowledges nothing for this long is gone; this leaves time to use another connection.
 PEER_GONE_SECONDS: Final = 10
-# Linux has all of them; elsewhere those that exist are used.
+# Linux has all of these; other systems use those that they have.
 KEEPALIVE: Final = {
     "TCP_KEEPIDLE": PEER_GONE_SECONDS,
     "TCP_KEEPINTVL": PEER_GONE_SECONDS // 3,
@@ -52,14 +52,14 @@ KEEPALIVE_PARAMETERS: Final = ("keepalives", "tcp_user_timeout")
 
 
 def derived(engine: Engine) -> Engine:
-    """Return an engine that connects like `engine`, with a pool of its own and the database's isolation level."""
+    """Return an engine that connects like `engine`, with a separate pool and the database's isolation level."""
     options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
     own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
     return own.execution_options(**options) if options else own
 
 
 def closer(engine: Engine) -> Callable[[], None]:
-    """Return a function that closes the connections of `engine`, also when that has been collected."""
+    """Return a function that closes the connections of `engine`, even after the engine was garbage-collected."""
     opened: list[DBAPIConnection] = []
     event.listen(engine.pool, "connect", lambda connection, _: opened.append(connection))
     event.listen(engine.pool, "close", lambda connection, _: opened.remove(connection))
@@ -76,10 +76,10 @@ def closer(engine: Engine) -> Callable[[], None]:
 
 
 class ServerConnections:
-    """Connections to a server for one thread, which waits at most `timeout` seconds for any of them."""
+    """Connections to a server for one thread; each wait ends after `timeout` seconds."""
 
     def __init__(self, engine: Engine) -> None:
-        """Derive an engine, without connecting."""
+        """Derive an engine; do not connect yet."""
         self.engine = derived(engine)
         self.timeout = DATABASE_TIMEOUT_SECONDS
         self._socket = (-1, -1)  # file descriptor and inode of the latest connection
@@ -96,7 +96,7 @@ class ServerConnections:
 
     @contextmanager
     def begin(self, timeout: float) -> Generator[Connection]:
-        """Begin a transaction whose statements take at most `timeout` seconds each and do not wait for locks."""
+        """Begin a transaction; each statement takes at most `timeout` seconds and does not wait long for locks."""
         self.timeout = timeout
         with self.engine.begin() as connection:
             try:
@@ -108,14 +108,14 @@ class ServerConnections:
                 raise
 
     def _connect(self, connection_record: ConnectionPoolEntry) -> DBAPIConnection:
-        """Connect in a separate thread, because not all drivers and resolvers have a timeout."""
+        """Connect in a separate thread, because not every driver and resolver has a timeout."""
         made: Future[DBAPIConnection] = Future()
         connecting = threading.Thread(
             target=_connect, args=(self._creator, connection_record, made), name="llm-ledger-connect", daemon=True
         )
         try:
             connecting.start()
-        except RuntimeError:  # the interpreter is shutting down and starts no thread
+        except RuntimeError:  # the interpreter is shutting down and cannot start threads
             connection = self._creator(connection_record)
         else:
             try:
@@ -124,16 +124,16 @@ class ServerConnections:
                 if made.done():
                     raise
                 made.add_done_callback(_close_unwanted)
-                raise TimeoutError(f"it did not take a connection within {self.timeout:g} s") from None
+                raise TimeoutError(f"it did not accept a connection within {self.timeout:g} s") from None
         self._socket = _socket_of(connection)
         return connection
 
     def shut_down(self) -> None:
-        """Close the latest connection, from any thread; a thread that waits for its answer gets a driver error."""
+        """Close the latest connection, from any thread; a thread waiting for its response gets a driver error."""
         descriptor, inode = self._socket
         with suppress(OSError):
             copy = os.dup(descriptor)
-            # The descriptor may belong to another file by now.
+            # By now the descriptor may belong to another file.
             if os.fstat(copy).st_ino != inode:
                 os.close(copy)
                 return
@@ -163,7 +163,7 @@ def _socket_of(connection: Any) -> tuple[int, int]:  # noqa: ANN401 - the driver
 
 
 def _begin(connection: Connection, limits: str) -> None:
-    """Begin a transaction with its limits: with psycopg in one go, and not after a BEGIN of the driver's."""
+    """Begin a transaction with its time limits; psycopg sends both together."""
     with on_cursor(connection) as cursor:
         if _is_psycopgs(connection.connection.dbapi_connection):
             cursor.execute(f"BEGIN; {limits}", prepare=False)
@@ -173,7 +173,7 @@ def _begin(connection: Connection, limits: str) -> None:
 
 
 def _begin_by_hand(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Let psycopg begin no transactions."""
+    """Stop psycopg from beginning transactions; `_begin` sends BEGIN itself."""
     if _is_psycopgs(connection):
         connection.autocommit = True
 
@@ -183,17 +183,17 @@ def _is_psycopgs(connection: object) -> bool:
 
 
 def _prepare_nothing(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Turn prepared statements off unless they are configured, because a pooler may share the connection.
+    """Disable prepared statements, unless they are configured, because a pooler may share the connection.
 
-    psycopg prepares the statements of `executemany`, and a pooler in transaction mode sends the next transaction to
-    a server that does not have them: https://www.pgbouncer.org/features.html
+    psycopg prepares the statements of `executemany`. A pooler in transaction mode may send the next transaction to a
+    server that does not have them: https://www.pgbouncer.org/features.html
     """
     if getattr(connection, "prepare_threshold", None) == PSYCOPGS_PREPARE_THRESHOLD:
         connection.prepare_threshold = None
 
 
 def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401 - as above
-    """Let the system notice a lost peer: https://www.postgresql.org/docs/current/libpq-connect.html ."""
+    """Let the system detect a lost peer: https://www.postgresql.org/docs/current/libpq-connect.html ."""
     descriptor, _ = _socket_of(connection)
     if descriptor < 0:
         return
@@ -206,12 +206,12 @@ def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 
 def is_useless(error: BaseException) -> bool:
-    """Return True if `error` means that the connection is open and cannot write."""
+    """Return True if `error` means that the connection is open but cannot be used for writing."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in USELESS_STATES
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Return True if a new connection may succeed where `error` occurred."""
+    """Return True if a new connection may succeed after `error`."""
     if not isinstance(error, DBAPIError) or is_row_lock(error):
         return False
     server_is_away = isinstance(error, InterfaceError | OperationalError) and not isinstance(error.orig, sqlite3.Error)

@@ -1,7 +1,7 @@
-"""Forgetting: remove what users and models wrote from settled rows; ids, figures, status, model and times stay.
+"""Remove what users and models wrote from settled rows; ids, figures, status, model names and times stay.
 
-Rows are changed in short transactions, so that new rows can be written meanwhile. A forgotten row has `forgotten_at` in
-`response_raw` and is not selected again, so that the same command continues an interrupted run.
+Rows are changed in short transactions, so that other processes can write in between. A forgotten row has `forgotten_at`
+in `response_raw` and is not selected again, so the same command can continue after an interruption.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import InstrumentedAttribute
 
 FORGOTTEN_AT: Final = "forgotten_at"
-FIRST_ATTEMPT: Final = "first_attempt"  # the field in additional_params with the id of the first attempt
-# The parts of JSON columns that stay: all numbers and booleans, and texts and objects with these names.
+FIRST_ATTEMPT: Final = "first_attempt"  # the field of additional_params with the id of the first attempt
+# What stays of the JSON columns: all numbers and booleans, and the texts and objects under these names.
 KEPT_PARAMS: Final = frozenset(
     {
         *("first_attempt", "metadata", "idempotency_key", "service_tier", "verbosity"),
@@ -51,13 +51,14 @@ KEPT_FACTS: Final = frozenset(
         *("error_code", "cached_request_id"),
     }
 )
-# A name or a code has few words; a longer text may quote what was written. So may the name of an unknown option.
+# A name or a code has few words. A longer text may quote a prompt or an answer, and so may the name of an unknown
+# option.
 SHORT_NAME: Final = re.compile(r"(?=.{1,100}\Z)\S+(?: \S+){0,3}")
 OPTION_NAME: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
-MAX_OBJECT_CHARACTERS: Final = 10_000  # of an object's JSON
+MAX_OBJECT_CHARACTERS: Final = 10_000  # length of an object's JSON
 MAX_BATCH_ROWS: Final = 200
 MAX_LOCK_SECONDS: Final = 0.1
-# SQLite's other writers try the lock every few milliseconds; meanwhile they find it free.
+# SQLite's other writers retry the lock every few milliseconds, so they get it during the pause.
 PAUSE_SECONDS: Final = 0.05
 LOG_WAIT_MILLISECONDS: Final = 500
 IDS_PER_QUERY: Final = 500
@@ -67,7 +68,7 @@ ROWS: Final = LLMRequestModel
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The rows to forget: those from before a moment, those of a user, or all attempts of the call of a row."""
+    """The rows to forget: those before a time, those of a user, or all attempts of the call that a row belongs to."""
 
     before: datetime | None = None
     user_id: int | None = None
@@ -97,7 +98,7 @@ def count_pending(engine: Engine, selection: Selection) -> int:
 
 
 def find_forgotten(engine: Engine, ids: Collection[UUID]) -> set[UUID]:
-    """Return the ids in `ids` whose rows have been forgotten."""
+    """Return those of `ids` that belong to forgotten rows."""
     every, found = list(ids), set[UUID]()
     with _reading(engine) as connection:
         is_forgotten = _text(connection, ROWS.response_raw, FORGOTTEN_AT).is_not(None)
@@ -108,7 +109,7 @@ def find_forgotten(engine: Engine, ids: Collection[UUID]) -> set[UUID]:
 
 
 def forget(engine: Engine, ids: Sequence[UUID], now: datetime) -> Generator[int]:
-    """Forget rows, and yield their number after every commit; pending and deleted rows are skipped."""
+    """Forget rows, and after every commit yield the number processed so far; pending and deleted rows are skipped."""
     remaining = deque(ids)
     while remaining:
         size = len(remaining)
@@ -123,7 +124,7 @@ def forget(engine: Engine, ids: Sequence[UUID], now: datetime) -> Generator[int]
 
 @contextmanager
 def _writing(engine: Engine) -> Generator[Connection]:
-    """Begin a transaction; on SQLite it takes the write lock at once, and overwrites freed space with zeros."""
+    """Begin a transaction; on SQLite, take the write lock at once and overwrite freed space with zeros."""
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete = ON")
@@ -157,7 +158,7 @@ def _forget_row(connection: Connection, request_id: UUID, now: datetime) -> None
 
 
 def _object(column: str | None) -> dict[str, Any]:
-    """Return a JSON object, or an empty one if the column has something else."""
+    """Return the JSON object in `column`, or an empty one if it contains something else."""
     try:
         value = json.loads(column or "null")
     except (ValueError, RecursionError):
@@ -166,7 +167,7 @@ def _object(column: str | None) -> dict[str, Any]:
 
 
 def _kept(fields: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """Return the figures of an object, under any name, and under `names` the short texts and the objects."""
+    """Return the numbers and booleans of an object, and the short texts and the objects under `names`."""
     return {
         name: value
         for name, value in fields.items()
@@ -193,13 +194,13 @@ def _chosen(connection: Connection, selection: Selection) -> list[ColumnElement[
 
 
 def _text(connection: Connection, column: InstrumentedAttribute[Any], name: str) -> ColumnElement[str]:
-    """Return a field of a JSON object as text; NULL if there is no such field or no JSON."""
+    """Return a field of a JSON object as text; NULL if there is no such field or no valid JSON."""
     field: ColumnElement[str] = column[name].as_string()
     return case((func.json_valid(column) == 1, field)) if connection.dialect.name == "sqlite" else field
 
 
 def empty_log(engine: Engine) -> bool:
-    """Write SQLite's write-ahead log back into its file and empty it; return False if other connections prevent it."""
+    """Copy SQLite's write-ahead log into the database file and empty it; return False if other connections block it."""
     if engine.dialect.name != "sqlite":
         return True
     with engine.connect() as connection:

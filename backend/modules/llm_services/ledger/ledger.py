@@ -1,8 +1,8 @@
 """Open and settle rows of `llm_requests`, each write in a transaction of its own.
 
-A row is committed before its request is sent and settled before the caller gets the answer. The caller's session is
-neither committed nor rolled back. On SQLite a row is written in the caller's transaction if it would otherwise wait
-for it (`sqlite.py`).
+A row is committed before its request is sent, and settled before the caller gets the answer. The caller's session is
+neither committed nor rolled back. On SQLite, a row is written in the caller's transaction if it would otherwise have to
+wait for that transaction (`sqlite.py`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from .writer import Writer
 
-# A row waits this much longer than a call for SQLite's lock, which may be held by a caller awaiting its own call.
+# A row waits longer than a call for SQLite's lock, because a caller may hold the lock while it awaits its own call.
 LOCK_MARGIN_SECONDS: Final = 30.0
-# How long a cancelled caller waits for its row, so that it finds it settled; the write itself may take longer.
+# How long a cancelled caller waits so that its row is settled when it continues; the write itself may take longer.
 LEAVE_SECONDS: Final = 1.0
-# The statement for a session's `get_bind`: recipes look for an update or a delete, not for an insert.
+# The statement passed to a session's `get_bind`: recipes check for an update or a delete, not for an insert.
 # https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
 FOR_WRITING: Final = update(LLMRequestModel)
 SANITIZERS: Final = {
@@ -53,7 +53,7 @@ def lock_timeout(request_timeout: float) -> float:
 
 @dataclass(eq=False)
 class Entry:
-    """A row of a call; `is_open` once its pending state is written or queued. `schemas` are those of its session."""
+    """A row of a call; `is_open` once its pending state is written or queued. `schemas` belong to its session."""
 
     id: UUID
     row: dict[str, Any]
@@ -69,7 +69,7 @@ def new_entry(**columns: object) -> Entry:
 
 
 class Ledger:
-    """Write rows to the database of a session, independently of the session's transaction."""
+    """Writes rows to the database of a session, independently of the session's transaction."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Ledger:
         request_timeout: float,
         database_timeout: float = DATABASE_TIMEOUT_SECONDS,
     ) -> None:
-        """Write for calls whose attempts take at most `request_timeout` seconds.
+        """Write for calls with attempts of at most `request_timeout` seconds.
 
         A write fails if the database does not respond for `database_timeout` seconds.
         """
@@ -86,20 +86,20 @@ class Ledger:
 
     @property
     def session(self) -> Session:
-        """The caller's session; for a scoped_session the current one."""
+        """The caller's session; for a scoped_session, the current one."""
         return self._session() if isinstance(self._session, scoped_session) else self._session
 
     async def open(self, entry: Entry) -> None:
         """Write a pending row; raise LLMError if the database cannot take it.
 
-        A cancelled caller does not wait: the row is written and settled in the background.
+        A cancelled caller does not wait; its row is written and settled in the background.
         """
         await self._write(entry, ())
 
     async def settle(self, entry: Entry, *, is_leaving: bool = False, **columns: object) -> None:
         """Settle an open row; raise LLMError if the database cannot take it.
 
-        A caller that `is_leaving`, because it was cancelled, waits only a moment; the rest happens in the background.
+        A caller that `is_leaving`, because it was cancelled, waits only briefly; the rest happens in the background.
         """
         entry.row |= sanitize_row(columns | {"updated_at": datetime.now(UTC)}, SANITIZERS)
         await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
@@ -128,17 +128,17 @@ class Ledger:
             sqlite3.Error,
             OSError,
             RuntimeError,
-        ) as error:  # OSError: no response, or no file; RuntimeError: the process is ending and threads take no work
+        ) as error:  # OSError: no response or no file; RuntimeError: the process is ending and its threads take no work
             cause = getattr(error, "orig", None) or error
             raise LLMError(f"the database did not take the row of this call: {cause}") from error
         entry.is_open = True
 
 
 async def written(writer: Writer, write: PendingWrite, *, is_leaving: bool = False) -> None:
-    """Wait until a row is written or the write has failed; a cancelled caller leaves before that.
+    """Wait until a row is written or the write has failed; a cancelled caller stops waiting earlier.
 
-    It leaves a new row at once, because the settlement follows, and a settlement after LEAVE_SECONDS; so does a caller
-    that `is_leaving` already.
+    When a new row is being written, it stops at once, because the settlement follows; when a row is being settled,
+    after LEAVE_SECONDS. A caller that `is_leaving` is treated as cancelled.
     """
     _check_silence(writer, write)
     leaving = write.loop.call_later(LEAVE_SECONDS, _leave, write) if is_leaving else None
@@ -169,7 +169,7 @@ def _check_silence(writer: Writer, write: PendingWrite) -> None:
         write.timer = write.loop.call_later(left, _check_silence, writer, write)
     else:
         write.is_dropped = not write.changes
-        write.finish(TimeoutError(f"it has said nothing for {write.timeout:g} s"))
+        write.finish(TimeoutError(f"it has not responded for {write.timeout:g} s"))
 
 
 def _leave(write: PendingWrite) -> None:
@@ -178,7 +178,7 @@ def _leave(write: PendingWrite) -> None:
 
 
 def callers_connection(session: Session, bind: Engine | Connection) -> Connection | None:
-    """Return the connection that `session` holds now, None if it holds none; never check one out."""
+    """Return the connection that `session` holds now, or None; never check one out."""
     if isinstance(bind, Connection):
         return bind
     transaction = session.get_transaction()
@@ -187,7 +187,7 @@ def callers_connection(session: Session, bind: Engine | Connection) -> Connectio
 
 
 def _connections_of(transaction: SessionTransaction) -> Iterable[Connection]:
-    """Return the connections of a transaction, for which SQLAlchemy has a public name since 2.1.7 only."""
+    """Return the connections of a transaction; SQLAlchemy has a public name for them only since 2.1.7."""
     if hasattr(transaction, "connections"):
         return transaction.connections
     return [connection for connection, *_ in transaction._connections.values()]  # noqa: SLF001

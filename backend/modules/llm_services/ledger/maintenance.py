@@ -26,14 +26,14 @@ ABANDONED_MESSAGE: Final = (
 
 
 def longest_attempt(request_timeout: float) -> float:
-    """Return the seconds after which no running process can still settle a pending row: two waits and an answer."""
+    """Return the seconds after which no running process can still settle a pending row: one attempt and two waits."""
     return request_timeout + 2 * lock_timeout(request_timeout)
 
 
 def settle_abandoned(session: Session, older_than: timedelta) -> Sequence[UUID]:
     """Settle rows that have been pending for longer than `older_than` as failed; return their ids.
 
-    The caller commits. A late settlement by the process itself overwrites this one.
+    The caller has to commit. If the process settles the row after all, it overwrites these values.
     """
     now = datetime.now(UTC)
     rows = LLMRequestModel
@@ -53,14 +53,14 @@ def settle_abandoned(session: Session, older_than: timedelta) -> Sequence[UUID]:
 
 
 def unpriced() -> ColumnElement[bool]:
-    """Return the condition of settled rows without a reported cost."""
+    """Return the condition for settled rows without a reported cost."""
     source = LLMRequestModel.response_raw["cost_source"].as_string()
     guesses = [CostSource.ESTIMATED.value, CostSource.UNPRICED.value]
     return or_(LLMRequestModel.cost_estimate.is_(None), source.in_(guesses))
 
 
 def generations(session: Session, *where: ColumnElement[bool]) -> Iterator[LLMRequestModel]:
-    """Yield OpenRouter's settled rows with a generation id, oldest first, in pages."""
+    """Yield OpenRouter's settled rows that have a generation id, oldest first, in pages."""
     rows = LLMRequestModel
     query = (
         select(rows)
@@ -82,7 +82,7 @@ def generations(session: Session, *where: ColumnElement[bool]) -> Iterator[LLMRe
 
 
 def reconcile(row: LLMRequestModel, reported: Usage) -> None:
-    """Write the reported cost and tokens on a row, with the time of the report; the caller commits."""
+    """Write the reported cost and tokens into a row, with the time of the report; the caller has to commit."""
     row.cost_estimate = reported.cost
     row.input_tokens = row.input_tokens if reported.input_tokens is None else reported.input_tokens
     row.output_tokens = row.output_tokens if reported.output_tokens is None else reported.output_tokens

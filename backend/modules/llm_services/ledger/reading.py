@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Row[Any]]
 
 CHARACTERS_OF_A_TOKEN: Final = 4
-# Not billed: the vendor answered with an error.
+# These attempts were not billed: the vendor answered with an error.
 REFUSALS: Final = tuple(
     error.__name__ for error in (LLMAuthenticationError, LLMRateLimitError, LLMProviderError, LLMValidationError)
 )
@@ -45,9 +45,10 @@ REFUSALS: Final = tuple(
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads of the table that a session's calls are written to; they fail after `timeout` seconds without a response.
+    """Reads the table that a session's calls are written to; a read fails after `timeout` seconds without a response.
 
-    `schemas` is the session's `schema_translate_map`. If `is_shared`, there is one connection for everything.
+    `schemas` is the session's `schema_translate_map`. If `is_shared`, the application and the module use one
+    connection.
     """
 
     engine: Engine
@@ -56,11 +57,11 @@ class Reader:
     is_shared: bool
 
     async def rows(self, statement: Select[Any]) -> Rows:
-        """Return the result of `read`, in a thread."""
+        """Return the rows of a statement, read in a thread; raise LLMError as `read` does."""
         return self.read(statement) if self.is_shared else await threads.run(lambda: self.read(statement))
 
     def read(self, statement: Select[Any]) -> Rows:
-        """Return the result of a statement; call it in a thread, unless the connection `is_shared`.
+        """Return the rows of a statement; call this in a thread, unless the connection `is_shared`.
 
         Raises LLMError if the database does not respond.
         """
@@ -73,7 +74,7 @@ class Reader:
 
     @contextmanager
     def _connection(self) -> Generator[Connection]:
-        """Connect for one read: a connection that is kept may be dead at the next."""
+        """Connect for one read; a connection that is kept may be dead at the next."""
         if self.is_shared:
             yield shared_connection(writer_for(self.engine), self.engine)
             return
@@ -87,7 +88,7 @@ class Reader:
 
 
 def reader_of(ledger: Ledger) -> Reader:
-    """Return the reads of the table that `ledger` writes, outside its session's transaction."""
+    """Return a reader of the table that `ledger` writes, outside its session's transaction."""
     session = ledger.session
     bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
     schemas = translated_schemas(session, callers_connection(session, bind)) or {}
@@ -95,16 +96,16 @@ def reader_of(ledger: Ledger) -> Reader:
 
 
 def costs_since(since: datetime, day: datetime, before: datetime, but: Collection[UUID]) -> Select[Any]:
-    """Return the statement for the costs of rows since `since`, except those in `but`, grouped by user and day.
+    """Return the statement that sums the costs of rows since `since`, except those in `but`, by user and day.
 
-    Its columns: `is_today`, whether the rows are of `day`; `user_id`, for today's rows; `cost`, the known costs in USD;
-    and, by `provider` and `model`, the number of rows that may have been billed with an unknown cost, and their tokens,
-    at four characters a token.
+    Its columns are `is_today`, True for rows of `day`; `user_id`, for today's rows only; and `cost`, the known costs in
+    USD. Rows that may have been billed without a known cost are counted by `provider` and `model` in `rows`, with their
+    tokens estimated at four characters a token.
     """
     rows, is_today = LLMRequestModel, LLMRequestModel.created_at >= day
     is_unknown = and_(rows.cost_estimate.is_(None), or_(rows.status == RequestStatus.PENDING.value, _may_be_billed()))
     unstored = rows.additional_params["messages_characters"].as_string()
-    is_count = cast(unstored, Text).regexp_match("^[0-9]{1,9}$")  # SQLite hands a number on; SQLAlchemy 2.0 wants text
+    is_count = cast(unstored, Text).regexp_match("^[0-9]{1,9}$")  # SQLite gives a number; SQLAlchemy 2.0 needs text
     characters = case((is_count, cast(unstored, Integer)), else_=func.length(cast(rows.messages, Text)))
     prompt = characters / CHARACTERS_OF_A_TOKEN
     row = (
@@ -132,7 +133,7 @@ def costs_since(since: datetime, day: datetime, before: datetime, but: Collectio
 
 
 def _may_be_billed() -> ColumnElement[bool]:
-    """Return the condition of failed rows that were sent and not answered with an error status."""
+    """Return the condition for failed rows that were sent and not answered with an error status."""
     raw = func.coalesce(cast(LLMRequestModel.response_raw, Text), "")
     is_answered, is_success = raw.contains('"status_code": '), raw.contains('"status_code": 2')
     is_refused = and_(LLMRequestModel.error_type.in_(REFUSALS), is_answered, not_(is_success))

@@ -1,7 +1,7 @@
-"""SQLite's single writer: who holds the lock, and the fallback of writing a row in the caller's transaction.
+"""SQLite's single writer: who holds the lock, and when a row has to be written in the caller's transaction.
 
-The fallback is used only if a transaction of the row's own would wait for the caller, who waits for the row: the
-caller's connection holds the write lock, or there is no second connection (a database in memory, a StaticPool).
+That fallback is used only if the row's own transaction would wait for a caller who waits for the row: because the
+caller's connection holds the write lock, or because there is no second connection (a database in memory, a StaticPool).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from .writer import PendingWrite, Writer
 
-# Without WAL a commit waits for readers. No new reader begins while it waits, so that the wait ends.
+# Without WAL, a commit waits for readers. No new reader can begin while it waits, so the wait ends.
 READERS_MILLISECONDS: Final = 10
 NORMAL: Final = 1
 NO_WAIT: Final = "llm_ledger_no_wait"
 
 
 class DatabaseFile:
-    """The file that an engine's connections write to, which may be deleted or replaced meanwhile."""
+    """The file that an engine's connections write to; it may be deleted or replaced while they are open."""
 
     def __init__(self, engine: Engine) -> None:
         """Note the path and the identity of the file at each new connection of `engine`."""
@@ -42,11 +42,11 @@ class DatabaseFile:
 
     def _note(self, connection: DBAPIConnection, _record: object) -> None:
         self.path = main_file(connection)
-        self.opened = Path(self.path).stat()  # no file: in memory
+        self.opened = Path(self.path).stat()  # a database in memory has no file
 
 
 def main_file(connection: DBAPIConnection) -> str:
-    """Return the path of a connection's file, empty for a database in memory."""
+    """Return the path of a connection's file, or an empty string for a database in memory."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA database_list")
     files = {name: path for _, name, path in cursor.fetchall()}
@@ -55,7 +55,7 @@ def main_file(connection: DBAPIConnection) -> str:
 
 
 def impatient(connection: DBAPIConnection, _record: object) -> None:
-    """Let SQLite fail at once if the database is locked; the ledger's thread waits without holding anything."""
+    """Make SQLite fail at once if the database is locked; the ledger's thread waits without holding anything."""
     cursor = connection.cursor()
     is_wal = cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     cursor.execute(f"PRAGMA busy_timeout={0 if is_wal else READERS_MILLISECONDS}")
@@ -63,9 +63,9 @@ def impatient(connection: DBAPIConnection, _record: object) -> None:
 
 
 def leave_checkpoints(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    """Let a connection make no checkpoints, and note whether its commits then never wait for the disk.
+    """Turn off checkpoints on a connection, and note whether its commits then never wait for the disk.
 
-    In WAL mode with synchronous=NORMAL, only a checkpoint and the commit after it do:
+    In WAL mode with synchronous=NORMAL, only a checkpoint and the commit after it wait:
     https://www.sqlite.org/pragma.html#pragma_synchronous
     """
     with closing(connection.cursor()) as cursor:
@@ -76,7 +76,7 @@ def leave_checkpoints(connection: DBAPIConnection, record: ConnectionPoolEntry) 
 
 
 def write_in_caller_transaction(caller: Connection | None, engine: Engine, writer: Writer, write: PendingWrite) -> bool:
-    """Write in the transaction of the connection `caller` if nothing else is possible; return True if that was done."""
+    """Write on the connection `caller`, in its transaction, if nothing else is possible; return True if that was so."""
     if writer.is_shared:
         _write_shared(shared_connection(writer, engine), writer, write)
         return True
@@ -107,8 +107,8 @@ def shared_connection(writer: Writer, engine: Engine) -> Connection:
 def _write_shared(connection: Connection, writer: Writer, write: PendingWrite) -> None:
     """Write on the shared connection, and commit only if no other transaction is open on it.
 
-    SQLAlchemy's own transaction on this connection is never ended: that would commit or roll back the transactions of
-    others on the same connection.
+    SQLAlchemy's own transaction on this connection is never ended, because that would commit or roll back the
+    transactions of others on the same connection.
     """
     begun = driver(connection).in_transaction
     writer.run(connection, [write], by_sqlalchemy)
@@ -125,7 +125,7 @@ def is_locked(error: BaseException) -> bool:
 
 
 def driver(connection: Connection) -> Any:  # noqa: ANN401 - the DBAPI's own object
-    """Return the DBAPI connection below `connection`."""
+    """Return the DBAPI connection that `connection` wraps."""
     return connection.connection.dbapi_connection
 
 
@@ -138,7 +138,7 @@ def is_shared(engine: Engine) -> bool:
 
 
 def lock_is_free(own: Engine) -> bool:
-    """Return True if the write lock of a WAL database is free; False in other modes, where readers block."""
+    """Return True if the write lock of a WAL database is free; False in other modes, where readers block writers."""
     with own.connect() as connection:
         if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
             return False
@@ -155,7 +155,7 @@ def lock_is_free(own: Engine) -> bool:
 
 @contextmanager
 def without_waiting(connection: Connection) -> Generator[None]:
-    """Let statements on `connection` fail at once instead of waiting for a lock."""
+    """Make statements on `connection` fail at once instead of waiting for a lock."""
     cursor = driver(connection).cursor()
     patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
     cursor.execute("PRAGMA busy_timeout=0")

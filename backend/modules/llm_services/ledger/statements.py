@@ -1,6 +1,7 @@
-"""The statements that write `llm_requests`: compiled once, and given to the driver with the values it takes.
+"""The statements that write `llm_requests`, compiled once and executed by the driver.
 
-SQLAlchemy knows the dialects, and compiles; executing through it costs more than SQLite takes to write a row.
+SQLAlchemy compiles them for the dialect. Executing them through SQLAlchemy would cost more than SQLite takes to write a
+row.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
     Parameters = tuple[Any, ...] | dict[str, Any]
-    # Executes a statement once for each of its parameters, and returns how many rows that concerned.
+    # Executes a statement once for each of its parameters, and returns the number of affected rows.
     ExecuteThere = Callable[[str, list[Parameters]], int]
     Execute = Callable[[Any, str, list[Parameters]], int]
     Schemas = Mapping[str | None, str | None]
     Insert = sqlite.Insert | postgresql.Insert
 
 DIALECTS: Final = ("sqlite", "postgresql")
-MAX_SCHEMAS: Final = 512  # whose statements are kept: each tenant may have one
-NEW: Final = "new_"  # before the name of a column that an update changes
+MAX_SCHEMAS: Final = 512  # the number of schemas with cached statements: each tenant may have one
+NEW: Final = "new_"  # prefix for the parameters of the columns that an update changes
 
 
 class EncodedJSON(TypeDecorator[str]):
-    """A JSON column with encoded values: they are encoded once, in the caller's thread and not the ledger's."""
+    """A JSON column with encoded values: they are encoded once, in the caller's thread rather than the ledger's."""
 
     impl = JSON
     cache_ok = True
@@ -46,7 +47,7 @@ class EncodedJSON(TypeDecorator[str]):
 
 
 def _table(schemas: Schemas) -> Table:
-    """Return the table as the ledger's statements know it, in the schema that it is translated to."""
+    """Return the table for the ledger's statements, in the translated schema."""
     table = cast("Table", LLMRequestModel.__table__)
     columns = (
         Column(
@@ -61,8 +62,8 @@ class Statement:
     """A statement in the driver's SQL, and how a row becomes its parameters."""
 
     def __init__(self, statement: ClauseElement, table: Table, dialect: Dialect) -> None:
-        """Compile `statement`, whose parameters are named after columns of `table`."""
-        compiled: Any = statement.compile(dialect=dialect)  # of SQL: positional or not
+        """Compile `statement`; its parameters are named after columns of `table`."""
+        compiled: Any = statement.compile(dialect=dialect)  # an SQLCompiler
         self.sql = str(compiled)
         self._names = tuple(compiled.positiontup or compiled.params)
         self._is_positional = compiled.positional
@@ -71,7 +72,7 @@ class Statement:
         self._values = [(column.name, processor) for column, processor in zip(columns, processors, strict=True)]
 
     def parameters(self, row: Row) -> Parameters:
-        """Return what to execute the statement with for a row."""
+        """Return the driver's parameters for a row."""
         values = [
             process(value) if process and (value := row[name]) is not None else row[name]
             for name, process in self._values
@@ -80,10 +81,10 @@ class Statement:
 
 
 class Statements:
-    """The statements of one dialect, for the table in one schema; each can be repeated without harm."""
+    """The statements of one dialect, for the table in one schema; all can be repeated safely."""
 
     def __init__(self, dialect: Dialect, schemas: Schemas | None = None) -> None:
-        """Raise ValueError for a database that is not supported."""
+        """Raise ValueError for an unsupported database."""
         if dialect.name not in DIALECTS:
             raise ValueError(f"the ledger writes to {' and '.join(DIALECTS)}, not to {dialect.name}")
         self._dialect, self._table = dialect, _table(schemas or {})
@@ -91,11 +92,11 @@ class Statements:
         self.translated = lru_cache(MAX_SCHEMAS)(self._translated)
 
     def insert(self, execute: ExecuteThere, rows: Sequence[Row]) -> None:
-        """Insert rows; existing ones are not changed."""
+        """Insert rows; existing rows are not changed."""
         execute(self._insert.sql, list(map(self._insert.parameters, rows)))
 
     def settle(self, execute: ExecuteThere, rows: Sequence[Row], changes: tuple[str, ...]) -> None:
-        """Update the columns `changes` of rows; deleted rows are written again as a whole."""
+        """Update the columns `changes` of rows; rows that have been deleted are inserted again."""
         statement = self._update(changes)
         if execute(statement.sql, list(map(statement.parameters, rows))) != len(rows):
             execute(self._upsert.sql, list(map(self._upsert.parameters, rows)))
@@ -126,30 +127,30 @@ class Statements:
 
 
 def by_sqlalchemy(connection: Connection, sql: str, parameters: list[Parameters]) -> int:
-    """Execute a statement on a caller's connection, in its transaction and seen by its listeners."""
+    """Execute a statement on a caller's connection, in its transaction and with its event listeners."""
     return connection.exec_driver_sql(sql, cast("Any", _one_or_many(parameters))).rowcount
 
 
 def by_driver(connection: Connection, sql: str, parameters: list[Parameters]) -> int:
-    """Execute a statement on a connection of the ledger's own, where nobody listens."""
+    """Execute a statement on one of the ledger's own connections, which have no event listeners."""
     with on_cursor(connection) as cursor:
         (cursor.execute if len(parameters) == 1 else cursor.executemany)(sql, _one_or_many(parameters))
         return int(cursor.rowcount)
 
 
 def directly(connection: Any, sql: str, parameters: list[Parameters]) -> int:  # noqa: ANN401 - sqlite3's own
-    """Execute a statement for one row on a connection of the driver's."""
+    """Execute a statement for one row on a DBAPI connection."""
     return int(connection.execute(sql, *parameters).rowcount)
 
 
 def _one_or_many(parameters: list[Parameters]) -> Parameters | list[Parameters]:
-    """Return the parameters of a statement: a single row not in a list, to avoid psycopg's pipeline."""
+    """Return the parameters of a statement; a single row is not put into a list, to avoid psycopg's pipeline."""
     return parameters[0] if len(parameters) == 1 else parameters
 
 
 @contextmanager
 def on_cursor(connection: Connection) -> Generator[Any]:
-    """Yield a cursor of the driver's; what the driver raises is raised as SQLAlchemy would."""
+    """Yield a cursor of the driver, and raise the driver's exceptions as SQLAlchemy would."""
     proxied, dialect = connection.connection, connection.dialect
     try:
         with closing(proxied.cursor()) as cursor:

@@ -1,6 +1,6 @@
-"""The writer thread: one for each engine, with connections of its own, writing many rows in one commit.
+"""The writer thread: one for each engine, with its own connections, committing many rows at once.
 
-On SQLite, a call that is alone commits its row in its own thread: that takes less time than a switch of threads.
+On SQLite, a call that is alone commits its row in its own thread, which takes less time than switching threads.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_ROWS: Final = 256
-# With more calls in flight, it costs less that their rows wait for the ledger's thread and share a commit.
+# With more calls in flight than this, it costs less if their rows wait for the ledger's thread and share a commit.
 LONE_CALLS: Final = 2
 LONE_ROW_CHARACTERS: Final = 50_000
 # The ledger's thread makes two of this many writes: a checkpoint, and the commit after it.
 CHECKPOINT_PERIOD: Final = 64
 CHECKPOINT_WRITES: Final = 2
-# After a commit that took longer, the ledger's thread writes for this many times as long.
+# After a slower commit, the ledger's thread does the writes for this many times as long.
 SLOW_SECONDS: Final = 0.005
 SLOW_FACTOR: Final = 200
 LOCK_PAUSE_SECONDS: Final = 0.005
@@ -57,11 +57,11 @@ NEVER: Final = float("inf")
 
 @dataclass(eq=False)
 class PendingWrite:
-    """A row to insert, or one to settle in the columns `changes`, in the schemas that `schemas` translates to.
+    """A row to insert, or one to settle in the columns `changes`, with the `schemas` translation of its session.
 
-    It waits for a lock at most `patience` seconds, and its caller for a silent database at most `timeout` seconds.
-    `error` is the reason why it was not written. Its caller continues once it `is_over`. `is_left` means that nobody
-    waits for it any more, `is_dropped` that it is not written any more either.
+    The write waits at most `patience` seconds for a lock, and its caller at most `timeout` seconds for a silent
+    database. If it fails, `error` is the reason. The caller continues once it `is_over`. `is_left` means that no caller
+    waits for it any more, and `is_dropped` that it will not be written.
     """
 
     row: Row
@@ -86,11 +86,11 @@ class PendingWrite:
 
     @property
     def is_patient(self) -> bool:
-        """Whether there is time left to wait for a lock."""
+        """True while there is time left to wait for a lock."""
         return time.monotonic() < self.queued_at + self.patience
 
     def finish(self, error: Exception | None) -> None:
-        """Let the caller continue, once, in its own thread; an error without a caller is logged."""
+        """Let the caller continue, once, in its own thread; log an error if no caller waits."""
         if self.is_over:
             self.log(error)
             return
@@ -99,9 +99,9 @@ class PendingWrite:
             self.waiter.set_result(None)
 
     def log(self, error: Exception | None) -> None:
-        """Log an error for which nobody waits; for an insert, the settlement does it."""
+        """Log an error that no caller waits for; for an insert, the settlement logs it."""
         if error and self.changes:
-            logger.error("llm_request %s stays as it was: %s", self.row["id"], error)
+            logger.error("llm_request %s was not updated: %s", self.row["id"], error)
 
 
 def finish(writes: Iterable[PendingWrite], error: Exception | None = None) -> None:
@@ -110,7 +110,7 @@ def finish(writes: Iterable[PendingWrite], error: Exception | None = None) -> No
         finished = list(waiting)
         try:
             loop.call_soon_threadsafe(_finish_all, finished, error)
-        except RuntimeError:  # the loop is closed: nobody waits
+        except RuntimeError:  # the loop is closed, so no task waits
             for write in finished:
                 write.log(error)
 
@@ -121,13 +121,13 @@ def _finish_all(writes: Iterable[PendingWrite], error: Exception | None) -> None
 
 
 class Writer:
-    """The writer of one database: queued writes are committed together, in their order."""
+    """The writer of one database; it commits queued writes together, in order."""
 
     def __init__(self, engine: Engine, statements: Statements, inherited: Writer | None = None) -> None:
-        """Derive engines with pools of their own.
+        """Derive engines with separate pools.
 
-        `inherited` is the writer of the parent process after a fork; it is kept, because its connections may only be
-        closed there.
+        `inherited` is the parent process's writer after a fork. It is kept, because only the parent may close its
+        connections.
         """
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._server = None if self.is_sqlite else ServerConnections(engine)
@@ -142,24 +142,24 @@ class Writer:
         self._statements = statements
         self.inherited = inherited
         self.process = os.getpid()
-        # Held while this thread has SQLite's write lock, so that it is not taken for a caller's.
+        # Held while this thread has SQLite's write lock, so that its lock is not mistaken for a caller's.
         self.writing = threading.Lock()
-        self.shared = threading.local()  # the shared connection, as each caller's thread keeps it
+        self.shared = threading.local()  # the shared connection, one for each caller's thread
         self.open_entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # of the calls in flight
         self._lone_writes, self._lone_from = 0, 0.0
         self._queue: deque[PendingWrite] = deque()
-        self._is_called = False  # whether the thread is to look at the queue
+        self._is_called = False  # whether the thread has been told to look at the queue
         self._thread = _closed_with(self)
-        # When the database last responded, when the current write began, when it has to be done.
+        # When the database last responded, when the current write began, and when that write has to end.
         self._answered_at, self._asked_at, self._ends_at = 0.0, NEVER, NEVER
 
     @cached_property
     def is_shared(self) -> bool:
-        """Whether the caller's connection is the only one to its data."""
+        """True if the database has only one connection, which the caller uses too."""
         return self.is_sqlite and is_shared(self.looking)
 
     def write_alone(self, write: PendingWrite) -> bool:
-        """Commit a row in its caller's thread if that takes a moment; return False if it has to be submitted."""
+        """Commit a row in its caller's thread if that is quick; return False if it has to be submitted."""
         is_idle = self._ends_at == NEVER and not (self._is_called or self._queue)
         if not (self.is_sqlite and is_idle and len(self.open_entries) <= LONE_CALLS):
             return False
@@ -170,7 +170,11 @@ class Writer:
             return False
         try:
             return self._commit_alone(write)
-        except (DBAPIError, sqlite3.Error, OSError):  # the ledger's thread waits for a lock, and reports other errors
+        except (
+            DBAPIError,
+            sqlite3.Error,
+            OSError,
+        ):  # the ledger's thread can wait for a lock, and reports other errors
             return False
         finally:
             self.writing.release()
@@ -211,30 +215,30 @@ class Writer:
             self._thread.jobs.put(job)
 
     def give_up(self, write: PendingWrite) -> float:
-        """Return the seconds left for a silent database; if there are none, drop the connection."""
+        """Return the seconds left to wait for a silent database; if there are none, drop the connection."""
         left = max(write.queued_at, self._answered_at) + write.timeout - time.monotonic()
         if left <= 0:
             self._leave_silence(write.timeout / 2)  # the write may have begun a little later
         return left
 
     def _leave_silence(self, seconds: float) -> None:
-        """Close the connection for which the ledger's thread is waiting."""
+        """Close the connection that the ledger's thread waits for."""
         if self._server and time.monotonic() - max(self._asked_at, self._answered_at) >= seconds:
             self._server.shut_down()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Write the queued rows, for at most this many seconds, then close the connections."""
+        """Write the queued rows, for at most `seconds`, then close the connections."""
         self.end(seconds)
         # A write that waits for a lock times out and is logged; one on a silent connection does not.
         if not self.join(1.1 * seconds):
-            logger.error("%d rows or more stay as they were: the database says nothing", 1 + len(self._queue))
+            logger.error("at least %d rows were not updated: the database does not respond", 1 + len(self._queue))
             if self._server:
                 self._server.shut_down()
         self.engine.dispose()
         self.looking.dispose()
 
     def end(self, seconds: float) -> None:
-        """Accept no more rows, and wait for the database at most this many seconds."""
+        """Accept no more rows, and wait at most `seconds` for the database."""
         self._ends_at = min(self._ends_at, time.monotonic() + seconds)
         self._thread.end()
 
@@ -243,7 +247,7 @@ class Writer:
         return self._thread.join(seconds)
 
     def _drain(self) -> None:
-        self._is_called = False  # before the queue is read: a later write wakes the thread again
+        self._is_called = False  # set before the queue is read, so that a later write wakes the thread again
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH_ROWS))]
             if late := [write for write in batch if write.is_left and not write.is_patient]:
@@ -261,7 +265,7 @@ class Writer:
             self._asked_at = NEVER
 
     def _failed(self, batch: Sequence[PendingWrite], error: Exception) -> None:
-        """Fail only the row that cannot be written, and move a locked one behind the others."""
+        """Fail only the row that cannot be written, and move a locked row behind the others."""
         is_the_databases = is_locked(error) or is_disconnect(error) or isinstance(error, TimeoutError)
         if len(batch) > 1 and not is_the_databases:
             for write in batch:
@@ -289,7 +293,7 @@ class Writer:
                 return
 
     def _pause_after(self, error: Exception, batch: Sequence[PendingWrite], pauses: Iterator[float]) -> float | None:
-        """Return the seconds until `batch` is retried, without holding anything; None if `error` is final."""
+        """Return the seconds until `batch` is retried, with no lock held meanwhile; None if `error` is final."""
         if is_locked(error):
             self._answered_at = time.monotonic()
             # A reader blocks only the commit, after the rows have been written.
@@ -335,14 +339,14 @@ class Writer:
 
 
 def _closed_with(writer: Writer) -> JobThread:
-    """Return a thread that ends with `writer`, and closes its connections: one to SQLite may belong to the thread."""
+    """Return a thread that ends with `writer` and then closes its connections; SQLite may bind them to the thread."""
     thread = JobThread("llm-ledger", at_end=closer(writer.engine))
     weakref.finalize(writer, _collected, writer.process, thread, closer(writer.looking)).atexit = False
     return thread
 
 
 def _collected(process: int, thread: JobThread, close: Callable[[], None]) -> None:
-    """Close with the engine; the queue is empty then, because a queued write keeps the writer alive."""
+    """Close when the engine is collected; the queue is empty then, because a queued write keeps the writer alive."""
     if process == os.getpid():
         thread.end()
         close()
@@ -353,7 +357,7 @@ _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Write the queued rows at exit; a locked or silent database does not delay the end for long."""
+    """Write the queued rows at exit; a locked or silent database delays the exit only briefly."""
     writers = [writer for writer in _writers if writer.process == os.getpid()]
     ends_at = time.monotonic() + CLOSE_SECONDS
     for writer in writers:
@@ -363,14 +367,14 @@ def _close_all() -> None:
 
 
 def writer_for(engine: Engine) -> Writer:
-    """Return the writer of `engine` in this process; it is made at first use and closed with the engine or at exit."""
+    """Return this process's writer for `engine`; it is made at first use, and closed with the engine or at exit."""
     writer: Writer | None = getattr(engine, "_llm_ledger_writer", None)
     if writer is None or writer.process != os.getpid():
         if engine.dialect.is_async:
             raise ValueError(f"the ledger writes through a sync engine, not through {engine.url.drivername}")
         statements = Statements(engine.dialect, engine.get_execution_options().get("schema_translate_map"))
         writer = Writer(engine, statements, inherited=writer)
-        # Stored on the engine: a weak mapping would keep it alive, because pool listeners refer to their engine.
+        # Stored on the engine; a weak mapping would keep it alive, because pool listeners refer to their engine.
         engine._llm_ledger_writer = writer  # type: ignore[attr-defined]  # noqa: SLF001
         _writers.add(writer)
     return writer

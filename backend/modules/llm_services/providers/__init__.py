@@ -1,1 +1,1 @@
-"""The providers: for each one its address, authentication, wires and peculiarities."""
+"""The providers: the address, authentication and wires of each one, and what only it does."""

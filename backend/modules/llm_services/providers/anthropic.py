@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ..wires.wire import LLMCall, Wire
 
-# The version under which every model answers. The next one, 2026-10-21, adds nothing and refuses temperature, top_p and
-# top_k for all of them: https://platform.claude.com/docs/en/api/versioning.
+# The version that every model supports. The next one, 2026-10-21, adds nothing, and refuses temperature, top_p and
+# top_k for all models: https://platform.claude.com/docs/en/api/versioning.
 VERSION: Final = "2023-06-01"
 
 

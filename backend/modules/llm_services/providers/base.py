@@ -85,7 +85,7 @@ _logged_ends: dict[str, date] = {}
 
 
 class LLMProvider(metaclass=ABCMeta):
-    """One vendor: its endpoint, its wires by kind of call, and the calls."""
+    """One vendor: its endpoint, its wire for each kind of call, and the calls."""
 
     provider_type: ClassVar[LLMProviderType]
     wires: ClassVar[Mapping[Kind, Wire]]
@@ -95,8 +95,8 @@ class LLMProvider(metaclass=ABCMeta):
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
         """Write rows to the database of `db_session`, in transactions of their own.
 
-        Raises LLMAuthenticationError if `config` has no key for this vendor, and RuntimeError, naming the package, if
-        a package that its calls need is not installed.
+        Raises LLMAuthenticationError if `config` has no key for this vendor, and RuntimeError, which names the package,
+        if a package that its calls need is not installed.
         """
         self.vendor = vendor = VENDORS[self.provider_type]
         if not config.is_configured(self.provider_type):
@@ -113,7 +113,7 @@ class LLMProvider(metaclass=ABCMeta):
 
     @abstractmethod
     def endpoint(self, call: LLMCall) -> Endpoint:
-        """Return the address of a call's request, with the headers that hold the key."""
+        """Return the address of a call's request, with the headers that contain the key."""
 
     async def generate_response(
         self,
@@ -196,7 +196,7 @@ class LLMProvider(metaclass=ABCMeta):
         raise NotImplementedError(f"web search through {self.provider_type} is not implemented")
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Fill in the defaults, read the options, and run the call."""
+        """Fill in the defaults, parse the options, and run the call."""
         call = self._filled_in(_checked(call))
         if end := self.vendor.models.get(call.model) or self.vendor.resold_models.get(call.model):
             _log_end(call.model, end, datetime.now(UTC).date())
@@ -229,7 +229,7 @@ class LLMProvider(metaclass=ABCMeta):
         )
 
     async def _create_llm_request(self, attempt: Attempt) -> None:
-        """Write the pending row; if that fails, nothing is sent."""
+        """Write the pending row; raise LLMError if that fails, so that nothing is sent."""
         try:
             await self._ledger.open(attempt.entry)
         except LLMError as error:
@@ -252,7 +252,7 @@ class LLMProvider(metaclass=ABCMeta):
             _log(attempt.entry, logging.INFO)
 
     async def _update_llm_request_error(self, attempt: Attempt, error: BaseException) -> None:
-        """Settle the row of a failed attempt, with its bill, and put the id of the row on `error`."""
+        """Settle the row of a failed attempt with what it cost, and set `request_id` on `error`."""
         entry = attempt.entry
         if isinstance(error, LLMError) and error is not attempt.callback_error:
             error.provider, error.model = self.provider_type, attempt.call.model
@@ -279,7 +279,7 @@ def _check_response_model(response_model: object) -> None:
         response_type(response_model)
     except (TypeError, ValueError):
         raise
-    except Exception as error:  # a class of the caller's, or what is none, may raise anything
+    except Exception as error:  # a class of the caller's may raise anything
         raise TypeError(f"response_model is no type that an answer can be: {type(error).__name__}") from error
 
 
@@ -290,9 +290,9 @@ def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None
 
 
 def _checked(call: LLMCall) -> LLMCall:
-    """Return `call` with dicts made messages and tools, in lists that are not the caller's, which may change them.
+    """Return `call` with messages and tools as models, in new lists, because the caller may change the given ones.
 
-    Raises TypeError or ValueError, naming the argument, for a wrong one.
+    Raises TypeError or ValueError, which names the argument, for an invalid one.
     """
     for name, kinds in ARGUMENT_TYPES.items():
         value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
@@ -307,7 +307,7 @@ def _checked(call: LLMCall) -> LLMCall:
 
 
 def _with_callback(call: LLMCall, on_text: Any) -> LLMCall:  # noqa: ANN401 - whatever a caller passes
-    """Return a call whose text is handed out as it arrives; it is recorded as a stream."""
+    """Return a call that passes its text to `on_text` as it arrives; the row records `stream`."""
     if not callable(on_text):
         raise TypeError(f"on_text must be a callable that takes a piece of text, not {type(on_text).__name__}")
     if call.kind is not Kind.TEXT or call.response_model is not None:
@@ -320,21 +320,21 @@ def _with_callback(call: LLMCall, on_text: Any) -> LLMCall:  # noqa: ANN401 - wh
 
 
 def _streamed(call: LLMCall, wire: Wire) -> LLMCall:
-    """Return a call whose answer comes as a stream; raises ValueError for a wire that does not stream."""
+    """Return a call with a streamed answer; raise ValueError if the wire does not stream."""
     if wire.assembly is None:
         raise ValueError(f"the API {wire.api_variant} is not streamed: leave out stream and on_text")
     return replace(call, is_streamed=True)
 
 
 def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
-    """Log the options that are recorded and not sent, each name once per process."""
+    """Log the options that are recorded and not sent; each name once per process."""
     for name in set(params) - known.model_fields.keys() - _logged_options:
         _logged_options.add(name)
         logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
 
 
 def _log_end(model: str, end: date, today: date) -> None:
-    """Log, once per process, day and model, that a model in use ends soon, or has ended."""
+    """Log that a model in use ends soon or has ended, once per process, day and model."""
     if end <= today + ENDS_SOON and _logged_ends.get(model) != today:
         _logged_ends[model] = today
         ends = "ends" if end > today else "ended"

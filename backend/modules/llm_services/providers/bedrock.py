@@ -1,7 +1,7 @@
 """Claude on Amazon Bedrock (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html).
 
-The body is that of Anthropic's Messages API; the address, the signature and the errors are Amazon's. This was checked
-against botocore's description of the service and its signer, not against the live API.
+The body is that of Anthropic's Messages API; the address, the signature and the errors are Amazon's. They were checked
+against botocore's service description and signer, not against the live API.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ VERSIONED_IDS: Final = {
     "claude-opus-4-6": "anthropic.claude-opus-4-6-v1",
 }
 SNAPSHOT: Final = re.compile("-20[0-9]{6}$")
-# The first prefix of the region counts. Claude 4.5 and later have no other geography (`apac` ended before); other
-# regions, such as Mumbai and São Paulo, use the global profile, which every commercial region has.
+# The first matching prefix of the region counts. Claude 4.5 and later have no other geography (`apac` ended before);
+# other regions, such as Mumbai and São Paulo, use the global profile, which every commercial region has.
 GEOGRAPHIES: Final = {
     "us-gov-": "us-gov",
     "us-": "us",
@@ -85,13 +85,13 @@ TRANSIENT_ERRORS: Final = frozenset({"ModelErrorException", "ModelNotReadyExcept
 
 
 class BedrockWire(MessagesWire):
-    """The Messages API at Amazon: the model is in the path, and the errors are Amazon's."""
+    """The Messages API at Amazon, with the model in the path and with Amazon's errors."""
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /model/<id>/invoke."""
         payload = super().render(call)
         del payload["model"]
-        payload.pop("stream", None)  # which the path says
+        payload.pop("stream", None)  # the path has it
         return {"anthropic_version": VERSION, **payload}
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
@@ -119,7 +119,7 @@ class BedrockProvider(LLMProvider):
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: BedrockWire()}
 
     async def _complete(self, call: LLMCall) -> Completion:
-        """Read the region, which may be in a file, in a thread before the call needs it."""
+        """Find the region before the call needs it, in a thread, because it may be in a file."""
         await threads.run(partial(region_of, self.config))
         return await super()._complete(call)
 
@@ -127,7 +127,8 @@ class BedrockProvider(LLMProvider):
         """Return the path of the model, and the function that signs requests to it."""
         region = region_of(self.config)
         base_url = self.config.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
-        # A colon is not encoded, so that aiohttp sends what was signed. The slash of an ARN is: an ARN is one segment.
+        # A colon is not encoded, so that aiohttp sends exactly what was signed. The slash in an ARN is encoded, because
+        # the ARN is one path segment.
         operation = "invoke-with-response-stream" if call.is_streamed else "invoke"
         path = f"/model/{quote(model_id(call.model, region), safe=':')}/{operation}"
         events = ("botocore.eventstream",) if call.is_streamed else ()
@@ -152,7 +153,7 @@ def _credentials(config: LLMConfig) -> Credentials:
 
 @cache
 def _ambient_credentials(profile: str | None) -> Credentials:
-    """Return the credentials of a profile or of this machine's role; they renew themselves."""
+    """Return the credentials of a profile or of this machine's role, which renew themselves."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
     from botocore.session import Session  # noqa: PLC0415
 
@@ -168,7 +169,7 @@ def _ambient_credentials(profile: str | None) -> Credentials:
 
 
 def region_of(config: LLMConfig) -> str:
-    """Return the region of the environment, otherwise of the profile, otherwise us-west-2."""
+    """Return the region from the environment, otherwise from the profile, otherwise us-west-2."""
     return config.aws_region or _profile_region(config.aws_profile) or DEFAULT_REGION
 
 
@@ -193,9 +194,9 @@ def _profile_region(profile: str | None) -> str | None:
 
 
 def model_id(model: str, region: str) -> str:
-    """Return Bedrock's id of a Claude model for calls from a region; an id or an ARN is returned unchanged.
+    """Return Bedrock's id of a Claude model for calls from a region; ids and ARNs are returned unchanged.
 
-    Raises ValueError for a model that is not available in the region's geography: prompts do not leave it unnoticed.
+    Raises ValueError for a model that the region's geography does not offer, so that prompts never leave it unnoticed.
     """
     if model in OLD_IDS or not model.startswith("claude-"):
         return OLD_IDS.get(model, model)

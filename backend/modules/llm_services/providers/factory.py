@@ -1,4 +1,4 @@
-"""Create providers; a vendor's class is imported at its first use."""
+"""Create providers; a vendor's class is imported when it is first used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGGERS: Final = logging.getLogger(__package__.rpartition(".")[0])
 def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
     """Return the provider `config.provider`, and set the level of the module's loggers if `config` has one.
 
-    Raises RuntimeError, naming the variables to set, if the provider is not configured.
+    Raises RuntimeError, which names the variables to set, if the provider is not configured.
     """
     try:
         provider = config.validate_config()
@@ -37,15 +37,15 @@ def create_llm_provider(config: LLMConfig, db_session: Session) -> LLMProvider:
 
 @cache
 def import_base() -> None:
-    """Import the code that all providers share, such as httpx. It takes a tenth of a second: call it in a thread.
+    """Import the code that all providers share, such as httpx. This takes a tenth of a second, so call it in a thread.
 
-    Raises RuntimeError, naming the package, if one is not installed.
+    Raises RuntimeError, which names the package, if one is not installed.
     """
     packages.load(f"{__package__}.base")
 
 
 def provider_class(provider: LLMProviderType) -> type[LLMProvider]:
-    """Return the class of a provider type; raise RuntimeError, naming the package, if one is not installed."""
+    """Return the class of a provider type; raise RuntimeError, which names the package, if one is not installed."""
     return _imported(VENDORS[provider].provider_class)
 
 

@@ -26,7 +26,7 @@ class GeminiProvider(LLMProvider):
     wires: ClassVar[Mapping[Kind, Wire]] = {Kind.TEXT: GenerateContentWire(), Kind.SPEECH: GeneratedSpeechWire()}
 
     def _filled_in(self, call: LLMCall) -> LLMCall:
-        """Return `call` with the defaults, and the model's name without a pasted path."""
+        """Return `call` with the defaults, and with the model's name without `models/`."""
         call = super()._filled_in(call)
         return replace(call, model=call.model.removeprefix(GEMINI_PATH))
 

@@ -35,14 +35,13 @@ NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | 
     "router_metadata",
 }
 IN_FLIGHT: Final = frozenset({"in_flight_budget_exhausted", "openrouter_in_flight_budget"})
-# OpenRouter's names for a cap that ends at midnight: `limit_rpd/...`, free-models-per-day, ..._free_tier_daily,
-# "Key limit exceeded (daily limit)".
-# OpenRouter's names for its own limits, in any field.
+# OpenRouter's names for a limit that ends at midnight (`limit_rpd/...`, free-models-per-day, ..._free_tier_daily, "Key
+# limit exceeded (daily limit)"), and for its other limits, in any field.
 OWN_LIMIT: Final = re.compile(r"limit_rp[a-z]/")
 UPSTREAM_CODES: Final = ("provider_error_code", "provider_code")
 DAILY_LIMIT: Final = re.compile(r"limit_rpd(?![a-z])|per[-_ ]day(?![a-z])|(?<![a-z])daily(?![a-z])", re.IGNORECASE)
 SECONDS_PER_DAY: Final = 86_400
-# The key's own limit, by its source or the linked page: https://openrouter.ai/docs/api-reference/limits
+# The key's own limit, recognised by its source or the linked page: https://openrouter.ai/docs/api-reference/limits
 KEY_LIMIT: Final = re.compile(r"openrouter_key_limit|settings/keys|\bkey limit\b|\bkey's [a-z ]*limit\b", re.IGNORECASE)
 MAX_SEARCHED_CHARACTERS: Final = 10_000  # characters of an error's text, which may come from a proxy
 RAISE_KEY_LIMIT: Final = "raise the limit of the API key at https://openrouter.ai/settings/keys"
@@ -59,7 +58,7 @@ LASTING_ERRORS: Final = (
 )
 IS_TRANSIENT: Final = dict.fromkeys(TRANSIENT_ERRORS.split(), True) | dict.fromkeys(LASTING_ERRORS.split(), False)
 ATTEMPT_FIELDS: Final = frozenset({"provider", "model", "status", "latency"})
-MAX_ATTEMPTS: Final = 20  # behind one call, that a row names
+MAX_ATTEMPTS: Final = 20  # the most attempts of one call that a row lists
 UPSTREAM_PARTS: Final = ("upstream_inference_prompt_cost", "upstream_inference_completions_cost")
 MODEL_NAME_SLASHES: Final = 2  # in openrouter/<author>/<model>
 
@@ -67,7 +66,7 @@ Seconds = Annotated[int, Field(ge=1)]
 
 
 class ProviderPreferences(BaseModel):
-    """The endpoints that may serve a call (https://openrouter.ai/docs/features/provider-routing); no other keys."""
+    """Which endpoints may serve a call (https://openrouter.ai/docs/features/provider-routing); no other keys."""
 
     model_config = STRICT
 
@@ -132,7 +131,7 @@ class OpenRouterOptions(ChatCompletionsOptions):
 
 
 class OpenRouterWire(ChatCompletionsWire):
-    """Chat Completions at OpenRouter; `usage` is always sent and need not be requested."""
+    """Chat Completions at OpenRouter; `usage` is always sent, so it need not be requested."""
 
     options = OpenRouterOptions
     stream_parameters: ClassVar[dict[str, Any]] = {"stream": True}
@@ -155,10 +154,10 @@ class OpenRouterWire(ChatCompletionsWire):
         return requested | {"provider": {"require_parameters": True, **given}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that are left out; with `require_parameters` all of them.
+        """Return the defaults to leave out; with `require_parameters`, all of them.
 
-        That option excludes every endpoint that lacks a parameter of the request, so only the caller's parameters are
-        sent (https://openrouter.ai/docs/features/provider-routing).
+        `require_parameters` excludes every endpoint that lacks a parameter of the request, so only the caller's
+        parameters are sent: https://openrouter.ai/docs/features/provider-routing.
         """
         providers = (payload.get("provider"), (call.options.extra_body or {}).get("provider"))
         if any(mapping(provider).get("require_parameters") for provider in providers):
@@ -166,7 +165,7 @@ class OpenRouterWire(ChatCompletionsWire):
         return super().excluded_defaults(call, payload)
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
-        """Read tokens and cost, from OpenRouter's fields and from those of the specification's example.
+        """Parse tokens and cost from OpenRouter's fields, and from those of the specification's example.
 
         https://openrouter.ai/docs/use-cases/usage-accounting: `usage.cost` is what was charged.
         """
@@ -225,7 +224,7 @@ class OpenRouterProvider(LLMProvider):
 
 
 def _router_facts(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the attempts that OpenRouter made behind one of ours, in order, and the milliseconds that the last took.
+    """Return the attempts that OpenRouter made for one of ours, in order, and the milliseconds that the last one took.
 
     https://openrouter.ai/docs/guides/features/router-metadata
     """
@@ -243,8 +242,8 @@ def _router_facts(metadata: dict[str, Any]) -> dict[str, Any]:
 def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> float | None:
     """Return the full cost of a call in USD; None if a part of it is missing or impossible.
 
-    With the caller's own provider key (BYOK), `cost` is OpenRouter's fee, or null if there is none, and the upstream
-    cost is added, given as a sum or in two parts. Otherwise `cost` includes it.
+    With the caller's own provider key (BYOK), `cost` is OpenRouter's fee, or null if there is none; the upstream cost,
+    given as a sum or in two parts, is added. Otherwise `cost` includes everything.
     """
     if not is_byok:
         return usd(cost)
@@ -259,8 +258,8 @@ def charged_usd(cost: object, details: dict[str, Any], *, is_byok: bool) -> floa
 def wire_model(model: str) -> str:
     """Return OpenRouter's own name of a model.
 
-    The prefix is removed once if an `<author>/<model>` or a bare `@preset/...` follows. With a single segment it is
-    one of OpenRouter's own models (`openrouter/auto`), and the prefix is its author. Raises ValueError for empty parts.
+    The prefix is removed once if `<author>/<model>` or `@preset/...` follows. A single segment is one of OpenRouter's
+    own models, such as `openrouter/auto`, and keeps the prefix, which is its author. Raises ValueError for empty parts.
     """
     rest = model.removeprefix(PREFIX)
     head = rest.split("@", 1)[0]
@@ -270,7 +269,7 @@ def wire_model(model: str) -> str:
 
 
 def _own_names(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a body with OpenRouter's own names of its fallback models, and of those in plugins."""
+    """Return a body with OpenRouter's own names for its fallback models and for the models in plugins."""
     models = value.get("models")
     named = {"models": [wire_model(str(model).strip()) for model in models]} if isinstance(models, list) else {}
     plugins = {"plugins": _without_prefix(value["plugins"])} if "plugins" in value else {}
@@ -290,7 +289,7 @@ def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _parse_error_object(given: object, exchange: Exchange, call: LLMCall) -> ParsedError:
-    """Read an error object; its own numeric code takes precedence over the HTTP status."""
+    """Parse an error object; its own numeric code takes precedence over the HTTP status."""
     error = mapping(given) or {"message": str(given)}
     metadata, availability = mapping(error.get("metadata")), mapping(error.get("availability"))
     codes = (_numeric(error.get("code")), _numeric(error.get("http_status")))
@@ -319,7 +318,7 @@ def _first_name(*names: object) -> str | None:
 
 
 def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    """Return True if OpenRouter's own text names a limit; the text of a provider behind it is about its pool."""
+    """Return True if OpenRouter's own text names a limit; a provider's text names the limit of the provider's pool."""
     named = (error.get("message"), error.get("code"), metadata.get("limit_source"), metadata.get("remedy_hint"))
     own_limit = OWN_LIMIT.search(text(metadata.get("raw")) or "")
     names = filter(None, (*map(text, named), own_limit and own_limit[0]))
@@ -327,7 +326,7 @@ def _is_mentioned(limit: re.Pattern[str], error: dict[str, Any], metadata: dict[
 
 
 def _upstream_message(metadata: dict[str, Any]) -> str | None:
-    """Return the message of the provider behind OpenRouter, after its name for the error."""
+    """Return the message of the provider behind OpenRouter, without the error's name in front of it."""
     raw = metadata.get("raw")
     message = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
     code = _first_name(*(metadata.get(key) for key in UPSTREAM_CODES))
@@ -352,20 +351,20 @@ def _wait(
     wait = server_wait(hints, reset, headers)
     if not is_daily:
         return wait
-    # A shorter hint beside the reset is for a limit per minute. Daily limits end at midnight UTC.
+    # If there is a reset, a shorter hint concerns a limit per minute. Daily limits end at midnight UTC.
     until_reset = max(wait or 0.0, seconds_until_reset(reset, headers) or 0.0)
     return until_reset or SECONDS_PER_DAY - answered_at(headers) % SECONDS_PER_DAY
 
 
 def _numeric(code: object) -> int | None:
-    """Return a numeric code, also if it is written as a string."""
+    """Return a numeric code, even if it is written as a string."""
     if isinstance(code, int) and not isinstance(code, bool):
         return code
     return int(code) if isinstance(code, str) and re.fullmatch("[0-9]{1,4}", code) else None
 
 
 def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
-    """Return OpenRouter's message, with the balance in front and the reasons of a moderation."""
+    """Return OpenRouter's message, after the balance if there is one, and with the reasons of a moderation."""
     message = text(error.get("message")) or ""
     if balance := AFFORDABLE_TOKENS.search(message):
         requested, affordable = map(int, balance.groups())
@@ -377,7 +376,7 @@ def _message(error: dict[str, Any], metadata: dict[str, Any]) -> str:
 def _retryable(
     status: int | None, name: str | None, metadata: dict[str, Any], availability: dict[str, Any]
 ) -> bool | None:
-    """Return whether OpenRouter advises a retry: by its flag, then by the error's name; None without either."""
+    """Return whether OpenRouter advises a retry, by its flag or by the error's name; None if it has neither."""
     if isinstance(availability.get("retryable"), bool):
         return bool(availability["retryable"])
     in_flight = {str(metadata.get("reason")), str(metadata.get("limit_source"))} & IN_FLIGHT
@@ -387,7 +386,7 @@ def _retryable(
 
 
 def _hint(status: int | None, name: str | None, call: LLMCall) -> str:
-    """Return advice for a name that was sent whole, or a model without an endpoint that supports schemas."""
+    """Return advice about a name that was sent whole, or about a model without an endpoint that supports schemas."""
     if status == HTTPStatus.BAD_REQUEST and call.model.count("/") < MODEL_NAME_SLASHES:
         return "; a model of another author is named openrouter/<author>/<model>"
     by_schema = call.response_model is not None and call.params.get("structured_output") == "json_schema"

@@ -1,4 +1,4 @@
-"""What OpenRouter says of an account by day, and of the models that it lists.
+"""OpenRouter's daily account activity, and the list of its models.
 
 https://openrouter.ai/docs/api-reference/analytics/get-user-activity and .../models/get-models
 """
@@ -28,15 +28,15 @@ MAX_PAGES: Final = 100
 
 
 def activity(config: LLMConfig, management_key: str) -> list[dict[str, Any]]:
-    """Return what the account spent, by day, model and endpoint, of the last 30 completed UTC days.
+    """Return the account's spending by day, model and endpoint, for the last 30 completed UTC days.
 
-    Amounts are Decimals. Raises LLMError where OpenRouter does not say.
+    Amounts are Decimals. Raises LLMError if OpenRouter does not return them.
     """
     return _read(config, "activity", management_key)
 
 
 def listed_models(config: LLMConfig) -> list[dict[str, Any]]:
-    """Return the models that OpenRouter lists, which needs no key; raises LLMError where it does not answer."""
+    """Return the models that OpenRouter lists, which needs no key; raise LLMError if it does not return them."""
     return _read(config, "models", config.openrouter_api_key)
 
 

@@ -1,4 +1,4 @@
-"""OpenRouter's statistics of a generation, which have its cost after it has ended.
+"""OpenRouter's statistics of a generation; they have its cost, even if the answer broke off.
 
 https://openrouter.ai/docs/api-reference/get-a-generation
 """
@@ -23,12 +23,12 @@ from .openrouter import charged_usd
 if TYPE_CHECKING:
     from ..config import LLMConfig
 
-# The statistics appear some time after the end of a generation; until then the answer is 404.
+# The statistics appear some time after the end of a generation; until then the status is 404.
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 def connect(config: LLMConfig, url: str, key: str | None) -> httpx.Client:
-    """Return a client for what is not a call: it follows no redirect, and hides the key."""
+    """Return an httpx client for requests that are not model calls: it follows no redirects and hides the key."""
     proxy = network.proxy_for(url)
     return httpx.Client(
         headers=hide_headers({"Authorization": f"Bearer {key}"} if key else {}),
@@ -60,8 +60,8 @@ class GenerationStatistics:
     def usage(self, generation_id: str, *, wait: bool = True) -> Usage:
         """Return the usage and the full cost of a generation.
 
-        With `wait`, the request is repeated for some seconds while the generation is not found.
-        Raises LLMError if OpenRouter does not return it.
+        With `wait`, the request is repeated for some seconds while the generation is not found. Raises LLMError if
+        OpenRouter does not return it.
         """
         for pause in (*(PAUSES_SECONDS if wait else ()), None):
             try:

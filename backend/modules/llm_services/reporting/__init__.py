@@ -1,1 +1,1 @@
-"""Where the money went: what the rows of a period add up to."""
+"""Cost reports: the totals of a period's rows."""

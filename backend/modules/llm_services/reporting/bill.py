@@ -1,6 +1,7 @@
-"""OpenRouter's own list of what was spent, held against the table: where they agree, and the remainder by name.
+"""Compare OpenRouter's bill with the table: what agrees, and the differences by cause.
 
-Both are added up by day, model and provider, in decimal arithmetic. The remainders add up to the difference.
+Both are added up by day, model and provider, in decimal arithmetic. The differences by cause add up to the total
+difference.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 # https://openrouter.ai/docs/api-reference/analytics/get-user-activity
 LISTED_DAYS: Final = 30
-# OpenRouter's amounts are sums of floating-point numbers: so much for each request is no difference.
+# OpenRouter's amounts are sums of floating-point numbers; a difference of this much for each request is rounding.
 ROUNDING_USD: Final = Decimal("0.000001")
-# https://openrouter.ai/docs/guides/overview/auth/byok: of what the own key's provider charges.
+# The fee, as a part of what the provider of an own key charges: https://openrouter.ai/docs/guides/overview/auth/byok
 BYOK_FEE: Final = Decimal("0.05")
 BAD_REQUEST: Final = 400
 AMOUNTS: Final = ("usage", "byok_usage_inference", "requests")
@@ -45,7 +46,7 @@ ANOTHER_COST: Final = "the same calls at another cost"
 
 
 class Key(NamedTuple):
-    """What both lists are added up by; a provider that nobody named is ""."""
+    """What the amounts are grouped by; `provider` is "" if it is not known."""
 
     day: date
     model: str
@@ -54,7 +55,7 @@ class Key(NamedTuple):
 
 @dataclass
 class Spend:
-    """The cost of a key's rows, in USD, how many have a cost, and of how many it is not known."""
+    """The known cost in USD of a key's rows, the number of rows that have one, and the number of those that do not."""
 
     cost: Decimal = Decimal()
     rows: int = 0
@@ -63,7 +64,7 @@ class Spend:
 
 @dataclass
 class Billed:
-    """What OpenRouter lists for a key: credits, what was paid to a provider with an own key, and requests."""
+    """OpenRouter's figures for a key: credits, the amount paid to a provider with an own key, and requests."""
 
     credits: Decimal = Decimal()
     own_key: Decimal = Decimal()
@@ -83,13 +84,13 @@ class Line:
 
     @property
     def difference(self) -> Decimal:
-        """What is on the bill and not in the table."""
+        """The amount on the bill, less the amount in the table."""
         return self.billed - self.recorded
 
 
 @dataclass(frozen=True)
 class Bill:
-    """The comparison, by line; `missing` are the days of the period that OpenRouter does not list, with their cost."""
+    """The comparison, by line; `missing` has the days of the period that OpenRouter does not list, with their cost."""
 
     lines: list[Line]
     missing: dict[date, Decimal]
@@ -97,22 +98,22 @@ class Bill:
 
     @property
     def billed(self) -> Decimal:
-        """What is on the bill, in USD."""
+        """The amount on the bill, in USD."""
         return sum((line.billed for line in self.lines), Decimal())
 
     @property
     def recorded(self) -> Decimal:
-        """What the table has for the days of the bill, in USD."""
+        """The amount in the table for the days of the bill, in USD."""
         return sum((line.recorded for line in self.lines), Decimal())
 
     @property
     def agreeing(self) -> Decimal:
-        """What is in the lines that agree, but for rounding, in USD."""
+        """The amount in lines that agree except for rounding, in USD."""
         return sum((line.recorded for line in self.lines if line.reason in {AGREES, ROUNDING}), Decimal())
 
     @property
     def remainders(self) -> dict[str, Decimal]:
-        """The differences by their names, in USD; they add up to that of the totals."""
+        """The differences by cause, in USD; they add up to the difference of the totals."""
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for line in self.lines:
             if line.reason != AGREES:
@@ -122,18 +123,18 @@ class Bill:
 
 @dataclass
 class Names:
-    """How OpenRouter names models: a model's own name, and the dated ones that served it."""
+    """OpenRouter's model names: a model's own name, and the dated names that served it."""
 
     served: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     model: dict[str, str] = field(default_factory=dict)
 
     def add(self, model: str, permaslug: str) -> None:
-        """Note a model, and what served it."""
+        """Add a model's name and a dated name that served it."""
         self.served[model].add(permaslug)
         self.model.setdefault(permaslug, model)
 
     def listed(self, requested: str, served: str | None) -> str:
-        """Return the name under which OpenRouter lists a call: that of the model that served it, where it is known."""
+        """Return the name under which OpenRouter lists a call: that of the model that served it, if known."""
         try:
             name = wire_model(requested)
         except ValueError:
@@ -149,9 +150,9 @@ class Names:
 
 
 def compare(engine: Engine, scope: Scope, activity: Sequence[Mapping[str, Any]], today: date) -> Bill:
-    """Compare OpenRouter's `activity` with its rows of `scope`; `today` is not over, so it is listed from tomorrow on.
+    """Compare OpenRouter's `activity` with its rows in `scope`; `today` is left out, as it is listed from tomorrow on.
 
-    Raises ValueError for an activity that cannot be read, SQLAlchemyError where the rows cannot.
+    Raises ValueError if the activity cannot be parsed, and SQLAlchemyError if the rows cannot be read.
     """
     names, billed = Names(), defaultdict[Key, Billed](Billed)
     for item in activity:
@@ -191,7 +192,7 @@ def _amount(value: object) -> Decimal:
 
 
 def _read(engine: Engine, scope: Scope, names: Names) -> dict[Key, Spend]:
-    """Add up the rows, in parts; an answer of our own cache was never sent, and is none."""
+    """Add up the rows, in parts; answers from our own cache were never sent and are left out."""
     dialect = DIALECTS[engine.dialect.name]
     fields = [dialect.field(name) for name in ("served_model", "upstream_provider", "cost_source", "status_code")]
     conditions = [ROWS.created_at >= scope.begin, ROWS.created_at < scope.end]
@@ -221,7 +222,7 @@ def _line(key: Key, billed: Billed, spends: Mapping[Key, Spend]) -> Line:
 
 
 def _of_the_model(key: Key, spends: Mapping[Key, Spend]) -> Iterator[Spend]:
-    """Yield what the table has of a model on a day: a row without an answer may not know its provider."""
+    """Yield a day's amounts in the table for a model; a row without an answer may not know its provider."""
     return (spend for other, spend in spends.items() if (other.day, other.model) == (key.day, key.model))
 
 
@@ -241,7 +242,7 @@ def _reason(line: Line, billed: Billed, of_the_model: Iterable[Spend]) -> str:
 
 
 def _find_other_days(lines: Sequence[Line]) -> None:
-    """Name what only changed its day: a call that began before midnight is listed under the day on which it ended."""
+    """Find calls on another day: one that began before midnight is listed under the day on which it ended."""
     groups: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in lines:
         if line.reason in {NOT_HERE, NOT_BILLED, ANOTHER_COST}:

@@ -1,7 +1,7 @@
-"""What SQLite and PostgreSQL do differently: JSON, days, and how a large table is scanned.
+"""The differences between SQLite and PostgreSQL: JSON, days, and how a large table is scanned.
 
-A table is scanned as it was at one moment, in parts that follow the order of the rows on disk: no index is needed, each
-part is read once, and the reader knows how far it is.
+The table is scanned as it was at one moment, in parts that follow the order of the rows on disk. No index is needed,
+each part is read once, and the reader knows its progress.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NEXT_ATTEMPT: Final = " → "
 
 
 class SQLite:
-    """SQLite, where `json_extract` parses a text once, however many of its fields a statement reads."""
+    """SQLite; its `json_extract` parses a text once, however many of its fields a statement reads."""
 
     source: FromClause = TABLE
     day = func.substr(ROWS.created_at, 1, 10, type_=Text())  # the UTC day of a row
@@ -73,23 +73,23 @@ class SQLite:
         return select(func.group_concat(provider + " " + status, NEXT_ATTEMPT)).scalar_subquery()
 
     def is_count(self, value: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return whether a text is a whole number that fits an integer."""
+        """Return the condition that a text is a whole number that fits an integer."""
         return and_(func.length(value).between(1, 9), not_(value.op("GLOB", is_comparison=True)("*[^0-9]*")))
 
     def row_id(self, request_id: ColumnElement[str]) -> ColumnElement[Any]:
-        """Return a request id as the table stores it; a text that is no id matches no row."""
+        """Return a request id as the table stores it; a text that is not an id matches no row."""
         return func.lower(func.replace(request_id, "-", ""), type_=String())
 
     @contextmanager
     def snapshot(self, engine: Engine) -> Generator[Connection]:
-        """Connect to the table as it is now: writers neither wait nor are seen, and nothing can be written."""
+        """Connect to the table as it is now; writers are neither blocked nor seen, and nothing can be written."""
         with engine.connect() as connection:
             own = driver(connection)
             try:
                 own.execute("PRAGMA temp_store = MEMORY")  # a part is sorted in a few megabytes, which need no file
                 own.execute("PRAGMA query_only = ON")
                 connection.begin()
-                if not own.in_transaction:  # the driver begins none for a SELECT, unless the engine was taught to
+                if not own.in_transaction:  # by default the driver begins no transaction for a SELECT
                     own.execute("BEGIN")
                 yield connection
             finally:
@@ -104,7 +104,7 @@ class SQLite:
 
 
 class PostgreSQL:
-    """PostgreSQL, where `json_to_record` parses a text once and returns all its fields, as a row beside the table's."""
+    """PostgreSQL; its `json_to_record` parses a text once and returns all its fields as a row joined to the table's."""
 
     day = cast(func.timezone("UTC", ROWS.created_at), Date)  # the UTC day of a row
     is_in_part = text(f"{TABLE.name}.ctid >= CAST(:first AS tid) AND {TABLE.name}.ctid < CAST(:end AS tid)")
@@ -134,16 +134,16 @@ class PostgreSQL:
         return select(func.string_agg(provider + " " + status, NEXT_ATTEMPT)).scalar_subquery()
 
     def is_count(self, value: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return whether a text is a whole number that fits an integer."""
+        """Return the condition that a text is a whole number that fits an integer."""
         return value.regexp_match("^[0-9]{1,9}$")
 
     def row_id(self, request_id: ColumnElement[str]) -> ColumnElement[Any]:
-        """Return a request id as the table stores it; a text that is no id matches no row."""
+        """Return a request id as the table stores it; a text that is not an id matches no row."""
         return case((request_id.regexp_match(UUID_PATTERN), cast(request_id, ROWS.id.type)))
 
     @contextmanager
     def snapshot(self, engine: Engine) -> Generator[Connection]:
-        """Connect to the table as it is now: writers neither wait nor are seen, and nothing can be written."""
+        """Connect to the table as it is now; writers are neither blocked nor seen, and nothing can be written."""
         options: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with engine.connect().execution_options(**options) as connection:
             yield connection

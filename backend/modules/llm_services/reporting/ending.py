@@ -1,4 +1,4 @@
-"""Models in use that end: by the days that this release knows, and by OpenRouter's own list."""
+"""Models in use that end: by the dates that this release knows, and by OpenRouter's own list."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from .values import Figures
 
-    # The names that OpenRouter lists, each with the day on which it ends, None where none is announced.
+    # By name, the models that OpenRouter lists, with the day on which each ends, or None if it has announced none.
     Listed = Mapping[str, date | None]
 
 
 def models_that_end(
     models: Mapping[tuple[str, str], Figures], today: date, listed: Listed | None = None
 ) -> tuple[Ending, ...]:
-    """Return the models, of keys of a model and a provider, that end within 90 days or have ended, by day.
+    """Return the models, for pairs of model and provider, that end within 90 days or have ended, by day.
 
-    Those of OpenRouter are looked up in its list, where that is given; what is not on it comes last, without a day.
+    OpenRouter's models are looked up in its list, if it is given; those that are not on it come last, without a day.
     """
     endings = []
     for (model, provider), figures in models.items():
@@ -38,7 +38,7 @@ def models_that_end(
 
 
 def listed_ends(models: Iterable[Mapping[str, Any]]) -> dict[str, date | None]:
-    """Return the names that OpenRouter's list of models has, with their ends."""
+    """Return the names on OpenRouter's list of models, with their ends."""
     names = ("id", "canonical_slug")
     return {str(model[name]): _day(model.get("expiration_date")) for model in models for name in names if name in model}
 
@@ -51,7 +51,7 @@ def _day(value: object) -> date | None:
 
 
 def _end(model: str, provider: str) -> date | None:
-    """Return the day on which a model ends; of one that another vendor makes, that of its maker."""
+    """Return the day on which a model ends; for a model that another vendor makes, the maker's day."""
     if provider not in list(LLMProviderType):
         return None
     vendor = VENDORS[LLMProviderType(provider)]
@@ -59,7 +59,7 @@ def _end(model: str, provider: str) -> date | None:
 
 
 def _listed_end(model: str, listed: Listed) -> tuple[date | None, bool]:
-    """Return the end of a name of OpenRouter's, and whether it is not listed; a preset and an alias never are."""
+    """Return the end of one of OpenRouter's names, and True if it is unlisted; presets and aliases count as listed."""
     try:
         name = wire_model(model).partition("@")[0]
     except ValueError:

@@ -1,7 +1,7 @@
-"""A report as one HTML page: it loads nothing, runs nothing, and can be printed.
+"""A report as one HTML page, which loads nothing, has no scripts, and can be printed.
 
-The template draws the charts as SVG, from the percentages that are computed here. A plotting library would write names
-past the one thing that escapes them, and draw in colours that do not follow a page that is dark, or printed.
+The template draws the charts as SVG from the percentages computed here. A plotting library would bypass the template's
+escaping, and its colours would not follow a dark or printed page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_DATES: Final = 8
 
 
 class Bar(NamedTuple):
-    """A day's bar, a part of which can be marked."""
+    """One day's bar; a part of it can be highlighted."""
 
     date: str
     value: float
@@ -36,9 +36,9 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars over days, below `top`; `summary` is for those who do not see them.
+    """Bars over days, below `top`; `summary` describes them to readers who cannot see them.
 
-    A line has its place in percent of the height, a date in percent of the width, and both have their names.
+    A line has its position in percent of the height, a date in percent of the width, and each has its label.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Chart(NamedTuple):
 
 
 def page(report: Report, database: str) -> str:
-    """Return the page; what comes from the table is text in it, even if it is markup."""
+    """Return the page; values from the table appear as text, even if they are markup."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -62,7 +62,7 @@ def page(report: Report, database: str) -> str:
 
 
 def charts(report: Report) -> tuple[Chart, Chart]:
-    """Return the charts of the cost and of the attempts of each day, days without rows among them."""
+    """Return the charts of each day's cost and attempts, including days without rows."""
     scope = report.scope
     dates = [str(scope.since + timedelta(days=number)) for number in range((scope.until - scope.since).days + 1)]
     days = [(date, report.days.get(date, Figures())) for date in dates]
@@ -90,7 +90,7 @@ def _chart(title: str, bars: Sequence[Bar]) -> Chart:
 
 
 def tick_step(highest: float) -> float:
-    """Return the least of 1, 2, 5, 10, 20, ... (or tenths of these) that needs no more than five lines."""
+    """Return the least of 1, 2, 5, 10, 20, ... (or tenths of these) that needs at most five lines."""
     least = highest / MAX_LINES
     if least <= 0:
         return 1.0

@@ -1,7 +1,7 @@
-"""What a report reads of the table: one statement, which adds up the rows of a part inside the database.
+"""The query of a report: one statement, which adds up the rows of a part inside the database.
 
-Most of the time goes into `response_raw`, so a field of it is read only where it can have a value. A `response_raw`
-that is no object, but a list or a text, has no fields; that is no error.
+Most of the time goes into `response_raw`, so its fields are read only for rows where they can have a value. A
+`response_raw` that is not an object, such as a list or a text, has no fields; that is not an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MICROS_PER_USD: Final = 10**6
 UNITS_PER_MICRO: Final = 10**9
-MAX_COST_USD: Final = 1e9  # a larger cost is no amount, nor is infinity or NaN: it is not known
+MAX_COST_USD: Final = 1e9  # a larger cost, infinity or NaN counts as unknown
 STATED_SOURCES: Final = frozenset(CostSource)
 TIMES_SEPARATOR: Final = ","
 
@@ -53,14 +53,14 @@ class Dimensions(NamedTuple):
 
     @property
     def cost_source(self) -> str:
-        """Where the cost comes from, or why it is not known."""
+        """The source of the cost, or the reason why it is not known."""
         if not self.has_cost:
             return PENDING if self.status == RequestStatus.PENDING else UNKNOWN
         return self.stated_source if self.stated_source in STATED_SOURCES else UNSTATED
 
     @property
     def unsettled(self) -> str | None:
-        """Why the process that made the attempt did not settle it; None if it did."""
+        """The reason why the attempt's process did not settle it; None if it did."""
         if self.status == RequestStatus.PENDING:
             return OVERDUE if self.is_overdue else IN_FLIGHT
         return ABANDONED if self.status == RequestStatus.FAILED and self.error_type == ABANDONED else None
@@ -69,10 +69,9 @@ class Dimensions(NamedTuple):
 def totals_query(dialect: Dialect, scope: Scope, overdue: datetime) -> CompoundSelect[Any]:
     """Return the query that adds up the rows of a part: by all Dimensions, by user, and by each of its labels.
 
-    A row of its result has the number of its grouping, in this order; the Dimensions; the name of the user or the
-    label's value; the execution times separated by commas, and so the times to the first piece of streams; and the
-    totals by name. A row that has been pending since
-    before `overdue` is overdue.
+    A result row has the number of its grouping (0 for all Dimensions); the Dimensions; the user's name or the label's
+    value; the execution times separated by commas, and in the same form the times to the first piece of streams; and
+    the totals by name. A row that has been pending since before `overdue` is overdue.
     """
     attempts = _attempts(dialect, scope, overdue)
     times = [
@@ -96,7 +95,7 @@ def _label_column(number: int) -> str:
 def _totals(
     dialect: Dialect, attempts: CTE, keys: Sequence[str], times: Sequence[ColumnElement[Any]], grouping: int = 0
 ) -> Select[*tuple[Any, ...]]:
-    """Add up by `keys`: all Dimensions, or in a later `grouping` the one column whose values are names."""
+    """Add up by `keys`: all Dimensions, or for a later `grouping` the one column whose values are the names."""
     dimensions = (attempts.c[name] if name in keys else null().label(name) for name in Dimensions._fields)
     name = cast(attempts.c[keys[0]], Text) if grouping else null()
     sums = (cast(value, BigInteger).label(title) for title, value in _sums(dialect, attempts).items())
@@ -132,7 +131,7 @@ def _sums(dialect: Dialect, attempts: CTE) -> Mapping[str, ColumnElement[Any]]:
 
 
 def _exact(cost: ColumnElement[float] | InstrumentedAttribute[float | None]) -> Iterator[ColumnElement[Any]]:
-    """Return a cost as two integers, whose sums are exact: micro-USD, and what is left in units of 1e-15 USD."""
+    """Return a cost as two integers with exact sums: micro-USD, and the remainder in units of 1e-15 USD."""
     micros = func.round(cost * float(MICROS_PER_USD))
     rest = func.round((cost * float(MICROS_PER_USD) - micros) * float(UNITS_PER_MICRO))
     return (cast(number, BigInteger) for number in (micros, rest))
@@ -175,7 +174,7 @@ def _attempts(dialect: Dialect, scope: Scope, overdue: datetime) -> CTE:
 
 
 def _known_cost(dialect: Dialect, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Return what a row cost; NULL if nobody knows, or the row is gone."""
+    """Return the cost of a row; NULL if it is unknown, or if the row does not exist."""
     row = aliased(ROWS)
     is_priced = func.coalesce(dialect.field("cost_source", row), UNSTATED) != CostSource.UNPRICED.value
     is_known = and_(row.cost_estimate.between(-MAX_COST_USD, MAX_COST_USD), is_priced)

@@ -1,4 +1,4 @@
-"""Where the money went: reads a report."""
+"""Read a cost report from the table."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def read_report(
     listed: Listed | None = None,
     tracked: Callable[[Sequence[Part]], Iterable[Part]] = iter,
 ) -> Report:
-    """Return the totals of the rows of `scope` at one moment, while others go on writing; nothing is written here.
+    """Return the totals of the rows in `scope` at one moment; nothing is written, and other processes can write.
 
-    A row that has been pending for more than `longest` is overdue. Of models, providers, users and causes the `top`
-    with the highest costs are named. `listed` are the models that OpenRouter lists, where it was asked. The whole table
-    is read once, for there is no index on `created_at`; `tracked` is asked for its parts one after another, so it can
-    show the progress. Raises SQLAlchemyError if that fails.
+    A row that has been pending for more than `longest` is overdue. The models, providers, users and causes with the
+    highest costs are named, `top` of each. `listed` has OpenRouter's models, if its list was fetched. The whole table
+    is read once, because there is no index on `created_at`; `tracked` wraps the iteration over its parts, so that it
+    can show progress. Raises SQLAlchemyError if a read fails.
     """
     made_at = datetime.now(UTC)
     dialect = DIALECTS[engine.dialect.name]
@@ -64,10 +64,9 @@ def read_report(
 
 
 class Totals:
-    """The totals so far: as large as there are groups and different times, however many rows were read."""
+    """The totals so far: their size depends on the number of groups and of different times, not on the rows read."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        """Begin without rows."""
         self.groups: defaultdict[Dimensions, Sums] = defaultdict(Counter)
         self.users: defaultdict[Key, Sums] = defaultdict(Counter)
         self.labels: dict[str, defaultdict[Key, Sums]] = {name: defaultdict(Counter) for name in labels}
@@ -174,13 +173,13 @@ def _latency(*times: Mapping[str, int]) -> Latency | None:
     ranks = list(accumulate(counts[time] for time in ranked))
     if not ranks:
         return None
-    # Nearest rank: the shortest time that so many in a hundred do not exceed.
+    # Nearest rank: the shortest time that at least this percentage of the times does not exceed.
     p50, p95 = (ranked[bisect_left(ranks, ranks[-1] * percent / 100)] for percent in (MEDIAN, SLOW))
     return Latency(ranks[-1], p50, p95)
 
 
 def _prompt_cache(totals: Mapping[Key, Sums]) -> PromptCache:
-    """Price the cached tokens of each model as it was served, else as it was requested."""
+    """Price the cached tokens of each model by its served name, otherwise by its requested name."""
     read = written = unpriced = 0
     savings: list[float] = []
     for (provider, model, served_model), sums in totals.items():

@@ -1,4 +1,4 @@
-"""What the terminal and the page show of a report: headlines, and tables whose figures are rounded for the eye."""
+"""What the terminal and the page show of a report: headlines, and tables with rounded figures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 COST_SOURCES: Final = {
     CostSource.REPORTED: "reported by the provider with the answer",
-    CostSource.RECONCILED: "found in the provider's books later",
+    CostSource.RECONCILED: "reported by the provider later",
     CostSource.ESTIMATED: "estimated from list prices",
     CostSource.CACHED: "answered by the response cache, for nothing",
     UNSTATED: "known, source not stated",
-    CostSource.UNPRICED: "unpriced: answered, and nobody knows the price",
+    CostSource.UNPRICED: "unpriced: answered, without a known price",
     UNKNOWN: "unknown: failed, and the provider did not say whether it billed",
     PENDING: "pending: not settled yet",
 }
@@ -33,25 +33,21 @@ UNSETTLED: Final = {
     IN_FLIGHT: "in flight: pending, and its process may still settle it",
 }
 MODELS_NOTE: Final = (
-    "unknown: attempts whose cost nobody knows; it is in no sum. input, output: tokens. cached: the share of input "
+    "unknown: attempts of unknown cost, which is in no sum. input, output: tokens. cached: the share of input "
     "that came from a prompt cache. p50, p95: the time that half, and 95 in 100, of the completed attempts did not "
     "exceed."
 )
 SERVED: Final = ("served by", "called through")
 PROVIDERS_NOTE: Final = (
-    "served by: the vendor that OpenRouter routed to, as OpenRouter names it, else the provider that was called."
+    "served by: the vendor that OpenRouter routed to, as OpenRouter names it; otherwise the provider that was called."
 )
-CAUSES_NOTE: Final = (
-    "What an attempt cost that failed: known where the provider billed it and said so, else unknown, never zero."
-)
+CAUSES_NOTE: Final = "The cost of failed attempts: known if the provider reported it, otherwise unknown, never zero."
 ENDING_NOTE: Final = (
-    "The days are those that this release knows, and with --check-models those of OpenRouter's list. At Azure and "
-    "Bedrock a model may end on another day than at its maker. not listed: no text model of OpenRouter's goes by this "
-    "name any more."
+    "The days are those that this release knows and, with --check-models, those in OpenRouter's list. At Azure and "
+    "Bedrock, a model may end on a different day. not listed: OpenRouter no longer has a text model with this "
+    "name."
 )
-FALLBACKS_NOTE: Final = (
-    "What OpenRouter tried for calls with router_metadata: those that it tried more than once, and those that failed."
-)
+FALLBACKS_NOTE: Final = "What OpenRouter tried for calls with router_metadata, if it tried more than once or failed."
 MIN_SHOWN_USD: Final = Decimal("0.0001")
 MIN_COMPACT_COUNT: Final = 10_000
 UNITS: Final = ("", "k", "M", "G")
@@ -59,7 +55,7 @@ UNITS: Final = ("", "k", "M", "G")
 
 @dataclass(frozen=True)
 class Row:
-    """A row's cells; `share` is its part of the whole cost, 0 to 1, where a bar shows it."""
+    """A row's cells; `share` is its part of the total cost, from 0 to 1, if it is shown as a bar."""
 
     cells: tuple[str, ...]
     share: float | None = None
@@ -68,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A table of names and then numbers, and what has to be known to read it; names `in_prose` are sentences."""
+    """A table of names followed by numbers, with a note on how to read it; names `in_prose` are sentences."""
 
     title: str
     names: tuple[str, ...]
@@ -80,7 +76,7 @@ class Section:
 
 @dataclass(frozen=True)
 class View:
-    """A report as it is read; a headline is a name, a figure, and what has to be known to read it."""
+    """A report as it is shown; a headline is a name, a figure, and a note on how to read it."""
 
     title: str
     subtitle: str
@@ -88,7 +84,7 @@ class View:
     sections: tuple[Section, ...]
 
 
-# Columns of numbers, and the text in them: of the figures of a group, beside those of all groups.
+# The columns of numbers, with the functions that format a group's figures beside those of all groups.
 Columns = Mapping[str, Callable[[Figures, Figures], str]]
 FIGURES: Final[Columns] = {
     "USD": lambda group, _: usd(group.cost),
@@ -147,7 +143,9 @@ def _headlines(report: Report) -> Iterator[tuple[str, str, str]]:
     note += f", and {cache.unknown:,} an unknown amount" if cache.unknown else ""
     yield ("From the response cache", f"{cache.answers:,}", note)
     if report.latency:
-        note = f"median of {report.latency.answers:,} answers; 95 in 100 came within {seconds(report.latency.p95_ms)}"
+        note = (
+            f"median of {report.latency.answers:,} answers; 95 in 100 arrived within {seconds(report.latency.p95_ms)}"
+        )
         yield ("Answer time", seconds(report.latency.p50_ms), note)
     if first := report.first_piece:
         note = f"median of {first.answers:,} streamed answers; 95 in 100 began within {seconds(first.p95_ms)}"
@@ -168,7 +166,7 @@ def _models(report: Report) -> Section:
 
 
 def _ending(report: Report) -> Iterator[Section]:
-    """Lay out the models that end, where there are any."""
+    """Lay out the models that end, if there are any."""
     rows = (
         Row(
             (
@@ -186,7 +184,7 @@ def _ending(report: Report) -> Iterator[Section]:
 
 
 def _fallbacks(report: Report) -> Iterator[Section]:
-    """Lay out the attempts that OpenRouter made, where rows have them."""
+    """Lay out the attempts that OpenRouter made, if rows have them."""
     if report.fallbacks.total.attempts:
         section = _section("Attempts behind OpenRouter", ("provider and status, in order",), report.fallbacks, CALLS)
         yield replace(section, note=FALLBACKS_NOTE)
@@ -224,30 +222,30 @@ def _part(cost: Decimal, total: Decimal) -> float | None:
 
 
 def _explained(title: str, groups: Mapping[str, Figures], texts: Mapping[str, str]) -> Section:
-    """Lay out groups that a text explains, in the order of the texts."""
+    """Lay out groups that are explained by a text, in the order of the texts."""
     rows = (Row((text, *_cells(groups[name], groups[name], COSTS))) for name, text in texts.items() if name in groups)
     return Section(title, ("",), tuple(COSTS), tuple(rows), in_prose=True)
 
 
 def usd(cost: Decimal) -> str:
-    """Write dollars with four decimals; less than that, but not zero, is shown as less."""
+    """Format dollars with four decimals; a smaller amount other than zero is shown as "less than"."""
     if 0 < cost < MIN_SHOWN_USD:
         return f"<{MIN_SHOWN_USD}"
     return f"{cost:,.4f}"
 
 
 def share(part: float | Decimal, whole: float | Decimal) -> str:
-    """Write a part of a whole in percent; nothing where there is no whole."""
+    """Format a part of a whole in percent; empty if the whole is zero."""
     return f"{100 * float(part) / float(whole):.1f} %" if whole > 0 else ""
 
 
 def seconds(milliseconds: int) -> str:
-    """Write a time in seconds."""
+    """Format milliseconds as seconds."""
     return f"{milliseconds / 1000:,.2f} s"
 
 
 def compact(count: int) -> str:
-    """Write a count; from ten thousand on in thousands, millions, or thousands of those."""
+    """Format a count; from ten thousand on in thousands, millions, or billions."""
     if abs(count) < MIN_COMPACT_COUNT:
         return f"{count:,}"
     exponent = min((len(str(abs(count))) - 1) // 3, len(UNITS) - 1)
@@ -255,5 +253,5 @@ def compact(count: int) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a name that can be shown anywhere: what moves a cursor, or turns the writing, is replaced."""
+    """Return a name that can be shown anywhere: control characters and those that turn the writing are replaced."""
     return "".join(character if character.isprintable() else "\ufffd" for character in name)

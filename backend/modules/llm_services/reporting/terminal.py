@@ -1,4 +1,4 @@
-"""A report in a terminal: columns are left out, and named, before a name is shortened; no figure or date is broken."""
+"""A report in a terminal. Columns are left out, and named, before a name is shortened; figures and dates stay whole."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .tables import Section
     from .values import Report
 
-# Columns that a narrow terminal does without, the first of them first.
+# Columns that a narrow terminal leaves out, the first of them first.
 OPTIONAL_COLUMNS: Final = ["share", "cached", "output", "input", "calls", "p95", "p50", "failed", "attempts", "unknown"]
 MIN_NAME_WIDTH: Final = 8
-MIN_WIDTH_FOR_NOTES: Final = 80  # a narrower terminal has them below the figures
+MIN_WIDTH_FOR_NOTES: Final = 80  # a narrower terminal shows the notes below the figures
 PADDING: Final = 2
 UNLIMITED_WIDTH: Final = 10_000
 ELLIPSIS: Final = "…"
@@ -60,7 +60,7 @@ def _print_headlines(headlines: Sequence[tuple[str, str, str]], console: Console
 
 
 def _fitted(section: Section, console: Console) -> tuple[Table, list[str]]:
-    """Return the table as it fits the terminal, and what had to be changed for that."""
+    """Return the table as it fits the terminal, and notes on what was changed."""
     columns = section.names + section.numbers
     left_out: list[str] = []
     optional = [] if section.in_prose else [name for name in OPTIONAL_COLUMNS if name in columns]
@@ -73,12 +73,12 @@ def _fitted(section: Section, console: Console) -> tuple[Table, list[str]]:
 
 
 def _excess(table: Table, console: Console) -> int:
-    """Return by how much a table is wider than the terminal."""
+    """Return the number of characters by which a table is wider than the terminal."""
     return Measurement.get(console, console.options.update_width(UNLIMITED_WIDTH), table).maximum - console.width
 
 
 def _name_widths(section: Section, excess: int) -> dict[int, int]:
-    """Return the widths of the columns of names that are shortened, the widest first, to make room for `excess`."""
+    """Return the widths of the columns of names, shortened to save `excess` characters, the widest column first."""
     widths = {place: _widest(section, place) for place in range(len(section.names))}
     shortened: dict[int, int] = {}
     for place in sorted(widths, key=widths.__getitem__, reverse=True):
@@ -108,7 +108,7 @@ def _table(section: Section, left_out: Sequence[str], widths: dict[int, int] | N
 
 
 def shortened(name: str, width: int | None) -> str:
-    """Return a name in at most `width` cells, its middle left out: both the vendor and the version still tell."""
+    """Return a name in at most `width` cells; its middle is left out, so that vendor and version remain."""
     if width is None or cell_len(name) <= width:
         return name
     head = (width - 1) // 2

@@ -7,20 +7,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-# Where a cost comes from, beside the members of CostSource.
+# The sources of a cost, in addition to the members of CostSource.
 PENDING: Final = "pending"  # not settled, so not known yet
 UNKNOWN: Final = "unknown"  # settled without a cost
-UNSTATED: Final = "unstated"  # there is a cost, but not where it comes from
-# Why a row is not settled, beside maintenance.ABANDONED.
+UNSTATED: Final = "unstated"  # there is a cost, but not its source
+# Why a row is not settled, in addition to maintenance.ABANDONED.
 OVERDUE: Final = "overdue"  # pending for longer than an attempt can take
 IN_FLIGHT: Final = "in flight"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows to report on: those begun on the UTC days from `since` to `until`, both included.
+    """The rows to report on: those created on the UTC days from `since` to `until`, both included.
 
-    `labels` are names in the callers' metadata, by whose values the rows are added up as well.
+    `labels` are names in the callers' metadata; the rows are added up by their values as well.
     """
 
     since: date
@@ -63,7 +63,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that have `key` in common; None where they have no such value."""
+    """Rows with the same `key`; it is None if they have no value."""
 
     key: tuple[str | None, ...]
     figures: Figures
@@ -71,7 +71,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups with the highest costs, in this order; `rest` is the total of the `others`."""
+    """The groups with the highest costs, in descending order; `rest` is the total of the `others`."""
 
     shown: tuple[Group, ...] = ()
     others: int = 0
@@ -85,9 +85,9 @@ class Groups:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long completed attempts took; a percentile is the nearest rank, so a measured time.
+    """How long completed attempts took; a percentile is the nearest rank, so it is a measured time.
 
-    Answers of the response cache are left out, and so are negative times, which a clock that was set back makes.
+    Answers of the response cache are left out, and so are negative times, which occur if a clock is set back.
     """
 
     answers: int
@@ -97,10 +97,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class PromptCache:
-    """What the prompt caches of the providers saved, by today's list prices: an estimate.
+    """An estimate of what the providers' prompt caches saved, by today's list prices.
 
-    `written_tokens` cost extra at some providers, which is subtracted. `unpriced_tokens`, of those read and written,
-    belong to models for whose cache no price is known; they add nothing to `saved`.
+    Some providers charge extra for `written_tokens`, which is subtracted. `unpriced_tokens`, read or written, belong to
+    models without a known cache price; they add nothing to `saved`.
     """
 
     read_tokens: int
@@ -112,9 +112,9 @@ class PromptCache:
 
 @dataclass(frozen=True)
 class ResponseCache:
-    """Calls that the response cache answered; `saved` is what the repeated answers had cost.
+    """Calls that the response cache answered; `saved` is what the original answers had cost.
 
-    `unknown` of them repeat an answer whose cost is not known, or whose row is gone.
+    `unknown` counts those that repeat an answer of unknown cost, or one with a deleted row.
     """
 
     answers: int = 0
@@ -124,7 +124,7 @@ class ResponseCache:
 
 @dataclass(frozen=True)
 class Ending:
-    """A model in use that its vendor ends; `end` is None for one that OpenRouter does not list any more."""
+    """A model in use that its vendor ends; `end` is None for one that OpenRouter no longer lists."""
 
     model: str
     provider: str
@@ -134,7 +134,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Report:
-    """Where the money of a period went; `labels` are groups by the names of the metadata that were chosen."""
+    """The report on a period; `labels` has the groups by each of the chosen names in the metadata."""
 
     scope: Scope
     made_at: datetime

@@ -1,1 +1,1 @@
-"""Which APIs are spoken, one file each, and what they share."""
+"""The APIs that vendors speak, one file each, and what they share."""

@@ -1,7 +1,7 @@
-"""The parameters that the models of Claude, GPT and Gemini accept, as tables of exceptions for older models.
+"""The parameters that Claude, GPT and Gemini models accept, as tables of exceptions for older models.
 
-An unknown name (next month's model, an alias, a deployment) is treated as the newest of its family. By default only
-what that accepts is sent; a parameter that the caller gives is sent anyway, unless a row says `NEVER`.
+An unknown name (next month's model, an alias, a deployment) is treated as the newest of its family. A default is sent
+only if the model accepts it. A value that the caller gives is sent in any case, unless a table says `NEVER`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ LOW_TO_MAX: Final = (*LOW_TO_XHIGH, "max")
 class ClaudeAbilities:
     """The abilities of a Claude model; `max_tokens` is its limit for an answer, thinking included.
 
-    `takes_schema`: `output_config.format`. `takes_forced_tool`: a `tool_choice` that requires a tool.
-    `takes_prefill`: an assistant's text as the last message.
+    `takes_schema` stands for `output_config.format`, `takes_forced_tool` for a `tool_choice` that requires a tool, and
+    `takes_prefill` for a conversation that ends with an assistant's text.
     """
 
     sampling: Sampling = Sampling.GIVEN
@@ -91,9 +91,10 @@ def claude(model: str) -> ClaudeAbilities:
 
 @dataclass(frozen=True)
 class OpenAIAbilities:
-    """The abilities of an OpenAI model; without `efforts` it has no setting for thinking.
+    """The abilities of an OpenAI model; if `efforts` is empty, the model cannot be told how much to think.
 
-    `structured_output` is its best mode for objects: `json_schema`, `json_object`, or None for the prompt alone.
+    `structured_output` is its best mode for objects: `json_schema`, `json_object`, or None for an instruction in the
+    prompt.
     """
 
     sampling: Sampling = Sampling.NEVER
@@ -104,8 +105,8 @@ class OpenAIAbilities:
 
 NEWEST_OPENAI: Final = OpenAIAbilities()
 NOT_REASONING: Final = OpenAIAbilities(Sampling.DEFAULT, efforts=(), takes_verbosity=False)
-# Prefixes of names; the first match counts. Efforts: https://developers.openai.com/api/docs/guides/reasoning and the
-# models' own pages; schemas: https://developers.openai.com/api/docs/guides/structured-outputs. The chat models have
+# Prefixes of model names; the first match counts. Efforts: https://developers.openai.com/api/docs/guides/reasoning and
+# the models' own pages; schemas: https://developers.openai.com/api/docs/guides/structured-outputs. The chat models have
 # a single effort and verbosity, which are not sent.
 _OLD_OPENAI: Final = (
     (r"gpt-3\.?5|gpt-4-(turbo|1106|0125)", OpenAIAbilities(Sampling.DEFAULT, (), False, "json_object")),  # noqa: FBT003
@@ -133,7 +134,7 @@ OPENAI_NAME: Final = re.compile(rf"{_NAME_BEGINS}(?:gpt-(?:\d|latest)|o\d|chat-l
 def openai(model: str) -> OpenAIAbilities:
     """Return the abilities of an OpenAI model.
 
-    An unknown name, such as an Azure deployment's, may be of an old model: what the caller gives is sent.
+    An unknown name, such as that of an Azure deployment, may belong to an old model, so the caller's values are sent.
     """
     for name, abilities in OLD_OPENAI:
         if name.search(model):
@@ -154,9 +155,9 @@ class GeminiAbilities:
 
 NEWEST_GEMINI: Final = GeminiAbilities()
 _ALL_LEVELS: Final = ("minimal", *LOW_TO_HIGH)
-# The first row that fits. Levels and budgets: https://ai.google.dev/gemini-api/docs/generate-content/thinking. Models
-# for sound or images take neither ("Thinking level is not supported for this model", OpenMinis/OpenMinis#226).
-# From 3.6 on sampling parameters are ignored, and later models will refuse them:
+# The first match counts. Levels and budgets: https://ai.google.dev/gemini-api/docs/generate-content/thinking. Models
+# for sound or images accept neither ("Thinking level is not supported for this model", OpenMinis/OpenMinis#226). From
+# 3.6 on sampling parameters are ignored, and later models will refuse them:
 # https://ai.google.dev/gemini-api/docs/generate-content/whats-new-gemini-3.6.
 _OLD_GEMINI: Final = (
     (
@@ -188,9 +189,9 @@ def takes_default_temperature(model: str) -> bool:
 
 
 def nearest_effort(effort: str, known: Sequence[str]) -> str | None:
-    """Return the nearest to `effort` of a model's efforts, the lower of two; None if the model has none.
+    """Return the effort of a model that is nearest to `effort`, the lower of two; None if the model has no efforts.
 
-    `none` turns thinking off: no other effort becomes `none`, and a model without it gets its lowest effort.
+    `none` turns thinking off. No other effort is mapped to `none`, and a model without `none` gets its lowest effort.
     """
     if effort in known:
         return effort

@@ -1,4 +1,4 @@
-"""Chat Completions (https://platform.openai.com/docs/api-reference/chat), as OpenRouter and many others speak it."""
+"""Chat Completions (https://platform.openai.com/docs/api-reference/chat), the API of OpenRouter and many others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
 
 
 class ChatCompletionsOptions(Options):
-    """The options under the API's names; `structured_output` chooses how a structured answer is requested."""
+    """The options, under the API's names; `structured_output` chooses how a structured answer is requested."""
 
     structured_output: Literal["json_object", "json_schema"] = "json_object"
     top_p: Number | None = None
@@ -78,8 +78,8 @@ class ChatCompletionsOptions(Options):
 class ChatCompletionsWire(Wire):
     """Text, objects and tool calls.
 
-    A vendor with this API uses the class as it is. A vendor whose API differs overrides `model_name`, `schema_mode`,
-    `excluded_defaults`, `usage`, `details` or `parse_error`, and has its own options:
+    A vendor with this API uses the class as it is. A vendor with a variant of it overrides `model_name`, `schema_mode`,
+    `excluded_defaults`, `usage`, `details` or `parse_error`, and defines its own options:
 
         class AcmeWire(ChatCompletionsWire):
             def model_name(self, model):
@@ -89,7 +89,7 @@ class ChatCompletionsWire(Wire):
     api_variant = "chat_completions"
     options = ChatCompletionsOptions
     assembly = ChatCompletionsAssembly
-    # What is sent for a stream; without the second the tokens of most servers are not in it.
+    # The fields for a streamed request; without `stream_options`, most servers send no token counts.
     stream_parameters: ClassVar[dict[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
 
     def render(self, call: LLMCall) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class ChatCompletionsWire(Wire):
         return with_extra_body(payload, options.extra_body, defaults_of(call)) | {"messages": messages}
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a completion, also a partial one."""
+        """Parse a completion, including a partial one."""
         body = mapping(exchange.body)
         choice = mapping(next(iter(items(body.get("choices"))), None))
         message = mapping(choice.get("message"))
@@ -143,7 +143,7 @@ class ChatCompletionsWire(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body, or that of an answer with a finish reason that means failure."""
+        """Return the error in a body, or the error that a finish reason means."""
         del call
         choice = mapping(next(iter(items(mapping(exchange.body).get("choices"))), None))
         reasons = text(choice.get("native_finish_reason")), text(choice.get("finish_reason"))
@@ -158,10 +158,10 @@ class ChatCompletionsWire(Wire):
         return {"response_format": {"type": "json_schema", "json_schema": json_schema_format(call.response_model)}}
 
     def excluded_defaults(self, call: LLMCall, payload: dict[str, Any]) -> frozenset[str]:
-        """Return the defaults that are left out: a temperature beside `top_p` or reasoning, a limit beside another.
+        """Return the defaults to leave out: a temperature beside `top_p` or reasoning, a limit beside another one.
 
-        Anthropic's models refuse the two together (open-webui/open-webui#17922). Reasoning models refuse sampling
-        parameters, those of 2026 even without a request for reasoning.
+        Anthropic's models refuse `temperature` with `top_p` (open-webui/open-webui#17922). Reasoning models refuse
+        sampling parameters, those of 2026 even if the request does not mention reasoning.
         """
         given = {**payload, **(call.options.extra_body or {})}
         gives_way = "top_p" in given or _is_reasoning(given) or not takes_default_temperature(str(payload["model"]))
@@ -171,7 +171,7 @@ class ChatCompletionsWire(Wire):
         return defaults_of(call) & excluded
 
     def usage(self, body: dict[str, Any], exchange: Exchange) -> Usage:
-        """Read the tokens from OpenAI's fields."""
+        """Parse the token counts from OpenAI's fields."""
         del exchange
         return openai_usage(body, "prompt", "completion", cost=usd(mapping(body.get("usage")).get("cost")))
 
@@ -190,7 +190,7 @@ def _present(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_reasoning(payload: dict[str, Any]) -> bool:
-    """Return True if the request asks for reasoning, in either of its spellings."""
+    """Return True if the request asks for reasoning, in either of the two fields for it."""
     reasoning = mapping(payload.get("reasoning"))
     effort = reasoning.get("effort") or payload.get("reasoning_effort")
     is_on = bool(effort or reasoning.get("max_tokens") or reasoning.get("enabled"))
@@ -213,7 +213,7 @@ def _content(message: dict[str, Any]) -> str:
 
 
 def _reasoning(message: dict[str, Any]) -> str | None:
-    """Return the reasoning, from OpenRouter's field, that of DeepSeek and others, or the details."""
+    """Return the reasoning from OpenRouter's field, from DeepSeek's (which others use too), or from the details."""
     plain = text(message.get("reasoning")) or text(message.get("reasoning_content"))
     if plain or not message.get("reasoning_details"):
         return plain
@@ -237,7 +237,7 @@ def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:
 
 
 def _function_calls(message: dict[str, Any]) -> list[Any]:
-    """Return the calls of functions, without those of server tools, which the server ran itself."""
+    """Return the calls of functions; server tools, which the server ran itself, are left out."""
     if not (message.get("tool_calls") or message.get("function_call")):
         return []
     calls = items(message.get("tool_calls"))
@@ -249,7 +249,7 @@ def _function_calls(message: dict[str, Any]) -> list[Any]:
 
 
 def _problem(call: object) -> str | None:
-    """Return the error of a tool call, None if it is valid."""
+    """Return the error of a tool call, or None if it is valid."""
     function = mapping(mapping(call).get("function"))
     given = function.get("arguments")
     if not (text(function.get("name")) or "").strip():
@@ -258,7 +258,7 @@ def _problem(call: object) -> str | None:
 
 
 def _tool_call(call: object, index: int) -> ToolCall:
-    """Read one call; missing or empty arguments mean none."""
+    """Parse one call; if the arguments are missing or empty, there are none."""
     function = mapping(mapping(call).get("function"))
     name = text(function.get("name")) or ""
     own_id = call_id(mapping(call).get("id"), index, name)

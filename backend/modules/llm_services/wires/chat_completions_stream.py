@@ -1,6 +1,6 @@
 """Streams of Chat Completions (https://platform.openai.com/docs/api-reference/chat-streaming).
 
-Checked against OpenRouter streams that others recorded (`tests/wires/test_recorded_streams.py`).
+Tested with OpenRouter streams that others recorded (`tests/wires/test_recorded_streams.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from .assembly import Assembly, joined
 from .lenient import count, items, json_object, mapping, text
 
-# Fields of a delta that are appended, and lists that are extended.
+# The fields of a delta that are strings to append, and those that are lists to extend.
 TEXTS: Final = ("content", "refusal", "reasoning", "reasoning_content")
 LISTS: Final = ("images", "annotations")
 # Fields of a reasoning detail that arrive in pieces; `data` is encrypted and arrives whole.
@@ -21,13 +21,12 @@ BEGINNINGS: Final = (*TEXTS, *LISTS, "tool_calls", "function_call", "reasoning_d
 
 
 class ChatCompletionsAssembly(Assembly):
-    """A completion from its chunks: choices by their index, and the last value that is not null of every other field.
+    """Builds a completion from its chunks: choices by index, and the last value that is not null of every other field.
 
     An error in a chunk becomes the body's error.
     """
 
     def __init__(self) -> None:
-        """Start with an empty completion."""
         super().__init__()
         self._fields: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
@@ -42,7 +41,7 @@ class ChatCompletionsAssembly(Assembly):
         return added
 
     def _take_choice(self, position: int, given: object) -> str:
-        """Add a choice's delta; return its text if it is the first choice, the only one that is used."""
+        """Add a choice's delta; return its text if it belongs to the first choice, as the others are not used."""
         choice = mapping(given)
         number = count(choice.get("index"))
         number = position if number is None else number
@@ -68,14 +67,14 @@ class _Choice:
         self._logprobs: dict[str, list[Any]] = {}
 
     def take(self, choice: dict[str, Any]) -> str:
-        """Add a chunk's part of this choice; return its text."""
+        """Add this choice's part of a chunk; return its text."""
         for name, value in choice.items():
             if name == "logprobs":
                 for part, tokens in mapping(value).items():
                     self._logprobs.setdefault(part, []).extend(items(tokens))
             elif value is not None and name not in {"delta", "message", "index"}:
                 self._fields[name] = value
-        delta = choice.get("delta") or choice.get("message")  # some servers send the whole message at the end
+        delta = choice.get("delta") or choice.get("message")  # some servers end with the whole message
         if not isinstance(delta, dict):
             return ""
         if self._message is None:
@@ -101,7 +100,7 @@ class _Message:
         self._audio: dict[str, list[str]] = {}
 
     def take(self, delta: dict[str, Any]) -> str:
-        """Add a delta; return the text in it."""
+        """Add a delta; return its text."""
         added = ""
         for name, value in delta.items():
             if value is None:
@@ -133,14 +132,14 @@ class _Message:
         return ""
 
     def _take_parts(self, parts: list[Any]) -> str:
-        """Add content in the form of parts; their texts are appended to the content."""
+        """Add content that is given as parts; their texts are appended to the content."""
         added = "".join(text(mapping(part).get("text")) or "" for part in parts)
         self._parts += [part for part in parts if not text(mapping(part).get("text"))]
         self._texts.setdefault("content", []).append(added)
         return added
 
     def _take_audio(self, audio: dict[str, Any]) -> str:
-        """Add audio; its transcript is the text of an answer without other text."""
+        """Add audio; its transcript is the text if the answer has no other text."""
         for name, value in audio.items():
             if isinstance(value, str):
                 self._audio.setdefault(name, []).append(value)
@@ -170,7 +169,7 @@ class _Message:
 
 
 def _joined_base64(pieces: list[str]) -> str:
-    """Join base64 that was encoded in pieces, with padding at the end of any piece."""
+    """Join base64 that was encoded in pieces, any of which may end in padding."""
     try:
         return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
     except (binascii.Error, ValueError):
@@ -188,7 +187,7 @@ class _ToolCall:
         self._function: dict[str, Any] = {}
 
     def take(self, given: dict[str, Any]) -> None:
-        """Add a piece of a call: an id, a name or a part of it, a part of the arguments."""
+        """Add a piece of a call: an id, a name or part of one, or part of the arguments."""
         self.own_id = self.own_id or text(given.get("id"))
         self._fields |= {name: value for name, value in given.items() if value is not None and name != "function"}
         function = mapping(given.get("function"))
@@ -203,7 +202,7 @@ class _ToolCall:
             self._arguments = arguments
 
     def is_another(self, given: dict[str, Any]) -> bool:
-        """Return True if a piece with this call's index begins another call, as with Gemini behind OpenRouter."""
+        """Return True if a piece with this call's index begins another call, which Gemini behind OpenRouter sends."""
         own_id, name = text(given.get("id")), text(mapping(given.get("function")).get("name"))
         if not name or not self.name:
             return False
@@ -223,13 +222,13 @@ class _ToolCall:
 
 
 class _ToolCalls:
-    """Tool calls by their index; a piece without an index continues the last call, unless it names another."""
+    """Tool calls by index; a piece without an index continues the last call, unless it names another one."""
 
     def __init__(self) -> None:
         self._calls: list[_ToolCall] = []
 
     def take(self, pieces: list[Any]) -> None:
-        """Add the pieces of a delta."""
+        """Add the pieces in a delta."""
         for piece in map(mapping, pieces):
             call = self._call_of(piece)
             if call is None or call.is_another(piece):
@@ -251,7 +250,7 @@ class _ToolCalls:
 
 
 class _Details:
-    """OpenRouter's `reasoning_details`, joined by index and type; encrypted ones arrive whole.
+    """OpenRouter's `reasoning_details`, joined by index and type; encrypted details arrive whole.
 
     https://openrouter.ai/docs/use-cases/reasoning-tokens
     """
@@ -260,7 +259,7 @@ class _Details:
         self._details: list[tuple[dict[str, Any], dict[str, list[str]]]] = []
 
     def take(self, details: list[Any]) -> None:
-        """Add the details of a delta."""
+        """Add the details in a delta."""
         for detail in details:
             if mapping(detail):
                 self._take(detail)
@@ -288,7 +287,7 @@ class _Details:
 
 
 def _continues(detail: dict[str, Any], known: dict[str, Any]) -> bool:
-    """Return True if a piece has the index, the type and, if both have one, the id of a detail."""
+    """Return True if a piece has the index and the type of a detail, and the same id if both have one."""
     is_same = all(detail.get(name) == known.get(name) for name in ("index", "type"))
     is_other = detail.get("id") and known.get("id") and detail["id"] != known["id"]
     is_whole = detail.get("data") and known.get("data") and detail["data"] != known["data"]

@@ -1,6 +1,7 @@
-"""Conversations in a neutral form, that of Chat Completions, from which every wire renders.
+"""Conversations in a neutral form, that of Chat Completions, from which every wire renders its request.
 
-It has one form of content parts, and tool results with the ids of their calls; nothing that callers give is lost.
+It has one form of content parts, and tool results have the ids of their calls. Nothing in the caller's messages is
+lost.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ChatMessage = dict[str, Any]
 
 MAX_REMEMBERED_KEYS: Final = 1024
-# The field for an assistant's content in its vendor's own form, which only that vendor gets.
+# The field for an assistant's content in a vendor's own form, which only that vendor is sent.
 NATIVE: Final = "native"
 ID_DIGEST_CHARACTERS: Final = 8
 API_VARIANT: Final = "api_variant"
@@ -31,15 +32,14 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
 class ToolCallMemory:
-    """Recent assistant messages with tool calls, by call id and by the messages before them.
+    """Remembers recent assistant messages with tool calls, by call id and by the messages before them.
 
-    Consumers send a tool's result with only the tool's name, and without the message that requested it. APIs require
-    both, with matching ids. A remembered message is added unchanged; an unknown one is made from the name. A message
-    that the caller sends gets the fields that only its vendor needs.
+    Consumers send a tool's result with the tool's name only, without the message that requested it. APIs require that
+    message, and matching ids. If it is remembered, it is added unchanged; otherwise it is made up from the name. A
+    message that the caller sends is completed with the fields that only its vendor needs.
     """
 
     def __init__(self) -> None:
-        """Start without messages."""
         self._turns: OrderedDict[str, ChatMessage] = OrderedDict()
 
     def remember(self, messages: Sequence[LLMMessage], tool_turn: ChatMessage, api_variant: str) -> None:
@@ -54,7 +54,7 @@ class ToolCallMemory:
     def to_chat_messages(self, messages: Sequence[LLMMessage], api_variant: str) -> list[ChatMessage]:
         """Return `messages` in the neutral form, with tool results after the messages that requested them.
 
-        Content in a vendor's own form goes only to the wire that it came from, if that is `api_variant`.
+        Content in a vendor's own form is kept only if `api_variant` is the wire that it came from.
         """
         chat_messages: list[ChatMessage] = []
         open_calls: list[ChatMessage] = []
@@ -72,7 +72,7 @@ class ToolCallMemory:
         return chat_messages
 
     def _message(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
-        """Return a message other than a tool result; one with tool calls gets the form that its vendor needs."""
+        """Return a message other than a tool result; a message with tool calls gets the form that its vendor needs."""
         message = messages[position]
         chat_message = _message(message, position)
         calls = chat_message.get("tool_calls")
@@ -83,14 +83,14 @@ class ToolCallMemory:
         remembered = remembered or self._remembered(messages, position)
         its_calls = items(remembered.get("tool_calls"))
         is_same = [_function_name(call) for call in calls] == [_function_name(call) for call in its_calls]
-        # The same messages may have been answered by another vendor, with other ids.
+        # Another vendor may have answered the same messages, with other ids.
         ids = {call.get("id") for call in message.tool_calls or []} - {None, ""}
         if message.reasoning_details or not is_same or ids - {mapping(call).get("id") for call in its_calls}:
             return chat_message
         return chat_message | _of_one_wire(remembered, api_variant)
 
     def _tool_turn(self, messages: Sequence[LLMMessage], position: int, api_variant: str) -> ChatMessage:
-        """Return the assistant message that requested the results at `position`."""
+        """Return the assistant message that requested the tool results at `position`."""
         results: list[LLMMessage] = []
         for message in messages[position:]:
             if message.role not in RESULT_ROLES or (results and self._remembered(messages, position + len(results))):
@@ -123,7 +123,7 @@ def _id_key(call_id: object) -> str:
 
 
 def _fingerprint(messages: Sequence[LLMMessage]) -> str:
-    """Return the key of a conversation: everything but its system prompt, which may contain the time of day."""
+    """Return the key of a conversation: all of it except the system prompt, which may contain the time of day."""
     said = [message.model_dump(mode="json") for message in messages if message.role not in SYSTEM_ROLES]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -133,7 +133,7 @@ def _function_name(call: object) -> object:
 
 
 def _take_call(calls: list[ChatMessage], result: LLMMessage) -> ChatMessage | None:
-    """Remove from `calls` the call that `result` answers: by its id, otherwise the first with its name."""
+    """Remove and return the call that `result` answers: by id, otherwise the first with its name."""
     for index, call in enumerate(calls):
         is_answered = result.name in (None, _function_name(call))
         if result.tool_call_id == mapping(call).get("id") if result.tool_call_id else is_answered:
@@ -167,8 +167,8 @@ def _message(message: LLMMessage, position: int) -> ChatMessage:
 def _call(call: ChatMessage, position: int) -> ChatMessage:
     """Return a call in the neutral form, with its arguments as JSON text.
 
-    Dumped ToolCalls and legacy `function_call`s have other forms. Vendors send calls without arguments, or with an
-    object (Significant-Gravitas/AutoGPT#12289), and expect text.
+    Dumped ToolCalls and legacy `function_call`s have other forms. Vendors expect text, but some send calls without
+    arguments, or with an object (Significant-Gravitas/AutoGPT#12289).
     """
     function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
     given = function.get("arguments")
@@ -190,9 +190,9 @@ def _content(message: LLMMessage) -> str | list[ChatMessage]:
 
 
 def _part(part: ChatMessage) -> ChatMessage:
-    """Translate a part of the Responses API, keeping keys that have no translation; other parts stay unchanged."""
+    """Translate a part of the Responses API, and keep keys that have no translation; other parts stay unchanged."""
     if not text(part.get("type")):
-        raise ValueError("messages hold a content part without a type")
+        raise ValueError("messages contain a content part without a type")
     match part.get("type"):
         case "input_text" | "output_text":
             return {**part, "type": "text", "text": part.get("text") or ""}
@@ -202,7 +202,7 @@ def _part(part: ChatMessage) -> ChatMessage:
         case "input_file":
             data = part.get("file_data") or part.get("file_url")
             if not (data or part.get("file_id")):
-                raise ValueError("messages hold an input_file part without file_data, file_url or file_id")
+                raise ValueError("messages contain an input_file part without file_data, file_url or file_id")
             named = {"filename": part.get("filename") or ("file" if data else None), "file_data": data}
             file = {"file_id": part.get("file_id"), **named}
             present = {name: value for name, value in file.items() if value}
@@ -217,7 +217,7 @@ def _part(part: ChatMessage) -> ChatMessage:
 
 
 def _moved(part: ChatMessage, kind: str, inner: ChatMessage, used: tuple[str, ...]) -> ChatMessage:
-    """Return a part of Chat Completions; keys without a translation are kept."""
+    """Return a part as Chat Completions has it; keys without a translation are kept."""
     kept = {name: value for name, value in part.items() if name not in used}
     return {**kept, "type": kind, kind: inner}
 
@@ -235,31 +235,31 @@ def tool_turn(calls: Sequence[ToolCall], native: list[Any]) -> ChatMessage | Non
 
 
 def plain_text(content: object) -> str:
-    """Return the text of a content: its text parts, joined."""
+    """Return the text of a message's content: its text parts, joined."""
     if isinstance(content, list):
         return "".join(str(mapping(part).get("text") or "") for part in content)
     return str(content or "")
 
 
 def system_parts(messages: list[ChatMessage]) -> list[ChatMessage]:
-    """Return the parts of system and developer messages, for APIs that have them outside the conversation."""
+    """Return the parts of system and developer messages, for APIs that put them outside the conversation."""
     contents = (message.get("content") for message in messages if message["role"] in SYSTEM_ROLES)
     return [part for content in contents for part in text_parts(content)]
 
 
 def text_parts(content: object) -> list[ChatMessage]:
-    """Return a content as parts, without empty texts."""
+    """Return content as parts, without empty texts."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
     return [part for part in parts if part.get("type") != "text" or part.get("text")]
 
 
 def call_id(given: object, index: int, name: str) -> str:
-    """Return a tool call's id, otherwise one made from its position and name."""
+    """Return a tool call's id, or one made from its position and name."""
     return text(given) or f"call_{index}_{name}"
 
 
 def safe_id(own_id: str, allowed: re.Pattern[str], max_characters: int) -> str:
-    """Return the id if the vendor accepts it, otherwise one made from it, always the same.
+    """Return the id if the vendor accepts it, otherwise one that is always derived from it in the same way.
 
     A conversation may continue with another vendor (langchain-ai/langchain#37756, MoonshotAI/kimi-code#327).
     """
@@ -271,10 +271,10 @@ def safe_id(own_id: str, allowed: re.Pattern[str], max_characters: int) -> str:
 
 
 def join_instruction(messages: list[ChatMessage], instruction: str) -> list[ChatMessage]:
-    """Return `messages` with an instruction at the end of the first system message, or in a new one.
+    """Return `messages` with an instruction appended to the first system message, or in a new one.
 
-    Some chat templates accept only one system message (BerriAI/litellm#26879). The caller's text stays in front,
-    because a prompt cache may have it.
+    Some chat templates accept only one system message (BerriAI/litellm#26879). The caller's text stays at the
+    beginning, because it may be in a prompt cache.
     """
     for index, message in enumerate(messages):
         if message["role"] in SYSTEM_ROLES:

@@ -1,4 +1,4 @@
-"""Parse errors in a form that several APIs share, and the wait that a server asks for."""
+"""Parse errors in a form that several APIs share, and the wait that a server demands."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
     from .wire import Exchange
 
-MILLISECONDS_FROM: Final = 1e11  # a larger epoch time is in milliseconds: in seconds it would be the year 5138
-# A response that failed after its 200 has only this name and no status.
+MILLISECONDS_FROM: Final = 1e11  # a larger number is in milliseconds: in seconds it would be the year 5138
+# A response that fails after its 200 has only one of these codes and no status.
 # https://platform.openai.com/docs/api-reference/responses/object
 STATUS_BY_CODE: Final = {
     "rate_limit_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
     "server_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     "invalid_prompt": HTTPStatus.BAD_REQUEST,
 }
-# A 429 that no wait can fix: https://platform.openai.com/docs/guides/error-codes.
+# The codes of a 429 that no wait can fix: https://platform.openai.com/docs/guides/error-codes.
 LASTING_CODES: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
 def openai_error(exchange: Exchange) -> ParsedError | None:
-    """Return the error in a body of OpenAI's form, which Chat Completions, Responses, images and speech share."""
+    """Return the error in a body in OpenAI's form, which Chat Completions, Responses, images and speech share."""
     body = mapping(exchange.body)
     if not body.get("error") and body.get("status") != "failed":
         return None
@@ -49,10 +49,10 @@ def openai_error(exchange: Exchange) -> ParsedError | None:
 
 
 def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str]) -> float | None:
-    """Return the server's own figure for the wait, in seconds: from the body, a header, or the rate limit's reset.
+    """Return the wait that the server states, in seconds: from the body, a header, or the rate limit's reset.
 
-    `body_hint` is one hint, or a tuple of them in their order. A hint that is zero, negative, infinite or already past
-    when the answer was sent is ignored.
+    `body_hint` is one hint, or a tuple of hints in order of preference. A hint that is zero, negative, infinite, or was
+    already past when the answer was sent is ignored.
     """
     sent_at = answered_at(headers)
     milliseconds = _seconds_to_wait(headers.get("retry-after-ms"), sent_at)
@@ -68,7 +68,7 @@ def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str
 
 
 def seconds_until_reset(hint: object, headers: Mapping[str, str]) -> float | None:
-    """Read a reset: an epoch time, in milliseconds or seconds by its size, or an ISO date; None if it is past."""
+    """Parse a reset: an epoch time, in milliseconds or seconds by its size, or an ISO date; None if it is past."""
     try:
         epoch = float(hint)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -79,14 +79,14 @@ def seconds_until_reset(hint: object, headers: Mapping[str, str]) -> float | Non
 def answered_at(headers: Mapping[str, str]) -> float:
     """Return the epoch time at which the server answered: by its own clock, otherwise by ours.
 
-    A server's moments are by its own clock, which may differ from ours by more than the wait.
+    A server states times by its own clock, which may differ from ours by more than the wait.
     """
     epoch = _epoch_of(parsedate_to_datetime, headers.get("date"))
     return epoch if math.isfinite(epoch) else time.time()
 
 
 def _seconds_to_wait(hint: object, sent_at: float) -> float | None:
-    """Read a Retry-After: seconds or an HTTP date; None for anything else."""
+    """Parse a Retry-After: seconds or an HTTP date; None for anything else."""
     if isinstance(hint, bool):
         return None
     try:
@@ -96,7 +96,7 @@ def _seconds_to_wait(hint: object, sent_at: float) -> float | None:
 
 
 def _epoch_of(read: Callable[[str], datetime], date: object) -> float:
-    """Return the epoch time of a date, in UTC unless it has a zone; NaN for anything else."""
+    """Return the epoch time of a date, in UTC unless it names a zone; NaN for anything else."""
     try:
         moment = read(str(date))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,6 +1,6 @@
 """Google's generateContent (https://ai.google.dev/api/generate-content), for text and for speech.
 
-Requests are checked against the types of Google's own package, answers against recorded exchanges.
+Requests are checked against the types of Google's own package, and answers against recorded exchanges.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Part = dict[str, Any]
 
-# https://ai.google.dev/gemini-api/docs/generate-content/thinking: budgets of the 2.5 models in tokens.
+# Thinking budgets of the 2.5 models, in tokens: https://ai.google.dev/gemini-api/docs/generate-content/thinking.
 THINKING_BUDGETS: Final = {
     "none": 0,
     "minimal": 0,
@@ -50,21 +50,21 @@ FINISH_REASONS: Final = {
         "content_filter",
     ),
 }
-# The signature for a call that another model made, or none, because some models require one for every step:
-# https://ai.google.dev/gemini-api/docs/thought-signatures.
+# The signature for a call that another model made, or that was made up, because some models require a signature for
+# every step: https://ai.google.dev/gemini-api/docs/thought-signatures.
 NO_SIGNATURE: Final = "skip_thought_signature_validator"
-# A field of this API's parts that no other vendor's reasoning details have.
+# A field of this API's parts that the reasoning details of other vendors do not have.
 OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
-PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # a grounded prompt has one price for all its searches
+PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # these bill one price for all searches of a prompt
 DAILY_QUOTA: Final = "PerDay"
 BAD_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED"})
 
 
 class GenerateContentOptions(Options):
-    """Options for text; `stop` is the API's `stopSequences`."""
+    """Options for text; `stop` is sent as `stopSequences`."""
 
     top_p: Number | None = None
     top_k: int | None = None
@@ -90,10 +90,10 @@ class GenerateContentOptions(Options):
 
 
 class GenerateContentReader(Wire):
-    """The parser of answers and errors, for text and speech."""
+    """Parses answers and errors, for text and speech."""
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a candidate, also a partial one; a blocked prompt has none."""
+        """Parse a candidate, including a partial one; a blocked prompt has none."""
         del call
         body = mapping(exchange.body)
         candidate = mapping(next(iter(items(body.get("candidates"))), None))
@@ -124,7 +124,7 @@ class GenerateContentReader(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body (https://ai.google.dev/gemini-api/docs/troubleshooting), or in a list."""
+        """Return the error in a body, or in a list of bodies: https://ai.google.dev/gemini-api/docs/troubleshooting."""
         del call
         body = exchange.body
         body = mapping(body[0]) if isinstance(body, list) and body else mapping(body)
@@ -180,7 +180,7 @@ class GenerateContentWire(GenerateContentReader):
         return with_extra_body(present, options.extra_body, defaults_of(call))
 
 
-# The field of `generationConfig` that is left out, and beside which other.
+# The field of `generationConfig` that is left out, and the field that excludes it.
 RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]], ...]] = (
     (
         "temperature",
@@ -192,7 +192,7 @@ RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]],
 
 
 def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
-    """Map Chat Completions messages to contents of user and model; adjacent ones of a role are joined."""
+    """Map Chat Completions messages to the contents of user and model; adjacent ones of the same role are joined."""
     calls = [call for message in messages for call in items(message.get("tool_calls"))]
     names = {call["id"]: call["function"].get("name") for call in calls}
     own_ids = {mapping(part.get("functionCall")).get("id") for message in messages for part in _own_parts(message)} - {
@@ -214,7 +214,7 @@ def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
 
 
 def _result(message: Part, names: dict[str, Any], own_ids: set[Any]) -> list[Part]:
-    """Return a tool's result, which the API expects under the tool's name, as an object."""
+    """Return a tool's result as the API expects it: an object, under the tool's name."""
     result = plain_text(message.get("content"))
     decoded = json_object(result)
     response = {"result": result} if decoded is None else decoded
@@ -243,14 +243,14 @@ def _function_call(call: Part) -> Part:
 
 
 def _own_parts(message: Part) -> list[Part]:
-    """Return an assistant's turn in this API's form, remembered or sent by the caller."""
+    """Return an assistant's turn in this API's form, which is remembered or was sent by the caller."""
     details = items(message.get("reasoning_details"))
     is_own = any(OWN_PART_KEYS & mapping(part).keys() for part in details)
     return items(message.get(NATIVE)) or (details if is_own else [])
 
 
 def _native(parts: list[Part], answered: list[str]) -> list[Part]:
-    """Return the model's own parts, with thought signatures, without calls that have no result."""
+    """Return the model's own parts, with thought signatures, but without calls that have no result."""
     left = list(answered)
     kept: list[Part] = []
     for part in parts:
@@ -285,7 +285,7 @@ def _file(address: str) -> Part:
 
 
 def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Part | None:
-    """Return the thinking level or budget; None if the model has no such setting or the call gives none."""
+    """Return the thinking level or budget; None if the model has no such setting or the call gives no value."""
     reasoning = options.reasoning
     if reasoning is None or abilities.thinking is Thinking.NONE:
         return None
@@ -335,7 +335,7 @@ def _problem(call: dict[str, Any]) -> str | None:
 
 
 def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:
-    """Return the text of the answer, or of its thoughts."""
+    """Return the text of the answer, or that of its thoughts."""
     chosen = (part for part in parts if (part.get("thought") is True) is is_thought)
     return [found for part in chosen if (found := text(part.get("text")))]
 
@@ -353,9 +353,9 @@ def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
 
 
 def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
-    """Read the tokens; the API counts thoughts separately from the output, and its own tools' prompts from the input.
+    """Parse the token counts; the API counts thoughts apart from the output, and tool prompts apart from the input.
 
-    Protobuf's JSON leaves out zeros: if the total equals the input, there was no output.
+    JSON from Protobuf leaves out zeros: if the total equals the input, there was no output.
     """
     usage = mapping(body.get("usageMetadata"))
     prompt = total(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
@@ -376,7 +376,7 @@ def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
 
 
 def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
-    """Count the billed searches: every distinct query that is not empty; up to Gemini 2.5 one per prompt.
+    """Count the billed searches: every distinct query that is not empty; up to Gemini 2.5, one for each prompt.
 
     https://ai.google.dev/gemini-api/docs/google-search#pricing
     """
@@ -388,7 +388,7 @@ def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
 
 
 def _delay(details: list[dict[str, Any]]) -> str | None:
-    """Return the seconds of a RetryInfo, which has the form `12.5s`."""
+    """Return the seconds of a RetryInfo, which look like `12.5s`."""
     delays = (text(detail.get("retryDelay")) for detail in details if RETRY_INFO in str(detail.get("@type")))
     return next((delay.removesuffix("s") for delay in delays if delay), None)
 

@@ -7,15 +7,14 @@ from typing import Any, Final
 from .assembly import Assembly, joined
 from .lenient import count, items, mapping, text
 
-# A part that has nothing else goes on where the one before it stopped.
+# A part with no other fields continues the part before it.
 TEXT_KEYS: Final = frozenset({"text", "thought"})
 
 
 class GenerateContentAssembly(Assembly):
-    """A response from those of its stream: parts one after the other, of every other field the last value."""
+    """Builds a response from those of the stream: parts are appended; of other fields the last value is kept."""
 
     def __init__(self) -> None:
-        """Begin with an empty response."""
         super().__init__()
         self._fields: dict[str, Any] = {}
         self._candidates: dict[int, _Candidate] = {}
@@ -53,7 +52,7 @@ class _Candidate:
         self._parts: list[tuple[dict[str, Any], list[str]]] = []
 
     def take(self, given: dict[str, Any]) -> str:
-        """Add what an event has of this candidate; return the text of the answer in it."""
+        """Add this candidate's part of an event; return the answer's text in it."""
         self._fields |= {name: value for name, value in given.items() if value is not None and name != "content"}
         content = mapping(given.get("content"))
         self._content |= {name: value for name, value in content.items() if name != "parts"}
@@ -69,7 +68,7 @@ class _Candidate:
         return "" if part.get("thought") is True else piece
 
     def body(self) -> dict[str, Any]:
-        """Return the candidate as it is in a response."""
+        """Return the candidate as it appears in a response."""
         parts = [{**part, "text": joined(pieces)} if "text" in part else part for part, pieces in self._parts]
         return {**self._fields, "content": {**self._content, "parts": parts}} if parts else dict(self._fields)
 

@@ -1,4 +1,4 @@
-"""Speech by Google's generateContent (https://ai.google.dev/gemini-api/docs/speech-generation)."""
+"""Speech from Google's generateContent (https://ai.google.dev/gemini-api/docs/speech-generation)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .wire import Number, Options, with_extra_body
 if TYPE_CHECKING:
     from .wire import Answer, Exchange, LLMCall
 
-# Google's own voices (https://ai.google.dev/gemini-api/docs/speech-generation#voices), and one for each of OpenAI's.
+# Google's own voices (https://ai.google.dev/gemini-api/docs/speech-generation#voices), and one of them for each of
+# OpenAI's.
 GOOGLE_VOICES: Final = (
     "Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enceladus Iapetus Umbriel Algieba Despina "
     "Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird Zubenelgenubi "
@@ -33,7 +34,7 @@ VOICES: Final = {name.lower(): name for name in GOOGLE_VOICES.split()} | {
 
 
 class SpeechOptions(Options):
-    """Options for speech; Gemini always sends samples, and takes a speed only as an instruction in the prompt."""
+    """Options for speech; Gemini always sends samples, and accepts a speed only as an instruction in the prompt."""
 
     voice: str = "Puck"
     audio_format: str | None = None
@@ -60,6 +61,6 @@ class GeneratedSpeechWire(GenerateContentReader):
         return with_extra_body(payload, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; an answer without audio is not an answer (google-gemini/cookbook#1231)."""
+        """Parse the audio; a response without audio is not an answer (google-gemini/cookbook#1231)."""
         answer = super().parse(exchange, call)
         return replace(answer, is_found=answer.media is not None)

@@ -1,6 +1,6 @@
 """Images (https://platform.openai.com/docs/api-reference/images/create).
 
-Requests and the stand-in's answers are checked against the types of OpenAI's own package; there is no recording.
+Requests and the stand-in's answers are checked against the types of OpenAI's own package; there are no recordings.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from .wire import Answer, Options, Wire, with_extra_body
 if TYPE_CHECKING:
     from .wire import Exchange, LLMCall, ParsedError
 
-# The models that were retired on 2026-05-12; every other name is treated as a GPT image model.
+# The models retired on 2026-05-12; every other name is treated as a GPT image model.
 OLD_MODELS: Final = ("dall-e-2", "dall-e-3")
 NOT_OF_DALL_E_2: Final = frozenset({"quality", "style"})
-# The GPT image models' values for the qualities and sizes of the old models.
+# The GPT image models' values for the old models' qualities and sizes.
 QUALITIES: Final = {"standard": "medium", "hd": "high"}
 SMALL_SIZES: Final = {"256x256": "1024x1024", "512x512": "1024x1024"}
 # From gpt-image-2 on, any size in multiples of 16 is accepted.
 FIXED_SIZES: Final = {"1792x1024": "1536x1024", "1024x1792": "1024x1536"}
 MODELS_OF_FIXED_SIZES: Final = ("gpt-image-1", "chatgpt-image")
 DEFAULT_FORMAT: Final = "png"
-MEDIA_TYPES: Final = {"svg": "svg+xml", "jpg": "jpeg"}  # where the media type is not the format's name
+MEDIA_TYPES: Final = {"svg": "svg+xml", "jpg": "jpeg"}  # formats with a different name in the media type
 
 
 class ImageOptions(Options):
-    """Options of images (https://platform.openai.com/docs/api-reference/images/create)."""
+    """Options for images (https://platform.openai.com/docs/api-reference/images/create)."""
 
     sent: ClassVar[frozenset[str]] = frozenset(
         {"size", "quality", "style", "user", "background", "moderation", "output_format", "output_compression"}
@@ -46,7 +46,7 @@ class ImageOptions(Options):
 
 
 class ImagesWire(Wire):
-    """Images: in base64 from today's models; old models return a URL, which is valid for an hour."""
+    """Images: today's models send base64, and old models a URL that is valid for an hour."""
 
     api_variant = "images"
     options = ImageOptions
@@ -59,7 +59,7 @@ class ImagesWire(Wire):
         return with_extra_body(payload, options.extra_body, frozenset({"n"}))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the images; the first one is the result."""
+        """Parse the images; the first one is the result."""
         body = mapping(exchange.body)
         images = [mapping(image) for image in items(body.get("data"))]
         kind = text(body.get("output_format")) or text(call.params.get("output_format")) or DEFAULT_FORMAT
@@ -85,13 +85,13 @@ class ImagesWire(Wire):
 
 
 def _of_dall_e(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options for an old model, with a URL as the result; dall-e-2 has no qualities and styles."""
+    """Return the options for an old model, with a URL as the result; dall-e-2 has neither qualities nor styles."""
     left_out = NOT_OF_DALL_E_2 if model.startswith("dall-e-2") else frozenset[str]()
     return {"response_format": "url", **{name: value for name, value in options.items() if name not in left_out}}
 
 
 def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options for a GPT image model, which has its own qualities, no styles and one response format."""
+    """Return the options for a GPT image model, which has its own qualities, no styles, and one response format."""
     fixed = FIXED_SIZES if model.startswith(MODELS_OF_FIXED_SIZES) else {}
     sizes = {**SMALL_SIZES, **fixed}
     names = {"quality": QUALITIES, "size": sizes}
@@ -99,6 +99,6 @@ def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(image: dict[str, Any], kind: str) -> str | None:
-    """Return an image's URL; for base64 a `data:` URL."""
+    """Return an image's URL; a `data:` URL for base64."""
     data = text(image.get("b64_json"))
     return text(image.get("url")) or (f"data:image/{MEDIA_TYPES.get(kind, kind)};base64,{data}" if data else None)

@@ -1,4 +1,4 @@
-"""Lenient reading of JSON whose form may change without notice: the value if it has the right type, else None."""
+"""Read JSON that may change without notice: return a value if it has the right type, otherwise None."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..sanitize import excerpt
 from ..types import DEEPEST_JSON, LARGEST_INTEGER, Usage
 from .repair import whole_object
 
-CENTURY: Final = (946_684_800, 4_102_444_800)  # 2000 and 2100 as epoch times
-# Bytes that occur in JSON with surrogates, NaN or infinity, or numbers too large for a float.
+CENTURY: Final = (946_684_800, 4_102_444_800)  # the years 2000 and 2100 as epoch times
+# Bytes that occur in JSON with surrogates, with NaN or infinity, or with numbers too large for a float.
 ODD_JSON: Final = re.compile(rb"\x00|\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
-MAX_USD: Final = 1_000_000.0  # no call costs more
-# The vendors' names for the list price: tiers of OpenAI, Anthropic and Gemini, Vertex's traffic types,
-# and the places of Anthropic's inference (https://platform.claude.com/docs/en/build-with-claude/data-residency).
+MAX_USD: Final = 1_000_000.0  # no call costs more than this
+# The vendors' names for the list price: tiers of OpenAI, Anthropic and Gemini, Vertex's traffic types, and the regions
+# of Anthropic's inference (https://platform.claude.com/docs/en/build-with-claude/data-residency).
 LIST_PRICE_RATES: Final = frozenset(
     {"auto", "default", "standard", "unspecified", "on_demand", "global", "not_available"}
 )
@@ -28,22 +28,22 @@ LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Return an object unchanged, and an empty one for anything else."""
+    """Return an object unchanged, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> list[Any]:
-    """Return an array unchanged, and an empty one for anything else."""
+    """Return an array unchanged, or an empty one for anything else."""
     return value if isinstance(value, list) else []
 
 
 def text(value: object) -> str | None:
-    """Return a string that is not empty, else None."""
+    """Return a string that is not empty, otherwise None."""
     return value if isinstance(value, str) and value else None
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, also from a string, else None."""
+    """Return a finite number, which may be given as a string, otherwise None."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -54,31 +54,31 @@ def number(value: object) -> float | None:
 
 
 def exact_sum(*figures: float | None) -> float:
-    """Add up the known figures in decimal, so that 0.1 and 0.2 make 0.3."""
+    """Add up the figures that are not None, in decimal, so that 0.1 and 0.2 make 0.3."""
     return float(sum((Decimal(str(figure)) for figure in figures if figure is not None), Decimal()))
 
 
 def usd(value: object) -> float | None:
-    """Return a cost in USD; None for an impossible one: negative, or more than MAX_USD."""
+    """Return a cost in USD; None for an impossible one, which is negative or more than MAX_USD."""
     figure = number(value)
     return figure if figure is not None and 0 <= figure <= MAX_USD else None
 
 
 def count(value: object) -> int | None:
-    """Return a whole number that is not negative and fits an integer column, else None."""
+    """Return a whole number that is not negative and fits an integer column, otherwise None."""
     figure = number(value)
     return int(figure) if figure is not None and 0 <= figure <= LARGEST_INTEGER and figure == int(figure) else None
 
 
 def total(*counts: object) -> int | None:
-    """Add up the given counts; None if there are none, or one is not a count."""
+    """Add up the given counts; None if there are none, or if one of them is not a count."""
     read = [count(value) for value in counts if value is not None]
     known = [figure for figure in read if figure is not None]
     return sum(known) if known and len(known) == len(read) else None
 
 
 def rates(**named: object) -> dict[str, str]:
-    """Return the rate in an answer that differs from the list price, such as a service tier, in lower case."""
+    """Return the rates in an answer that differ from the list price, such as a service tier, in lower case."""
     read = {name: rate.lower() for name, given in named.items() if (rate := text(given))}
     return {name: rate for name, rate in read.items() if rate not in LIST_PRICE_RATES}
 
@@ -110,16 +110,16 @@ def moment(value: object) -> datetime | None:
 
 
 def is_well_formed(json_text: object) -> bool:
-    """Return True if decoded JSON can be used unchanged, as nearly always; False if `well_formed` has to check it."""
+    """Return True if decoded JSON can be used unchanged, as almost always; False if `well_formed` has to check it."""
     if not isinstance(json_text, bytes) or json_text.count(b"{") + json_text.count(b"[") > DEEPEST_JSON:
         return False
     return not ODD_JSON.search(json_text)
 
 
 def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """Return JSON that can be encoded again: a lone surrogate becomes U+FFFD, NaN or infinity its name.
+    """Return JSON that can be encoded again: a lone surrogate becomes U+FFFD; NaN and infinity become their names.
 
-    Raises RecursionError for JSON that is nested too deeply for the code after this.
+    Raises RecursionError for JSON that nests too deeply for later code.
     """
     if depth > DEEPEST_JSON:
         raise RecursionError(f"JSON of more than {DEEPEST_JSON} levels")

@@ -1,6 +1,6 @@
-"""Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock has too.
+"""Anthropic's Messages API (https://docs.anthropic.com/en/api/messages), which Bedrock offers too.
 
-Requests are checked against the types of Anthropic's own package, of 0.x and of 2.x (`nox -s claude-types`), answers
+Requests are checked against the types of Anthropic's own package, 0.x and 2.x (`nox -s claude-types`), and answers
 against exchanges that others recorded live (`tests/wires/test_recorded_exchanges.py`).
 """
 
@@ -46,12 +46,12 @@ FINISH_REASONS: Final = {
     "refusal": "content_filter",
 }
 INPUT_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-# The fields that affect the price besides the model: https://platform.claude.com/docs/en/about-claude/pricing.
+# Fields besides the model that affect the price: https://platform.claude.com/docs/en/about-claude/pricing.
 RATES: Final = ("service_tier", "speed", "inference_geo")
-# Requests of server tools, under the price table's names if they have a price, and those that cost only tokens.
+# Requests of server tools: those with a price, under the price table's names, and those that cost only tokens.
 PIECES: Final = {"web_search_requests": "web_searches"}
 FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
-# An error in a stream comes after its 200 and has no status but its type: https://docs.anthropic.com/en/api/errors, and
+# An error in a stream follows its 200 and has a type but no status: https://docs.anthropic.com/en/api/errors, and
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html.
 STATUS_BY_TYPE: Final = {
     "invalid_request_error": 400,
@@ -72,10 +72,10 @@ STATUS_BY_TYPE: Final = {
     "serviceUnavailableException": 503,
 }
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
-# https://docs.anthropic.com/en/api/messages: the pattern of tool_use ids.
+# The pattern of tool_use ids: https://docs.anthropic.com/en/api/messages.
 ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
 MAX_ID_CHARACTERS: Final = 256
-# Blocks that are sent back unchanged: thinking with its signatures, and server tools.
+# Blocks to send back unchanged: thinking with its signatures, and server tools.
 RETURNED_TYPES: Final = frozenset(
     {"thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result"}
 )
@@ -112,11 +112,11 @@ class MessagesWire(Wire):
         return with_extra_body(payload, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a message, also a partial one; the input of a structured call's forced tool is the answer."""
+        """Parse a message, including a partial one; in a structured call, the forced tool's input is the answer."""
         body = mapping(exchange.body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         uses = [block for block in blocks if block.get("type") == "tool_use"]
-        is_answer = call.response_model is not None  # else the tool is the caller's own (vercel/ai#17758)
+        is_answer = call.response_model is not None  # otherwise the tool is the caller's own (vercel/ai#17758)
         answers = [block for block in uses if is_answer and block.get("name") == ANSWER_TOOL]
         spoken = "".join(text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
         kept = [block for block in blocks if text(block.get("type")) not in {"text", "tool_use"}]
@@ -124,7 +124,7 @@ class MessagesWire(Wire):
             _tool_call(use, index) for index, use in enumerate(uses) if use not in answers and _problem(use) is None
         )
         reason = text(body.get("stop_reason"))
-        is_paused = is_answer and reason == "pause_turn"  # the object may be complete, but is not the end of the answer
+        is_paused = is_answer and reason == "pause_turn"  # the object may be complete, but the answer goes on
         return Answer(
             content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
             finish_reason="stop" if answers and reason == "tool_use" else FINISH_REASONS.get(reason or "", reason),
@@ -175,7 +175,7 @@ def _id(own_id: object) -> str:
 
 
 def _turns(messages: list[Block]) -> list[Block]:
-    """Map Chat Completions messages to turns of user and assistant; adjacent ones of a role are joined."""
+    """Map Chat Completions messages to the turns of user and assistant; adjacent ones of the same role are joined."""
     turns: list[Block] = []
     for message in messages:
         if message["role"] in SYSTEM_ROLES:
@@ -189,7 +189,7 @@ def _turns(messages: list[Block]) -> list[Block]:
 
 
 def _without_blank(blocks: list[Block]) -> list[Block]:
-    """Return blocks without whitespace-only texts, which models write before a tool call and the API refuses.
+    """Return blocks without blank texts, which models write before a tool call and the API refuses.
 
     anomalyco/opencode#31259: "text content blocks must contain non-whitespace text".
     """
@@ -197,19 +197,19 @@ def _without_blank(blocks: list[Block]) -> list[Block]:
 
 
 def _check_end(turns: list[Block], model: str) -> None:
-    """Raise ValueError for a conversation that ends in an assistant's text if the model cannot continue it.
+    """Raise ValueError if a conversation ends in an assistant's text and the model cannot continue it.
 
     https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6: a prefill is refused.
     """
     ends_in_text = turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1].get("type") == "text"
     if ends_in_text and not claude(model).takes_prefill:
-        raise ValueError(f"{model} takes no assistant message at the end of a conversation: end it with the user's")
+        raise ValueError(f"{model} does not accept an assistant message at the end: end with a user message")
 
 
 def _thinking_is_missing(turns: list[Block]) -> bool:
-    """Return True if the tool results at the end follow a turn without its thinking, such as one made from a name.
+    """Return True if the last tool results follow a turn without its thinking, such as one made up from a name.
 
-    Thinking is refused there: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking.
+    The API then refuses thinking: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking.
     """
     calling, answering = turns[-2:] if len(turns) > 1 else ({}, {})
     is_loop = any(block.get("type") == "tool_result" for block in items(answering.get("content")))
@@ -254,7 +254,7 @@ def _part(part: Block) -> Block:
             source = by_id if file.get("file_id") else _source(str(file.get("file_data") or ""))
             return {"type": "document", "source": source, **_breakpoint(part)}
         case "input_audio":
-            raise ValueError("Claude does not listen: a message holds an input_audio part")
+            raise ValueError("Claude models do not accept audio: messages contain an input_audio part")
         case _:
             return part
 
@@ -278,7 +278,7 @@ def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    """Read the tokens; the API counts cache reads and writes separately, here they are part of the input."""
+    """Parse the token counts; the API counts cache reads and writes apart from the input, which includes them here."""
     fresh, read, written = (usage.get(name) for name in INPUT_COUNTS)
     requests = mapping(usage.get("server_tool_use"))
     used = {PIECES.get(name, name): count(given) for name, given in requests.items() if name not in FREE_REQUESTS}

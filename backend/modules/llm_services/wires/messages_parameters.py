@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, Any]
 
-# The API requires a limit. This one is what a model can write in three minutes, at most its own limit.
+# The API requires a limit. This is what a model can write in three minutes; a model's own limit may be lower.
 DEFAULT_MAX_TOKENS: Final = 16_000
-# The tokens for thinking on top of the limit, which are the budget for models that take one.
+# Tokens for thinking, in addition to the limit; also the budget for models that accept one.
 THINKING_BUDGETS: Final = {"low": 1024, "medium": 4096, "high": 10_000, "xhigh": 16_000, "max": 24_000}
 MIN_THINKING_BUDGET: Final = 1024
 MIN_TOP_P_BESIDE_THINKING: Final = 0.95
@@ -31,7 +31,7 @@ FORCING: Final = frozenset({"any", "tool"})
 
 
 class MessagesOptions(Options):
-    """Options of the Messages API; `stop` is the API's `stop_sequences`."""
+    """Options of the Messages API; `stop` is sent as `stop_sequences`."""
 
     sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
 
@@ -46,7 +46,7 @@ class MessagesOptions(Options):
     service_tier: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return what goes into the body; of the metadata `user_id`, for the API refuses every other name in it.
+        """Return the fields of the body; of the metadata only `user_id`, because the API refuses other names.
 
         https://platform.claude.com/docs/en/api/messages
         """
@@ -62,7 +62,7 @@ class MessagesOptions(Options):
 
 @dataclass(frozen=True)
 class _Request:
-    """A request so far, `extra_body` included, for the rules."""
+    """A request as rendered so far, including `extra_body`; the rules are applied to it."""
 
     call: LLMCall
     options: MessagesOptions
@@ -84,7 +84,7 @@ class _Request:
 
     @property
     def room_for_thoughts(self) -> int:
-        """The tokens that the model's limit leaves for thinking besides the answer."""
+        """The tokens that the model's limit leaves for thinking, in addition to the answer."""
         return self.abilities.max_tokens - _cap(self.call, self.abilities)
 
     @property
@@ -96,7 +96,7 @@ class _Request:
         return not self.call.temperature_is_given
 
 
-# The parameter that is left out, and beside which other. A `thinking` that the caller gives is always sent.
+# The parameter that is left out, and the condition. A `thinking` option of the caller's is always sent.
 RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
     ("thinking", lambda request: not request.spells_thinking_out and request.forces_tool),
     ("thinking", lambda request: not request.spells_thinking_out and request.narrows_sampling),
@@ -109,7 +109,7 @@ RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
         ),
     ),
     ("temperature", lambda request: "thinking" in request.parameters),
-    # Claude 4 refuses the two together (open-webui/open-webui#17922).
+    # Claude 4 refuses `temperature` with `top_p` (open-webui/open-webui#17922).
     ("temperature", lambda request: request.has_default_temperature and "top_p" in request.parameters),
     (
         "temperature",
@@ -119,9 +119,9 @@ RULES: Final[tuple[tuple[str, Callable[[_Request], bool]], ...]] = (
 
 
 def object_parameters(call: LLMCall, options: MessagesOptions) -> Parameters:
-    """Return the parameters that request the object of a structured call, in the model's best way; {} for the prompt.
+    """Return the parameters that request a structured call's object; {} if only the prompt can.
 
-    That is a schema, otherwise a forced tool, unless the caller wants thinking as well.
+    They are a schema if the model accepts one, otherwise a forced tool, unless the caller wants thinking too.
     """
     if call.response_model is None:
         return {}
@@ -138,9 +138,9 @@ def object_parameters(call: LLMCall, options: MessagesOptions) -> Parameters:
 def parameters(
     call: LLMCall, options: MessagesOptions, requested: Parameters, *, thoughts_are_missing: bool
 ) -> Parameters:
-    """Return the parameters of a request, including those of `requested`, which ask for its object.
+    """Return the parameters of a request, including `requested`, the parameters that request its object.
 
-    If `thoughts_are_missing`, no budget is given, because the API would refuse it.
+    If `thoughts_are_missing`, no thinking budget is sent, because the API would refuse it.
     """
     abilities = claude(call.model)
     thinking, effort = _thinking(options, abilities)
@@ -164,12 +164,12 @@ def parameters(
 
 
 def _cap(call: LLMCall, abilities: ClaudeAbilities) -> int:
-    """Return the limit of the answer itself, in tokens."""
+    """Return the limit for the answer alone, in tokens."""
     return call.max_output_tokens or min(DEFAULT_MAX_TOKENS, abilities.max_tokens)
 
 
 def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str | None) -> Parameters:
-    """Return parameters with a limit that includes thinking, and with our budget fitted into it."""
+    """Return parameters with a limit that includes thinking, and with our default budget reduced to fit."""
     cap, thinking = _cap(request.call, request.abilities), chosen.get("thinking")
     if not thinking:
         return {"max_tokens": cap, **chosen}
@@ -181,9 +181,9 @@ def _with_room_for_thoughts(chosen: Parameters, request: _Request, effort: str |
 
 
 def _thinking(options: MessagesOptions, abilities: ClaudeAbilities) -> tuple[Parameters | None, str | None]:
-    """Return `thinking` and the effort in the model's form: the caller's own, otherwise those of `reasoning`.
+    """Return `thinking` and the effort in the model's form, from the caller's `thinking` or from `reasoning`.
 
-    With the effort none, `thinking` is left out; models that think anyway think as little as they can.
+    For the effort `none`, `thinking` is left out; models that think anyway get their lowest effort.
     """
     reasoning = options.reasoning
     if reasoning is None or reasoning.enabled is False or abilities.thinking is Thinking.NONE:

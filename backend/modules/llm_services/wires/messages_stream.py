@@ -7,7 +7,7 @@ from typing import Any, Final
 from .assembly import Assembly, joined
 from .lenient import count, json_object, mapping, text
 
-# The field of a block that a delta continues, by the delta's type, and the delta's own field.
+# By the type of a delta: the field of the block that it continues, and the delta's own field.
 CONTINUED: Final = {
     "text_delta": ("text", "text"),
     "thinking_delta": ("thinking", "thinking"),
@@ -17,10 +17,9 @@ CONTINUED: Final = {
 
 
 class MessagesAssembly(Assembly):
-    """A message from its blocks by their index, with the usage that the last event counts."""
+    """Builds a message from its blocks by index, with the usage from the last event."""
 
     def __init__(self) -> None:
-        """Begin with an empty message."""
         super().__init__()
         self._message: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
@@ -31,7 +30,7 @@ class MessagesAssembly(Assembly):
         match event.get("type"):
             case "message_start":
                 self._message = dict(mapping(event.get("message")))
-                # How many tokens an answer has is known at its end: what stands here is no count.
+                # The number of output tokens is known only at the end; the figure here is not a count.
                 self._count(mapping(self._message.pop("usage", None)), without="output_tokens")
             case "content_block_start" | "content_block_delta" as kind:
                 return self._take_block(kind, event)
@@ -67,14 +66,14 @@ class _Block:
     def __init__(self, block: dict[str, Any]) -> None:
         self._fields = dict(block)
         self._pieces: dict[str, list[str]] = {}
-        # What a server tool has found, and thoughts that are hidden, come at once.
+        # The results of a server tool and hidden thoughts arrive whole.
         self.is_whole = text(block.get("type")) not in {"text", "thinking", "tool_use", "server_tool_use"}
         for name in ("text", "thinking"):
             if beginning := text(block.get(name)):
                 self._pieces[name] = [beginning]
 
     def take(self, delta: dict[str, Any]) -> str:
-        """Add a delta; return the text of the answer in it."""
+        """Add a delta; return the answer's text in it."""
         kind = text(delta.get("type")) or ""
         if kind == "citations_delta":
             self._fields["citations"] = [*(self._fields.get("citations") or []), delta.get("citation")]
@@ -88,7 +87,7 @@ class _Block:
         return piece if kind == "text_delta" else ""
 
     def body(self) -> dict[str, Any]:
-        """Return the block as it is in a message."""
+        """Return the block as it appears in a message."""
         body = {**self._fields, **{name: joined(pieces) for name, pieces in self._pieces.items()}}
         given = body.get("input")
         if isinstance(given, str):

@@ -1,7 +1,7 @@
 """Find malformed JSON in a model's text, and repair it.
 
-Objects and tool calls are repaired alike. Prose never becomes a value: only text between brackets that begins like JSON
-is repaired, and only if nothing has to be invented.
+Objects and tool calls are repaired in the same way. Prose never becomes a value: only text between brackets that begins
+like JSON is repaired, and only if no content has to be invented.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ OPENING: Final = re.compile(r"[{\[]")
 STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*(?P<end>")?|[{}\[\]]', re.DOTALL)
 STRING_OR_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
 STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# The beginning of an object or a list that is meant as JSON, also with other quotes, bare keys or comments.
+# The beginning of text that is meant as a JSON object or list, also with other quotes, bare keys or comments.
 BEGINNING: Final = re.compile(
     r"""\{\s*(?: ["'\u201c\u2018`{}/#] | \\" | [\w$-]+["'\u201d]?\s*: )
       | \[\s*(?: ["'\u201c\u2018{\[\]/#\d-] | \\" | (?:true|false|null|None|True|False)\b )""",
@@ -28,15 +28,15 @@ WHOLE_TOKEN: Final = re.compile(r'(?:["}\]]|\b(?:true|false|null))$')
 MARKUP: Final = re.compile(r"</?[\w|]+[^<>]*>|```(?:json)?", re.IGNORECASE)
 CLOSING: Final = {"{": "}", "[": "]"}
 OPENER: Final = {"}": "{", "]": "["}
-DECODER: Final = json.JSONDecoder(strict=False)  # a line break inside a string is accepted
+DECODER: Final = json.JSONDecoder(strict=False)  # line breaks inside strings are accepted
 MAX_BROKEN: Final = 20
-# json-repair takes 5 ms for a thousand characters, and in the worst case time grows with the square.
+# json-repair takes 5 ms for a thousand characters; in the worst case, time grows with the square of the length.
 MAX_REPAIR_CHARACTERS: Final = 16_000
 
 
 @dataclass(frozen=True)
 class Bracketed:
-    """A part of a text between brackets; `value` is None if it is malformed, `is_open` is True if it never closes."""
+    """A bracketed part of a text; `value` is None if it is malformed, and `is_open` is True if it never closes."""
 
     start: int
     end: int
@@ -45,7 +45,7 @@ class Bracketed:
 
 
 def bracketed(text: str) -> list[Bracketed]:
-    """Return the outermost parts of `text` that are, or begin like, a JSON object or list, in their order."""
+    """Return the outermost parts of `text` that are, or begin like, a JSON object or list, in order."""
     found: list[Bracketed] = []
     position = broken = 0
     while broken < MAX_BROKEN and (opening := OPENING.search(text, position)):
@@ -58,7 +58,7 @@ def bracketed(text: str) -> list[Bracketed]:
             end, is_open = _end(text, start)
             if BEGINNING.match(text, start):
                 found.append(Bracketed(start, end, is_open=is_open))
-                position = end  # skipped as a whole: a child of it is not the answer
+                position = end  # skipped as a whole, because a child of it is not the answer
             else:
                 position = start + 1 if is_open else end
     return found
@@ -67,7 +67,7 @@ def bracketed(text: str) -> list[Bracketed]:
 def _end(text: str, start: int) -> tuple[int, bool]:
     """Return the end of the bracket at `start`, or of the text, and whether the bracket is still open there.
 
-    A closing bracket also closes unclosed ones inside. If the quotes do not pair up, the last bracket counts.
+    A closing bracket also closes unclosed ones inside. If the quotes are unbalanced, the last bracket counts.
     """
     stack: list[str] = []
     opened = {"{": 0, "[": 0}
@@ -118,7 +118,7 @@ def repaired(text: str) -> Any:  # noqa: ANN401 - JSON
 def whole_object(text: str) -> dict[str, Any] | None:
     """Return the single object in `text`, repaired if necessary: in a fence, in a string, or repeated.
 
-    Returns None if there is prose around it, if it is truncated, or if there are several different ones.
+    Returns None if there is prose around it, if it is truncated, or if there are several different objects.
     """
     try:
         value = DECODER.decode(text)
@@ -143,6 +143,6 @@ def _value(text: str, stretch: Bracketed) -> Any:  # noqa: ANN401 - JSON
 
 
 def _outside(text: str, found: list[Bracketed]) -> str:
-    """Return the text around the parts that were found."""
+    """Return the text around `parts`."""
     starts, ends = [stretch.start for stretch in found], [stretch.end for stretch in found]
     return " ".join(text[end:start] for end, start in zip([0, *ends], [*starts, len(text)], strict=True))

@@ -1,6 +1,6 @@
-"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure has too.
+"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), which Azure offers too.
 
-Requests are checked against the types of OpenAI's own package, answers against exchanges that others recorded live
+Requests are checked against the types of OpenAI's own package, and answers against exchanges that others recorded live
 (`tests/wires/test_recorded_exchanges.py`).
 """
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-# https://platform.openai.com/docs/api-reference/responses: ids have at most 64 characters.
+# Ids have at most 64 characters: https://platform.openai.com/docs/api-reference/responses.
 ALLOWED_ID: Final = re.compile(r"[^\s]+")
 MAX_ID_CHARACTERS: Final = 64
-VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API's highest is `high`
+VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API has nothing above `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
-# https://platform.openai.com/docs/pricing#built-in-tools: the units by which hosted tools are billed, under the
-# price table's names where it has them.
+# The units by which hosted tools are billed, under the price table's names if it has them:
+# https://platform.openai.com/docs/pricing#built-in-tools.
 PIECES: Final = {
     "web_search_call": "web_searches",
     "file_search_call": "storage_searches",
@@ -43,8 +43,8 @@ PIECES: Final = {
     "image_generation_call": "images",
 }
 FREE_ACTIONS: Final = ("open_page", "find_in_page")
-# https://platform.openai.com/docs/guides/background: a job that is not finished, or was cancelled. A new request
-# would be billed again, although the id leads to the job.
+# The states of a background job that is not finished or was cancelled. A new request would be billed again, although
+# the job can be fetched by its id: https://platform.openai.com/docs/guides/background.
 UNFINISHED: Final = frozenset({"queued", "in_progress", "cancelled"})
 
 
@@ -100,13 +100,13 @@ class ResponsesWire(Wire):
         if call.response_model is not None:
             _request_json(payload, call, options)
         if options.store is False:
-            # Otherwise the next turn cannot refer to this reasoning.
+            # Without it, the next turn could not refer to this reasoning.
             payload["include"] = ["reasoning.encrypted_content"]
         present = {name: value for name, value in payload.items() if value is not None}
         return with_extra_body(present, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read a response, also a partial one."""
+        """Parse a response, including a partial one."""
         del call
         body = mapping(exchange.body)
         output = [mapping(item) for item in items(body.get("output"))]
@@ -145,13 +145,13 @@ class ResponsesWire(Wire):
         )
 
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body, also inside a 200; an unfinished job is an error with its id."""
+        """Return the error in a body, also in a 200; an unfinished job is an error that names its id."""
         del call
         body = mapping(exchange.body)
         status, own_id = text(body.get("status")), text(body.get("id"))
         if body.get("error") or status not in UNFINISHED:
             return openai_error(exchange)
-        message = f"the response is {status} and holds no answer yet; it is not requested again: its id is {own_id}"
+        message = f"the response is {status} and has no answer yet; it is not requested again; its id is {own_id}"
         return ParsedError(exchange.status_code or 0, message, error_code=status, retryable=False)
 
 
@@ -241,7 +241,7 @@ RULES: Final[tuple[tuple[Callable[[LLMCall, Sampling], bool], frozenset[str]], .
 
 
 def _top_p(call: LLMCall) -> object:
-    """Return the caller's `top_p`, from either of its fields."""
+    """Return the caller's `top_p`, from either of its two fields."""
     return call.params.get("top_p", (call.options.extra_body or {}).get("top_p"))
 
 
@@ -283,7 +283,7 @@ def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | 
 
 
 def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOptions) -> None:
-    """Request the schema if the model accepts one, otherwise JSON mode, otherwise by the prompt."""
+    """Request the object by a schema if the model accepts one, otherwise by JSON mode, otherwise by the prompt."""
     assert call.response_model  # noqa: S101 - its caller has checked
     best = openai(call.model).structured_output
     if (options.structured_output or best) == "json_schema":
@@ -304,7 +304,7 @@ def _reasoning(output: list[Item]) -> str | None:
 
 
 def _image_url(item: Item) -> str | None:
-    """Return the image of an image generation tool, as a `data:` URL."""
+    """Return the image of an image generation tool as a `data:` URL."""
     data = text(item.get("result")) if item.get("type") == "image_generation_call" else None
     return data and f"data:image/{text(item.get('output_format')) or 'png'};base64,{data}"
 
@@ -324,7 +324,7 @@ def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
 
 
 def _pieces(body: dict[str, Any], output: list[Item]) -> dict[str, int]:
-    """Count the billed units of hosted tools; of a web search's actions only `search` is billed.
+    """Count the billed units of hosted tools; of a web search's actions, only `search` is billed.
 
     https://platform.openai.com/docs/guides/tools-web-search#output-and-citations
     """

@@ -8,7 +8,8 @@ from .assembly import Assembly, joined
 from .lenient import count, items, mapping, text
 
 ENDS: Final = frozenset({"response.completed", "response.failed", "response.incomplete", "response.cancelled"})
-# Which list of an item a delta continues, by which index, with a part of which type, and its field there.
+# By the type of a delta: the list of the item that it continues, the field with the index, the part's type, and its
+# field.
 PARTS: Final = {
     "response.output_text": ("content", "content_index", "output_text", "text"),
     "response.refusal": ("content", "content_index", "refusal", "refusal"),
@@ -20,10 +21,9 @@ UNFINISHED: Final = frozenset({"queued", "in_progress"})
 
 
 class ResponsesAssembly(Assembly):
-    """A response: the one that the last event holds, else what its items had come to."""
+    """Builds a response: the one in the last event, otherwise one made from the items so far."""
 
     def __init__(self) -> None:
-        """Begin with an empty response."""
         super().__init__()
         self._response: dict[str, Any] = {}
         self._items: dict[int, _Item] = {}
@@ -51,13 +51,13 @@ class ResponsesAssembly(Assembly):
         body = dict(self._response)
         if not items(body.get("output")) and self._items:
             body["output"] = [item.body() for _, item in sorted(self._items.items())]
-        if not self.is_complete and body.get("status") in UNFINISHED:  # of a job in the background, which this is not
+        if not self.is_complete and body.get("status") in UNFINISHED:  # only background jobs have these
             del body["status"]
         return {**body, "error": self._error} if self._error else body
 
 
 class _Item:
-    """An item of the output: as it was announced, with what its deltas add, or as it is when it is done."""
+    """An item of the output: as announced and continued by its deltas, or as its final event has it."""
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class _Item:
         self._arguments: list[str] = []
 
     def take(self, kind: str, event: dict[str, Any]) -> str:
-        """Add an event; return the text of the answer in it."""
+        """Add an event; return the answer's text in it."""
         name, _, stage = kind.rpartition(".")
         if name == "response.output_item":
             self._fields, self._is_done = mapping(event.get("item")), stage == "done"
@@ -97,7 +97,7 @@ class _Item:
         return self._parts.setdefault((place, index), {"type": part_type})
 
     def body(self) -> dict[str, Any]:
-        """Return the item as it is in a response."""
+        """Return the item as it appears in a response."""
         if self._is_done:
             return self._fields
         body: dict[str, Any] = dict(self._fields) or {"type": "message", "role": "assistant"}

@@ -1,4 +1,4 @@
-"""The JSON Schema of a structured answer, in the form of each API, and the instruction for the prompt.
+"""The JSON Schema of a structured answer in the form that each API accepts, and the instruction for the prompt.
 
 The request is always for an object. Lists, unions and numbers are wrapped in one, and `ResponseType` unwraps them.
 
@@ -21,7 +21,7 @@ from .lenient import items, mapping
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Strict mode cannot express these.
+# Keywords that strict mode cannot express.
 INEXPRESSIBLE: Final = frozenset({"allOf", "not", "if", "patternProperties", "prefixItems", "propertyNames"})
 # The keywords of strict mode (the page above, "Supported schemas"); Pydantic checks the others on the answer.
 _STRICT_KEYWORD_NAMES: Final = (
@@ -33,7 +33,7 @@ _STRICT_FORMAT_NAMES: Final = "date-time time date duration email hostname ipv4 
 STRICT_FORMATS: Final = frozenset(_STRICT_FORMAT_NAMES.split())
 # Look-around, inline flags, named groups and back references; Pydantic before 2.12 has a look-ahead for Decimal.
 UNSUPPORTED_PATTERN: Final = re.compile(r"\(\?(?!:)|\\[1-9]")
-# One of these keywords gives a node its type.
+# A node with one of these keywords has a type.
 TYPE_KEYWORDS: Final = frozenset({"type", "$ref", "anyOf", "oneOf"})
 JSON_TYPES: Final[dict[type, str]] = {
     str: "string",
@@ -44,7 +44,7 @@ JSON_TYPES: Final[dict[type, str]] = {
 }
 LIST_WRAPPER: Final = "items"
 MAX_NAME_CHARACTERS: Final = 64
-# https://ai.google.dev/gemini-api/docs/structured-output: the keywords that generateContent accepts; it refuses others.
+# The keywords that generateContent accepts; it refuses others. https://ai.google.dev/gemini-api/docs/structured-output
 _KEYWORD_NAMES: Final = (
     "$defs $ref type format title description enum items prefixItems minItems maxItems minimum maximum anyOf oneOf "
     "properties additionalProperties required propertyOrdering"
@@ -62,7 +62,7 @@ MODULE_PATH: Final = re.compile(r"\b(?:\w+\.|<locals>\.)+(?=\w)")
 class ResponseType:
     """The type of a structured answer; its `schema` is always that of an object.
 
-    `wrapper` is the property that has the value if the type itself is not an object, else None.
+    `wrapper` is the property with the value if the type itself is not an object, otherwise None.
     """
 
     name: str
@@ -75,7 +75,7 @@ class ResponseType:
         if self.wrapper is None or not isinstance(document, dict) or len(document) != 1:
             return document
         ((name, value),) = document.items()
-        is_list = self.wrapper == LIST_WRAPPER and isinstance(value, list)  # under whatever name the model uses
+        is_list = self.wrapper == LIST_WRAPPER and isinstance(value, list)  # whatever name the model gives the property
         return value if name == self.wrapper or is_list else document
 
 
@@ -97,7 +97,7 @@ def response_type(response_model: Any) -> ResponseType:  # noqa: ANN401 - whatev
 
 def _schema_and_validator(response_model: Any) -> tuple[dict[str, Any], Callable[[str], Any]]:  # noqa: ANN401 - as above
     if response_model is None or isinstance(response_model, str) or inspect.isroutine(response_model):
-        raise ValueError("it is no type")
+        raise ValueError("it is not a type")
     if isinstance(response_model, type) and issubclass(response_model, BaseModel):
         return response_model.model_json_schema(), response_model.model_validate_json
     adapter: TypeAdapter[Any] = TypeAdapter(response_model)
@@ -111,7 +111,7 @@ def type_name(response_model: Any) -> str:  # noqa: ANN401 - a type, of which no
 
 
 def _wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Return a schema with an object as its root, and the property with the value if it was wrapped.
+    """Return a schema with an object as its root, and the name of the wrapper property, if the value was wrapped.
 
     The root of a recursive model is a reference, which is resolved.
     """
@@ -151,7 +151,7 @@ def _strict(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema, which ma
         types = dict.fromkeys(JSON_TYPES[type(member)] for member in schema["enum"])
         schema = {"type": list(types), **schema}
     if not isinstance(schema, dict) or not TYPE_KEYWORDS & schema.keys():
-        raise ValueError("strict mode wants a type")
+        raise ValueError("strict mode requires a type")
     if INEXPRESSIBLE & schema.keys() or schema.get("additionalProperties", False) is not False:
         raise ValueError("strict mode cannot express this")
     strict = {key: _strict_value(key, value) for key, value in schema.items() if _is_taken(key, value)}
@@ -164,7 +164,7 @@ def _strict(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - a schema, which ma
     if schema.get("type") == "array" and "items" not in schema:
         raise ValueError("a list of anything cannot be strict")
     if "$ref" in strict and len(strict) > 1 and "$defs" not in strict:
-        # In strict mode a reference has no neighbours: they are put around it.
+        # In strict mode, a reference has no siblings, so they are moved around it.
         return {"anyOf": [{"$ref": strict.pop("$ref")}], **strict}
     return strict
 
@@ -191,7 +191,7 @@ def _strict_value(key: str, value: Any) -> Any:  # noqa: ANN401 - a keyword's va
 
 
 def output_format_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """Return `schema` in the form of Claude's structured outputs, None if it cannot have that form.
+    """Return `schema` in the form of Claude's structured outputs; None if it cannot have that form.
 
     https://platform.claude.com/docs/en/build-with-claude/structured-outputs: closed objects, no bounds, no recursion.
     The rest is checked on the answer.
@@ -205,7 +205,7 @@ def output_format_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _reached(node: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:  # noqa: ANN401 - a schema
-    """Return the names of the definitions that a schema refers to; `seen` are those found so far."""
+    """Return the names of the definitions that a schema refers to; `seen` has those found so far."""
     if isinstance(node, list):
         for child in node:
             _reached(child, definitions, seen)
@@ -231,9 +231,10 @@ def _without_bounds(node: Any) -> Any:  # noqa: ANN401 - a schema
 
 
 def generate_content_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON Schema
-    """Return a JSON Schema with the keywords that generateContent accepts; the rest is checked on the answer.
+    """Return a JSON Schema with only the keywords that generateContent accepts; the answer is checked against the rest.
 
-    A reference may have no neighbours there: otherwise it is replaced by its definition; in a cycle it loses them.
+    A reference may have no siblings there. One that has is replaced with its definition; in a cycle, it loses the
+    siblings.
     """
     return _generate_content(schema, mapping(mapping(schema).get("$defs")), frozenset())
 
@@ -275,7 +276,7 @@ def _keyword_value(key: str, value: Any, definitions: dict[str, Any], inside: fr
 
 
 def instruction(response_model: Any) -> str:  # noqa: ANN401 - a type
-    """Return the instruction for one JSON object with the schema of `response_model`."""
+    """Return the instruction to answer with one JSON object that fits the schema of `response_model`."""
     schema = json.dumps(wire_schema(response_model), ensure_ascii=False)
     return (
         "Answer with one JSON object and nothing else: no prose, no code fence. "

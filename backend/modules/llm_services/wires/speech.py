@@ -1,6 +1,6 @@
-"""Speech, and the callers' names of voices (https://platform.openai.com/docs/api-reference/audio/createSpeech).
+"""Speech, and the callers' names for voices (https://platform.openai.com/docs/api-reference/audio/createSpeech).
 
-Requests are checked against the types of OpenAI's own package. Answers are audio; there is no recording.
+Requests are checked against the types of OpenAI's own package. Answers are audio; there are no recordings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VOICES: Final = {
 NEUTRAL_NAMES: Final = frozenset({"plain", "neutral", "default"})
 NEUTRAL_VOICE: Final = "fable"
 FALLBACK_VOICE: Final = "alloy"
-# Audio without a media type of its own has that of the requested format.
+# Audio that arrives without a media type has the type of the requested format.
 UNLABELLED: Final = frozenset({"application/octet-stream", "binary/octet-stream"})
 BASE64_CHARACTERS: Final = 4
 SAMPLES: Final = frozenset({"audio/l16", "audio/pcm"})
@@ -38,13 +38,13 @@ MEDIA_TYPES: Final = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 
 
 def voice(name: str, voices: Mapping[str, str]) -> str:
-    """Return the voice in `voices` for a caller's `name`, in any case; an unknown name means FALLBACK_VOICE."""
+    """Return the voice for a caller's `name`, in any case; an unknown name means FALLBACK_VOICE."""
     lower = name.strip().lower()
     return voices.get(NEUTRAL_VOICE if lower in NEUTRAL_NAMES else lower, voices[FALLBACK_VOICE])
 
 
 def playable(data: str, kind: str) -> AudioResponse | None:
-    """Return audio in base64 as a file that players can play: samples become WAV; None if it is not audio."""
+    """Return base64 audio as a file that players can play: samples become WAV; None if it is not audio."""
     media_type = kind.partition(";")[0].strip().lower()
     if not data or not media_type.startswith("audio/"):
         return None
@@ -71,7 +71,7 @@ def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
 
 
 class SpeechOptions(Options):
-    """Options of speech (https://platform.openai.com/docs/api-reference/audio/createSpeech)."""
+    """Options for speech (https://platform.openai.com/docs/api-reference/audio/createSpeech)."""
 
     voice: str = "fable"
     audio_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
@@ -80,7 +80,7 @@ class SpeechOptions(Options):
 
 
 class SpeechWire(Wire):
-    """Speech, as the bytes of an audio file."""
+    """Speech, which arrives as the bytes of an audio file."""
 
     api_variant = "speech"
     options = SpeechOptions
@@ -101,7 +101,7 @@ class SpeechWire(Wire):
         return with_extra_body(present, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read the audio; the response has no length and no usage: it is billed by the characters of the text.
+        """Parse the audio; the response has no length or usage, because speech is billed by the characters of the text.
 
         Some servers label audio as bytes. It is accepted, because a retry would be billed again.
         """
@@ -115,7 +115,7 @@ class SpeechWire(Wire):
             usage=Usage(pieces={"input_characters": len(call.prompt)} if is_read else {}),
             details={"vendor_request_id": exchange.headers.get("x-request-id")},
             is_found=is_read,
-            malformed=f"the speech came as {kind}, and not as sound" if is_sound and not is_read else None,
+            malformed=f"the response is {kind} and not audio" if is_sound and not is_read else None,
             media=AudioResponse(audio_base64=exchange.body, mime_type=media_type) if is_read else None,
         )
 
@@ -126,5 +126,5 @@ class SpeechWire(Wire):
 
 
 def _is_base64(body: object) -> bool:
-    """Return True if a body was stored as bytes in base64; as text it would not be ASCII."""
+    """Return True if a body was stored as bytes in base64; a body stored as text would not be ASCII."""
     return isinstance(body, str) and body.isascii() and len(body) % BASE64_CHARACTERS == 0

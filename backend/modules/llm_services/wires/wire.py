@@ -1,6 +1,6 @@
 """The interface of a wire: it renders a call as JSON, and parses an answer or an error from the exchange.
 
-A wire is one API (Chat Completions, Messages, ...). It only maps values: it has no session, clock, logger or retry. The
+A wire is one API (Chat Completions, Messages, ...). It only maps values; it has no session, clock, logger or retry. The
 smallest one:
 
     class EchoWire(Wire):
@@ -55,7 +55,7 @@ KEPT_HEADERS: Final = (
     "x-ratelimit-",
 )
 
-# The vendors' own finish reasons, which a relay may pass on beside its own:
+# The vendors' own finish reasons, which a router may pass on beside its own:
 # https://docs.anthropic.com/en/api/messages, https://ai.google.dev/api/generate-content#FinishReason,
 # https://platform.openai.com/docs/api-reference/responses/object.
 CUT_REASONS: Final = frozenset({"MAX_TOKENS", "MAX_OUTPUT_TOKENS", "LENGTH", "MODEL_CONTEXT_WINDOW_EXCEEDED"})
@@ -65,7 +65,7 @@ REFUSED_REASONS: Final = frozenset(
         *("MODEL_ARMOR", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
     }
 )
-# Finish reasons that mean failure, and whether a retry may succeed (peers retry them, with success:
+# Finish reasons that mean failure, and whether a retry may succeed (other clients retry them successfully:
 # pydantic/pydantic-ai#3300, agno-agi/agno#5628).
 FAILED_REASONS: Final = {
     "MALFORMED_FUNCTION_CALL": True,
@@ -102,13 +102,13 @@ class Text(BaseModel):
 
 
 class Options(BaseModel):
-    """The options that work with every vendor; a wire without a field for an option leaves it out.
+    """The options that work with every vendor; a wire leaves out an option that its API has no field for.
 
-    The vendor checks the values, because they change without notice. `extra_body` takes fields that are not options
-    and is merged into the request. `metadata` labels the row, for reports; it is sent if the API has a field for it.
-    `use_cache` says whether the response cache may answer. `store_content=False` keeps the text of prompt and answer
-    out of the table. `timeout`, in seconds, replaces REQUEST_TIMEOUT. `stream` requests the answer as a stream.
-    A call with an `idempotency_key` that was answered within a day returns that answer; nothing is sent.
+    The vendor checks the values, because they change without notice. `extra_body` has further fields, which are merged
+    into the request. `metadata` labels the row, for reports; it is sent if the API has a field for it. `use_cache`
+    turns the response cache on or off. `store_content=False` keeps the text of prompt and answer out of the table.
+    `timeout`, in seconds, replaces REQUEST_TIMEOUT. `stream` requests the answer as a stream. A call with an
+    `idempotency_key` that was answered within a day returns that answer, and nothing is sent.
     """
 
     model_config = STRICT
@@ -129,7 +129,7 @@ class Options(BaseModel):
 
     @classmethod
     def read(cls, params: dict[str, Any]) -> Self:
-        """Return the known options among a call's keywords; raise ValueError, naming the option, for an invalid one."""
+        """Return the known options among a call's keyword arguments; raise ValueError, naming it, if one is invalid."""
         if not params:
             if cls not in _DEFAULTS:
                 _DEFAULTS[cls] = cls()
@@ -143,7 +143,7 @@ class Options(BaseModel):
         if options.verbosity and options.text and options.text.verbosity not in {None, options.verbosity}:
             raise ValueError("options verbosity and text.verbosity differ: give one of them")
         if replaced := SET_BY_THE_CALL & set(options.extra_body or {}):
-            raise ValueError(f"option extra_body must not hold {', '.join(sorted(replaced))}: the call itself sets it")
+            raise ValueError(f"option extra_body must not contain {', '.join(sorted(replaced))}: the call sets it")
         return options
 
     @property
@@ -157,7 +157,7 @@ class Options(BaseModel):
         return self.reasoning.effort if self.reasoning else None
 
     def body(self) -> dict[str, Any]:
-        """Return what goes into the body under its own name: what was given, without what was None."""
+        """Return the fields that go into the body under their own names: those that were given and are not None."""
         return self.model_dump(include=set(self.sent), exclude_none=True)
 
 
@@ -176,10 +176,10 @@ class Kind(Enum):
 class LLMCall:
     """A call, as the caller made it.
 
-    `params` are the further keyword arguments, `options` the same after the wire has read them. `chat_messages` are
-    the messages in the neutral form of `conversation.py`, from which every wire renders. `response_model` is a type
-    that `schemas.response_type` accepts. Defaults are filled in later; `..._is_given` marks the caller's own values.
-    If the call `is_streamed`, the answer is requested as a stream, and `on_text` is called with its text.
+    `params` has the further keyword arguments, and `options` the same after the wire has parsed them. `chat_messages`
+    are the messages in the neutral form of `conversation.py`, from which every wire renders. `response_model` is a type
+    that `schemas.response_type` accepts. Defaults are filled in later; `..._is_given` is True for the caller's own
+    values. If the call `is_streamed`, the answer is requested as a stream, and `on_text` is called with its text.
     """
 
     messages: list[LLMMessage]
@@ -200,17 +200,17 @@ class LLMCall:
 
     @property
     def prompt(self) -> str:
-        """The text of a call for an image or speech."""
+        """The text that an image or speech is made from."""
         return str(self.messages[0].content)
 
 
 @dataclass
 class Exchange:
-    """The exchange of one attempt, filled in as it arrives, so that a failure keeps what has arrived.
+    """The exchange of one attempt, filled in as the response arrives, so that a failure keeps what has arrived.
 
-    `is_sent` says whether a byte of the request may have been sent. `body` is decoded JSON, audio in base64, or text.
-    `receive` reads a body that is a stream of events; then `is_stream` is True. `incomplete` is what is missing from a
-    stream that broke off.
+    `is_sent` is True if a byte of the request may have been sent. `body` is decoded JSON, base64 audio, or text.
+    `receive` reads a body that is a stream of events; `is_stream` is True then. `incomplete` is None, or says how a
+    stream broke off.
     """
 
     status_code: int | None = None
@@ -223,12 +223,12 @@ class Exchange:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is a 2xx."""
+        """True if the status is 2xx."""
         status = self.status_code or 0
         return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
     def note(self, status_code: int, headers: object) -> None:
-        """Keep the status, and the headers that have facts about the call, under lower-case names."""
+        """Keep the status, and under lower-case names the headers with facts about the call."""
         self.status_code = status_code
         if isinstance(headers, Mapping):
             named = {str(name).lower(): str(value) for name, value in headers.items()}
@@ -237,10 +237,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Answer:
-    """The content of a body, read leniently; `details` has facts that only some vendors give (served model, ...).
+    """The content of a body, read leniently; `details` has facts that only some vendors give, such as the served model.
 
-    `is_found` is False if there is no answer at all. `malformed` is the error of an answer with malformed JSON.
-    `tool_turn` is an answer with tool calls as a Chat Completions message, with which the conversation continues.
+    `is_found` is False if there is no answer at all. `malformed` describes malformed JSON in the answer. `tool_turn` is
+    an answer with tool calls as a Chat Completions message, with which the conversation continues.
     """
 
     content: str = ""
@@ -263,17 +263,17 @@ class Answer:
 
     @property
     def is_cut(self) -> bool:
-        """Whether a limit ended the answer, by our finish reason or the vendor's own."""
+        """True if a limit ended the answer, by our finish reason or the vendor's own."""
         return self.finish_reason == "length" or self._native_reason in CUT_REASONS
 
     @property
     def is_refused(self) -> bool:
-        """Whether the model, or a filter, refused to answer."""
+        """True if the model, or a filter, refused to answer."""
         return self.finish_reason == "content_filter" or bool(self.refusal) or self._native_reason in REFUSED_REASONS
 
     @property
     def is_without_end(self) -> bool:
-        """Whether the answer is empty and its finish reason unknown."""
+        """True if the answer is empty and its finish reason unknown."""
         is_empty = not (self.content.strip() or self.tool_calls or self.images or self.media)
         return is_empty and self.finish_reason not in {None, *ENDED_WELL}
 
@@ -286,10 +286,10 @@ class Answer:
 class ParsedError:
     """The error in a body, in the same form for every vendor.
 
-    `status_code` is the error's own number, otherwise HTTP's. `upstream` is a vendor behind the one that was called,
-    with `upstream_message`. `remedy` is the vendor's advice. `retryable` is the vendor's own statement, None if it
-    makes none. `retry_after` is in seconds. `is_key_refused` is True if the key was refused with another status than
-    401, as some services do with 400 or 403.
+    `status_code` is the error's own number, otherwise HTTP's. `upstream` names the vendor behind the one that was
+    called, with `upstream_message`. `remedy` is the vendor's advice. `retryable` is the vendor's own statement, or
+    None. `retry_after` is in seconds. `is_key_refused` is True if the key was refused with a status other than 401;
+    some services use 400 or 403.
     """
 
     status_code: int
@@ -308,9 +308,9 @@ class Wire(ABC):
 
     api_variant: ClassVar[str]
     options: ClassVar[type[Options]]
-    # The callers' names of voices, with the API's; for speech only.
+    # The voices, by the names that callers may use; for speech only.
     voices: ClassVar[Mapping[str, str]] = {}
-    # What puts the events of a stream together; None for an API that is not streamed.
+    # The class that assembles the events of a stream; None if the API cannot stream.
     assembly: ClassVar[type[Assembly] | None] = None
 
     @abstractmethod
@@ -319,15 +319,15 @@ class Wire(ABC):
 
     @abstractmethod
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
-        """Read everything in a body, also in that of an error; never raise."""
+        """Parse everything in a body, even in an error's body; never raise."""
 
     @abstractmethod
     def parse_error(self, exchange: Exchange, call: LLMCall) -> ParsedError | None:
-        """Return the error in a body, also inside a 200; None if there is none."""
+        """Return the error in a body, also in a 200; None if there is none."""
 
 
 def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
-    """Return the error of an answer with a finish reason that means failure, None if none of `reasons` does."""
+    """Return the error if one of `reasons` is a finish reason that means failure, otherwise None."""
     failed = next((reason for reason in reasons if reason and reason.upper() in FAILED_REASONS), None)
     if failed is None:
         return None
@@ -336,7 +336,7 @@ def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
 
 
 def defaults_of(call: LLMCall) -> frozenset[str]:
-    """Return the fields, by every API's names, that have a configured default and not the caller's value."""
+    """Return the fields, by every API's names, that have a configured default rather than the caller's value."""
     temperature = frozenset() if call.temperature_is_given else frozenset({"temperature"})
     return temperature if call.max_output_tokens_is_given else temperature | MAX_TOKENS_NAMES
 
@@ -346,7 +346,7 @@ def with_extra_body(
 ) -> dict[str, Any]:
     """Return `payload` merged with the caller's `extra_body`: lists of tools are joined, objects merged.
 
-    Raises ValueError for a contradiction, except that the default values of the fields `replaceable` are replaced.
+    The caller's values replace the defaults of the fields `replaceable`. Any other contradiction is a ValueError.
     """
     merged: dict[str, Any] = _joined("", payload, extra_body or {}, replaceable)
     return merged

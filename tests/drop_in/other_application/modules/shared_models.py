@@ -1,4 +1,4 @@
-"""Another application's declarative base: constraints have names, and every table can be shown."""
+"""Another application's declarative base: constraints have names, and every table has a repr."""
 
 from sqlalchemy import MetaData
 from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
@@ -20,5 +20,5 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
     def __repr__(self) -> str:
-        """Show the key."""
+        """Show the primary key."""
         return f"<{type(self).__name__} {self.__mapper__.primary_key_from_instance(self)}>"

@@ -1,1 +1,1 @@
-"""The modules of a shop, which existed before it called any model."""
+"""The modules of a shop that does not call models yet."""

@@ -1,4 +1,4 @@
-"""Another application's door to its database: a session per thread, a small pool, its own time zone."""
+"""Another application's public interface to its database: a session per thread, a small pool, its own time zone."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class DatabaseSession(NamedTuple):
-    """The session of this thread, and the engine it is of."""
+    """The session of this thread, and its engine."""
 
     session: Session
     engine: Engine
 
 
 class InfrastructureProvider:
-    """Everything about the database that other modules may know."""
+    """The parts of the database that other modules may use."""
 
     _engine: Engine | None = None
 
     def initialize(self) -> None:
-        """Connect, and make the tables, once."""
+        """Connect and create the tables, once."""
         if self._engine is not None:
             return
         self._engine = create_engine(
@@ -70,5 +70,5 @@ _infrastructure = InfrastructureProvider()
 
 
 def infrastructure_provider() -> InfrastructureProvider:
-    """Return the one there is."""
+    """Return the only instance."""
     return _infrastructure

@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make it."""
+    """Create it."""
     op.create_table(
         "orders",
         sa.Column("id", sa.Integer(), nullable=False),

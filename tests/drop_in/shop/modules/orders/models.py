@@ -7,7 +7,7 @@ from modules.db import Base
 
 
 class Order(Base):
-    """What a customer has ordered."""
+    """A customer's order."""
 
     __tablename__ = "orders"
 
