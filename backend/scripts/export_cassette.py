@@ -32,13 +32,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parents[2]
+EXPORTED = Path("cassettes/exported")
 
 
 def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("request_id", metavar="REQUEST_ID", help="the id of a row; an LLMError has it as .request_id")
-    options.add_argument("--out", type=Path, default=ROOT / "cassettes/exported", help="where to write (%(default)s)")
+    options.add_argument("--out", type=Path, default=EXPORTED, help="the folder to write to (%(default)s)")
     prompts = options.add_mutually_exclusive_group()
     prompts.add_argument("--mask-prompts", action="store_true", help="mask the text of users and models (the default)")
     prompts.add_argument("--keep-prompts", action="store_true", help="keep it unchanged")
@@ -99,7 +99,8 @@ def main() -> int:
     file.write_text(exported.text, "utf-8")
     advice = "read it before you commit it. The test to paste below tests/:\n"
     print(f"{file} written, replayed and compared; {advice}", file=sys.stderr)
-    path = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    here = Path.cwd()
+    path = file.relative_to(here) if file.is_relative_to(here) else file
     print(generate_test(exported, str(path), arguments.response_model))
     return 0
 

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-ROOT = Path(__file__).resolve().parents[2]
+EXPORTED = Path("cassettes/exported")
 HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
@@ -71,8 +71,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--user", type=_user, metavar="ID", help="calls of this user")
     options.add_argument("--request", type=_id, metavar="ID", help="all attempts of the call that this row belongs to")
     options.add_argument("--dry-run", action="store_true", help="change nothing")
-    exported = ROOT / "cassettes/exported"
-    options.add_argument("--exported", type=Path, default=exported, help="where exported cassettes are (%(default)s)")
+    options.add_argument("--exported", type=Path, default=EXPORTED, help="where exported cassettes are (%(default)s)")
     return options
 
 

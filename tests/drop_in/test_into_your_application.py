@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -37,16 +38,24 @@ EXTRAS: Final[dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").re
 ]
 OWNERS: Final = {name: set(map(canonicalize_name, owners)) for name, owners in packages_distributions().items()}
 SOURCES: Final = sorted((ROOT / "backend/modules/llm_services").rglob("*.py"))
-# Runs first_call.py with the top-level modules in its arguments hidden.
+SCRIPTS: Final = {
+    script: re.findall(r"`([\w-]+>=[^`]+)`", packages)
+    for script, packages in re.findall(r"^\| `(\w+\.py)`.*\|([^|]*)\|$", PAGE.partition("## Scripts")[2], re.MULTILINE)
+}
+ARGUMENTS: Final = {"forget.py": "--user 7", "report.py": "--html report.html", "export_cassette.py": "$REQUEST_ID"}
+# Runs a program with the top-level modules in its first argument hidden.
 WITHOUT: Final = """
 import runpy, sys
+from pathlib import Path
 class Hidden:
     def find_spec(self, name, path=None, target=None):
         if name in hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-hidden = set(sys.argv[1:])
+hidden = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Hidden())
-runpy.run_path("first_call.py", run_name="__main__")
+sys.argv = sys.argv[2:]
+sys.path[0] = str(Path(sys.argv[0]).parent)
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -132,11 +141,30 @@ def test_the_page_leads_to_a_row(application: Application) -> None:
 def test_a_call_needs_no_other_package(application: Application) -> None:
     """A call succeeds with only the packages on the page, and their requirements."""
     application.follow()
-    (application.folder / "without.py").write_text(WITHOUT)
-    needed = closure(EXTRAS["module"])
-    others = [name for name, owners in OWNERS.items() if not needed & owners]
-    assert {"fastapi", "rich"} <= set(others)
-    assert "completed 0.000194" in application.run(f"python without.py {shlex.join(others)}")
+    assert "completed 0.000194" in application.run(command_without_others("first_call.py", []))
+
+
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_needs_no_other_package(application: Application, script: str) -> None:
+    """A script does its work where, beside the module's packages, only those of its line in the table are there."""
+    application.follow()
+    shutil.copytree(ROOT / "backend/cassette", application.folder / "cassette")
+    shutil.copy(ROOT / "backend/scripts/export_cassette.py", application.folder / "scripts")
+    with sqlite3.connect(application.folder / "shop.db") as connection:
+        (application.environment["REQUEST_ID"],) = connection.execute("SELECT id FROM llm_requests").fetchone()
+    connection.close()
+    command = command_without_others(f"scripts/{script}", SCRIPTS[script])
+    application.run(f"{command} {ARGUMENTS.get(script, '')}")
+
+
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
+def test_an_exported_cassette_is_in_the_application(application: Application) -> None:
+    """A cassette is written below the working directory, from where forget.py lists it."""
+    test_a_script_needs_no_other_package(application, "export_cassette.py")
+    (file,) = (application.folder / "cassettes/exported").glob("*.yaml")
+    printed = application.run("python scripts/forget.py --request $REQUEST_ID --dry-run")
+    assert f"review and delete: cassettes/exported/{file.name}" in printed
 
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
@@ -147,6 +175,14 @@ def test_the_copied_scripts_find_the_module(application: Application) -> None:
     assert [] == [script for script in copied if f"| `{script}` |" not in PAGE]
     printed = [application.run(f"python scripts/{script} --help") for script in copied]
     assert [f"usage: {script}" for script in copied] == [text.split(" [")[0] for text in printed]
+
+
+def command_without_others(program: str, packages: list[str]) -> str:
+    """Return a command that runs a program where only the module's packages and these are installed."""
+    needed = closure([*EXTRAS["module"], *packages])
+    others = [name for name, owners in OWNERS.items() if not needed & owners]
+    assert "fastapi" in others
+    return f"python -c {shlex.quote(WITHOUT)} {','.join(others)} {program}"
 
 
 def closure(requirements: list[str]) -> set[str]:
