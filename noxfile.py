@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import tempfile
+from pathlib import Path
 
 import nox
 
@@ -22,10 +22,13 @@ def check(session: nox.Session) -> None:
     install_nox(session)
     run_lint(session)
     session.run("mypy", f"--cache-dir={os.devnull}")  # a cache of 90 MB would be used only once
-    with tempfile.TemporaryDirectory() as compiled:  # 40 MB, which are not left behind
-        # uv compiles nothing, and the tests start some hundred processes, each of which would compile all it imports.
-        session.env.update({"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": None})
+    # uv compiles nothing, and the tests start some hundred processes, each of which would compile all that it imports.
+    compiled = Path(session.virtualenv.location, "compiled").resolve()
+    session.env.update({"PYTHONPYCACHEPREFIX": str(compiled), "PYTHONDONTWRITEBYTECODE": None})
+    try:
         run_tests(session)
+    finally:
+        shutil.rmtree(compiled, ignore_errors=True)  # 40 MB
 
 
 @nox.session(default=False)

@@ -1,9 +1,12 @@
 """The project's rules that no tool of the lint session checks."""
 
 import ast
+import os
 import re
 import socket
 import subprocess
+import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from modules import llm_services
 from modules.llm_services import public
+from support.processes import started
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -152,6 +156,23 @@ def test_a_merge_marker_is_recognised(marker: str) -> None:
 def test_a_secret_is_recognised(secret: str) -> None:
     """The patterns match keys, cookies and account ids of the lengths that are really issued."""
     assert SECRETS.search(f'"{secret}"')
+
+
+def test_a_run_that_is_killed_leaves_no_database_behind() -> None:
+    """PostgreSQL is a daemon: it ends, and its folder is removed, also when the tests are killed."""
+    code = (
+        "import sys; from support import databases\n"
+        "with databases.postgres_server() as url: print(url.query['host'], flush=True); sys.stdin.read()"
+    )
+    path = os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"])
+    with started([sys.executable, "-c", code], os.environ | {"PYTHONPATH": path}) as tests:
+        assert tests.stdout
+        folder = Path(tests.stdout.readline().strip())
+        assert folder.is_relative_to(tempfile.gettempdir())
+        assert folder.exists()
+        tests.kill()
+        assert "" == tests.stdout.read()  # until whatever has inherited it has ended
+    assert not folder.exists()
 
 
 def test_the_network_is_blocked() -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from modules.llm_services.ledger.writer import writer_for
 from support.calls import ANSWER, ask, only_row, rows
 from support.databases import apart, close
+from support.processes import KILL, if_this_process_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +142,9 @@ def pooler(postgres_engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     pooled = url.set(host="127.0.0.1", port=port, query={})
     try:
-        _connect_first(pooled)
-        yield pooled
+        with if_this_process_ends(KILL, str(process.pid)):
+            _connect_first(pooled)
+            yield pooled
     finally:
         process.terminate()
         process.communicate()

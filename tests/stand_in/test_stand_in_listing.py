@@ -17,6 +17,7 @@ import stand_in
 from stand_in import listing
 from stand_in.scenarios import FAULTY_REQUESTS, SCENARIOS
 from stand_in.vendors import environment
+from support.processes import started
 
 BACKEND = Path(stand_in.__file__).resolve().parent.parent
 ROOT = BACKEND.parent
@@ -33,11 +34,11 @@ def printed(*arguments: str) -> str:
 
 def greeting() -> tuple[str, str]:
     """Return the base URL of a stand-in that was started without options, and its output."""
-    with subprocess.Popen([*COMMAND, "--port", "0"], cwd=BACKEND, stdout=subprocess.PIPE) as process:
+    with started([*COMMAND, "--port", "0"], os.environ, BACKEND) as process:
         assert process.stdout
         first = process.stdout.readline()
         process.terminate()
-        return first.decode().split()[-1], (first + process.stdout.read()).decode()
+        return first.split()[-1], first + process.stdout.read()
 
 
 def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:

@@ -6,7 +6,7 @@ import atexit
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
@@ -14,17 +14,28 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from modules.infrastructure.database import make_engine
 from modules.llm_services.ledger.writer import writer_for
 from modules.shared_models import Base
+from support.processes import if_this_process_ends
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from sqlalchemy import URL, Connection, Engine
 
+# SIGQUIT is PostgreSQL's immediate shutdown.
+REMOVE: Final = """
+pid=$(head -n 1 "$1/data/postmaster.pid") && kill -QUIT "$pid" && while kill -0 "$pid"; do sleep 0.1; done
+rm -rf "$1"
+"""
+
 
 @contextmanager
 def postgres_server() -> Generator[URL]:
     """Run PostgreSQL from its wheel, in a temporary folder, and yield the URL of its first database."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        if_this_process_ends(REMOVE, folder),  # PostgreSQL is a daemon
+        pytest.MonkeyPatch.context() as environment,
+    ):
         # The package keeps a lock there, otherwise in the temporary folder that all users of a machine share.
         environment.setenv("XDG_RUNTIME_DIR", folder)
         (Path(folder) / "python_PostgresServer").mkdir()

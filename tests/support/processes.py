@@ -15,12 +15,25 @@ if TYPE_CHECKING:
 
 # Where programs are, and compiled modules.
 INHERITED: Final = ("PATH", "PYTHONPYCACHEPREFIX")
+KILL: Final = 'kill -KILL "$1"'
 SLOW_STEP: Final = re.compile(r"^Executing <.*> took [\d.]+ seconds\n", re.MULTILINE)
 
 
 def bare_environment(**variables: str) -> dict[str, str]:
     """Return an environment with these variables, and no setting of this process."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ} | variables
+
+
+@contextmanager
+def if_this_process_ends(script: str, *arguments: str) -> Iterator[None]:
+    """Run a shell script as soon as this process ends, by whatever signal, if it ends in the block."""
+    # `cat` ends when nobody has the other end of its pipe. Ctrl-C reaches every process of a session.
+    command = ["sh", "-c", f"cat\n{script}", "sh", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as shell:
+        try:
+            yield
+        finally:
+            shell.kill()
 
 
 @contextmanager
@@ -35,7 +48,7 @@ def started(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = N
         process = subprocess.Popen(command, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     finally:
         signal.signal(signal.SIGINT, handler)
-    with process:
+    with process, if_this_process_ends(KILL, str(process.pid)):
         try:
             yield process
         finally:

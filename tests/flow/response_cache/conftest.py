@@ -17,6 +17,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from modules.llm_services.config import VARIABLE_NAMES
+from support.processes import KILL, if_this_process_ends
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def _real(command: str, port: int) -> Generator[None]:
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
         try:
-            yield
+            with if_this_process_ends(KILL, str(server.pid)):
+                yield
         finally:
             server.terminate()
 
