@@ -41,6 +41,19 @@ async def test_without_the_table_nothing_is_sent(engine: Engine, serve: Serve) -
     assert ([], None) == (server.visits, caught.value.request_id)
 
 
+@pytest.mark.parametrize("missing", ["the table", "a column"])
+async def test_what_to_do_about_a_table_is_in_the_error(engine: Engine, missing: str) -> None:
+    """If the table or a column is missing, the error is one line that says how the table is made."""
+    if missing == "the table":
+        hide_table(engine)
+    else:
+        with apart(engine.url) as connection:
+            connection.execute(text("ALTER TABLE llm_requests RENAME COLUMN cost_estimate TO cost"))
+    with Session(engine) as session, pytest.raises(LLMError, match="with a migration, or create it with") as caught:
+        await ask(session)
+    assert 1 == len(str(caught.value).splitlines())
+
+
 def hidden_status(engine: Engine) -> tuple[object, str]:
     """Return id and status of the row in the renamed table."""
     with apart(engine.url) as connection:

@@ -41,6 +41,29 @@ def test_an_empty_table(engine: Engine) -> None:
     assert PromptCache(0, 0, 0.0, 0, found.prompt_cache.price_table) == found.prompt_cache
 
 
+@pytest.fixture
+def engine_of_a_schema(engine: Engine) -> Iterator[Engine]:
+    """Return an engine that looks for the table in a schema, as `schema_translate_map` names it."""
+    if engine.dialect.name == "sqlite":
+        yield engine.execution_options(schema_translate_map={None: "main"})
+        return
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA jobs"))
+        connection.execute(text("ALTER TABLE llm_requests SET SCHEMA jobs"))
+    yield engine.execution_options(schema_translate_map={None: "jobs"})
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE jobs.llm_requests SET SCHEMA public"))
+        connection.execute(text("DROP SCHEMA jobs"))
+
+
+@pytest.mark.usefixtures("_small_parts")
+def test_a_table_in_a_schema(engine_of_a_schema: Engine) -> None:
+    """A table that is in a schema of its own is read in parts like any other."""
+    assert 0 == report(engine_of_a_schema).total.attempts
+    write(engine_of_a_schema, *(row() for _ in range(40)))
+    assert 40 == report(engine_of_a_schema).total.attempts
+
+
 @pytest.mark.parametrize(
     ("costs", "expected"),
     [

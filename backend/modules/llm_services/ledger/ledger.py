@@ -8,13 +8,14 @@ wait for that transaction (`sqlite.py`).
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, inspect, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import scoped_session
 
 from ..exceptions import LLMError
@@ -41,6 +42,12 @@ LEAVE_SECONDS: Final = 1.0
 # The statement passed to a session's `get_bind`: recipes check for an update or a delete, not for an insert.
 # https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
 FOR_WRITING: Final = update(LLMRequestModel)
+# SQLite has no class of its own for these errors.
+MISSING_IN_SQLITE: Final = re.compile("no such (table|column)|has no column")
+CREATE_TABLE: Final = (
+    "the table llm_requests has to be as LLMRequestModel declares it: create or change it with a migration, "
+    "or create it with Base.metadata.create_all(engine)"
+)
 SANITIZERS: Final = {
     column.name: column_sanitizer(column) for column in cast("Table", LLMRequestModel.__table__).columns
 }
@@ -129,9 +136,16 @@ class Ledger:
             OSError,
             RuntimeError,
         ) as error:  # OSError: no response or no file; RuntimeError: the process is ending and its threads take no work
-            cause = getattr(error, "orig", None) or error
-            raise LLMError(f"the database did not take the row of this call: {cause}") from error
+            raise LLMError(f"the database did not take the row of this call: {_describe(error)}") from error
         entry.is_open = True
+
+
+def _describe(error: Exception) -> str:
+    """Return the database's own message, and what to do if the table or one of its columns is missing."""
+    message = str(getattr(error, "orig", None) or error)
+    if isinstance(error, ProgrammingError) or MISSING_IN_SQLITE.search(message):
+        return "; ".join([*message.splitlines()[:1], CREATE_TABLE])
+    return message
 
 
 async def written(writer: Writer, write: PendingWrite, *, is_leaving: bool = False) -> None:

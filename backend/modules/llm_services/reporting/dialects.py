@@ -10,7 +10,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from typing import cast as type_cast
 
-from sqlalchemy import JSON, Date, String, Text, and_, case, cast, column, func, not_, select, text, true
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    not_,
+    select,
+    text,
+    true,
+)
 
 from ..ledger.sqlite import driver
 from ..models import LLMRequestModel
@@ -99,7 +116,7 @@ class SQLite:
 
     def parts(self, connection: Connection) -> Sequence[Part]:
         """Return all parts of the table, at least one: each row is in one of them."""
-        last = connection.scalar(text(f"SELECT max(rowid) FROM {TABLE.name}")) or 0  # noqa: S608 - our own name
+        last = connection.scalar(select(func.max(literal_column("rowid"))).select_from(TABLE)) or 0
         return [{"first": first, "end": first + ROWS_PER_PART} for first in range(0, last + 1, ROWS_PER_PART)]
 
 
@@ -150,8 +167,10 @@ class PostgreSQL:
 
     def parts(self, connection: Connection) -> Sequence[Part]:
         """Return all parts of the table, at least one: each row is in one of them."""
-        size = text("SELECT pg_relation_size(CAST(:name AS regclass)) / CAST(current_setting('block_size') AS bigint)")
-        blocks = range(0, (connection.scalar(size, {"name": TABLE.name}) or 0) + 1, BLOCKS_PER_PART)
+        block_size = cast(func.current_setting("block_size"), BigInteger)
+        size = func.pg_relation_size(literal_column("tableoid", Integer)).op("/")(block_size)
+        last = connection.scalar(select(size).select_from(TABLE).limit(1)) or 0  # there may be no row
+        blocks = range(0, last + 1, BLOCKS_PER_PART)
         return [{"first": f"({first},0)", "end": f"({first + BLOCKS_PER_PART},0)"} for first in blocks]
 
 
