@@ -17,8 +17,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from . import packages, threads
-from .types import LARGEST_INTEGER, CostSource, LLMProviderType, Usage
-from .vendors import VENDORS
+from .types import CHARACTERS_OF_A_TOKEN, LARGEST_INTEGER, CostSource, LLMProviderType, Usage
+from .vendors import GEMINI_PATH, VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 FREE: Final = ":free"
 VARIANT: Final = ":"  # separates the name of a variant
 PRESET: Final = "@"
-CHARACTERS_OF_A_TOKEN: Final = 4
 TOKENS_OF_A_MESSAGE: Final = 4
 TOKENS_OF_A_FILE: Final = 1000
 # Few enough tokens to avoid the higher prices that some models have for long prompts.
@@ -56,7 +55,6 @@ USAGE_FIELDS: Final = ("usage", "usageMetadata")
 TOKENS: Final = "_tokens"
 BY_CHARACTER: Final = "input_characters"
 IMAGES: Final = "images"
-GEMINI_PATH: Final = "models/"
 
 
 @dataclass(frozen=True)

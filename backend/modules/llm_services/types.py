@@ -37,6 +37,7 @@ Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 LONGEST_MODEL_NAME: Final = 100  # characters: the width of the column
 DEEPEST_JSON: Final = 100  # levels that are parsed and stored unchanged; no known API nests deeper
+CHARACTERS_OF_A_TOKEN: Final = 4  # an approximation, where the tokens are not counted
 LARGEST_INTEGER: Final = 2**31 - 1  # the largest value of an integer column
 
 

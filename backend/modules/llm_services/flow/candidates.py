@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from ..wires.lenient import well_formed
-from ..wires.repair import DECODER, bracketed, lacks_closing_alone, repaired
+from ..wires.repair import DECODER, MAX_BROKEN, bracketed, lacks_closing_alone, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,6 @@ RETRACTION: Final = re.compile(
     re.IGNORECASE,
 )
 MAX_CANDIDATES: Final = 50
-MAX_BROKEN: Final = 20
 LEAD_CHARACTERS: Final = 80
 NEAR_CHARACTERS: Final = 300
 

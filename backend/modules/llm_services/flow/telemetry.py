@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ..secret import mask
 from ..wires.lenient import text
 from ..wires.wire import Kind
+from .network import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -31,7 +32,6 @@ SCOPE: Final = "modules.llm_services"
 REQUEST_ID: Final = "llm_services.request_id"
 CHAT_APIS: Final = frozenset({"chat_completions", "responses", "messages"})
 MEDIA: Final = {Kind.IMAGE: "image", Kind.SPEECH: "speech"}
-PORTS: Final = {"http": 80, "https": 443}
 # The bucket boundaries that the conventions give, in seconds and in tokens.
 DURATION_BOUNDARIES_SECONDS: Final = tuple(0.01 * 2.0**power for power in range(14))
 TOKEN_BOUNDARIES: Final = tuple(4.0**power for power in range(14))
@@ -73,7 +73,7 @@ def _request_attributes(attempt: Attempt) -> dict[str, str | int]:
         "gen_ai.provider.name": vendor.telemetry_name or vendor.provider_type,
         "gen_ai.request.model": attempt.call.model,
         "server.address": server.hostname or "",
-        "server.port": server.port or PORTS[server.scheme],
+        "server.port": server.port or DEFAULT_PORTS[server.scheme],
     }
 
 

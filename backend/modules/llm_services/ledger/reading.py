@@ -19,7 +19,7 @@ from ..exceptions import (
     LLMValidationError,
 )
 from ..models import LLMRequestModel
-from ..types import RequestStatus
+from ..types import CHARACTERS_OF_A_TOKEN, RequestStatus
 from .connections import ServerConnections, derived
 from .ledger import FOR_WRITING, callers_connection, translated_schemas
 from .sqlite import shared_connection
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     Rows = Sequence[Row[Any]]
 
-CHARACTERS_OF_A_TOKEN: Final = 4
 # These attempts were not billed: the vendor answered with an error.
 REFUSALS: Final = tuple(
     error.__name__ for error in (LLMAuthenticationError, LLMRateLimitError, LLMProviderError, LLMValidationError)

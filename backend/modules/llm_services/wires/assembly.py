@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
+
+from .lenient import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
 HIGH_SURROGATES: Final = ("\ud800", "\udbff")
 # A field that is added to the body, to show that it was assembled from events.
 ASSEMBLED: Final = "assembled_from_events"
@@ -57,7 +57,7 @@ def joined(pieces: Iterable[str]) -> str:
 
 def whole_characters(text: str) -> str:
     """Return a text with surrogate pairs as characters, and with U+FFFD for a lone surrogate."""
-    if text.isascii() or not SURROGATE.search(text):
+    if text.isascii() or not LONE_SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -12,7 +12,7 @@ from .abilities import takes_default_temperature
 from .chat_completions_stream import ChatCompletionsAssembly
 from .conversation import call_id, join_instruction
 from .errors import openai_error
-from .lenient import arguments, items, mapping, moment, openai_usage, text, undecodable, usd
+from .lenient import arguments, items, mapping, moment, openai_usage, present, text, undecodable, usd
 from .schemas import instruction, json_schema_format
 from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, failed_end, with_extra_body
 
@@ -72,7 +72,7 @@ class ChatCompletionsOptions(Options):
         """Return the fields of the body: the options that are not None."""
         body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
         common = {"verbosity": self.any_verbosity, "reasoning_effort": self.reasoning_effort or self.effort}
-        return body | _present(common)
+        return body | present(common)
 
 
 class ChatCompletionsWire(Wire):
@@ -95,8 +95,12 @@ class ChatCompletionsWire(Wire):
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /chat/completions."""
         options = cast("ChatCompletionsOptions", call.options)
-        sampling = {"temperature": call.temperature, "max_tokens": call.max_output_tokens}
-        payload: dict[str, Any] = {"model": self.model_name(call.model), **_present(sampling), **options.body()}
+        payload: dict[str, Any] = {
+            "model": self.model_name(call.model),
+            "temperature": call.temperature,
+            "max_tokens": call.max_output_tokens,
+            **options.body(),
+        }
         if call.is_streamed:
             payload |= self.stream_parameters
         messages = call.chat_messages
@@ -183,10 +187,6 @@ class ChatCompletionsWire(Wire):
             "service_tier": text(body.get("service_tier")),
             "vendor_request_id": exchange.headers.get("x-request-id"),
         }
-
-
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _is_reasoning(payload: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import binascii
 from typing import Any, Final
 
 from .assembly import Assembly, joined
-from .lenient import count, items, json_object, mapping, text
+from .lenient import count, items, json_object, mapping, present, text
 
 # The fields of a delta that are strings to append, and those that are lists to extend.
 TEXTS: Final = ("content", "refusal", "reasoning", "reasoning_content")
@@ -191,7 +191,7 @@ class _ToolCall:
         self.own_id = self.own_id or text(given.get("id"))
         self._fields |= {name: value for name, value in given.items() if value is not None and name != "function"}
         function = mapping(given.get("function"))
-        self._function |= {name: value for name, value in function.items() if value is not None}
+        self._function |= present(function)
         name = text(function.get("name"))
         if name and name != self.name:
             self.name = (self.name or "") + name

@@ -29,6 +29,7 @@ API_VARIANT: Final = "api_variant"
 OF_ONE_WIRE: Final = ("reasoning_details", "reasoning", NATIVE)
 RESULT_ROLES: Final = frozenset({"tool", "function"})
 SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 
 
 class ToolCallMemory:

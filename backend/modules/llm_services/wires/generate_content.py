@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .abilities import GeminiAbilities, Sampling, Thinking, effort_for, gemini, nearest_effort
-from .conversation import NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
+from .conversation import DATA_URL, NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
 from .errors import server_wait
 from .generate_content_stream import GenerateContentAssembly
-from .lenient import arguments, count, items, json_object, mapping, rates, text, total, undecodable
+from .lenient import arguments, count, items, json_object, mapping, present, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .speech import playable
 from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, failed_end, with_extra_body
@@ -56,7 +56,6 @@ NO_SIGNATURE: Final = "skip_thought_signature_validator"
 # A field of this API's parts that the reasoning details of other vendors do not have.
 OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
-DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 RETRY_INFO: Final = "RetryInfo"
 PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # these bill one price for all searches of a prompt
 DAILY_QUOTA: Final = "PerDay"
@@ -86,7 +85,7 @@ class GenerateContentOptions(Options):
             "presencePenalty": self.presence_penalty,
             "frequencyPenalty": self.frequency_penalty,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return present(given)
 
 
 class GenerateContentReader(Wire):
@@ -172,12 +171,11 @@ class GenerateContentWire(GenerateContentReader):
         payload = {
             "systemInstruction": {"parts": texts} if texts else None,
             "contents": _contents(call.chat_messages, signs_calls=abilities.signs_calls),
-            "generationConfig": {name: value for name, value in config.items() if value is not None},
+            "generationConfig": present(config),
             "safetySettings": options.safety_settings,
             **_tools(call, options),
         }
-        present = {name: value for name, value in payload.items() if value is not None}
-        return with_extra_body(present, options.extra_body, defaults_of(call))
+        return with_extra_body(payload, options.extra_body, defaults_of(call))
 
 
 # The field of `generationConfig` that is left out, and the field that excludes it.

@@ -8,12 +8,15 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import pieces
 from ..sanitize import excerpt
 from ..types import DEEPEST_JSON, LARGEST_INTEGER, Usage
 from .repair import whole_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CENTURY: Final = (946_684_800, 4_102_444_800)  # the years 2000 and 2100 as epoch times
 # Bytes that occur in JSON with surrogates, with NaN or infinity, or with numbers too large for a float.
@@ -30,6 +33,11 @@ LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 def mapping(value: object) -> dict[str, Any]:
     """Return an object unchanged, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are not None, under their names."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def items(value: object) -> list[Any]:

@@ -14,6 +14,7 @@ from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .abilities import claude
 from .conversation import (
+    DATA_URL,
     NATIVE,
     SYSTEM_ROLES,
     call_id,
@@ -71,7 +72,6 @@ STATUS_BY_TYPE: Final = {
     "internalServerException": 500,
     "serviceUnavailableException": 503,
 }
-DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
 # The pattern of tool_use ids: https://docs.anthropic.com/en/api/messages.
 ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
 MAX_ID_CHARACTERS: Final = 256

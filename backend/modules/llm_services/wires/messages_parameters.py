@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .abilities import ClaudeAbilities, Sampling, Thinking, claude, effort_for, nearest_effort
-from .lenient import mapping
+from .lenient import mapping, present
 from .schemas import output_format_schema, wire_schema
 from .wire import LLMCall, Number, Options
 
@@ -155,7 +155,7 @@ def parameters(
         **(_tools(call, options) if call.response_model is None else requested),
         "output_config": output_config or None,
     }
-    chosen = {name: value for name, value in written.items() if value is not None}
+    chosen = present(written)
     for name, gives_way in RULES:
         request = _Request(call, options, abilities, {**chosen, **(options.extra_body or {})})
         if name in chosen and gives_way(request):

@@ -102,8 +102,7 @@ class ResponsesWire(Wire):
         if options.store is False:
             # Without it, the next turn could not refer to this reasoning.
             payload["include"] = ["reasoning.encrypted_content"]
-        present = {name: value for name, value in payload.items() if value is not None}
-        return with_extra_body(present, options.extra_body, defaults_of(call))
+        return with_extra_body(payload, options.extra_body, defaults_of(call))
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Parse a response, including a partial one."""

@@ -97,8 +97,7 @@ class SpeechWire(Wire):
             "speed": options.speed,
             "instructions": options.instructions,
         }
-        present = {name: value for name, value in parameters.items() if value is not None}
-        return with_extra_body(present, options.extra_body)
+        return with_extra_body(parameters, options.extra_body)
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
         """Parse the audio; the response has no length or usage, because speech is billed by the characters of the text.

@@ -344,11 +344,12 @@ def defaults_of(call: LLMCall) -> frozenset[str]:
 def with_extra_body(
     payload: dict[str, Any], extra_body: dict[str, Any] | None, replaceable: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Return `payload` merged with the caller's `extra_body`: lists of tools are joined, objects merged.
+    """Return what `payload` has, merged with the caller's `extra_body`: lists of tools are joined, objects merged.
 
     The caller's values replace the defaults of the fields `replaceable`. Any other contradiction is a ValueError.
     """
-    merged: dict[str, Any] = _joined("", payload, extra_body or {}, replaceable)
+    own = {name: value for name, value in payload.items() if value is not None}
+    merged: dict[str, Any] = _joined("", own, extra_body or {}, replaceable)
     return merged
 
 
