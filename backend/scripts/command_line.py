@@ -87,6 +87,18 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day: write it as 2026-12-31") from error
 
 
+def user_id(text: str) -> int:
+    """Read an argument that is a user's id."""
+    from modules.llm_services.types import LARGEST_INTEGER  # noqa: PLC0415 - only who gives one needs the package
+
+    try:
+        if abs(int(text)) <= LARGEST_INTEGER:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a user id, which is a whole number")
+
+
 def run(main: Callable[[], int | None]) -> int:
     """Run a script and return its exit code."""
     try:

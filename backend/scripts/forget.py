@@ -26,7 +26,7 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import Steps, check_database, parser, run, show_help, usage, visible
+from command_line import Steps, check_database, parser, run, show_help, usage, user_id, visible
 
 import argparse
 import re
@@ -52,12 +52,6 @@ def _age(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"{text}: the calendar does not go that far") from error
 
 
-def _user(text: str) -> int:
-    if not text.lstrip("-").isdecimal() or abs(int(text)) > LARGEST_INTEGER:
-        raise argparse.ArgumentTypeError(f"{text} is not a user id, which is a whole number")
-    return int(text)
-
-
 def _id(text: str) -> UUID:
     try:
         return UUID(text)
@@ -68,7 +62,7 @@ def _id(text: str) -> UUID:
 def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--older-than", type=_age, metavar="AGE", help="calls that began longer ago: 90d, 12h, 6w")
-    options.add_argument("--user", type=_user, metavar="ID", help="calls of this user")
+    options.add_argument("--user", type=user_id, metavar="ID", help="calls of this user")
     options.add_argument("--request", type=_id, metavar="ID", help="all attempts of the call that this row belongs to")
     options.add_argument("--dry-run", action="store_true", help="change nothing")
     options.add_argument("--exported", type=Path, default=EXPORTED, help="where exported cassettes are (%(default)s)")
@@ -85,7 +79,6 @@ from modules.llm_services.cache import remove_entries
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.ledger import forgetting
 from modules.llm_services.sanitize import redact
-from modules.llm_services.types import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

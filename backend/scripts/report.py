@@ -28,7 +28,7 @@ exit codes:
 
 from __future__ import annotations
 
-from command_line import Steps, check_database, parser, run, show_help, usage
+from command_line import Steps, check_database, day, parser, run, show_help, usage, user_id
 
 import argparse
 import json
@@ -47,9 +47,9 @@ def _options() -> argparse.ArgumentParser:
     options = parser(__doc__)
     period = options.add_argument_group("which rows")
     period.add_argument("--days", type=_positive, metavar="N", help=f"the last N days, today included ({DAYS})")
-    period.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
-    period.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day, included (today)")
-    period.add_argument("--user", type=_user, metavar="ID", help="only rows of this user")
+    period.add_argument("--since", type=day, metavar="YYYY-MM-DD", help="the first day; instead of --days")
+    period.add_argument("--until", type=day, metavar="YYYY-MM-DD", help="the last day, included (today)")
+    period.add_argument("--user", type=user_id, metavar="ID", help="only rows of this user")
     period.add_argument("--model", metavar="NAME", help="only calls to this model, by the requested name")
     output = options.add_argument_group("how it is shown")
     period.add_argument("--check-models", action="store_true", help="look up in OpenRouter's list which models end")
@@ -58,13 +58,6 @@ def _options() -> argparse.ArgumentParser:
     output.add_argument("--html", type=Path, metavar="FILE", help="write a self-contained page")
     output.add_argument("--json", action="store_true", help="print JSON")
     return options
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is not a day: write it as 2026-12-31") from error
 
 
 def _label(text: str) -> str:
@@ -81,15 +74,6 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _user(text: str) -> int:
-    try:
-        if abs(int(text)) <= LARGEST_INTEGER:
-            return int(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text} is not a user id, which is a whole number")
-
-
 if __name__ == "__main__":
     show_help(_options())
 
@@ -100,7 +84,6 @@ from modules.llm_services.ledger.maintenance import longest_attempt
 from modules.llm_services.reporting.ending import listed_ends
 from modules.llm_services.reporting.report import METADATA, TOP, read_report
 from modules.llm_services.reporting.values import Report, Scope
-from modules.llm_services.types import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
