@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -16,11 +20,14 @@ from support.server import serving
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
     from stand_in.pytest_plugin import LLMStandIn
     from support.calls import Answering, Serve
     from support.server import Server
+
+HERE = Path(__file__).parent
+CALLS = 50  # of many_calls.py
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +70,19 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     clock = SimpleNamespace(sleep=pauses.sleep, monotonic=time.monotonic)
     monkeypatch.setattr("modules.llm_services.ledger.writer.time", clock)
     return pauses
+
+
+def many_calls(processes: int, url: URL, folder: Path) -> int:
+    """Run many_calls.py in so many processes at once, none of which prints an error; return the number of calls."""
+    settings = {
+        "PYTHONPATH": str(HERE.parents[1] / "backend"),
+        "DATABASE_URL": url.render_as_string(hide_password=False),
+    }
+    command = [sys.executable, str(HERE / "many_calls.py")]
+    running = [
+        subprocess.Popen(command, cwd=folder, env=os.environ | settings, stderr=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+    ends = [(process.communicate()[1], process.returncode) for process in running]
+    assert [("", 0)] * processes == ends
+    return CALLS * processes

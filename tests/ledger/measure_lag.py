@@ -30,10 +30,8 @@ import multiprocessing
 import os
 import random
 import sys
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
@@ -132,11 +130,9 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=5, help="calls that each caller makes (%(default)s)")
     options.add_argument("--think", type=float, default=3.0, help="average seconds of an answer (%(default)s)")
     arguments = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, thinking(arguments.think) as base_url:
+    with thinking(arguments.think) as base_url:
         os.environ |= {"OPENROUTER_BASE_URL": base_url, "OPENROUTER_API_KEY": "sk-or-lag", "MAX_RETRIES": "0"}
-        with databases.postgres_server() as url, databases.ready(url) as engine:
-            measure(engine, arguments.calls, arguments.rounds, arguments.think)
-        with databases.ready(f"sqlite:///{Path(folder) / 'lag.db'}") as engine:
+        for engine in databases.one_after_the_other():
             measure(engine, arguments.calls, arguments.rounds, arguments.think)
     return 0
 

@@ -30,7 +30,6 @@ import gc
 import logging
 import os
 import sys
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -148,13 +147,10 @@ def main() -> int:
     arguments = options.parse_args()
     logging.getLogger("modules").setLevel(logging.CRITICAL)
     half = arguments.minutes * 30
-    with tempfile.TemporaryDirectory() as folder, running() as base_url:
+    with running() as base_url:
         os.environ |= ENVIRONMENT | {"OPENROUTER_BASE_URL": base_url}
-        with databases.ready(f"sqlite:///{Path(folder) / 'soak.db'}") as engine:
-            is_well = measure(engine, half, arguments.callers)
-        with databases.postgres_server() as url, databases.ready(url) as engine:
-            is_well = measure(engine, half, arguments.callers) and is_well
-    return 0 if is_well else 1
+        are_well = [measure(engine, half, arguments.callers) for engine in databases.one_after_the_other()]
+    return 0 if all(are_well) else 1
 
 
 if __name__ == "__main__":

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event, inspect
 
+from ledger.conftest import many_calls
 from modules.infrastructure.database import Database
 from modules.shared_models import Base
 from support.calls import rows
@@ -20,27 +17,15 @@ from support.databases import apart
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from sqlalchemy import Engine
-
-HERE = Path(__file__).parent
-BACKEND = HERE.parents[1] / "backend"
-PROCESSES = 4
-CALLS = 50
 
 
 def test_processes_share_a_database(engine: Engine, tmp_path: Path) -> None:
     """Four processes with fifty calls each leave two hundred completed rows, and no call fails."""
-    url = engine.url.render_as_string(hide_password=False)
-    environment = {**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
-    command = [sys.executable, str(HERE / "many_calls.py")]
-    processes = [
-        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(PROCESSES)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in processes]
-    assert [("", 0)] * PROCESSES == ends
-    assert ["completed"] * PROCESSES * CALLS == [row.status for row in rows(engine)]
+    calls = many_calls(4, engine.url, tmp_path)
+    assert ["completed"] * calls == [row.status for row in rows(engine)]
 
 
 @contextmanager

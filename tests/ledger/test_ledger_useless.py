@@ -7,7 +7,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from ledger.conftest import many_calls
 from modules.llm_services.ledger.writer import writer_for
 from support.calls import ANSWER, ask, only_row, rows
 from support.databases import apart, close
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from support.calls import Serve
     from support.outages import Pauses
     from support.server import Visit
-
-HERE = Path(__file__).parent
-BACKEND = HERE.parents[1] / "backend"
-PROCESSES = 3
-CALLS = 50
 
 
 def demote(engine: Engine) -> None:
@@ -164,13 +159,5 @@ def _connect_first(url: URL) -> None:
 
 def test_a_pooler_loses_no_answer(pooler: URL, postgres_engine: Engine, tmp_path: Path) -> None:
     """With three processes behind a pooler with two connections, no call fails and every row is completed."""
-    url = pooler.render_as_string(hide_password=False)
-    environment = os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
-    command = [sys.executable, str(HERE / "many_calls.py")]
-    processes = [
-        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(PROCESSES)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in processes]
-    assert [("", 0)] * PROCESSES == ends
-    assert ["completed"] * PROCESSES * CALLS == [row.status for row in rows(postgres_engine)]
+    calls = many_calls(3, pooler, tmp_path)
+    assert ["completed"] * calls == [row.status for row in rows(postgres_engine)]

@@ -24,10 +24,8 @@ from command_line import parser, run
 import os
 import resource
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modules.llm_services.reporting.report import read_report
@@ -61,9 +59,7 @@ def main() -> int:
     options = parser(__doc__)
     options.add_argument("--rows", type=int, default=1_000_000)
     rows = options.parse_args().rows
-    with tempfile.TemporaryDirectory() as folder, databases.ready(f"sqlite:///{Path(folder) / 'large.db'}") as engine:
-        measure(engine, rows)
-    with databases.postgres_server() as url, databases.ready(url) as engine:
+    for engine in databases.one_after_the_other():
         measure(engine, rows)
     return 0
 

@@ -22,10 +22,8 @@ from __future__ import annotations
 from command_line import parser, run
 
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -112,11 +110,8 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (%(default)s)")
     options.add_argument("--explain", action="store_true", help="say how the database answers")
     arguments = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        with databases.ready(f"sqlite:///{Path(folder) / 'large.db'}") as engine:
-            measure(engine, arguments.rows, explain=arguments.explain)
-        with databases.postgres_server() as url, databases.ready(url) as engine:
-            measure(engine, arguments.rows, explain=arguments.explain)
+    for engine in databases.one_after_the_other():
+        measure(engine, arguments.rows, explain=arguments.explain)
     return 0
 
 

@@ -17,7 +17,7 @@ from modules.shared_models import Base
 from support.processes import if_this_process_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from sqlalchemy import URL, Connection, Engine
 
@@ -71,6 +71,14 @@ def ready(url: URL | str) -> Generator[Engine]:
     finally:
         close(engine)
         atexit.unregister(engine.dispose)
+
+
+def one_after_the_other() -> Iterator[Engine]:
+    """Yield an engine on a new SQLite file, and when that is done with, one on a new PostgreSQL server."""
+    with tempfile.TemporaryDirectory() as folder, ready(f"sqlite:///{Path(folder) / 'measured.db'}") as engine:
+        yield engine
+    with postgres_server() as url, ready(url) as engine:
+        yield engine
 
 
 def close(engine: Engine) -> None:

@@ -24,10 +24,8 @@ from command_line import parser, run
 import asyncio
 import os
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -97,12 +95,9 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (%(default)s)")
     options.add_argument("--calls", type=int, default=100, help="calls at once (%(default)s)")
     arguments = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, thinking(0.0) as base_url:
+    with thinking(0.0) as base_url:
         os.environ |= {"OPENROUTER_BASE_URL": base_url, "OPENROUTER_API_KEY": "sk-or-limits", "LOG_REQUESTS": "false"}
-        with databases.ready(f"sqlite:///{Path(folder) / 'limits.db'}") as engine:
-            measure_calls(engine, arguments.calls)
-            measure_reading(engine, arguments.rows)
-        with databases.postgres_server() as url, databases.ready(url) as engine:
+        for engine in databases.one_after_the_other():
             measure_calls(engine, arguments.calls)
             measure_reading(engine, arguments.rows)
     return 0
