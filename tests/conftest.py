@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
 from support import databases
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from stand_in.pytest_plugin import StandInServer
 
 os.environ["AWS_CONFIG_FILE"] = os.devnull  # keep a profile on this machine from choosing the region of Bedrock calls
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
