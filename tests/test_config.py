@@ -87,6 +87,8 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         ("OPENROUTER_API_KEY", "sk-or-v1-with a space"),
         ("OPENROUTER_API_KEY", "sk-or-v1-with-a\nnewline"),
         ("OPENROUTER_API_KEY", "sk-or-v1-ключ"),
+        ("OPENROUTER_API_KEY", '"sk-or-v1-quoted"'),
+        ("OPENAI_API_KEY", "'sk-quoted'"),
         ("OPENROUTER_BASE_URL", "openrouter.ai/api/v1"),
         ("OPENROUTER_BASE_URL", "ftp://openrouter.ai"),
         ("OPENROUTER_BASE_URL", "https://"),

@@ -163,6 +163,14 @@ async def test_an_async_session_is_refused_at_the_door(postgres_engine: Engine) 
             llm_services_provider(session)  # type: ignore[arg-type]  # what the test is about
 
 
+def test_what_is_no_session_is_refused_at_the_door(engine: Engine) -> None:
+    """A sessionmaker, an engine, a connection or a URL raises a TypeError that names it and what to pass."""
+    with engine.connect() as connection:
+        for given in (sessionmaker(engine), engine, connection, engine.url, "sqlite://", 5):
+            with pytest.raises(TypeError, match=f"needs a sqlalchemy.orm.Session, not {type(given).__name__}: with"):
+                llm_services_provider(given)  # type: ignore[arg-type]  # what the test is about
+
+
 async def test_the_sync_side_of_an_async_session_is_refused(postgres_engine: Engine, serve: Serve) -> None:
     """The Session inside an AsyncSession raises a ValueError, and nothing is sent."""
     engine = create_async_engine(postgres_engine.url.set(drivername="postgresql+psycopg_async"))

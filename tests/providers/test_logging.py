@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,7 +34,7 @@ def _level_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     LOGGERS.setLevel(before)
 
 
-async def ask(session: Session, monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
+async def ask(session: Session, monkeypatch: pytest.MonkeyPatch, status: int = 200, **options: Any) -> None:
     """Make a call that is answered, or refused with `status`."""
 
     def answer(visit: Visit) -> None:
@@ -43,12 +43,30 @@ async def ask(session: Session, monkeypatch: pytest.MonkeyPatch, status: int = 2
     async with serving(answer) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", server.base_url)
         llm = llm_services_provider(session)
-        await llm.generate_response([LLMMessage(role="user", content="hi")], model=MODEL)
+        await llm.generate_response([LLMMessage(role="user", content="hi")], model=MODEL, **options)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the lines that attempts have logged."""
     return [each.getMessage() for each in caplog.records if each.getMessage().startswith("llm_request id=")]
+
+
+@pytest.mark.parametrize(
+    ("option", "ending"),
+    [
+        ("max_tokens", "sent; did you mean max_output_tokens?"),
+        ("temperature_", "sent; did you mean temperature?"),
+        ("qqqqq", "not sent"),
+    ],
+)
+async def test_an_unknown_option_is_logged_with_the_nearest(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, option: str, ending: str
+) -> None:
+    """The warning about an option that is not sent names the argument or option that is spelled most like it."""
+    monkeypatch.setattr(base, "_logged_options", set())
+    await ask(session, monkeypatch, **{option: 5})
+    (line,) = [line for line in caplog.messages if "is unknown" in line]
+    assert line.endswith(ending)
 
 
 async def test_log_level_sets_the_level_of_the_module(

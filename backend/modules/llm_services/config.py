@@ -74,8 +74,8 @@ def _header_value(text: str) -> str:
 
 
 def _api_key(text: str) -> str:
-    if " " in text:
-        raise ValueError("must not contain spaces")
+    if " " in text or text[:1] in {"'", '"'}:  # Docker's --env-file keeps quotes
+        raise ValueError("must not contain spaces or be in quotes")
     return remember(_header_value(text))
 
 

@@ -241,7 +241,7 @@ def llm_services_provider(session: Session | None = None) -> LLMServicesProvider
     Without a session, the application's database is used. This function is cheap and opens no connection: a missing
     key or database is reported only by a call.
 
-    Raises `ValueError` for an AsyncSession.
+    Raises `ValueError` for an AsyncSession, and `TypeError` for anything else that is not a session.
     """
     if session is not None:
         # By name: SQLAlchemy's asyncio extension is only imported where an application uses it.
@@ -249,6 +249,11 @@ def llm_services_provider(session: Session | None = None) -> LLMServicesProvider
             raise ValueError(
                 f"llm_services_provider needs a sync sqlalchemy.orm.Session, not {type(session).__name__}: the row of "
                 "a call is in the database when the call returns, and an AsyncSession finds it there"
+            )
+        if not hasattr(session, "get_bind"):
+            raise TypeError(
+                f"llm_services_provider needs a sqlalchemy.orm.Session, not {type(session).__name__}: with a "
+                "sessionmaker, pass what it returns when it is called"
             )
         return LLMService(session)
     infrastructure = infrastructure_provider()

@@ -17,6 +17,7 @@ import logging
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from .. import arguments, packages
@@ -182,7 +183,10 @@ class LLMProvider(metaclass=ABCMeta):
     ) -> tuple[AudioResponse, UUID]:
         """Return speech and the id of its row; raise NotImplementedError if the provider has no speech."""
         if Kind.SPEECH not in self.wires:
-            raise NotImplementedError(f"audio generation through {self.provider_type} is not implemented")
+            names = ", ".join(vendor.name for vendor in VENDORS.values() if vendor.speech_model_fields)
+            raise NotImplementedError(
+                f"audio generation through {self.provider_type} is not implemented: name a speech model of {names}"
+            )
         arguments.of_type("text", text, str)
         arguments.of_type("voice", voice, str)
         options["voice"] = speech.voice(voice, self.wires[Kind.SPEECH].voices)
@@ -330,7 +334,9 @@ def _log_unknown(params: dict[str, object], known: type[Options]) -> None:
     """Log the options that are recorded and not sent; each name once per process."""
     for name in set(params) - known.model_fields.keys() - _logged_options:
         _logged_options.add(name)
-        logger.warning("option %r is unknown: it is kept in additional_params and not sent", name)
+        nearest = get_close_matches(name, [*known.model_fields, *ARGUMENT_TYPES], 1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        logger.warning("option %r is unknown: it is kept in additional_params and not sent%s", name, hint)
 
 
 def _log_end(model: str, end: date, today: date) -> None:
