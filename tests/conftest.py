@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
+from modules.llm_services import cache, config, secret
+from modules.llm_services.flow.loop import TOOL_CALLS
+from modules.llm_services.providers import base
 from support import databases
 
 if TYPE_CHECKING:
@@ -23,6 +26,17 @@ os.environ["AWS_CONFIG_FILE"] = os.devnull  # keep a profile on this machine fro
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Begin as a new process does: no warning has been logged, and no key, setting or tool call is remembered."""
+    base._logged_options.clear()
+    base._logged_ends.clear()
+    secret._keys.clear()
+    config._config.cache_clear()  # else the keys of a known environment would not be remembered again
+    cache._store.cache_clear()
+    TOOL_CALLS._turns.clear()
 
 
 @pytest.fixture(scope="session")

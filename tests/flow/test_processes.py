@@ -98,7 +98,6 @@ def test_a_missing_package_is_named_when_the_provider_is_built(
 async def test_a_call_that_wants_the_cache_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If only the call uses the cache, the error names the cache's missing package and no other."""
     monkeypatch.setitem(sys.modules, "cachelib", None)
-    cache._store.cache_clear()
     with pytest.raises(RuntimeError, match="the package cachelib is not installed: pip install cachelib"):
         await cache.ResponseCache(str(tmp_path)).get("key")
 

@@ -126,7 +126,6 @@ async def test_a_model_that_ends_is_logged_once(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two calls of a model that has ended log one line, with the date."""
-    monkeypatch.setattr(base, "_logged_ends", {})
     monkeypatch.setenv("OPENAI_API_KEY", "sk-logging")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     for _ in range(2):
@@ -146,11 +145,8 @@ async def test_a_model_of_openrouter_has_no_end_here(
 @pytest.mark.parametrize(
     ("days", "expected"), [(91, []), (90, ["ends"]), (1, ["ends"]), (0, ["ended"]), (-30, ["ended"])]
 )
-def test_an_end_is_logged_when_it_is_near(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, days: int, expected: list[str]
-) -> None:
+def test_an_end_is_logged_when_it_is_near(caplog: pytest.LogCaptureFixture, days: int, expected: list[str]) -> None:
     """From 90 days before the end on, it is logged once for each day and model."""
-    monkeypatch.setattr(base, "_logged_ends", {})
     today = date(2027, 1, 31)
     for _ in range(2):
         base._log_end("gpt-mortal", today + timedelta(days=days), today)

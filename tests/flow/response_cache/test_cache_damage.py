@@ -169,7 +169,6 @@ async def test_a_missing_package_is_named(session: Session, asked: Asked, monkey
     """LLM_CACHE_URL without the package for it raises a RuntimeError that says what to install."""
     monkeypatch.setenv("LLM_CACHE_URL", "redis://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "redis", None)
-    cache._store.cache_clear()
     with pytest.raises(RuntimeError, match="pip install redis"):
         await ask(session)
     assert [] == asked.payloads
