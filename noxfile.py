@@ -9,6 +9,9 @@ import nox
 nox.needs_version = ">=2026.4"
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "uv|virtualenv"
+# A session whose Python is missing fails, and no Python is downloaded for it.
+nox.options.error_on_missing_interpreters = True
+nox.options.download_python = "never"
 
 SITE = "build/site"
 SCRIPTS_PATH = "backend/scripts:tests"  # where the scripts below tests/ find what they share
@@ -125,10 +128,11 @@ def versions(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
-    """Look for known vulnerabilities in what the project installs, with all extras; needs PyPI."""
-    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
-    install(session, "audit", "-e", f".[{extras}]")
-    session.run("pip-audit", "--local", "--skip-editable", "--desc", *session.posargs)
+    """Look for known vulnerabilities in what the project installs, with all extras; fails if PyPI cannot tell."""
+    project = PYPROJECT["project"]
+    extras = [each for extra in project["optional-dependencies"].values() for each in extra]
+    install(session, "audit", *project["dependencies"], *(each for each in extras if project["name"] not in each))
+    session.run("pip-audit", "--local", "--strict", "--desc", *session.posargs)
 
 
 @nox.session(default=False)
@@ -186,5 +190,5 @@ def install_nox(session: nox.Session) -> None:
 
 
 def install(session: nox.Session, group: str, *project: str) -> None:
-    """Install a dependency group of pyproject.toml and, if given, the project itself."""
+    """Install a dependency group of pyproject.toml and, if given, the project itself or packages."""
     session.install(*nox.project.dependency_groups(PYPROJECT, group), *project)

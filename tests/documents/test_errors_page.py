@@ -15,12 +15,11 @@ from pydantic import BaseModel
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.exceptions import LLMError
 from modules.llm_services.flow import loop
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from modules.llm_services.types import LLMMessage, MessageRole
+from support.attempts import provider
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -197,14 +196,8 @@ class Scene:
 
 async def ask(session: Session, base_url: str, case: Case) -> object:
     """Make the call of a case, with as many retries as it allows."""
-    config = LLMConfig(
-        provider=LLMProviderType.OPENROUTER,
-        openrouter_api_key="sk-or-v1-document",
-        openrouter_base_url=base_url,
-        request_timeout=0.3 if case.befalls == "is silent" else 20,
-        max_retries=case.retries,
-    )
-    llm = OpenRouterProvider(config, session)
+    timeout = 0.3 if case.befalls == "is silent" else 20
+    llm = provider(session, base_url, retries=case.retries, request_timeout=timeout)
     if case.structured:
         return await llm.generate_structured_response(MESSAGES, City, model=MODEL)
     return await llm.generate_response_with_tools(MESSAGES, [], model=MODEL)

@@ -14,13 +14,12 @@ import pytest
 from sqlalchemy import select
 
 from modules.infrastructure.public import infrastructure_provider
-from modules.llm_services.config import LLMConfig
 from modules.llm_services.models import LLMRequestModel
-from modules.llm_services.providers.openrouter import OpenRouterProvider
 from modules.llm_services.public import LLMRequest, llm_services_admin_provider
-from modules.llm_services.types import LLMMessage, LLMProviderType, MessageRole
+from modules.llm_services.types import LLMMessage, MessageRole
 from routes.conftest import _application  # noqa: F401 - a fixture
 from routes.mounted import served
+from support.attempts import provider
 from support.server import Visit, serving
 from support.streams import chunk, event, of_text, send, sends
 
@@ -152,17 +151,9 @@ async def test_a_line_of_the_table(
     play, options, settings = case
     arrived = asyncio.Event()
     async with serving(play) as server:
-        config = LLMConfig(
-            provider=LLMProviderType.OPENROUTER,
-            openrouter_api_key="sk-or-v1-page",
-            openrouter_base_url=server.base_url,
-            max_retries=3,
-            **settings,
-        )
+        called = provider(session, server.base_url, retries=3, **settings)
         noted = {"on_text": lambda _: arrived.set(), **options}
-        call = asyncio.ensure_future(
-            OpenRouterProvider(config, session).generate_response(MESSAGES, model="openrouter/author/model", **noted)
-        )
+        call = asyncio.ensure_future(called.generate_response(MESSAGES, model="openrouter/author/model", **noted))
         if "CancelledError" in line[1]:
             await arrived.wait()
             call.cancel()
@@ -178,10 +169,5 @@ async def test_a_line_of_the_table(
 async def test_a_whole_stream_has_none_of_these(session: Session) -> None:
     """The server of the table's cases, played to the end, is an answer."""
     async with serving(sends(of_text("Pa", "ris"))) as server:
-        config = LLMConfig(
-            provider=LLMProviderType.OPENROUTER,
-            openrouter_api_key="sk-or-v1-page",
-            openrouter_base_url=server.base_url,
-        )
-        response, _ = await OpenRouterProvider(config, session).generate_response(MESSAGES, stream=True)
+        response, _ = await provider(session, server.base_url).generate_response(MESSAGES, stream=True)
     assert "Paris" == response.content

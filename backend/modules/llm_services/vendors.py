@@ -65,7 +65,8 @@ class Vendor:
 # A default model is served for half a year after the release, or is never retired; `docs/providers.md` has the dates.
 OPENAI_MODEL: Final = "gpt-5.6-terra"
 OPENAI_IMAGE_MODEL: Final = "gpt-image-2.5-sunburst"
-# OpenAI retires every model of this endpoint on 2027-01-06 and has named no successor.
+# OpenAI ends every model of this endpoint on 2027-01-06: the successor, gpt-realtime-2.1-mini, speaks over a WebSocket
+# (https://developers.openai.com/api/docs/guides/text-to-speech).
 OPENAI_SPEECH_MODEL: Final = "tts-1"
 CLAUDE_MODEL: Final = "claude-haiku-5-5"
 
