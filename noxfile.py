@@ -36,7 +36,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, the direction of imports, spelling, and for dead code."""
+    """Check style, formatting, the direction of imports and spelling, and look for dead code."""
     install(session, "lint")
     run_lint(session)
 
@@ -185,7 +185,7 @@ def build_site(session: nox.Session) -> None:
 
 
 def install_nox(session: nox.Session) -> None:
-    """Install nox for the types of this file, without what it takes to run it: 13 MB."""
+    """Install nox for the type check of this file, without its dependencies, which are 13 MB."""
     session.install("--no-deps", f"nox{nox.needs_version}")
 
 

@@ -54,7 +54,7 @@ def postgres_server() -> Iterator[URL]:
 
 @pytest.fixture
 def postgres_engine(postgres_server: URL) -> Iterator[Engine]:
-    """Return an engine on a PostgreSQL database without any other test's rows."""
+    """Return an engine on a PostgreSQL database without the rows of other tests."""
     databases.empty(postgres_server)
     with databases.ready(postgres_server) as engine:
         yield engine

@@ -63,7 +63,7 @@ def test_ids_are_random() -> None:
 
 
 def test_a_process_that_forks_draws_its_own() -> None:
-    """A forked child does not use the random numbers that its parent had read."""
+    """A forked child does not use the random numbers that its parent has read."""
     new_request_id()
     reading, writing = os.pipe()
     child = os.fork()

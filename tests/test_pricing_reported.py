@@ -1,4 +1,4 @@
-"""Costs that OpenRouter reports are complete or unknown."""
+"""A cost that OpenRouter reports is either complete or unknown."""
 
 from __future__ import annotations
 

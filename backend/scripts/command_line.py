@@ -163,7 +163,7 @@ def complain(message: str) -> None:
 
 
 def _prepare_streams() -> None:
-    """Make output work if a stream is closed, knows only ASCII, or is said to be 0 columns wide.
+    """Make output work if a stream is closed, knows only ASCII, or reports a width of 0 columns.
 
     Otherwise the next file, which may be the database, would get the number of the closed stream.
     """
@@ -228,7 +228,7 @@ def _check_table(engine: Engine) -> None:
             connection.execute(select(LLMRequestModel.__table__).limit(0))
     except DBAPIError as error:
         message = str(error.orig).partition("\n")[0]
-        if isinstance(error, ProgrammingError) or "no such" in message:  # SQLite has no class of its own for it
+        if isinstance(error, ProgrammingError) or "no such" in message:  # SQLite has no error class for it
             url = engine.url.render_as_string()
             raise ValueError(f"the table llm_requests cannot be read in {url}: {message}: {RIGHT_URL}") from error
         raise

@@ -69,7 +69,7 @@ class Default:
 
     @property
     def end(self) -> date | None:
-        """The day on which its maker retires it; None if none is announced."""
+        """The day on which the vendor retires the default; None if no day is announced."""
         return end_of(self.model)
 
 

@@ -11,7 +11,7 @@ before the answer, so the cost can be looked up later, with a key of the same ac
 its cost_source, and the time.
 
 The bill is OpenRouter's list of spending by day, model and provider, for the last 30 completed UTC days. Differences
-from the table are printed by cause, line by line: rows of unknown cost, calls that never passed through here, fees for
+from the table are printed by cause, line by line: rows of unknown cost, calls made elsewhere, fees for
 calls with your own provider key, rounding. Days that OpenRouter does not list are named.
 
 variables, from the environment or .env:

@@ -109,7 +109,7 @@ def main() -> int:
 
 
 def _engine() -> Engine:
-    """Return the database; raise ValueError if it, or its table, is not there."""
+    """Return the database; raise ValueError if it or its table is missing."""
     infrastructure = infrastructure_provider()
     infrastructure.initialize()
     with infrastructure.get_database_session().session as session:

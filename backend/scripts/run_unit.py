@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the unit tests, which are beside the modules; all arguments except --help are passed to pytest.
+"""Run the unit tests, which are next to the modules; all arguments except --help are passed to pytest.
 
     run_unit.py
     run_unit.py -k retries -x      only some of them, until one fails

@@ -74,7 +74,7 @@ class Connection:
             await self._send_broken(response.fault, response)
 
     async def _send_whole(self, received: Received, response: Response) -> None:
-        """Send each unit of padding and the body as a chunk and as a compressed block of its own."""
+        """Send each unit of padding and the body in its own chunk and compressed block."""
         gzip = "gzip" in received.header("accept-encoding").lower()
         await self._write(self._head(response, *([("Content-Encoding", "gzip")] if gzip else [])))
         if received.method != "HEAD":

@@ -82,7 +82,7 @@ class LLMStandIn:
 
     @property
     def requests(self) -> list[StandInRequest]:
-        """Every request since the test began, oldest first; each retry is a request of its own.
+        """Every request since the test began, oldest first; each retry is a separate request.
 
         A request that a scenario breaks off while it is being read (`reset-while-reading`) is not included. Raises
         RuntimeError if the test has sent more than the stand-in stores, which is 64 MiB of bodies.

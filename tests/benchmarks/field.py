@@ -1,4 +1,4 @@
-"""The contestants of the benchmark, and the rounds that each of them plays."""
+"""The contestants of the benchmark, and the rounds of each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Round:
 
     @property
     def model(self) -> str:
-        """Return the model name that makes the server answer like this."""
+        """Return the model name that makes the server answer as the round requires."""
         return SLOW_MODEL if self.is_slow else MODEL
 
 
@@ -144,7 +144,7 @@ OTHERS: Final = (
 
 
 def at_revision(source: Path) -> list[Contestant]:
-    """Return our contestants from another checkout, to be played beside today's."""
+    """Return our contestants from another checkout, to be measured next to today's."""
     compared = [each for each in OURS if not each.is_extra and each.name != STREAMED]
     return [
         replace(

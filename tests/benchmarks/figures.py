@@ -61,7 +61,7 @@ class Target:
 
 
 def figure(results: Results, name: str, order: Round, what: str = CPU) -> float | None:
-    """Return the median of what a contestant's rounds took; None if it played none."""
+    """Return the median of a contestant's rounds; None if it played none."""
     return _of_rounds(results, name, order, what, median)
 
 
@@ -74,7 +74,7 @@ def _of_rounds(
 
 
 def spread(results: Results, name: str, order: Round) -> tuple[float, float] | None:
-    """Return the least and the greatest CPU of a call in ms; None if it was not played twice."""
+    """Return the least and the greatest CPU time of a call in ms; None without two repetitions."""
     played = [each[CPU] for each in results["rounds"].get(name, {}).get(order.key, [])]
     return (min(played), max(played)) if len(played) > 1 else None
 

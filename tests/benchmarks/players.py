@@ -32,7 +32,7 @@ class Process:
     """A contestant that has made its first call, and waits for rounds."""
 
     def __init__(self, contestant: Contestant, python: Path, environment: dict[str, str]) -> None:
-        """Start it; raise RuntimeError if it does not get to its first call."""
+        """Start the contestant; raise RuntimeError if it ends before its first call."""
         command = [str(python), str(HERE / "worker.py"), contestant.file, MODEL, str(USUAL_SIZE)]
         self._process = subprocess.Popen(
             command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -53,7 +53,7 @@ class Process:
         self._process.stdin.flush()
 
     def answer(self) -> Found:
-        """Return its next line; raise RuntimeError if there is none within a minute."""
+        """Return the process's next line; raise RuntimeError if there is none within a minute."""
         assert self._process.stdout
         patience = Timer(PATIENCE_SECONDS, self._process.kill)
         patience.start()
@@ -67,7 +67,7 @@ class Process:
         return found
 
     def end(self) -> None:
-        """End it, unless it has ended by itself."""
+        """End the process, unless it has ended by itself."""
         self._process.kill()
         self._process.communicate()
 
@@ -76,7 +76,7 @@ class Player:
     """A contestant, and what its rounds took."""
 
     def __init__(self, contestant: Contestant, environment: dict[str, str]) -> None:
-        """Make its virtual environment if there is none; raise CalledProcessError if pip fails."""
+        """Make the contestant's virtual environment if it is missing; raise CalledProcessError if pip fails."""
         self.contestant = contestant
         self.starts: list[Found] = []
         self.rounds: dict[str, list[Found]] = {}
@@ -84,7 +84,7 @@ class Player:
         self._processes: list[Process] = []
 
     def start(self) -> None:
-        """Start another process beside those that run, and record how long that took."""
+        """Start another process of the contestant, and record how long that took."""
         process = Process(self.contestant, self._python, self._environment)
         self._processes.append(process)
         self.starts.append(process.ready)

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Play the contestants against each other, side by side, and write docs/benchmarks.md from what was measured.
+"""Measure the contestants side by side and write docs/benchmarks.md from the results.
 
-    nox -s bench                        everything, in some ten minutes; at most a quarter of an hour
-    nox -s bench -- --against 1234abc   ours of another commit beside ours of today, for all that is before and after
+    nox -s bench                        everything, in about ten minutes; at most a quarter of an hour
+    nox -s bench -- --against 1234abc   also this module as of another commit, for every comparison of before and after
     nox -s bench -- --quick             one repetition of short rounds, in about two minutes; writes no page
-    nox -s bench -- --quick --only      ours alone, or beside those that are named: --only httpx "openai SDK"
+    nox -s bench -- --quick --only      this module alone, or with the named contestants: --only httpx "openai SDK"
 
-Every contestant has a process and a virtual environment of its own. The environments are made below .nox, the first
-time, which needs PyPI and takes some five minutes more. A repetition plays each round with one contestant after the
-other, so that what else the machine does falls on all of them alike. Figures are the CPU of the contestant's process;
-the CPU of the server, and of PostgreSQL, is not counted.
+Every contestant has its own process and virtual environment. The first run creates the environments below .nox, which
+needs PyPI and takes about five minutes more. A repetition runs each round with one contestant after the other, so that
+other load on the machine affects all of them equally. The figures are the CPU time of the contestant's process; the CPU
+time of the server and of PostgreSQL is not counted.
 
 variables:
-    PIP_INDEX_URL  where the contestants are installed from, where that is not PyPI; it is pip that reads it
-No key and no DATABASE_URL is read: what a contestant asks is answered on this machine, its rows go to its own.
+    PIP_INDEX_URL  the index that pip installs the contestants from, instead of PyPI
+No key and no DATABASE_URL is read: requests are answered on this machine, and rows go to databases on it.
 
 exit codes:
     0  measured; a contestant that could not be installed, or does not run, is named in the results
-    1  ours does not run: nothing is kept
+    1  this module does not run: nothing is kept
     2  the command line is wrong
     130  interrupted
 """
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured: repetitions, the seconds of a round, and what is not played."""
+    """The extent of a run: repetitions, the seconds of a round, and what is left out."""
 
     repetitions: int
     seconds: float
@@ -163,10 +163,10 @@ def main() -> int:
     """Measure and write; return the exit code."""
     options = parser(__doc__)
     options.add_argument("--quick", action="store_true", help="one repetition of short rounds; says what it left out")
-    options.add_argument("--against", metavar="COMMIT", help="play ours of this commit beside ours of today")
+    options.add_argument("--against", metavar="COMMIT", help="also measure this module as of this commit")
     names, which = [each.name for each in OTHERS], "those that play beside ours; no name for none; writes no page"
     options.add_argument("--only", nargs="*", choices=names, metavar="NAME", help=which)
-    options.add_argument("--keep", action="store_true", help="write the page also of a run that is not complete")
+    options.add_argument("--keep", action="store_true", help="write the page even if the run is not complete")
     arguments = options.parse_args()
     try:
         revision = commit(arguments.against) if arguments.against else None

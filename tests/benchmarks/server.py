@@ -1,4 +1,4 @@
-"""The server of the benchmark: it answers every request with one completion, at the least cost that asyncio allows.
+"""The benchmark's server: it answers every request with the same completion, as cheaply as asyncio allows.
 
 The command line names the model that is answered with a delay, the seconds, and the pieces of a streamed answer.
 """

@@ -153,7 +153,7 @@ def test_the_page_has_every_target_and_what_was_left_out(results: Results) -> No
 
 
 def test_the_page_compares_with_another_commit(results: Results) -> None:
-    """The figures of another commit are beside today's; without one, there is no such table."""
+    """A table has the figures of another commit next to today's; without another commit, there is no such table."""
     assert "| 8.00 to 4.00 (x 0.50) | - | - | 1.50 to 0.75 (x 0.50) |" in page(results)
     del results["rounds"][BEFORE + PER_CALL]
     assert "Before and after" not in page(results)

@@ -47,7 +47,7 @@ def base_url() -> Iterator[str]:
     ("name", "recorded"), [(HTTP_ALONE, 1), (UNRECORDED, 0), (SHARED, 23), (PER_CALL, 23), ("aiohttp", 0), ("httpx", 0)]
 )
 def test_a_contestant_plays_a_round(base_url: str, tmp_path: Path, name: str, recorded: int) -> None:
-    """A first call, twenty to warm up, and two that count; ours leave a row each unless they skip the ledger.
+    """There is a first call, twenty to warm up, and two that count; ours leave rows unless they skip the ledger.
 
     HTTP alone repeats its first request.
     """
@@ -84,7 +84,7 @@ def completed_rows(path: Path) -> int:
 
 
 def test_a_process_that_ends_is_an_error(base_url: str, tmp_path: Path) -> None:
-    """For a contestant that does not get to its first call, the error says how its process ended."""
+    """If a contestant ends before its first call, the error says how its process ended."""
     environment = variables(CONTESTANTS[PER_CALL], base_url, tmp_path, NO_POSTGRES) | {"BENCH_WAY": "there is none"}
     with pytest.raises(RuntimeError, match="ended with 1"):
         Process(CONTESTANTS[PER_CALL], Path(sys.executable), environment)

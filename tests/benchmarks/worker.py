@@ -1,7 +1,7 @@
 """One contestant in its own process and environment.
 
-Its first line is how long the import and the first call took; then it plays a round for each input line, and prints
-what the round took.
+Its first line of output has the durations of the import and the first call; then it plays a round for each line of
+input, and prints what the round took.
 """
 
 import asyncio

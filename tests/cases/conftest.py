@@ -74,7 +74,7 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the waits that asyncio is asked for, in seconds; none of them takes time."""
+    """Return the waits that are requested of asyncio, in seconds; none of them takes time."""
     waits: list[float] = []
     sleep = asyncio.sleep
 

@@ -7,7 +7,7 @@ about streams, which `tests/flow` and `tests/wires` test:
     10  openai/openai-go#227: comment lines of a stream parsed as JSON
     22  BerriAI/litellm: the cost in the last chunk of a stream
 
-Complaints 8, 14 and 27 were about streams; the tests take the part that also concerns whole answers. For 19, 12, 16, 25
+Complaints 8, 14 and 27 were about streams; the tests check what also concerns whole answers. For 19, 12, 16, 25
 and 32, they test this project's own decision: an unknown cost of a completed row is 0.0 and marked, the body's wait
 takes precedence over the header's, no token limit is made up, empty and truncated text is returned, and
 `require_parameters` belongs to json_schema mode.

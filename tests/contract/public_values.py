@@ -132,7 +132,7 @@ def consumers_read_rows(row: LLMRequestModel) -> None:
 
 
 def consumers_catch(request_id: UUID, response: LLMResponse) -> None:
-    """Every error takes its facts by keyword, and has them as attributes; two take one fact as second argument."""
+    """Every error takes its facts by keyword and has them as attributes; two take one as their second argument."""
     error = LLMError("", "openrouter", "openrouter/a/b", status_code=500, retryable=True, request_id=request_id)
     LLMAuthenticationError("", provider="openrouter", model=None, status_code=401)
     LLMTimeoutError("", retryable=False)

@@ -1,15 +1,15 @@
-"""Compare the last column of docs/dependencies.md with the package index, or write it anew.
+"""Compare the last column of docs/dependencies.md with the package index, or update it.
 
     nox -s versions                      compare every package
     nox -s versions -- httpx h11         compare these
     nox -s versions -- --write           write the column, and the month in which it was checked
 
 variables:
-    none; a proxy and certificates as everywhere
+    none, apart from the usual ones for a proxy and certificates
 
 exit codes:
-    0  the column is what the index says, or has been written
-    1  it is not: each difference is a line
+    0  the column agrees with the index, or has been written
+    1  the column differs: each difference is a line
     2  the command line is wrong, or the index cannot be read
 """
 

@@ -28,7 +28,7 @@ SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{8}$|-\d{2}-\d{4}$|-1106$|
 NO_TEXT: Final = re.compile(r"tts|image|dall-e|audio|banana")
 # How the rows name unknown models, and an example of each.
 UNKNOWN: Final = {
-    LLMProviderType.OPENAI: {"any newer name": "gpt-99", "a deployment with a name of its own": "my-deployment"},
+    LLMProviderType.OPENAI: {"any newer name": "gpt-99", "a deployment with its own name": "my-deployment"},
     LLMProviderType.ANTHROPIC: {"any newer name": "claude-opus-99"},
     LLMProviderType.GEMINI: {"any newer name": "gemini-99-pro"},
 }

@@ -1,4 +1,4 @@
-"""docs/errors.md, line by line: each is played to the real provider, and the result is what the line says."""
+"""docs/errors.md, line by line: a server plays each line to the real provider, and the result is what the line says."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _HEAD, _RULE, *LINES = (Line(*cells) for cells in LINE.findall(DOCUMENT.read_tex
 
 @dataclass(frozen=True)
 class Case:
-    """What is played: an answer, or an event during the call; `status` is the resulting error's."""
+    """What the server plays: an answer, or an event during the call; `status` is the resulting error's."""
 
     body: object = None
     http_status: int = 200
@@ -230,7 +230,7 @@ async def test_a_line_is_true(line: Line, case: Case, sqlite_engine: Engine, mon
 
 
 def caught(raised: BaseException | None) -> str:
-    """Return what was raised in the form of the line: the class, and the answer's place if it has one."""
+    """Return the exception in the form of the line: its class, and where it has the answer, if it has one."""
     if raised is None:
         return "nothing: the text is returned"
     name = f"`{'asyncio.' * isinstance(raised, asyncio.CancelledError)}{type(raised).__name__}`"

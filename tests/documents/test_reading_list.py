@@ -59,7 +59,7 @@ def test_the_list_leads_to_each_step(trace: str, function: str) -> None:
 
 
 def test_a_call_enters_few_files(trace: str) -> None:
-    """A call of a service of its own, read in an hour: it enters at most 25 files, and moves at most 104 times."""
+    """A call with a new service can be read in an hour: it enters at most 25 files, and moves at most 104 times."""
     files, moves = map(int, re.findall(r"^(\d+) files, (\d+) moves$", trace, re.MULTILINE)[0])
     assert files <= MAX_FILES
     assert moves <= MAX_MOVES

@@ -1,4 +1,4 @@
-"""docs/row.md, line by line: it matches the model, and rows of real calls are NULL where it says."""
+"""docs/row.md, line by line: it matches the model, and the columns of real rows are NULL as it says."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_column_means_what_the_model_says(line: Line) -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.column)
 def test_never_is_not_null(line: Line) -> None:
-    """A column is never NULL exactly if the table does not allow it."""
+    """The page calls a column "never NULL" exactly if the table does not allow NULL."""
     assert COLUMNS[line.column].nullable is (line.null_when != "never")
 
 

@@ -84,7 +84,7 @@ CASES: Final[dict[str, tuple[type, Callable[..., Coroutine[Any, Any, object]], o
 
 
 def test_every_kind_has_its_case() -> None:
-    """Every line of the page has a call that plays it, and every call has a line."""
+    """Every line of the page has a call, and every call has a line."""
     assert [name for name, _, _ in LINES] == list(CASES)
 
 

@@ -1,4 +1,4 @@
-"""docs/streaming.md: its endpoint is served to a client, and its table of failures is played line by line."""
+"""docs/streaming.md: its endpoint is served to a client, and each failure in its table is tried."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_endpoint_ends_an_answer_that_fails_in_an_event(example: dict[str, A
 
 
 def test_a_browser_that_leaves_ends_the_request(example: dict[str, Any], llm_stand_in: LLMStandIn) -> None:
-    """The provider sees that its client has gone, and the row keeps the text that had come."""
+    """The provider sees that its client has disconnected, and the row keeps the text so far."""
     example["MODEL"] = "openrouter/stand-in/stall-mid-body"
     with served(example["app"]) as url, httpx.Client(trust_env=False, timeout=60) as client:
         with client.stream("GET", f"{url}/ask", params={"question": "What is a ledger?"}) as response:

@@ -1,4 +1,4 @@
-"""The trace of the specification: every line has its row, and what a row names exists."""
+"""The trace of the specification: every point has its row, and everything that a row names exists."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LISTED = re.compile(r"(?:> )? *(?:-|\d+\.) (?:\[ \] )?(?P<item>.+)")
 INTRODUCES_A_LIST = re.compile(r"^\*\*.*:\*\*\n+(?= *(?:-|\d+\.) )", re.MULTILINE)
 NAMED = re.compile(r"`([^`]+)`")
 CELLS = re.compile(r"(?<!\\)\|")
-COLUMNS = 4  # what is asked, code, test, doubt
+COLUMNS = 4  # requirement, code, test, note
 
 
 def items(specification: str) -> list[str]:
-    """Return what the specification says point by point, in its order: items of lists, and lines that begin bold."""
+    """Return the specification's points in order: items of lists, and lines that begin in bold."""
     prose = INTRODUCES_A_LIST.sub("", FENCED.sub("", specification))
     return [
         listed["item"] if (listed := LISTED.fullmatch(line)) else line
@@ -33,7 +33,7 @@ def rows(trace: str) -> list[list[str]]:
     """Return the cells of each row, without the heads of the tables."""
     tables = [line for line in trace.splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in CELLS.split(line)[1:-1]] for line in tables]
-    return [row for row in cells if row[0] != "what is asked"]
+    return [row for row in cells if row[0] != "requirement"]
 
 
 SPECIFICATION = (FOLDER / "spec.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def _definitions(body: list[ast.stmt], owner: str) -> list[str]:
 
 
 def is_there(name: str) -> bool:
-    """Say whether a file is there and defines what is named in it."""
+    """Return whether a file exists and defines the name in it."""
     path, _, definition = name.partition("::")
     return found(path).exists() and (not definition or definition.replace(".", "::") in definitions(found(path)))
 
@@ -100,23 +100,23 @@ def test_a_row_has_four_cells_and_says_something() -> None:
 
 
 def test_code_without_a_test_has_its_reason() -> None:
-    """A row that no test shows says in its last cell what does, or why nothing has to."""
+    """A row without a test says in its last cell what proves it instead, or why nothing has to."""
     assert [] == [row[0] for row in ROWS if not row[2] and not row[3]]
 
 
 def test_what_is_named_exists() -> None:
-    """Each file that a row names is there, and defines what is named in it."""
+    """Each file that a row names exists and defines the names that follow it."""
     assert [] == [name for name in CODE + TESTS if not is_there(name)]
 
 
 def test_what_is_named_a_test_is_one() -> None:
-    """What stands in the column of tests is a test, or a class of them, where pytest looks for tests."""
+    """Each name in the column of tests is a test, or a class of them, where pytest looks for tests."""
     parts = [(name, found(name).name, name.split("::")[-1]) for name in TESTS if "::" in name]
     assert [] == [name for name, file, test in parts if not (file[:5] == "test_" and test[:4] in {"test", "Test"})]
 
 
 def test_a_definition_is_found_where_it_stands(tmp_path: Path) -> None:
-    """Functions, classes, members and constants are definitions; what a function makes for itself is none."""
+    """Functions, classes, members and constants are definitions; local names of a function are not."""
     file = tmp_path / "example.py"
     file.write_text("A = 1\nclass B:\n    c: int\n    def d(self):\n        e = 1\nasync def f(): pass\n")
     assert {"A", "B", "B::c", "B::d", "f"} == definitions(file)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How long the event loop keeps others waiting while 200 flows of consumers are in flight; no part of the tests.
+"""Measure how long the event loop is blocked while 200 of the consumers' flows are in flight; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/drop_in/measure_flows.py
 
-The consumers' own sessions are synchronous, so part of what is seen is theirs, above all when every flow begins in
-the same turn of the loop: the last lines have the statements of a conversation's turn, without any call.
+The consumers' own sessions are synchronous, so part of the delay is theirs, especially when every flow begins in the
+same turn of the loop: the last lines measure the statements of a conversation's turn, without any call.
 
 variables:
-    TMPDIR  where the database is made
-No key is read: what is asked is answered on this machine.
+    TMPDIR  the folder of the database
+No key is read: calls are answered on this machine.
 
 exit codes:
     0  measured

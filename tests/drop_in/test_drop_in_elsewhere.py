@@ -28,7 +28,7 @@ ORDER: Final = "SELECT id, provider, api_variant, status FROM llm_requests ORDER
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Copy the module, and nothing else of this project, beside another application's own modules."""
+    """Copy only the module, next to another application's own modules."""
     shutil.copytree(OTHER_APPLICATION, tmp_path, dirs_exist_ok=True)
     shutil.copytree(MODULE, tmp_path / "modules/llm_services", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -66,7 +66,7 @@ def test_another_application(
     provider: str,
     api_variant: str,
 ) -> None:
-    """Every flow works with its base, its scoped sessions and its engine, which has different settings."""
+    """Every flow works with the application's base, scoped sessions and engine, which has different settings."""
     seen = run(folder, postgres_server, configured | environment)
     text_row = (provider, api_variant, "completed")
     media = [("openai", "images", "completed"), ("openai", "speech", "completed")]
@@ -80,7 +80,7 @@ def test_another_application(
 
 
 def test_what_it_ran_on(folder: Path, configured: dict[str, str], postgres_server: URL) -> None:
-    """All modules that it loaded are its own: the copy of this one, and its own base and infrastructure."""
+    """The application loaded only its own modules: its copy of this one, its base and its infrastructure."""
     files = run(folder, postgres_server, configured)["files"]
     assert {"modules.llm_services.public", "modules.shared_models", "modules.infrastructure.public"} <= files.keys()
     assert [] == [file for file in files.values() if not Path(file).is_relative_to(folder)]

@@ -123,7 +123,7 @@ def application(
 
 
 def test_the_page_leads_to_a_row(application: Application) -> None:
-    """At its end, a model has been called, its row is in the shop's database, and Alembic has nothing left to do."""
+    """At the end of the page, a call's row is in the shop's database, and Alembic finds no difference."""
     printed = application.follow()
     assert 'This is the stand-in for OpenRouter, not a model. It was asked: "What is a ledger?"' in printed[-2]
     assert "completed 0.000194" in printed[-2]
@@ -147,7 +147,7 @@ def test_a_call_needs_no_other_package(application: Application) -> None:
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_needs_no_other_package(application: Application, script: str) -> None:
-    """A script does its work where, beside the module's packages, only those of its line in the table are there."""
+    """Each script works with only the module's packages and those in its line of the table."""
     application.follow()
     shutil.copytree(ROOT / "backend/cassette", application.folder / "cassette")
     shutil.copy(ROOT / "backend/scripts/export_cassette.py", application.folder / "scripts")
@@ -160,7 +160,7 @@ def test_a_script_needs_no_other_package(application: Application, script: str) 
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_an_exported_cassette_is_in_the_application(application: Application) -> None:
-    """A cassette is written below the working directory, from where forget.py lists it."""
+    """A cassette is written below the working directory, where forget.py finds it."""
     test_a_script_needs_no_other_package(application, "export_cassette.py")
     (file,) = (application.folder / "cassettes/exported").glob("*.yaml")
     printed = application.run("python scripts/forget.py --request $REQUEST_ID --dry-run")
@@ -178,7 +178,7 @@ def test_the_copied_scripts_find_the_module(application: Application) -> None:
 
 
 def command_without_others(program: str, packages: list[str]) -> str:
-    """Return a command that runs a program where only the module's packages and these are installed."""
+    """Return a command that runs a program with only the module's packages and these."""
     needed = closure([*EXTRAS["module"], *packages])
     others = [name for name, owners in OWNERS.items() if not needed & owners]
     assert "fastapi" in others

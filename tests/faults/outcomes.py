@@ -37,7 +37,7 @@ class Outcome:
 
 
 async def ask(session: Session, scenario: str, question: str = "Hello") -> UUID:
-    """Call a scenario; return the id of the row that answered."""
+    """Call a scenario; return the id of the answered row."""
     messages = [LLMMessage(role="user", content=question)]
     _, request_id = await llm_services_provider(session).generate_response(
         messages, model=f"openrouter/stand-in/{scenario}"
@@ -80,7 +80,7 @@ def check_row(scenario: Scenario, seen: Outcome, row: LLMRequestModel) -> None:
 
 
 def bill(scenario: Scenario, raw: dict[str, Any] | None) -> tuple[int | None, float | None]:
-    """Return the tokens and the cost that the body on the row amounts to."""
+    """Return the tokens and the cost according to the body on the row."""
     billed = scenario.billed or (None if scenario.failure else "reported")
     if billed is None:
         return None, None

@@ -30,7 +30,7 @@ SHORT_TIMEOUT = 0.5
 
 
 class City(BaseModel):
-    """A type that no answer fits by chance."""
+    """A type that no answer can have by chance."""
 
     name: str
     inhabitants: int

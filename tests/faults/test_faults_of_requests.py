@@ -37,7 +37,7 @@ async def ask(
     model: str = "openrouter/author/model",
     parameters: dict[str, Any] | None = None,
 ) -> UUID:
-    """Make a call, with a tool if its parameters are given; return the id of the row that answered."""
+    """Make a call, with a tool if its parameters are given; return the id of the answered row."""
     llm, messages = llm_services_provider(session), [LLMMessage(role="user", content=content)]
     if parameters is None:
         return (await llm.generate_response(messages, model=model))[1]

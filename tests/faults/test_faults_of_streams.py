@@ -34,7 +34,7 @@ BEGUN: Final = ("cut-json", "choice-error", "choice-error-unbilled", "half-body"
 
 
 async def ask(session: Session, scenario: str, pieces: list[str]) -> UUID:
-    """Call a scenario and note the pieces of its text; return the id of the row that answered."""
+    """Call a scenario and note the pieces of its text; return the id of the answered row."""
     messages = [LLMMessage(role="user", content=f"streamed {scenario}")]
     model = f"openrouter/stand-in/{scenario}"
     response, request_id = await llm_services_provider(session).generate_response(

@@ -1,4 +1,4 @@
-"""An environment without a proxy, processes that make calls in other environments, and an OpenRouter that counts."""
+"""An environment without a proxy, calling processes with other environments, and an OpenRouter that counts requests."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def bomb(megabytes: int) -> bytes:
 
 
 def raw(data: bytes, *headers: str) -> Callable[[Visit], None]:
-    """Return a handler that sends bytes and ends the connection."""
+    """Return a handler that sends bytes and closes the connection."""
 
     def answer(visit: Visit) -> None:
         head = "\r\n".join(

@@ -31,7 +31,7 @@ RIGHT = completion('{"name": "Paris", "population": 2}') | {"usage": {"total_tok
 
 
 async def test_the_model_is_asked_again_with_the_validators_words(session: Session) -> None:
-    """An invalid object is requested once more, with a row of its own, and the costs of both attempts are added."""
+    """An invalid object is requested once more, with its own row, and the costs of both attempts are added."""
     async with serving(answering(WRONG, RIGHT)) as server:
         asked = provider(session, server.base_url, retries=3)
         city, request_id, usage = await asked.generate_structured_response(MESSAGES, City, model=MODEL)
@@ -83,7 +83,7 @@ async def test_no_retries_is_no_second_question(session: Session) -> None:
 async def test_what_would_end_the_same_way_is_not_asked_again(
     session: Session, body: dict[str, Any], words: str
 ) -> None:
-    """A truncated, refused or empty answer is reported as such, billed on its row, and not requested again."""
+    """For a truncated, refused or empty answer, the error says so, the row has the cost, and nothing is sent again."""
     async with serving(answering(body)) as server:
         with pytest.raises(LLMValidationError, match=words) as caught:
             await provider(session, server.base_url, retries=3).generate_structured_response(

@@ -20,7 +20,7 @@ TOOL = ToolDefinition(name="weather", description="Say how it is.", parameters={
 
 
 class Found(BaseModel):
-    """A model that half an answer fits."""
+    """A model that accepts half an answer."""
 
     items: list[str] = []
 

@@ -157,7 +157,7 @@ async def test_a_traceback_shows_no_key(session: Session, config: LLMConfig, kin
 
 
 async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
-    """Neither does the traceback of a connection that breaks after sending, or of a cancelled call."""
+    """The traceback of a connection that breaks after sending, or of a cancelled call, shows no key."""
     async with serving(lambda _visit: None) as server:
         called = provider(session, server.base_url, retries=3)
         called.config = called.config.model_copy(update={"openrouter_api_key": remember(HEX)})
@@ -167,7 +167,7 @@ async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
 
 
 def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither does the traceback of a malformed variable beside valid keys."""
+    """The traceback for a malformed variable, next to valid keys, shows no key."""
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(name, f"{HEX}.{name}")
     monkeypatch.setenv("TEMPERATURE", "abc")
@@ -182,7 +182,7 @@ def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> N
     "value", ["http://me:pass4711word@[proxy", "socks9://me:pass4711word@proxy", "http://me:pass4711word@a b"]
 )
 def test_a_proxy_that_is_none_shows_no_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Neither does the error for a malformed proxy address show its password."""
+    """The error for a malformed proxy address does not show its password."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(LLMError, match="HTTPS_PROXY") as caught:
         network.proxy_for("https://example.org")

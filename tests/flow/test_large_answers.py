@@ -65,7 +65,7 @@ def test_the_first_wrong_elements_end_it(response_model: type[BaseModel], docume
 
 
 def test_what_is_wrong_with_the_whole_is_found_too() -> None:
-    """A list that is too short, beside a long one, is an error of the whole document."""
+    """If a list is too short, next to a long one, the error is that of the whole document."""
     document = {"rows": [{"a": [1] * 5000}], "counts": {}}
     with pytest.raises(LLMValidationError, match="rows: List should have at least 2 items"):
         parse(Answer(content=dumped(document), finish_reason="stop"), Lists)

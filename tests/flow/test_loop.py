@@ -34,7 +34,7 @@ def refusing(times: int, status: int, error: dict[str, Any], retry_after: str = 
 @pytest.mark.parametrize(("status", "code"), [(429, 429), (503, 503), (200, 502), (408, 408)])
 @pytest.mark.usefixtures("_no_backoff")
 async def test_what_may_pass_is_tried_again(session: Session, status: int, code: int) -> None:
-    """408, 429 and 5xx, also inside a 200, are retried, with a row each; later rows have the first one's id."""
+    """408, 429 and 5xx, also inside a 200, are retried, with a row each; later rows name the first one's id."""
     async with serving(refusing(2, status, {"code": code, "message": "later"})) as server:
         response, request_id = await provider(session, server.base_url, retries=2).generate_response(
             MESSAGES, model=MODEL
@@ -70,7 +70,7 @@ async def test_no_retries_is_one_call(session: Session) -> None:
 
 @pytest.mark.parametrize("code", [400, 401, 402, 403, 404, 413, 422])
 async def test_what_will_not_pass_is_not_tried_again(session: Session, code: int) -> None:
-    """Other 4xx are not retried, because they would fail in the same way."""
+    """Other 4xx statuses are not retried, because the call would fail in the same way."""
     async with serving(refusing(1, code, {"code": code, "message": "no"})) as server:
         with pytest.raises(LLMError):
             await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)

@@ -67,7 +67,7 @@ async def test_settings_that_are_not_used_fail_no_call(process: Process, server:
 
 
 def test_a_socks_proxy_needs_its_package(process: Process) -> None:
-    """Without its package, the error names the variable, the package and the command."""
+    """If a SOCKS proxy's package is missing, the error names the variable, the package and the command."""
     outcome = process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
     assert outcome["said"][0].startswith("LLMError False: ALL_PROXY=socks://127.0.0.1:7890 is a SOCKS proxy")
     assert "pip install aiohttp-socks; nothing was sent" in outcome["said"][0]

@@ -94,7 +94,7 @@ async def test_a_stray_answer_on_an_idle_connection(session: Session, stray: byt
 
 @pytest.mark.parametrize("stray", [STRAY, HALF, STRAY + STRAY])
 async def test_a_stray_answer_behind_an_answer(session: Session, stray: bytes) -> None:
-    """So does an extra response in the same segment as the answer."""
+    """An extra response in the same segment as the answer closes the connection too."""
     async with keep_alive(stray) as server:
         assert ["good"] * 3 == await texts(session, server)
     assert 2 == len(server.connections)

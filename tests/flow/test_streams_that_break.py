@@ -80,7 +80,7 @@ async def test_an_error_before_the_first_piece_is_retried(session: Session) -> N
 
 @pytest.mark.usefixtures("_no_backoff")
 async def test_an_error_after_the_first_piece_is_final(session: Session) -> None:
-    """Once text was handed out, nothing is repeated; the row has what was billed by then."""
+    """Once the caller has got text, nothing is repeated; the row has what was billed by then."""
     failed = {"error": {"code": 502, "message": "Provider returned error"}, "usage": USAGE}
     stream = event(chunk(content="Pa")) + event(chunk("error") | failed)
     pieces: list[str] = []

@@ -34,6 +34,6 @@ def test_a_wait_beyond_the_budget_is_not_begun(retry_after: float | None, waited
 
 
 def test_the_longest_wait_fits_the_budget() -> None:
-    """A wait that leaves time for the backoff is waited for in full."""
+    """A wait is not shortened if it leaves time for the backoff."""
     assert 100 == len(waits(WAIT_BUDGET_SECONDS - BACKOFF_SECONDS))
     assert WAIT_BUDGET_SECONDS >= max(waits(WAIT_BUDGET_SECONDS - BACKOFF_SECONDS))

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""How long the event loop keeps others waiting while 500 calls are in flight; no part of the tests.
+"""Measure how long the event loop is blocked while 500 calls are in flight; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/ledger/measure_lag.py
     PYTHONPATH=backend/scripts:tests python tests/ledger/measure_lag.py --calls 100 --think 0
 
-Each answer takes from one second to five, so that calls begin and end all the time; with `--think 0` they are
-answered at once, and all move in step. The application's pool is 5 + 10 connections, all fifteen held by callers
-with a transaction open. A probe sleeps for a millisecond again and again and notes by how much it overslept, and
-how much CPU the loop's thread took meanwhile, which depends less on what else the machine does: median, 99th
-percentile, longest.
+Each answer takes from one to five seconds, so that calls begin and end all the time; with `--think 0`, calls are
+answered at once and all proceed in step. The application's pool is 5 + 10 connections, and callers with an open
+transaction occupy all fifteen. A probe repeatedly sleeps for a millisecond and records how late it wakes, and how much
+CPU time the loop's thread took meanwhile, which depends less on other load on the machine: median, 99th percentile,
+longest.
 
 variables:
-    TMPDIR  where the databases are made
-No key is read: what is asked is answered on this machine.
+    TMPDIR  the folder of the databases
+No key is read: calls are answered on this machine.
 
 exit codes:
     0  measured

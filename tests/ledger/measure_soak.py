@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""What a process holds after minutes of calls of every kind: memory, descriptors, tasks, threads; no part of the tests.
+"""Measure a process's memory, descriptors, tasks and threads after minutes of all kinds of calls; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/ledger/measure_soak.py
     PYTHONPATH=backend/scripts:tests python tests/ledger/measure_soak.py --minutes 1 --callers 8
 
-Callers go through every scenario of the stand-in, answers, errors and broken connections, again and again: as text, as
-an object and with tools, each call with a session and a service of its own, and one in ten is cancelled while it is in
-flight. SQLite takes the first half of the time, PostgreSQL the second. A line is printed every tenth of a half, once
-nothing is in flight. Then the rows are counted: each call has left one at least, and none is pending.
+Callers repeat every scenario of the stand-in (answers, errors and broken connections) as text, as an object and with
+tools. Each call has its own session and service, and one in ten is cancelled while it is in flight. The first half of
+the time is on SQLite, the second on PostgreSQL. A line is printed every tenth of a half, once nothing is in flight.
+Then the rows are counted: each call has left at least one, and none is pending.
 
 variables:
-    TMPDIR  where the databases are made
-No key is read: what is asked is answered on this machine.
+    TMPDIR  the folder of the databases
+No key is read: calls are answered on this machine.
 
 exit codes:
-    0  measured: tasks and threads are as many as after the first tenth, descriptors too but for one a caller, since
-       connections to the stand-in are kept for a while
-    1  a row is missing or pending, or there are more of them
+    0  measured: there are as many tasks and threads as after the first tenth, and at most one more descriptor for each
+       caller, because connections to the stand-in are kept for a while
+    1  a row is missing or pending, or there are more tasks, threads or descriptors
     2  the command line is wrong
     130  interrupted
 """
@@ -126,7 +126,7 @@ async def soak(engine: Engine, seconds: float, callers: int) -> tuple[int, list[
 
 
 def measure(engine: Engine, seconds: float, callers: int) -> bool:
-    """Soak one database and print the results; return True if no row was lost, and nothing but memory has grown."""
+    """Soak one database and print the results; return True if no row was lost, and only memory has grown."""
     say(f"{engine.dialect.name}: {callers} callers, {len(SCENARIOS)} scenarios, {seconds:.0f} s")
     made, seen = asyncio.run(soak(engine, seconds, callers))
     with Session(engine) as session:

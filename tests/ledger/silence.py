@@ -31,12 +31,12 @@ class SilentWay:
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
 
     def go_silent(self) -> None:
-        """Keep back everything that is sent from now on; `withheld` is set when there is something."""
+        """Hold back everything that is sent from now on; `withheld` is set when there is something."""
         self.withheld.clear()
         self._loop.call_soon_threadsafe(self._is_open.clear)
 
     def heal(self) -> None:
-        """Forward what was kept back, and go on."""
+        """Forward what was held back, and continue."""
         self._loop.call_soon_threadsafe(self._is_open.set)
 
     def start(self) -> None:

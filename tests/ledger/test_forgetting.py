@@ -71,7 +71,7 @@ def test_everything_else_stays(engine: Engine) -> None:
 
 
 def test_of_options_and_facts_stay_figures_and_names(engine: Engine) -> None:
-    """Of the options, metadata, first attempt, idempotency key and figures stay; of the envelope, known facts."""
+    """In the options, metadata, first attempt, idempotency key and figures stay; in the envelope, known facts stay."""
     write(engine, written())
     forget_all(engine, user_id=1)
     (after,) = rows(engine)
@@ -173,7 +173,7 @@ def test_what_is_no_json_at_all(sqlite_engine: Engine) -> None:
 
 
 def test_forgotten_rows_are_found_by_their_ids(engine: Engine) -> None:
-    """Of many ids, those of forgotten rows are found."""
+    """The ids of forgotten rows are found among many ids."""
     ids = write(engine, *(written(user_id=user % 2) for user in range(forgetting.IDS_PER_QUERY + 10)))
     forget_all(engine, user_id=0)
     assert set(ids[::2]) == find_forgotten(engine, ids)
@@ -248,7 +248,7 @@ def test_on_postgresql_nobody_waits(postgres_engine: Engine) -> None:
 
 
 def test_a_row_that_others_refer_to_is_not_locked_for_them(postgres_engine: Engine) -> None:
-    """An uncommitted row of a consumer that refers to a request neither blocks its forgetting nor is blocked."""
+    """A consumer's uncommitted row that refers to a request neither prevents forgetting it nor is blocked by it."""
     Consumer.metadata.create_all(postgres_engine)
     before, chosen = write(postgres_engine, written(), written())
     options = {"options": "-c lock_timeout=1000"}  # a wait here would be a deadlock
@@ -270,7 +270,7 @@ def test_a_row_that_others_refer_to_is_not_locked_for_them(postgres_engine: Engi
 
 
 def test_a_late_settlement_can_be_forgotten_again(engine: Engine) -> None:
-    """An abandoned call that was alive after all writes its answer into the forgotten row; the next run forgets it."""
+    """If a call that counted as abandoned still writes its answer into the forgotten row, the next run forgets it."""
     write(engine, written())
     forget_all(engine, user_id=1)
     with engine.begin() as connection:

@@ -28,7 +28,7 @@ def outcome(engine: Engine) -> tuple[Any, ...]:
 
 
 async def test_a_cancelled_call_is_a_failed_row(engine: Engine, serve: Serve) -> None:
-    """Cancelled before the answer: the caller gets CancelledError, and the cost is unknown."""
+    """If a call is cancelled before the answer, the caller gets CancelledError, and the cost is unknown."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -41,7 +41,7 @@ async def test_a_cancelled_call_is_a_failed_row(engine: Engine, serve: Serve) ->
 
 
 async def test_a_second_cancellation_does_not_lose_the_row(engine: Engine, serve: Serve) -> None:
-    """Cancelled again while the row is being settled, the call still settles it."""
+    """If a call is cancelled again while its row is being settled, it still settles the row."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -96,7 +96,7 @@ def test_a_call_that_outlives_its_loop_is_cancelled(engine: Engine, serve: Serve
 
 
 async def test_a_call_cancelled_before_it_is_sent_sends_nothing(engine: Engine, serve: Serve) -> None:
-    """Cancelled while its pending row is being written: a failed row, and nothing was sent."""
+    """If a call is cancelled while its pending row is being written, the row is failed and nothing was sent."""
     async with serve(Held()) as server:
         with Session(engine) as session, writer_held(engine) as gate:
             call = asyncio.create_task(ask(session))
@@ -111,7 +111,7 @@ async def test_a_call_cancelled_before_it_is_sent_sends_nothing(engine: Engine, 
 
 
 async def test_an_answer_that_came_is_recorded_though_its_caller_left(engine: Engine, serve: Serve) -> None:
-    """Cancelled while the answer is being recorded: the row is completed, and the caller gets the cancellation."""
+    """If a call is cancelled while its answer is being recorded, the row is completed and CancelledError is raised."""
     held = Held()
     async with serve(held):
         with Session(engine) as session:
@@ -143,7 +143,7 @@ async def test_a_cancelled_call_among_others_leaves_them_alone(engine: Engine, s
 
 
 async def test_a_database_that_fails_does_not_swallow_a_cancellation(engine: Engine, serve: Serve) -> None:
-    """Cancelled while its pending row cannot be written, a call still ends in CancelledError."""
+    """If a call is cancelled while its pending row cannot be written, it still ends in CancelledError."""
     async with serve(Held()):
         with Session(engine) as session, writer_held(engine) as gate:
             call = asyncio.create_task(ask(session))

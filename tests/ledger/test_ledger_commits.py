@@ -98,7 +98,7 @@ async def test_the_cost_of_a_failed_call_without_a_bill_is_unknown(engine: Engin
 
 
 async def test_every_attempt_is_a_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A retried call leaves two rows; the second one answered, has the id of the first, and is returned."""
+    """A retried call leaves two rows; the second has the answer and the id of the first, and its own id is returned."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     with Session(engine) as session:
         request_id = await ask(session, "openrouter/stand-in/flaky", question=f"flaky {uuid4()}")

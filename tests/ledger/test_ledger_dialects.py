@@ -105,6 +105,6 @@ async def test_a_creation_time_of_any_kind_settles(engine: Engine, serve: Serve,
     ],
 )
 async def test_deep_nesting_settles(engine: Engine, serve: Serve, opened: str, depth: int) -> None:
-    """However deeply a body nests, the row is settled, and the call raises nothing but LLMError."""
+    """However deeply a body nests, the row is settled, and the call raises only LLMError."""
     nested = opened * depth + "0" + {"[": "]"}.get(opened, "}") * depth
     await settled(engine, serve, answer()[:-1] + f', "extra": {nested}}}')

@@ -46,14 +46,14 @@ def with_creator(of: Engine) -> Engine:
 
 
 def with_creator_and_queue(of: Engine) -> Engine:
-    """Return the same with a pool that passes connections between threads, which the driver is told to allow."""
+    """Return an engine with a creator and a pool that passes connections between threads, without sqlite3's check."""
     path = of.url.database
     assert path
     return create_engine(of.url, creator=lambda: sqlite3.connect(path, check_same_thread=False))
 
 
 def with_connections_of_one_thread(of: Engine) -> Engine:
-    """Return the same with a driver that refuses a connection made in another thread."""
+    """Return an engine with a creator whose driver refuses a connection made in another thread."""
     path = of.url.database
     assert path
     return create_engine(of.url, creator=lambda: sqlite3.connect(path))

@@ -43,7 +43,7 @@ async def cancelled_at(step: int, session: Session, *, late: bool) -> tuple[bool
 
 
 async def timed_out_at(step: int, session: Session, *, late: bool) -> tuple[bool, int]:
-    """Let a deadline of the caller pass at `step`; return the same."""
+    """Let a deadline of the caller pass at `step`; return the same values as `cancelled_at`."""
     loop = asyncio.get_running_loop()
     stepped = None
     try:

@@ -26,7 +26,7 @@ def path_of(engine: Engine) -> Path:
 
 
 async def test_a_file_that_was_removed_stops_the_call(sqlite_engine: Engine, serve: Serve) -> None:
-    """Removed between two calls: an LLMError names the file, nothing is sent, and no new file is made."""
+    """If the file is removed between two calls, an LLMError names it, nothing is sent, and no new file is made."""
     with Session(sqlite_engine) as session:
         await ask(session)
         path_of(sqlite_engine).unlink()
@@ -40,7 +40,7 @@ async def test_a_file_that_was_removed_stops_the_call(sqlite_engine: Engine, ser
 async def test_a_file_that_is_removed_during_the_call_leaves_the_answer_on_the_error(
     sqlite_engine: Engine, serve: Serve
 ) -> None:
-    """Removed during the call: the LLMError has the answer."""
+    """If the file is removed during the call, the LLMError has the answer."""
 
     def answer(visit: Visit) -> None:
         path_of(sqlite_engine).unlink()
@@ -54,7 +54,7 @@ async def test_a_file_that_is_removed_during_the_call_leaves_the_answer_on_the_e
 
 
 async def test_a_file_that_is_replaced_takes_the_rows(sqlite_engine: Engine, serve: Serve, tmp_path: Path) -> None:
-    """Replaced during the call: the complete row is in the new file."""
+    """If the file is replaced during the call, the complete row is in the new one."""
     other = tmp_path / "other.db"
     with ready(f"sqlite:///{other}"):
         pass
@@ -75,7 +75,7 @@ async def test_a_file_that_is_replaced_takes_the_rows(sqlite_engine: Engine, ser
 async def test_a_row_does_not_join_a_transaction_in_a_file_that_was_removed(
     sqlite_engine: Engine, serve: Serve
 ) -> None:
-    """A caller that holds the write lock of the removed file gets an error too: its row would be lost with the file."""
+    """A caller with the write lock of the removed file gets an error too: its row would be lost with the file."""
     with Session(sqlite_engine) as session:
         draft(session)
         await ask(session)

@@ -65,7 +65,7 @@ async def test_calls_in_company_share_the_commits_of_the_thread(
 
 
 async def test_a_call_is_alone_again_after_others(sqlite_engine: Engine, by_thread: list[object]) -> None:
-    """Calls that have ended, even with an error that is still referenced, do not count as company."""
+    """Calls that have ended, even with an error that is still referenced, do not count as being in flight."""
     with Session(sqlite_engine) as session:
         errors = await asyncio.gather(*(ask(session, NO_CREDITS) for _ in range(8)), return_exceptions=True)
         by_thread.clear()
@@ -106,7 +106,7 @@ async def test_the_next_rows_after_a_slow_write_are_left_to_the_thread(
 async def test_a_lone_row_waits_in_the_thread_for_the_lock_of_another(
     sqlite_engine: Engine, by_thread: list[object]
 ) -> None:
-    """If another connection is writing, the row is passed to the thread, which waits."""
+    """If another connection is writing, the ledger's thread gets the row, and waits."""
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(other)
         call = asyncio.create_task(ask(session))

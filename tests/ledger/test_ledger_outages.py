@@ -38,7 +38,7 @@ def name_the_ledgers(engine: Engine) -> None:
 async def test_a_server_that_is_down_before_the_call_stops_it(
     postgres_engine: Engine, serve: Serve, pauses: Pauses
 ) -> None:
-    """Down for too long before the pending row: an LLMError without a row, and nothing is sent."""
+    """If the server is down for too long before the pending row, an LLMError is raised, and nothing is sent."""
     pauses.over.set()
     async with serve(Held()) as server:
         with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
@@ -51,7 +51,7 @@ async def test_a_server_that_is_down_before_the_call_stops_it(
 async def test_a_server_that_comes_back_in_time_takes_the_answer(
     postgres_engine: Engine, serve: Serve, pauses: Pauses
 ) -> None:
-    """Down when the answer arrives, but back in time: the caller gets the answer, and the row is completed."""
+    """If the server is down when the answer arrives, but back in time, the answer is returned and recorded."""
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
         def answer(visit: Visit) -> None:
@@ -71,7 +71,7 @@ async def test_a_server_that_comes_back_in_time_takes_the_answer(
 async def test_a_server_that_stays_away_leaves_the_answer_on_the_error(
     postgres_engine: Engine, serve: Serve, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not back after 3.2 s: the LLMError has the answer, the log has the row's figures; the row stays pending."""
+    """If it is not back after 3.2 s, the LLMError has the answer, the log the row's figures; the row stays pending."""
     pauses.over.set()
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
@@ -94,7 +94,7 @@ async def test_a_server_that_stays_away_leaves_the_answer_on_the_error(
 
 
 async def test_a_server_restarted_during_the_call_is_not_noticed(postgres_engine: Engine, serve: Serve) -> None:
-    """Restarted during the call, so that every connection is dead: the row is settled on a new one."""
+    """If a restart during the call closes every connection, the row is settled on a new one."""
     with Session(postgres_engine) as session, outage(postgres_engine.url) as down:
 
         def answer(visit: Visit) -> None:

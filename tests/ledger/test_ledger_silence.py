@@ -46,7 +46,7 @@ def silent(postgres_engine: Engine) -> Iterator[tuple[SilentWay, Engine]]:
 async def test_a_silent_database_stops_the_call(
     silent: tuple[SilentWay, Engine], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Silent before the pending row: an LLMError after DATABASE_TIMEOUT, and nothing is sent."""
+    """If the database is silent before the pending row, an LLMError follows after DATABASE_TIMEOUT; nothing is sent."""
     way, engine = silent
     monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
     way.go_silent()
@@ -63,7 +63,7 @@ async def test_a_database_that_goes_silent_leaves_the_answer_on_the_error(
     postgres_engine: Engine,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Silent before the answer is recorded: the LLMError has the answer, and the row stays pending."""
+    """If the database is silent before the answer is recorded, the LLMError has the answer; the row stays pending."""
     way, engine = silent
     monkeypatch.setenv("DATABASE_TIMEOUT", "2")
 
@@ -101,7 +101,7 @@ async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
 async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
 ) -> None:
-    """Cancelled while its pending row waits for a silent database, a call ends; the row is settled later."""
+    """A call that is cancelled while its pending row waits for a silent database ends; the row is settled later."""
     way, engine = silent
     way.go_silent()
     async with serve(Held()) as server:
@@ -150,7 +150,7 @@ async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
 async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
     sqlite_engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cancelled while another connection holds the write lock, a call ends at once; its row is settled later."""
+    """A call that is cancelled while another connection holds the write lock ends at once; its row is settled later."""
     monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
     async with serve(Held()) as server:
         with Session(sqlite_engine) as other, Session(sqlite_engine) as session:

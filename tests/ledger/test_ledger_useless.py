@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def demote(engine: Engine) -> None:
-    """Make the ledger's connection one to a demoted server; a new connection goes to its successor."""
+    """Connect the ledger to a demoted server; a new connection goes to its successor."""
     with writer_for(engine).engine.connect() as connection:
         connection.exec_driver_sql("SET default_transaction_read_only = on")
         connection.commit()

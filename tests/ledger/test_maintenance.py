@@ -83,7 +83,7 @@ def columns(found: Sequence[LLMRequestModel], *but: str) -> list[dict[str, Any]]
 
 
 def booked(books: httpx.Client, row: LLMRequestModel) -> dict[str, Any]:
-    """Return the statistics of a row's generation, which are available from then on."""
+    """Return the statistics of a row's generation, which are available after this call."""
     for _ in range(2):
         response = books.get("/generation", params={"id": row.provider_response_id})
     data: dict[str, Any] = response.json()["data"]

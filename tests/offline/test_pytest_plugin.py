@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 REAL = "https://real.example/a-real-key"
 SECRETS = [name for name in VARIABLE_NAMES if name.endswith(("_KEY", "_TOKEN", "_URL", "_ENDPOINT", "_RUNTIME"))]
-# These are no addresses: one names the application, one keys the hashes of the test's own rows.
+# These are not addresses: one names the application, one is the key of the hashes in the test's own rows.
 HARMLESS = {"OPENROUTER_APP_URL", "LLM_STORE_HASH_KEY"}
 
 
@@ -126,7 +126,7 @@ def test_whatever_is_sent_can_be_seen(llm_stand_in: LLMStandIn, body: str) -> No
 
 
 def test_what_is_forgotten_is_told(llm_stand_in: LLMStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a test has sent more than the stand-in stores, it gets an error instead of a part."""
+    """If a test has sent more requests than the stand-in stores, it gets an error instead of some of them."""
     read = llm_stand_in.server.journal(after=0) | {"forgotten": llm_stand_in.before + 1}
     monkeypatch.setattr(type(llm_stand_in.server), "journal", lambda *_: read)
     with pytest.raises(RuntimeError, match="does not remember"):
@@ -144,7 +144,7 @@ def test_the_oldest_are_forgotten_first() -> None:
 
 
 def test_the_plugin_costs_nothing_until_it_is_used() -> None:
-    """Loading the plugin imports two small files and nothing else."""
+    """Loading the plugin imports only two small files."""
     code = "import pytest, sys; was = set(sys.modules); import stand_in.pytest_plugin; print(*set(sys.modules) - was)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"stand_in", "stand_in.pytest_plugin"} == set(found.stdout.split())

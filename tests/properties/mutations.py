@@ -219,7 +219,7 @@ def served(draw: st.DrawFn) -> Served:
 
 @st.composite
 def calling_tools(draw: st.DrawFn) -> Served:
-    """Draw an answer with tool calls, in which anything about the message may be odd."""
+    """Draw an answer with tool calls, in which any part of the message may be invalid."""
     message = draw(mutated(st.just(MESSAGE), most=2))
     tree = completion("tool_calls") | {"choices": [{"finish_reason": "tool_calls", "message": message}]}
     return Served(200, ((b"content-type", b"application/json"),), written(tree).encode("utf-8", "surrogatepass"))

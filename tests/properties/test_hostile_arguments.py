@@ -34,7 +34,7 @@ class Answer(BaseModel):
 
 
 class Evil:
-    """An object that raises whatever is done with it."""
+    """An object that raises at every operation."""
 
     def __bool__(self) -> bool:
         raise ZeroDivisionError("bool")

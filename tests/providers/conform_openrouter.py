@@ -212,7 +212,7 @@ def test_every_field_of_the_sdks_request_is_an_option() -> None:
 
 
 def test_every_preference_of_the_sdk_is_one_of_ours() -> None:
-    """`provider` takes the same keys as the SDK and no others, because OpenRouter refuses those."""
+    """`provider` takes the same keys as the SDK and no others, because OpenRouter refuses other keys."""
     fields = {field.alias or name for name, field in ProviderPreferences.model_fields.items()}
     assert fields == set(openrouter.ProviderPreferences.model_fields)
 

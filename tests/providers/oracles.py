@@ -36,7 +36,7 @@ CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # any type, b
 
 @pytest.fixture(autouse=True)
 def judge_rows(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hold the rows of a test that is marked `judged` against the vendors' types, when the test is over."""
+    """Check the rows of a test that is marked `judged` with the vendors' types, when the test is over."""
     at: At | None = request.getfixturevalue("at") if request.node.get_closest_marker("judged") else None
     yield
     if at is None:

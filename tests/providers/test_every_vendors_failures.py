@@ -108,7 +108,7 @@ async def test_an_account_out_of_quota(at: At) -> None:
 
 @pytest.mark.parametrize("scene", ["server-error-once", "overloaded-once"])
 async def test_an_error_that_passes(at: At, scene: str) -> None:
-    """A transient error is retried, with a row for each attempt; the returned id is that of the row that answered."""
+    """A transient error is retried, with a row for each attempt; the returned id is that of the answered row."""
     service = at.scene(scene, MAX_RETRIES="1").llm
     response, request_id = await service.generate_response(
         [LLMMessage(role="user", content=f"{at.door.provider} {scene}")], model=at.door.model

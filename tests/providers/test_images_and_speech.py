@@ -121,7 +121,7 @@ async def test_speech(at: At) -> None:
 @pytest.mark.judged
 @GEMINI
 async def test_geminis_speech(at: At) -> None:
-    """Samples become a WAV file of exact length that players can play, priced by its audio tokens."""
+    """Samples become a valid WAV file of exact length, priced by its audio tokens."""
     spoken, _ = await at.llm.generate_audio(WORDS, "neutral", model="gemini-2.5-flash-preview-tts")
     with wave.open(io.BytesIO(spoken.audio_bytes())) as sound:
         assert (1, 24_000, 1.0) == (sound.getnchannels(), sound.getframerate(), sound.getnframes() / 24_000)

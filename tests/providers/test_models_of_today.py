@@ -50,7 +50,7 @@ pytestmark = pytest.mark.judged
 
 
 class Trip(BaseModel):
-    """A class with the schema features that are often refused: siblings of references, bounds, defaults."""
+    """A class with schema features that endpoints often refuse: siblings of references, bounds, defaults."""
 
     start: City = Field(description="where it begins")
     stops: list[City] = []

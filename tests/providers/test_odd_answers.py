@@ -1,4 +1,4 @@
-"""Any value anywhere in a vendor's answer: the wire parses it and raises nothing of its own."""
+"""Any value anywhere in a vendor's answer: the wire parses it and does not raise."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_an_unknown_finish_reason_needs_content(content: str | None, is_answer: 
 
 
 def test_a_name_of_one_segment_gets_a_hint() -> None:
-    """A 400 for a name that was sent whole shows the form of other names."""
+    """For a 400 about a name that was sent with its prefix, the error shows the form of other names."""
     call = LLMCall(CALL.messages, model="openrouter/healer-alpha")
     body = error(400, "openrouter/healer-alpha is not a valid model ID")
     assert "openrouter/<author>/<model>" in str(failure(body, 400, call))

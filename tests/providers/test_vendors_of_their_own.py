@@ -156,7 +156,7 @@ async def test_what_amazon_signs(at: At) -> None:
 
 
 def test_amazons_errors() -> None:
-    """The stand-in's errors of Bedrock are those that Amazon's description of InvokeModel names, with its statuses."""
+    """The stand-in's Bedrock errors have the names and statuses in Amazon's description of InvokeModel."""
     model = Loader().load_service_model("bedrock-runtime", "service-2")
     shapes = [error["shape"] for error in model["operations"]["InvokeModel"]["errors"]]
     described = {shape: model["shapes"][shape]["error"]["httpStatusCode"] for shape in shapes}

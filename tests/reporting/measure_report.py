@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""How long a report on a large table takes, on a SQLite file and on PostgreSQL; no part of the tests.
+"""Measure how long a report on a large table takes, on a SQLite file and on PostgreSQL; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/reporting/measure_report.py
     PYTHONPATH=backend/scripts:tests python tests/reporting/measure_report.py --rows 100000
 
-It fills a new table of a million rows with answers of some 1.5 KB (some two gigabytes, in the temporary folder) and
-prints the seconds of three reports on all of it, and how much memory the process had at most.
+It fills a new table of a million rows with answers of about 1.5 KB (about two gigabytes, in the temporary folder) and
+prints the seconds of three reports on all of it, and the process's peak memory.
 
 variables:
-    TMPDIR  where the databases are made
-No key is read: nothing is asked of any model.
+    TMPDIR  the folder of the databases
+No key is read: no model is called.
 
 exit codes:
     0  measured

@@ -131,7 +131,7 @@ def test_the_remainder_has_names(
     ids=["answered by our own cache", "of another provider", "of another month"],
 )
 def test_what_is_no_part_of_the_bill(engine: Engine, columns: dict[str, Any]) -> None:
-    """Rows that OpenRouter never saw, or not in this month, are not compared."""
+    """Rows that did not reach OpenRouter, or not in this month, are not compared."""
     write(engine, made(0.5, **columns))
     assert [] == compared(engine).lines
 

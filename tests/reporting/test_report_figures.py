@@ -202,7 +202,7 @@ def test_some_of_it(engine: Engine, scope: dict[str, Any], expected: tuple[int, 
 
 @pytest.mark.usefixtures("found")
 def test_the_dearest_are_named(engine: Engine) -> None:
-    """If only one is named, it is the most expensive, and the others are added up."""
+    """If only one group is shown, it is the most expensive one, and the others are added up."""
     providers = report(engine, top=1).providers
     assert ["Alpha"] == [group.key[0] for group in providers.shown]
     assert (3, (5, 5, 1, "0.5", 3)) == (providers.others, brief(providers.rest))

@@ -1,4 +1,4 @@
-"""Spend by the metadata of calls, models that end, and what OpenRouter tried for a call."""
+"""Spending by the metadata of calls, models that end, and the providers that OpenRouter tried for a call."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_the_metadata_of_a_call_is_on_its_row(sqlite_engine: Engine, llm_s
 )
 @pytest.mark.parametrize("provider", ["openai", "azure_openai"])
 def test_a_model_that_ends_is_named(monkeypatch: pytest.MonkeyPatch, today: date, provider: str, *, ends: bool) -> None:
-    """From 90 days before its end on, a model in use is named, also if it is resold."""
+    """From 90 days before its end on, a model in use is named, even if another vendor serves it."""
     models = cast("dict[str, date | None]", VENDORS[LLMProviderType.OPENAI].models)
     monkeypatch.setitem(models, "gpt-mortal", END)
     found = models_that_end({("gpt-mortal", provider): Figures(calls=3, attempts=4)}, today)
@@ -236,7 +236,7 @@ async def test_the_attempts_behind_a_call_are_on_its_row(engine: Engine, llm_sta
 
 
 async def test_the_attempts_behind_a_failure_are_on_its_row(engine: Engine, llm_stand_in: LLMStandIn) -> None:
-    """So has the row of an error."""
+    """The row of an error has them too."""
     llm_stand_in.monkeypatch.setenv("MAX_RETRIES", "0")
     with Session(engine) as session, pytest.raises(Exception, match="overload"):
         await ask(session, "openrouter/stand-in/provider-overloaded", router_metadata=True)

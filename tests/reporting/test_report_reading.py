@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read three rows at a time on SQLite, and a block of eight kilobytes on PostgreSQL."""
+    """Read three rows at a time on SQLite, and eight kilobytes at a time on PostgreSQL."""
     monkeypatch.setattr(dialects, "ROWS_PER_PART", 3)
     monkeypatch.setattr(dialects, "BLOCKS_PER_PART", 1)
 
@@ -92,7 +92,7 @@ def test_money_is_added_up_exactly(engine: Engine, costs: list[float], expected:
     ],
 )
 def test_a_percentile_is_a_time_that_was_measured(engine: Engine, times: list[int], p50: int, p95: int) -> None:
-    """It is the smallest time that at least this percentage does not exceed; negative times are ignored."""
+    """The percentile is the smallest time that this percentage of times do not exceed; negative times are ignored."""
     write(engine, *(row(execution_time_ms=time) for time in times))
     assert Latency(sum(time >= 0 for time in times), p50, p95) == report(engine).latencies[ONE]
 

@@ -86,7 +86,7 @@ def test_a_read_that_fails_leaves_the_session_usable(engine: Engine) -> None:
 
 
 def test_a_read_flushes_nothing_of_the_callers(caller: Session) -> None:
-    """An invalid row of the caller's fails when the caller flushes it, not at a read."""
+    """If the caller's session has an invalid row, the flush fails, and a read does not."""
     caller.add(broken := row(model=None))
     read_all(caller)
     assert [broken] == list(caller.new)
@@ -102,7 +102,7 @@ def test_a_read_works_where_each_statement_commits_by_itself(engine: Engine) -> 
 
 @pytest.mark.parametrize("beyond", [2**31, 2**63, 2**64, 10**30])
 def test_a_page_of_any_size_at_any_place(reads: LLMService, beyond: int) -> None:
-    """A limit too large for the database gives all rows, such an offset none, and a negative value is 0."""
+    """A limit that the database cannot take gives all rows, such an offset gives none; a negative value is 0."""
     assert (1, 0, 1, 0) == (
         len(reads.get_recent_requests(beyond)),
         len(reads.get_recent_requests(50, beyond)),
@@ -144,7 +144,7 @@ def test_a_request_is_found_by_its_id_as_text(reads: LLMService, caller: Session
     ids=["utc", "naive", "east", "west"],
 )
 def test_a_moment_is_the_same_in_every_zone(reads: LLMService, caller: Session, moment: datetime) -> None:
-    """A time means the same in every zone, UTC if none is given, and includes that instant."""
+    """`since` selects the same rows in every time zone, UTC without one, and includes rows of exactly that time."""
     caller.add_all([row(created_at=NOON - timedelta(microseconds=1), cost_estimate=1.0), row(cost_estimate=0.5)])
     caller.flush()
     assert (2, 0.5) == (reads.count_requests_since(moment), reads.sum_request_costs_since(moment))
@@ -152,7 +152,7 @@ def test_a_moment_is_the_same_in_every_zone(reads: LLMService, caller: Session, 
 
 @pytest.mark.parametrize("zone", [UTC, None, EAST, timezone(-timedelta(hours=12))], ids=str)
 def test_the_ends_of_time_are_moments_too(reads: LLMService, zone: timezone | None) -> None:
-    """Since Python's earliest time means all rows, since the latest none, in any zone."""
+    """Python's earliest time selects all rows, its latest one none, in any zone."""
     first, last = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
     assert (1, 0) == (reads.count_requests_since(first), reads.count_requests_since(last))
 

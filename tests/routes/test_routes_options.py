@@ -1,4 +1,4 @@
-"""`provider_kwargs`: options from clients who may affect the answer and nothing else."""
+"""`provider_kwargs`: clients' options, which may affect the answer and nothing else."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def holding(engine: Engine, folder: Path) -> list[str]:
 
 
 def test_a_user_is_forgotten(engine: Engine, tmp_path: Path, calls: list[UUID]) -> None:
-    """All rows of the user and their cached answers are removed, and no others; the rest is named."""
+    """All rows of the user and their cached answers are forgotten, and no others; the output names what remains."""
     assert ["42", "42", "42", "cache"] == holding(engine, tmp_path)
     done = run(engine, tmp_path, "--user=42")
     assert (0, "[1/1] rows up to 3 of 3\n") == (done.returncode, done.stderr)
@@ -133,7 +133,7 @@ def test_a_pending_row_is_named(engine: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("calls")
 def test_a_cache_that_cannot_be_reached_is_named(engine: Engine, tmp_path: Path) -> None:
-    """The rows are forgotten; the output says that the cache was not reached, and the exit code is 1."""
+    """If the cache cannot be reached, the rows are forgotten, the output says so, and the exit code is 1."""
     done = run(engine, tmp_path, "--user=42", LLM_CACHE_URL="redis://127.0.0.1:1/0")
     assert (1, True) == (done.returncode, "the response cache could not be reached: ConnectionError" in done.stdout)
     assert ["cache"] == holding(engine, tmp_path)

@@ -47,7 +47,7 @@ def test_a_name_has_one_vendor() -> None:
 
 @pytest.mark.parametrize("default", model_ends.all_defaults(), ids=lambda default: f"{default.vendor}, {default.kind}")
 def test_a_default_lives(default: Default) -> None:
-    """Every default is served for half a year after the release, is an alias, or has no successor."""
+    """Every default is served for half a year after the release, or is an alias, or has no successor."""
     lives = default.end is None or default.end >= HALF_A_YEAR_AFTER_THE_RELEASE
     assert lives or default.model in WITHOUT_SUCCESSOR
 
@@ -71,13 +71,13 @@ def test_a_model_is_retired_from_its_last_day_on(model: str, today: date, since:
 @pytest.mark.parametrize(
     ("provider", "model", "status", "since"),
     [
-        (LLMProviderType.OPENAI, "o1-mini", 404, "o1-mini is retired since 2025-10-27"),
-        (LLMProviderType.OPENAI, "o1-mini", 400, "o1-mini is retired since 2025-10-27"),
+        (LLMProviderType.OPENAI, "o1-mini", 404, "o1-mini was retired on 2025-10-27"),
+        (LLMProviderType.OPENAI, "o1-mini", 400, "o1-mini was retired on 2025-10-27"),
         (LLMProviderType.OPENAI, "o1-mini", 429, ""),
         (LLMProviderType.OPENAI, "o1-mini", 401, ""),
         (LLMProviderType.OPENAI, "gpt-5.2", 404, ""),
-        (LLMProviderType.ANTHROPIC, "claude-3-opus-20240229", 404, "retired since 2026-01-05"),
-        (LLMProviderType.GEMINI, "gemini-2.5-flash-preview", 404, "retired since 2026-02-17"),
+        (LLMProviderType.ANTHROPIC, "claude-3-opus-20240229", 404, "retired on 2026-01-05"),
+        (LLMProviderType.GEMINI, "gemini-2.5-flash-preview", 404, "retired on 2026-02-17"),
         (LLMProviderType.AZURE_OPENAI, "o1-mini", 404, ""),
         (LLMProviderType.BEDROCK, "claude-3-opus-20240229", 404, ""),
         (LLMProviderType.OPENROUTER, "openrouter/openai/o1-mini", 404, ""),
@@ -114,7 +114,7 @@ def test_the_script_says_what_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It lists the defaults that end, then the names, by day; a default gives exit code 1."""
+    """model_ends.py lists the defaults that end, then the names, by day; a default that ends gives exit code 1."""
     monkeypatch.setattr("sys.argv", ["model_ends.py", *arguments])
     assert code == model_ends.main()
     output = capsys.readouterr().out

@@ -56,7 +56,7 @@ DIALECTS: Final = {
 
 
 def fill(engine: Engine, rows: int, newest: datetime, at_once: int = 1) -> None:
-    """Insert `rows` requests of 1,000 users, `at_once` every ten seconds, one in nineteen with a body of 20 KB."""
+    """Insert `rows` requests of 1,000 users, `at_once` every ten seconds; one in nineteen has a body of 20 KB."""
     statement = text(ROWS.format(**DIALECTS[engine.dialect.name]))
     figures = {"users": USERS, "large": LARGE, "rows": rows, "apart": SECONDS_APART, "at_once": at_once}
     with engine.begin() as connection:

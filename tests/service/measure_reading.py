@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What each reading of a large table costs, on a SQLite file and on PostgreSQL; no part of the tests.
+"""Measure what each read of a large table costs, on a SQLite file and on PostgreSQL; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/service/measure_reading.py
     PYTHONPATH=backend/scripts:tests python tests/service/measure_reading.py --rows 100000 --explain
 
-It fills a new table of a million rows (some two gigabytes, in the temporary folder) and prints the median of
-five readings in milliseconds; with `--explain`, also how the database goes about each.
+It fills a new table of a million rows (about two gigabytes, in the temporary folder) and prints the median of
+five reads in milliseconds; with `--explain`, also the database's plan for each.
 
 variables:
-    TMPDIR  where the databases are made
-No key is read: nothing is asked of any model.
+    TMPDIR  the folder of the databases
+No key is read: no model is called.
 
 exit codes:
     0  measured
@@ -108,7 +108,7 @@ def main() -> int:
     """Measure on both databases; return 0."""
     options = parser(__doc__)
     options.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (%(default)s)")
-    options.add_argument("--explain", action="store_true", help="say how the database answers")
+    options.add_argument("--explain", action="store_true", help="print the database's plans")
     arguments = options.parse_args()
     for engine in databases.one_after_the_other():
         measure(engine, arguments.rows, explain=arguments.explain)

@@ -1,4 +1,4 @@
-"""Lists of a large table: pages that fit together, and no bodies in them."""
+"""Lists of a large table: no row is missing or repeated between pages, and no body is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def service(engine: Engine) -> Generator[LLMService]:
-    """Read a table of 5,000 rows, of which eight at a time were made at the same moment."""
+    """Read a table of 5,000 rows; each eight of them were created at the same moment."""
     fill(engine, ROWS, NEWEST, at_once=8)
     with Session(engine) as session:
         yield LLMService(session)
@@ -32,7 +32,7 @@ def service(engine: Engine) -> Generator[LLMService]:
 
 @contextmanager
 def statements(engine: Engine) -> Generator[list[str]]:
-    """Collect what is asked of the database; the savepoint that a reading stands in asks nothing."""
+    """Collect the statements that are executed, apart from the savepoint around a read."""
     asked: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -47,7 +47,7 @@ def statements(engine: Engine) -> Generator[list[str]]:
 
 
 def test_pages_fit_together(service: LLMService) -> None:
-    """Page after page, every row comes once, newest first, though many were made at the same moment."""
+    """Page after page, every row appears once, newest first, although many were created at the same moment."""
     found = [row for offset in range(0, ROWS + PAGE, PAGE) for row in service.get_recent_requests(PAGE, offset)]
     assert (ROWS, ROWS) == (len(found), len({row.id for row in found}))
     assert sorted((row.created_at for row in found), reverse=True) == [row.created_at for row in found]
@@ -55,7 +55,7 @@ def test_pages_fit_together(service: LLMService) -> None:
 
 
 def test_a_page_is_the_same_however_it_is_cut(service: LLMService) -> None:
-    """A page of 500 is ten pages of 50, row for row, and the same when it is asked for again."""
+    """A page of 500 is ten pages of 50, row for row, and the same when it is read again."""
     whole = [row.id for row in service.get_recent_requests(PAGE, PAGE)]
     parts = [row.id for start in range(PAGE, 2 * PAGE, 50) for row in service.get_recent_requests(50, start)]
     assert whole == parts
@@ -63,7 +63,7 @@ def test_a_page_is_the_same_however_it_is_cut(service: LLMService) -> None:
 
 
 def test_a_users_pages_fit_together(service: LLMService) -> None:
-    """A user's list, two by two, is the user's rows and nobody else's, newest first."""
+    """A user's list, in pages of two, has all rows of that user and no others, newest first."""
     found = [row for offset in range(0, 6, 2) for row in service.get_user_requests(20, 2, offset)]
     assert ({20}, 5) == ({row.user_id for row in found}, len({row.id for row in found}))
     assert sorted((row.created_at for row in found), reverse=True) == [row.created_at for row in found]
@@ -79,7 +79,7 @@ LISTS: dict[str, Callable[[LLMService], list[LLMRequest]]] = {
 def test_a_list_loads_no_bodies(
     engine: Engine, service: LLMService, read: Callable[[LLMService], list[LLMRequest]]
 ) -> None:
-    """A list is one query, which asks for neither request_payload nor response_raw."""
+    """A list is one query, which reads neither request_payload nor response_raw."""
     with statements(engine) as asked:
         found = read(service)
     (query,) = asked
@@ -88,7 +88,7 @@ def test_a_list_loads_no_bodies(
 
 
 def test_one_request_is_read_whole(engine: Engine, service: LLMService) -> None:
-    """get_request is one query, which brings the bodies."""
+    """get_request is one query, which reads the bodies."""
     listed = service.get_recent_requests(1)[0]
     with statements(engine) as asked:
         request = service.get_request(listed.id)
@@ -99,7 +99,7 @@ def test_one_request_is_read_whole(engine: Engine, service: LLMService) -> None:
 
 
 def test_figures_are_made_in_the_database(engine: Engine, service: LLMService) -> None:
-    """Counts and sums are one query each that brings one number, and they are right."""
+    """Counts and sums are one query each, which returns one number, and they are right."""
     hour = NEWEST - timedelta(hours=1)
     with statements(engine) as asked:
         counted = (

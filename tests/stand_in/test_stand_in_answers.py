@@ -63,7 +63,7 @@ def test_usage_adds_up_and_varies(completed: Completed) -> None:
 
 
 def test_who_pays(completed: Completed) -> None:
-    """With the caller's own key, cost is 0 beside the upstream cost; a free model costs 0; no-cost has only tokens."""
+    """With the caller's own key, only the upstream cost is not 0; a free model costs 0; no-cost has only tokens."""
     byok, free, unreported = (completed(f"stand-in/{name}")["usage"] for name in ("byok", "free", "no-cost"))
     assert (0, True) == (byok["cost"], byok["is_byok"])
     assert byok["cost_details"]["upstream_inference_cost"] > 0
@@ -156,7 +156,7 @@ def asked(model: type[BaseModel]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("model", [Machine, Verdict, Part])
 def test_structured_content_fits_its_schema(content: Content, model: type[BaseModel]) -> None:
-    """Any model that is asked for JSON answers with an object that fits the requested schema."""
+    """Any model, when a call requests JSON, answers with an object that fits the requested schema."""
     model.model_validate_json(content(ANY_MODEL, response_format=asked(model)))
 
 

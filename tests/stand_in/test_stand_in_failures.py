@@ -86,7 +86,7 @@ def test_an_error_names_the_model(ask: Ask) -> None:
 
 
 def test_errors_carry_the_account(ask: Ask) -> None:
-    """Beside an error is the account's id, derived from the key, also in a 200."""
+    """An error has the account's id next to it, derived from the key, also in a 200."""
     first, second, other = (
         ask(f"stand-in/{name}", headers={"Authorization": f"Bearer {key}"}).json()["user_id"]
         for name, key in (("no-endpoints", "sk-or-1"), ("error-in-200", "sk-or-1"), ("no-endpoints", "sk-or-2"))
@@ -132,7 +132,7 @@ def test_flaky_fails_once_per_user(ask: Ask, fields: dict[str, Any]) -> None:
 
 
 def test_an_error_comes_once(ask: Ask) -> None:
-    """With `-once`, the first request gets the error, and the same request is then answered."""
+    """With `-once`, the first request gets the error, and the same request is answered after that."""
     responses = [ask("stand-in/server-error-once", user="once") for _ in range(2)]
     assert [(500, "server-error"), (200, "completion")] == [
         (response.status_code, response.headers["x-stand-in"]) for response in responses

@@ -42,7 +42,7 @@ def greeting() -> tuple[str, str]:
 
 
 def test_it_starts_with_the_tables_and_ends_with_what_to_set() -> None:
-    """At its start it prints the scenarios, and last, where a terminal still shows it, the variables to set."""
+    """At its start it prints the scenarios, and then, so that a terminal still shows them, the variables to set."""
     url, said = greeting()
     exported = dict(shlex.split(line)[1].split("=", 1) for line in said.splitlines() if line.startswith("    export "))
     assert listing.text() in said
@@ -108,7 +108,7 @@ def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
 
 
 def test_a_server_that_nobody_reads_serves_on() -> None:
-    """A closed pipe does not end the server: it answers, and ends when it is told to."""
+    """A closed pipe does not end the server: it answers, and ends when it is stopped."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

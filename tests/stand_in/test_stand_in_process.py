@@ -117,7 +117,7 @@ def test_it_lives_on_what_its_standard_input_says() -> None:
 
 
 def test_attached_to_nothing_it_ends_at_once() -> None:
-    """Attached to a standard input without an end to wait for, it exits with 0, without a traceback."""
+    """Attached to a standard input whose end it cannot wait for, it exits with 0, without a traceback."""
     command = [sys.executable, "-m", "stand_in", "--port", "0", "--attached"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, capture_output=True, text=True, check=True

@@ -42,7 +42,7 @@ def connected(base_url: str) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_padding_is_the_recorded_unit(client: httpx.Client, encoding: str) -> None:
-    """Three units of LF, nine spaces, LF come first, each a chunk and a compressed block of its own."""
+    """Three units of LF, nine spaces, LF come first, each in its own chunk and compressed block."""
     unpackers: dict[str, Callable[[bytes], bytes]] = {
         "identity": bytes,
         "gzip": zlib.decompressobj(wbits=31).decompress,

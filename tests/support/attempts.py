@@ -1,4 +1,4 @@
-"""OpenRouter's provider, calling a server of the test, and the rows that the attempts of its calls leave."""
+"""OpenRouter's provider, which calls a server of the test, and the rows of its attempts."""
 
 from __future__ import annotations
 

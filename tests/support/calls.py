@@ -42,7 +42,7 @@ ANSWER = {
 
 
 class Consumer(DeclarativeBase):
-    """A base of its own, so that its table exists only in the ledger's tests."""
+    """A separate base, so that its table exists only in the ledger's tests."""
 
 
 class Lesson(Consumer):
@@ -135,19 +135,19 @@ def writer_held(engine: Engine) -> Generator[threading.Event]:
 
 
 async def at_work(engine: Engine) -> None:
-    """Return when the ledger's thread waits for the database."""
+    """Return as soon as the ledger's thread waits for the database."""
     while writer_for(engine)._asked_at == NEVER:  # noqa: ASYNC110 - the ledger's thread sets no event
         await asyncio.sleep(0)
 
 
 async def queued(engine: Engine, writes: int = 1) -> None:
-    """Return when this many writes wait for the ledger's thread."""
+    """Return as soon as this many writes wait for the ledger's thread."""
     while len(writer_for(engine)._queue) < writes:  # noqa: ASYNC110 - the ledger's queue sets no event
         await asyncio.sleep(0)
 
 
 async def blocked(engine: Engine) -> None:
-    """Return when a statement waits for a PostgreSQL lock."""
+    """Return as soon as a statement waits for a PostgreSQL lock."""
     with apart(engine.url) as connection:
         while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from modules.llm_services.wires.wire import Answer, Exchange, LLMCall
 
 
 class Found(BaseModel):
-    """A class that an empty object fits."""
+    """A class that accepts an empty object."""
 
     items: list[str] = []
 
@@ -39,7 +39,7 @@ def test_a_whole_object(block: dict[str, Any]) -> None:
 @pytest.mark.parametrize("block", [TOOL_USE, TEXT], ids=["tool", "schema"])
 @pytest.mark.parametrize("reason", ["max_tokens", "model_context_window_exceeded"])
 def test_an_object_that_was_cut(block: dict[str, Any], reason: str) -> None:
-    """The token limit or the context window ended it."""
+    """An answer that the token limit or the context window ended is truncated."""
     assert answered(block, reason).is_cut
 
 

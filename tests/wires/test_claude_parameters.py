@@ -62,7 +62,7 @@ def sent(model: str, messages: list[LLMMessage] | None = None, **call: Any) -> d
 
 @pytest.mark.parametrize("model", NEWEST)
 def test_no_default_sampling(model: str) -> None:
-    """From Opus 4.7 on, and for an unknown name, no default sampling parameter is sent."""
+    """From Opus 4.7 on, and for an unknown name, no sampling parameter is sent by default."""
     for call in ({}, {"tools": TOOLS}, {"response_model": Found}, {"reasoning": {"effort": "low"}}):
         assert not {"temperature", "top_p", "top_k"} & sent(model, **call).keys()
 

@@ -73,7 +73,7 @@ def test_a_call_without_a_result_is_left_out() -> None:
 
 
 def test_each_round_finds_its_own_answer() -> None:
-    """In a loop of several rounds, each result follows the answer of its own round."""
+    """In a loop of several rounds, each result follows the answer of the same round."""
     turns = ToolCallMemory()
     first, second = result("weather", "sun"), result("weather", "rain")
     turns.remember([QUESTION], asking(call("call_1", "weather", '{"at": "Rome"}')), WIRE)

@@ -30,7 +30,7 @@ def answered(body: object, **options: Any) -> Answer:
 
 @pytest.mark.parametrize("model", GPT_IMAGE)
 def test_what_gpt_image_models_do_not_take(model: str) -> None:
-    """GPT image models get no style and no response format; options of their own are sent."""
+    """GPT image models get no style and no response format; their own options are sent."""
     payload = sent(model, style="vivid", size="1024x1024", quality="low", background="opaque", output_format="webp")
     own = {"size": "1024x1024", "quality": "low", "background": "opaque", "output_format": "webp"}
     assert {"model": model, "prompt": "a cat", "n": 1, **own} == payload

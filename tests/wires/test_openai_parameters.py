@@ -1,4 +1,4 @@
-"""The parameters for each OpenAI model (sampling, reasoning, verbosity, object), and which answers do not count."""
+"""The parameters for each OpenAI model (sampling, reasoning, verbosity, object), and which answers are errors."""
 
 from __future__ import annotations
 

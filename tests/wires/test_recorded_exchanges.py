@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Expected(NamedTuple):
-    """What a body says by the vendor's documentation: its text, the names of the called tools, its finish reason."""
+    """A body's values by the vendor's documentation: its text, the names of the called tools, its finish reason."""
 
     text: str
     tools: list[str]

@@ -1,6 +1,6 @@
 """Streams of OpenRouter, recorded by others, replayed to a call over HTTP, if a folder of recordings is available.
 
-RECORDINGS_FOLDER names a folder with `openrouter-streams` in it or beside it; a file has a `response` of status,
+RECORDINGS_FOLDER names a folder with `openrouter-streams` in it or next to it; a file has a `response` of status,
 headers and body, which is the text of the events. The expected values are taken from the events, field by field.
 Without the folder, nothing is tested.
 """

@@ -62,7 +62,7 @@ class Trip(BaseModel):
 
 
 class Stops(BaseModel):
-    """A model that half a list fits."""
+    """A model that accepts half a list."""
 
     stops: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Which hints of a server are waits, and by whose clock: https://openrouter.ai/docs/api-reference/limits."""
+"""Which hints of a server are waits, and on which clock: https://openrouter.ai/docs/api-reference/limits."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 @dataclass(frozen=True)
 class DatabaseSession:
-    """A session for a caller, who has to close it."""
+    """A session, which the caller has to close."""
 
     session: Session
 

@@ -20,7 +20,7 @@ JSON_FIELDS: Final = ("function_call", "tool_calls", "reasoning_details", "cache
 
 
 def of_type(name: str, value: Argument, *kinds: type) -> Argument:
-    """Return an argument of one of these types; raise TypeError, naming it, for another. A bool is not an int here."""
+    """Return an argument of one of these types; raise TypeError, naming it, for others. A bool is not an int here."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise TypeError(f"{name} must be {' or '.join(map(_name, kinds))}, not {type(value).__name__}")
     return value

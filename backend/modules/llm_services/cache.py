@@ -56,7 +56,7 @@ class ResponseCache:
         except ImportError as error:
             raise packages.missing(error) from error
         except Exception as error:  # noqa: BLE001 - a cache is dispensable, whatever befalls it
-            logger.warning("the response cache was passed over (%s: %s)", type(error).__name__, redact(str(error)))
+            logger.warning("the response cache was skipped (%s: %s)", type(error).__name__, redact(str(error)))
             return None
 
 

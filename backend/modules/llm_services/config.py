@@ -69,7 +69,7 @@ REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 
 def _header_value(text: str) -> str:
     if not text.isascii() or not text.isprintable():
-        raise ValueError("must be printable ASCII: it travels in an HTTP header")
+        raise ValueError("must be printable ASCII: it is sent in an HTTP header")
     return text
 
 
@@ -96,7 +96,7 @@ def _base_url(text: str) -> str:
     if not plain or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(message)
     if parts.scheme == "http" and not _is_loopback(host or ""):
-        raise ValueError("must be https: a key is not sent in the clear to another machine")
+        raise ValueError("must be https: a key is not sent to another machine unencrypted")
     return text.rstrip("/")
 
 
@@ -302,7 +302,7 @@ class LLMConfig(BaseModel):
         return self.claude_provider == "bedrock"
 
     def is_configured(self, provider: LLMProviderType) -> bool:
-        """Return True if the settings that `provider` needs are there."""
+        """Return True if the settings that `provider` needs are set."""
         ways = VENDORS[provider].credentials
         return any(all(getattr(self, field) for field in fields) for fields in ways)
 
@@ -377,7 +377,7 @@ def _config(
     except ValidationError as error:
         raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(given)})) from None
     if config.store == "figures" and config.cache_enabled:
-        raise ValueError("LLM_CACHE_ENABLED: must be off with LLM_STORE=figures, for the response cache stores answers")
+        raise ValueError("LLM_CACHE_ENABLED: must be off with LLM_STORE=figures: the response cache stores answers")
     provider = _default_provider(provider_override or hint or "", config)
     model = model_override or (config.default_model(provider) if provider else None)
     return config.model_copy(update={"provider": provider, "model": model})

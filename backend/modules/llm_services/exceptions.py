@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .types import LLMResponse
 
     class _Facts(TypedDict, total=False):
-        """The keyword arguments that a subclass with a second argument of its own passes on to LLMError."""
+        """The keyword arguments that a subclass with its own second argument passes on to LLMError."""
 
         provider: str | None
         model: str | None

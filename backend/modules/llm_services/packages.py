@@ -41,7 +41,7 @@ def missing(error: ImportError) -> RuntimeError:
     module = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and module:
         return RuntimeError(_message(module))
-    return RuntimeError(f"the package {module or 'of an import'} is installed and cannot be imported: {error}")
+    return RuntimeError(f"the package {module or 'of an import'} is installed but cannot be imported: {error}")
 
 
 def _message(module: str) -> str:

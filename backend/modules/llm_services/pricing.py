@@ -197,7 +197,7 @@ def _listed_price(spent: Spent, vendor: LLMProviderType, model: str) -> float:
     found = price({unit: count for unit, count in spent.counts.items() if unit not in unpriced}, spent.rates)
     cost = float(found.total_price)
     if not (cost or unpriced) and any(spent.counts.values()):
-        raise LookupError("the table has its name alone")
+        raise LookupError("the table has only its name")
     unpriced += [
         unit for unit, count in pieces.items() if unit not in unpriced and not price({unit: count}).total_price
     ]

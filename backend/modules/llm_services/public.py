@@ -244,7 +244,7 @@ def llm_services_provider(session: Session | None = None) -> LLMServicesProvider
     Raises `ValueError` for an AsyncSession, and `TypeError` for anything else that is not a session.
     """
     if session is not None:
-        # By name: SQLAlchemy's asyncio extension is only imported where an application uses it.
+        # By name: SQLAlchemy's asyncio extension is only imported if the application uses it.
         if any(kind.__module__.startswith("sqlalchemy.ext.asyncio") for kind in type(session).__mro__):
             raise ValueError(
                 f"llm_services_provider needs a sync sqlalchemy.orm.Session, not {type(session).__name__}: the row of "

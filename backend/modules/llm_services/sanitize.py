@@ -128,7 +128,7 @@ def encode_payload(payload: dict[str, Any], *, is_large: bool = False) -> JSONTe
             text = encode(_sanitize_json(payload, 0))
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"the call cannot be sent as JSON; something in its messages or options is none: {error}"
+            f"the call cannot be sent as JSON; something in its messages or options is not valid JSON: {error}"
         ) from error
     return JSONText(text)
 

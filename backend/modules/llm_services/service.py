@@ -183,7 +183,7 @@ class LLMService(LLMRequestReader):
         try:
             provider = self._ensure_provider(LLMProviderType.OPENAI)
         except RuntimeError as error:
-            raise LLMError(f"images are made by OpenAI: {error}", provider=LLMProviderType.OPENAI) from error
+            raise LLMError(f"images need OpenAI: {error}", provider=LLMProviderType.OPENAI) from error
         arguments.of_type("quality", quality, str, type(None))
         options |= {"size": size, "quality": None if quality == STANDARD else quality, "style": style}
         return await provider.generate_image(prompt, user_id, **options)

@@ -214,7 +214,7 @@ class TestOpenRouterProvider:
     async def test_openrouter_prefix_routing(
         self, mock_post: AsyncMock, session: Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A model name that begins with openrouter/ goes to OpenRouter, whatever follows."""
+        """A model name that begins with openrouter/ selects OpenRouter, whatever follows."""
         monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
         mock_post.return_value = answer(body())
         response, _ = await llm_services_provider(session).generate_response(MESSAGES, model="openrouter/openai/gpt-4")

@@ -54,7 +54,7 @@ def end_before_forks(threads: Pausable) -> None:
 def _before_fork() -> None:
     _paused[:] = _pausable
     ended = [thread.native_id for threads in _paused for thread in threads.pause()]
-    # Before 3.13, `join` returns while the thread is still ending below Python, where it may hold a lock of OpenSSL.
+    # Before 3.13, `join` returns while the thread is still ending below Python, and may hold a lock of OpenSSL.
     ends_at = time.monotonic() + FORK_SECONDS
     while any(Path(f"/proc/self/task/{number}").exists() for number in ended) and time.monotonic() < ends_at:
         time.sleep(0.001)
@@ -137,7 +137,7 @@ class ThreadPool:
         self._starting = threading.Lock()
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Return the future of what `work` returns."""
+        """Return a future for the result of `work`."""
         with self._starting:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(MAX_THREADS, "llm-services", self._begun)

@@ -124,7 +124,7 @@ class LLMMessage(Input):
     reasoning_details: list[dict[str, Any]] | None = None
     """`LLMResponse.reasoning_details` of the same assistant's message, unchanged."""
     cache_control: dict[str, Any] | None = None
-    """A prompt-cache breakpoint at the end of the message, such as `{"type": "ephemeral"}`, where the API has them."""
+    """A prompt-cache breakpoint at the end of the message, such as `{"type": "ephemeral"}`, if the API has them."""
 
 
 class ToolDefinition(Input):
@@ -177,7 +177,7 @@ class ImageResponse(Value):
         """
         header, comma, data = self.image_url.partition(",")
         if not (comma and header.startswith("data:")):
-            raise ValueError("image_url is no data: URL: download the image from it")
+            raise ValueError("image_url is not a data: URL: download the image from it")
         return base64.b64decode(data) if header.endswith(";base64") else unquote_to_bytes(data)
 
 
@@ -300,7 +300,7 @@ class Usage:
     """What a call used and cost; None if the provider does not say. The cost is in USD and includes everything.
 
     `rates` are conditions that change the price, such as a service tier. `pieces` counts what is billed by the piece,
-    such as searches. Both use the price table's names where it has one. `price_table` is the name and version of the
+    such as searches. Both use the price table's names, if it has one. `price_table` is the name and version of the
     table that an estimated cost is from.
     """
 

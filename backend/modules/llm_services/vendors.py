@@ -283,6 +283,6 @@ def _not_supported(model: str, config: LLMConfig) -> str:
     names = ", ".join(f"{name} (until {ends[name]})" if name in ends else name for name in nearest)
     suggestion = f"the nearest names are {names}; " if names else ""
     return (
-        f"model {model!r} is not supported; {suggestion}OpenRouter's are named openrouter/<author>/<model>, "
-        f"and what this release does not know is added by LLM_MODELS={model}=<provider>"
+        f"model {model!r} is not supported; {suggestion}OpenRouter's models are named openrouter/<author>/<model>; "
+        f"to add a model that this release does not know, set LLM_MODELS={model}=<provider>"
     )

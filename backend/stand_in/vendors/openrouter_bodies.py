@@ -1,4 +1,4 @@
-"""OpenRouter's bodies: fields as they were recorded, text of the stand-in's own, and invented prices.
+"""OpenRouter's bodies: fields as they were recorded, the stand-in's own text, and invented prices.
 
 A number below 0.0001 is written with an exponent (`5.4e-06`) where OpenRouter writes decimals; a JSON parser gives the
 same value for both.

@@ -21,7 +21,7 @@ FRAGMENT = ",patch:true}],x:1})"
 
 
 class Found(BaseModel):
-    """A class that no fragment of an answer fits."""
+    """A class that no fragment of an answer can fill."""
 
     items: list[str]
 
@@ -61,7 +61,7 @@ async def test_every_kind_of_call_fails(caller: Caller, reason: str, call: str) 
 @pytest.mark.parametrize("finish_reason", ["error", "stop", "tool_calls", None])
 @pytest.mark.parametrize("content", [None, "", FRAGMENT])
 async def test_openrouter_says_it_natively(caller: Caller, finish_reason: str | None, content: str | None) -> None:
-    """The native finish reason decides, whatever the other one says; a fragment is on the row and not returned."""
+    """The native finish reason takes precedence over the other one; a fragment is on the row and is not returned."""
     outcome = await caller.with_tools(completion(content, finish_reason, "MALFORMED_FUNCTION_CALL"))
     check_failure(outcome, "MALFORMED_FUNCTION_CALL")
     assert outcome.failure.retryable
@@ -79,7 +79,7 @@ async def test_its_like_are_heard_too(caller: Caller, reason: str) -> None:
 
 @pytest.mark.parametrize("call", ["text", "structured"])
 async def test_a_fragment_is_no_text_and_no_object(caller: Caller, call: str) -> None:
-    """An answer that failed natively raises an error in every kind of call."""
+    """An answer with a native finish reason that means failure raises an error in every kind of call."""
     body = completion(FRAGMENT, "stop", "MALFORMED_FUNCTION_CALL")
     outcome = await (caller.structured(Found, body) if call == "structured" else caller.text(body))
     check_failure(outcome, "MALFORMED_FUNCTION_CALL")

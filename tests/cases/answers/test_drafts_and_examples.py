@@ -23,7 +23,7 @@ class A(BaseModel):
 
 
 class Options(BaseModel):
-    """A class that any object fits, because every field has a default."""
+    """A class that accepts any object, because every field has a default."""
 
     name: str | None = None
     tags: list[str] = []
@@ -112,7 +112,7 @@ async def test_no_answer_is_better_than_a_draft(caller: Caller, text: str) -> No
     ],
 )
 async def test_an_example_after_the_answer_is_not_taken_for_it(caller: Caller, text: str) -> None:
-    """A final object that is called an example is not returned; either the answer is, or the model is asked again."""
+    """A final object that is called an example is not returned: the earlier one is, or the model is asked again."""
     outcome = await caller.structured(A, completion(text))
     assert outcome.error or A(answer=2) == outcome.returned
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Found(BaseModel):
-    """A class that half a list fits as well as a whole one."""
+    """A class that accepts half a list as well as a whole one."""
 
     items: list[str] = []
 
@@ -98,7 +98,7 @@ def table(cases: dict[str, Any]) -> list[Any]:
 
 
 def check_failure(outcome: Outcome, words: str) -> None:
-    """Assert an LLMValidationError that says `words`, and a failed row with what was billed and no output."""
+    """Assert an LLMValidationError that contains `words`, and a failed row with what was billed and no output."""
     assert words in str(outcome.validation_error)
     row = outcome.row
     assert (INPUT_TOKENS, OUTPUT_TOKENS, None) == (row.input_tokens, row.output_tokens, row.response_output)

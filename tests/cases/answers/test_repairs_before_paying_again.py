@@ -80,7 +80,7 @@ class Note(BaseModel):
     ids=["Python", "Python in JSON", "a line break", "a tab", "a wrong escape", "quotes in a text"],
 )
 async def test_values_are_repaired_too(caller: Caller, text: str, expected: Note) -> None:
-    """A value that is not valid JSON is read as it was meant."""
+    """A value that is not valid JSON, such as Python's `True`, is parsed as the intended value."""
     assert expected == (await caller.structured(Note, completion(text))).returned
 
 

@@ -67,7 +67,7 @@ async def test_its_result_goes_back_to_it(caller: Caller) -> None:
 
 
 async def test_a_structured_call_still_reads_the_block(caller: Caller) -> None:
-    """In a structured call, the block is the object."""
+    """In a structured call, the block of `answer` is the object."""
 
     class Answer(BaseModel):
         k: int

@@ -163,7 +163,7 @@ REASONINGS = {
 
 @pytest.mark.parametrize(("model", "body", "details"), table(REASONINGS))
 async def test_reasoning_is_handed_out(caller: Caller, model: str, body: Any, details: Any) -> None:
-    """The reasoning is text on the response, with what the vendor needs back unchanged beside it."""
+    """The response has the reasoning as text, and unchanged in the form that the vendor has to get back."""
     answered = (await caller.text(body, model=model)).response
     assert ("Ghent", "Belgium?") == (answered.content, answered.reasoning)
     if isinstance(details, str):
@@ -218,7 +218,7 @@ async def test_the_response_cache_keeps_it(caller: Caller) -> None:
 
 
 async def test_a_plain_answer_has_none_of_it(caller: Caller, vendor: Vendor) -> None:
-    """Without them, the fields are None or empty."""
+    """Without images, audio, citations or reasoning, the fields are None or empty."""
     answered = (await caller.text(vendor.text("Ghent"), model=vendor.model)).response
     assert (None, None, None) == (answered.reasoning, answered.refusal, answered.audio)
     assert not any((answered.reasoning_details, answered.images, answered.annotations))

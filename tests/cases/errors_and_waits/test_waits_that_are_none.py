@@ -124,7 +124,7 @@ async def test_no_retry_waits_less(
 async def test_callers_of_one_limit_do_not_wake_together(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """All callers get the same figure; each waits a little longer, and no two wait equally long."""
+    """If all callers get the same figure, each waits a little longer than it says, and no two equally long."""
     monkeypatch.setenv("MAX_RETRIES", "1")
     for _ in range(5):
         await caller.text(limited(headers={"Retry-After": "9"}), completion())
@@ -136,7 +136,7 @@ async def test_callers_of_one_limit_do_not_wake_together(
 async def test_a_wait_beyond_a_minute_fails_at_once(
     caller: Caller, seconds: int, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    """A wait that does not fit into a minute is left to the caller."""
+    """If the wait would exceed a minute, the call fails, and the caller decides."""
     monkeypatch.setenv("MAX_RETRIES", "3")
     reply = limited(headers={"X-RateLimit-Reset": str((EPOCH + seconds) * 1000), "Date": DATE})
     outcome = await caller.text(reply)

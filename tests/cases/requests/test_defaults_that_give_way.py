@@ -1,4 +1,4 @@
-"""Requests 03: a configured default is not sent if it conflicts with what the caller gave."""
+"""Requests 03: a configured default is not sent if it conflicts with the caller's arguments."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Animal(RootModel[Cat | Dog]):
 
 
 class Ages(RootModel[dict[str, int]]):
-    """A named dict: an object with any properties."""
+    """A model with a dict as its root: an object with any properties."""
 
 
 CAT: Final = {"kind": "cat", "lives": 9}

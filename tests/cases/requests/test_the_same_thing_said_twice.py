@@ -39,7 +39,7 @@ async def test_server_tools_stand_beside_functions(caller: Caller, name: str) ->
 
 
 async def test_several_server_tools_are_kept(caller: Caller) -> None:
-    """All of them are sent, in order."""
+    """All server tools and functions are sent, in order."""
     own = [SEARCH, {"type": "openrouter:datetime", "parameters": {}}]
     outcome = await caller.with_tools(completion(), extra_body={"tools": own})
     assert own == [tool for tool in outcome.payload["tools"] if tool["type"] != "function"]

@@ -107,7 +107,7 @@ async def test_what_the_server_ran_is_left_out(caller: Caller, model: str, body:
 
 
 async def test_functions_beside_a_server_tool_stay(caller: Caller) -> None:
-    """Of a list with both, only the function is returned."""
+    """Of a list with a server's call and a function's, only the function's is returned."""
     calls = [SEARCH, function_call("look", '{"city": "Ghent"}')]
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     assert [("call_1", "look")] == [(call.id, call.name) for call in outcome.tool_calls or []]
@@ -115,7 +115,7 @@ async def test_functions_beside_a_server_tool_stay(caller: Caller) -> None:
 
 @pytest.mark.parametrize("call_id", [None, ""])
 async def test_a_call_without_an_id_gets_one(caller: Caller, call_id: object) -> None:
-    """Missing ids are made up, and differ."""
+    """Missing ids are generated, and differ from each other."""
     calls = [function_call("look", call_id=call_id), function_call("look", call_id=call_id)]
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     ids = [call.id for call in outcome.tool_calls or []]

@@ -59,7 +59,7 @@ async def at_openai(caller: Caller, messages: Any) -> tuple[list[str], dict[str,
 
 @pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
 async def test_claude_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> None:
-    """Each id is mapped to a different one in Claude's characters, for call and result alike."""
+    """Each id is mapped to a different one in Claude's characters, in the call and in the result."""
     sent, results = await at_claude(caller, history(ids))
     assert all(CLAUDES.fullmatch(call_id) for call_id in sent)
     assert len(ids) == len(set(sent))
@@ -68,7 +68,7 @@ async def test_claude_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> 
 
 @pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
 async def test_openai_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> None:
-    """Each id is mapped to a different one of at most 64 characters, for call and result alike."""
+    """Each id is mapped to a different one of at most 64 characters, in the call and in the result."""
     sent, results = await at_openai(caller, history(ids))
     assert all(len(call_id) <= OPENAIS_LONGEST for call_id in sent)
     assert len(ids) == len(set(sent))

@@ -57,7 +57,7 @@ def check(turn: FirstTurn, outcome: Outcome, *, is_named: bool = True) -> None:
 
 
 async def test_consumers_append_the_result_alone(caller: Caller, first_turn: FirstTurn) -> None:
-    """The consumers' loop, with a new service object for each turn, as in a web application."""
+    """The consumers' loop works with a new service object for each turn, as in a web application."""
     await caller.with_tools(first_turn.body, model=first_turn.model)
     check(first_turn, await second(caller, first_turn, [*QUESTION, RESULT]))
 
@@ -76,13 +76,13 @@ async def test_callers_append_the_assistants_turn(caller: Caller, first_turn: Fi
 
 
 async def test_everything_may_change_at_once(caller: Caller, first_turn: FirstTurn) -> None:
-    """A new service, another prompt and an appended turn together."""
+    """The turn is found with a new service, another prompt and an appended turn at once."""
     first = await caller.with_tools(first_turn.body, model=first_turn.model, messages=[dated("Monday"), *QUESTION])
     check(first_turn, await second(caller, first_turn, [dated("Tuesday"), *QUESTION, assistant(first), RESULT]))
 
 
 async def test_a_turn_made_of_what_was_handed_out_goes_back(caller: Caller, first_turn: FirstTurn) -> None:
-    """Content, `response_output` as the calls and `reasoning_details` make a complete turn."""
+    """A turn made of the content, `response_output` as the calls, and `reasoning_details` is complete."""
     first = await caller.with_tools(first_turn.body, model=first_turn.model)
     turn = LLMMessage(
         role="assistant",

@@ -1,4 +1,4 @@
-"""The first turn of a tool loop with each vendor, and what the second request has of it."""
+"""The first turn of a tool loop with each vendor, and the parts of it in the second request."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def is_method(function: ast.expr) -> bool:
 
 
 def value(node: ast.expr) -> Any:  # noqa: ANN401 - JSON
-    """Return the value of a literal; of a message or a tool its fields, of a name the name."""
+    """Return a literal's value, the fields of a message or a tool, or a name as text."""
     match node:
         case ast.List(elts=elements):
             return [value(element) for element in elements]
@@ -133,7 +133,7 @@ def test_a_call_for_text(model: str, content: Any, options: dict[str, Any], answ
 
 @given(model=HOSTILE, message=HOSTILE, code=HOSTILE)
 def test_a_call_that_fails(model: str, message: str, code: str) -> None:
-    """So is the message of an error."""
+    """The message of an error is a literal."""
     arguments = {"messages": [{"role": "user", "content": "hi"}], "model": model}
     error = LLMProviderError(message, error_code=code)
     check(export(RecordedCall(method=TEXT, arguments=arguments), None, error), arguments)
@@ -141,7 +141,7 @@ def test_a_call_that_fails(model: str, message: str, code: str) -> None:
 
 @given(name=HOSTILE, parameters=st.dictionaries(HOSTILE, JSON, max_size=2))
 def test_a_call_with_tools(name: str, parameters: dict[str, Any]) -> None:
-    """So are a tool's name, schema and arguments."""
+    """A tool's name, schema and arguments are literals."""
     tools = [{"name": name, "description": name, "parameters": parameters}]
     arguments = {"messages": [{"role": "user", "content": "hi", name: name}], "tools": tools, "model": name}
     response = LLMResponse(content="", provider="openrouter", model=name)
@@ -151,7 +151,7 @@ def test_a_call_with_tools(name: str, parameters: dict[str, Any]) -> None:
 
 @given(title=HOSTILE.filter(lambda title: "\x00" not in title), model=HOSTILE)
 def test_a_call_for_an_object(title: str, model: str) -> None:
-    """So is a schema; its title names the class only if it is a valid name."""
+    """A schema is a literal; its title names the class only if it is a valid name."""
     schema = {"title": title, "type": "object", "properties": {title: {"type": "string"}}}
     try:
         response_model = type(title or "Answer", (BaseModel,), {})

@@ -73,7 +73,7 @@ def test_a_masked_object_is_valid(session: Session, text: str) -> None:
     "text", ["No, Walnut-4711.", '{"customer": "Walnut-4711', json.dumps({**ORDER, "color": "Walnut-4711"}), "{}"]
 )
 def test_a_masked_object_is_as_invalid(session: Session, text: str) -> None:
-    """An invalid object is invalid when masked, too."""
+    """An invalid object is still invalid when it is masked."""
     incident = call_with_response(session, ask_order, completion({"content": text}))
     assert incident.error is not None
     exported = incident.export(mask=True)

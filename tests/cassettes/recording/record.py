@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Record the cassettes: put each scenario's question to a server, scrub, replay its test, and keep what passes.
+"""Record the cassettes: send each scenario's request to a server, scrub, replay its test, and keep what passes.
 
-Nothing of a live exchange is written but the scrubbed cassette: rows go to a database in memory, and the
-snapshots come from the replay. A recording that does not prove what its test asserts is not kept.
+Only the scrubbed cassette of a live exchange is written: rows go to a database in memory, and the snapshots come
+from the replay. A recording that fails its test is not kept.
 """
 
 from __future__ import annotations

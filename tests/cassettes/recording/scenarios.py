@@ -39,8 +39,8 @@ WEATHER: Final = ToolDefinition(
 )
 
 
-class City(BaseModel):
-    """A city and its country."""
+class City(BaseModel):  # Its docstring is part of the recorded requests.
+    """A city and the country it lies in."""
 
     name: str
     country: str

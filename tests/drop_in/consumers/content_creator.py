@@ -1,4 +1,4 @@
-"""Writes a unit: an outline and a lesson by a flow, an image that is downloaded, and a voice that reads it aloud."""
+"""Writes a unit: an outline and a lesson by a flow, a downloaded image, and speech that reads it aloud."""
 
 from uuid import UUID
 

@@ -12,7 +12,7 @@ from modules.shared_models import Base, PostgresUUID
 
 
 class ConversationTurn(Base):
-    """What one side wrote; with the request if that was a model."""
+    """A message of one side, with its request if a model wrote it."""
 
     __tablename__ = "conversation_turns"
 

@@ -36,7 +36,7 @@ class CoachRound(Base):
 
 
 class Coach:
-    """Talks with one learner; makes its service once, or for every round as in web requests."""
+    """Talks with one learner; makes its service once, or for every round, as web requests do."""
 
     def __init__(self, session: Session, user_id: int, model: str | None, *, renew: bool) -> None:
         """Talk with `user_id`."""

@@ -1,4 +1,4 @@
-"""Describes images in the background: without a session of its own, on the application's database."""
+"""Describe images in the background, without a session, on the application's database."""
 
 from uuid import UUID
 

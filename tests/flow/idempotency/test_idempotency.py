@@ -124,7 +124,7 @@ def refused(visit: Visit) -> None:
 
 
 async def test_callers_share_a_failure_and_the_next_one_tries_again(engine: Engine, openrouter: OpenRouter) -> None:
-    """Waiting callers get the same error; a later call is sent, with a row of its own."""
+    """Waiting callers get the same error; a later call is sent, with its own row."""
     held = Held()
 
     async def refuse(visit: Visit) -> None:
@@ -184,7 +184,7 @@ async def test_a_callers_own_exception_is_its_own(sqlite_engine: Engine, openrou
 
 
 async def test_a_waiting_caller_gives_up_in_its_own_time(engine: Engine, openrouter: OpenRouter) -> None:
-    """It waits no longer than its own timeout, and its error says what it waited for."""
+    """A waiting call waits no longer than its own timeout, and its error says what it waited for."""
     held = Held()
     openrouter.replies[:] = [held]
     with Session(engine) as session:

@@ -31,7 +31,7 @@ def settings(engine: Engine, openrouter: OpenRouter) -> dict[str, str]:
 async def test_a_call_of_another_process_is_waited_for(
     postgres_engine: Engine, openrouter: OpenRouter, process: Process
 ) -> None:
-    """While it is pending, the other process waits within its timeout; then it returns the same row."""
+    """While the call is pending, another process waits within its timeout; then it returns the same row."""
     held, environment = Held(), settings(postgres_engine, openrouter)
     openrouter.replies[:] = [held]
     with Session(postgres_engine) as session:
@@ -48,7 +48,7 @@ async def test_a_call_of_another_process_is_waited_for(
 async def test_processes_that_begin_at_once_make_one_call(
     engine: Engine, openrouter: OpenRouter, process: Process
 ) -> None:
-    """Only one of them sends the call, and the others return its row."""
+    """Only one of the processes sends the call, and the others return its row."""
     environment = settings(engine, openrouter)
     calls = (asyncio.to_thread(process, "job", "60", script=SCRIPT, **environment) for _ in range(3))
     outcomes = await asyncio.gather(*calls)

@@ -137,7 +137,7 @@ async def test_another_question_is_another_entry(llm: LLMServicesProvider, asked
 
 @pytest.mark.usefixtures("directory")
 async def test_another_server_is_another_entry(session: Session, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer from one base URL is not used for another one, where nothing listens here."""
+    """An answer from one base URL is not used for another one, which has no server in this test."""
     await llm_services_provider(session).generate_response(QUESTION, model=MODEL)
     monkeypatch.setenv("OPENROUTER_BASE_URL", "http://127.0.0.1:1/api/v1")
     monkeypatch.setenv("MAX_RETRIES", "0")

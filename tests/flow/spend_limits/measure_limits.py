@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What spend limits cost: a call without and with them, and a reading of a large table; no part of the tests.
+"""Measure what spend limits cost: a call without and with them, and a read of a large table; not one of the tests.
 
     PYTHONPATH=backend/scripts:tests python tests/flow/spend_limits/measure_limits.py
     PYTHONPATH=backend/scripts:tests python tests/flow/spend_limits/measure_limits.py --rows 100000
 
-It prints the milliseconds of CPU that a call takes in this process, the median of seven rounds; then it fills the
-table (a million rows are some two gigabytes, in the temporary folder), and prints the median of five readings.
+It prints the milliseconds of CPU time that a call takes in this process, the median of seven rounds; then it fills the
+table (a million rows are about two gigabytes, in the temporary folder) and prints the median of five reads.
 
 variables:
-    TMPDIR  where the databases are made
-No key is read: what is asked is answered on this machine.
+    TMPDIR  the folder of the databases
+No key is read: calls are answered on this machine.
 
 exit codes:
     0  measured

@@ -1,4 +1,4 @@
-"""What a process knows of other processes' spending, and when it reads the rows again."""
+"""What a process knows about other processes' spending, and when it reads the rows again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def readings() -> Iterator[list[str]]:
 async def test_two_processes_share_a_limit(
     postgres_engine: Engine, openrouter: OpenRouter, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One process's spending counts for another at its first call, and both processes' for the first one later."""
+    """At its first call, a process counts the other's spending; later, the first process counts both."""
     engine, url = postgres_engine, postgres_engine.url.render_as_string(hide_password=False)
     settings = {DAY: "1", "DATABASE_URL": url, "OPENROUTER_BASE_URL": openrouter.served.base_url}
     monkeypatch.setenv(DAY, "1")
@@ -65,7 +65,7 @@ async def test_limits_that_are_off_are_not_imported(openrouter: OpenRouter, proc
 async def test_rows_are_read_once_in_a_pause(
     engine: Engine, openrouter: OpenRouter, clock: Clock, readings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first calls wait for one read; for five seconds there is no other."""
+    """The first calls wait for one read; there is no other read for five seconds."""
     monkeypatch.setenv(DAY, "100")
     with Session(engine) as session:
         await asyncio.gather(*(ask(session) for _ in range(10)))

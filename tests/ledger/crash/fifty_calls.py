@@ -76,7 +76,7 @@ async def call(llm: LLMServicesProvider, run: int, marker: str) -> dict[str, Any
 
 
 def break_the_ledgers_word(late: int) -> None:
-    """Report every write at once, but do it only when `late` more have come."""
+    """Report every write at once, but make it only after `late` more were submitted."""
     submit, kept = Writer.submit, list[PendingWrite]()
 
     def report_and_keep(writer: Writer, write: PendingWrite) -> None:

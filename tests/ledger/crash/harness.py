@@ -60,14 +60,14 @@ class Instant:
 
 @dataclass
 class Story:
-    """What was observed of one process: requests that arrived, and calls with a reported end."""
+    """The observations of one process: requests that arrived, and calls with a reported end."""
 
     received: list[str] = field(default_factory=list)
     handed: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Witness:
-    """The server and the reader at the two ends of the process; they note first and then act."""
+    """The server and the reader at the two ends of the process; each records an event before it acts on it."""
 
     def __init__(self, instant: Instant, chance: random.Random) -> None:
         self.story, self.pid = Story(), 0
@@ -173,7 +173,7 @@ async def nursery(engine: Engine) -> AsyncGenerator[Nursery]:
 
 
 async def _drained(server: Server, witness: Witness) -> None:
-    """Return when the server has read every request that was on its way; one that is sent now comes last."""
+    """Return when the server has read every earlier request, shown by one that is sent now and arrives last."""
     host, _, port = server.base_url.split("/")[2].partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
     body = json.dumps({"messages": [{"content": LAST_WORD}]}).encode()

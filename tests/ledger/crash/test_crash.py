@@ -4,7 +4,7 @@ There are five kills on each database, or CRASH_KILLS; from twenty on, the run p
 
     CRASH_KILLS=200 pytest tests/ledger/crash/test_crash.py
 
-A failure prints its CRASH_SEED, which draws the same moments again, as far as a machine repeats itself.
+A failure prints its CRASH_SEED, which chooses the same moments again, as far as a machine's timing is the same.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def sound(engine: Engine) -> list[str]:
 
 
 async def test_the_comparison_sees_a_ledger_that_is_late(sqlite_engine: Engine) -> None:
-    """For a ledger that keeps back its last hundred writes, the comparison reports missing and unsettled rows."""
+    """For a ledger that delays its last hundred writes, the comparison reports missing and unsettled rows."""
     async with nursery(sqlite_engine) as child:
         story = await child.killed(1, drawing(1), Instant("handed", 200), late=100)
     found = complaints(story, rows(sqlite_engine, 1))

@@ -172,7 +172,7 @@ def _retirement(status: int, vendor: Vendor, model: str) -> str:
     """Return a sentence with the retirement date of a refused model; empty if the vendor still serves it."""
     is_refusal = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
     since = vendor.retired_since(model, datetime.now(UTC).date()) if is_refusal else None
-    return f"; {model} is retired since {since}" if since else ""
+    return f"; {model} was retired on {since}" if since else ""
 
 
 def _quote(error: ParsedError) -> str:

@@ -256,7 +256,7 @@ def _maker(base_url: str) -> Callable[..., Client]:
 
 
 async def _lifetime(key: tuple[asyncio.AbstractEventLoop, str], make: Callable[..., Client]) -> AsyncGenerator[Client]:
-    """Hold a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
+    """Keep a client open until `loop.shutdown_asyncgens`, which `asyncio.run` awaits at its end."""
     client = make(event_hooks={"response": [_note]})
     try:
         yield client

@@ -83,7 +83,7 @@ class Claim:
     async def confirm(self, entry: Entry) -> None:
         """Raise KeyTakenError if the row was written by another call; that row is left alone.
 
-        A row written in the caller's own transaction cannot be read here; there is no other row then.
+        A row written in the caller's own transaction cannot be read here; no other process can have written one then.
         """
         found = await self.job.reader.rows(select(TABLE.c.additional_params).where(TABLE.c.id == entry.id))
         if found and mapping(found[0].additional_params).get(CLAIM) != self.token:

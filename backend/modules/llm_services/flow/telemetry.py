@@ -42,7 +42,7 @@ CONTENT_VALUES: Final = frozenset({"true", "1", "span_only", "span_and_event"})
 
 @contextmanager
 def span_of(attempt: Attempt) -> Generator[None]:
-    """Hold a span open during an attempt; at the end, record its row and answer."""
+    """Keep a span open during an attempt; at the end, record its row and answer."""
     from opentelemetry import trace  # noqa: PLC0415 - an extra, and the application has imported it
 
     request = _request_attributes(attempt)

@@ -1,1 +1,1 @@
-"""The ledger: it writes the rows of `llm_requests`, in transactions of their own."""
+"""The ledger: it writes the rows of `llm_requests`, in its own transactions."""

@@ -194,7 +194,7 @@ def _chosen(connection: Connection, selection: Selection) -> list[ColumnElement[
 
 
 def _text(connection: Connection, column: InstrumentedAttribute[Any], name: str) -> ColumnElement[str]:
-    """Return a field of a JSON object as text; NULL if there is no such field or no valid JSON."""
+    """Return a field of a JSON object as text; NULL if there is no such field or the JSON is invalid."""
     field: ColumnElement[str] = column[name].as_string()
     return case((func.json_valid(column) == 1, field)) if connection.dialect.name == "sqlite" else field
 

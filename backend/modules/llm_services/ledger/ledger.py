@@ -1,4 +1,4 @@
-"""Open and settle rows of `llm_requests`, each write in a transaction of its own.
+"""Open and settle rows of `llm_requests`, each write in its own transaction.
 
 A row is committed before its request is sent, and settled before the caller gets the answer. The caller's session is
 neither committed nor rolled back. On SQLite, a row is written in the caller's transaction if it would otherwise have to

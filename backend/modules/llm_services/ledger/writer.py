@@ -148,7 +148,7 @@ class Writer:
         self.open_entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # of the calls in flight
         self._lone_writes, self._lone_from = 0, 0.0
         self._queue: deque[PendingWrite] = deque()
-        self._is_called = False  # whether the thread has been told to look at the queue
+        self._is_called = False  # whether the thread has been notified to look at the queue
         self._thread = _closed_with(self)
         # When the database last responded, when the current write began, and when that write has to end.
         self._answered_at, self._asked_at, self._ends_at = 0.0, NEVER, NEVER

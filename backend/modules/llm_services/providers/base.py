@@ -94,7 +94,7 @@ class LLMProvider(metaclass=ABCMeta):
     required_modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: LLMConfig, db_session: Session) -> None:
-        """Write rows to the database of `db_session`, in transactions of their own.
+        """Write rows to the database of `db_session`, each in its own transaction.
 
         Raises LLMAuthenticationError if `config` has no key for this vendor, and RuntimeError, which names the package,
         if a package that its calls need is not installed.
@@ -214,7 +214,7 @@ class LLMProvider(metaclass=ABCMeta):
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
         model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
         if not call.messages:
-            raise ValueError("messages is empty: give at least one LLMMessage, or a prompt or text that says something")
+            raise ValueError("messages is empty: give at least one LLMMessage, or a prompt or text that is not empty")
         if not 0 <= temperature <= MAX_TEMPERATURE:
             raise ValueError(f"temperature must be between 0 and {MAX_TEMPERATURE}, not {temperature}")
         if tokens is not None and tokens <= 0:
@@ -246,7 +246,7 @@ class LLMProvider(metaclass=ABCMeta):
         except LLMError as error:
             _log(attempt.entry, logging.ERROR, "answered, not recorded: ")
             raise LLMError(
-                f"the answer came and was not recorded, it is in .response: {error}",
+                f"the answer arrived but was not recorded; it is in .response: {error}",
                 self.provider_type,
                 completion.response.model,
                 request_id=attempt.entry.id,
@@ -284,7 +284,7 @@ def _check_response_model(response_model: object) -> None:
     except (TypeError, ValueError):
         raise
     except Exception as error:  # a class of the caller's may raise anything
-        raise TypeError(f"response_model is no type that an answer can be: {type(error).__name__}") from error
+        raise TypeError(f"response_model is not a type that an answer can have: {type(error).__name__}") from error
 
 
 def _prompt_call(kind: Kind, prompt: str, model: str | None, user_id: int | None, options: dict[str, Any]) -> LLMCall:
@@ -301,7 +301,7 @@ def _checked(call: LLMCall) -> LLMCall:
     for name, kinds in ARGUMENT_TYPES.items():
         value = arguments.of_type(name, getattr(call, name), *kinds, type(None))
         if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-            raise ValueError(f"{name} must be at most {LARGEST_INTEGER}: the table holds no larger one")
+            raise ValueError(f"{name} must be at most {LARGEST_INTEGER}, the largest value that its column can store")
     params = dict(call.params)
     on_text = params.pop("on_text", None)
     for name, value in params.items():

@@ -189,7 +189,9 @@ def _profile_region(profile: str | None) -> str | None:
     except BotoCoreError:
         return None
     if region and not REGION.fullmatch(region):
-        raise ValueError(f"the AWS profile's region {region!r} is none: set AWS_REGION, as in AWS_REGION=eu-central-1")
+        raise ValueError(
+            f"the AWS profile's region {region!r} is not a region: set AWS_REGION, as in AWS_REGION=eu-central-1"
+        )
     return region
 
 

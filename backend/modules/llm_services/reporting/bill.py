@@ -39,7 +39,7 @@ AGREES: Final = "agrees"
 ROUNDING: Final = "rounding"
 UNKNOWN_COST: Final = "rows of unknown cost"
 BYOK_FEES: Final = "BYOK fees"
-NOT_HERE: Final = "calls that never passed through here"
+NOT_HERE: Final = "calls made elsewhere"
 NOT_BILLED: Final = "rows that are not on the bill"
 OVER_MIDNIGHT: Final = "calls that are listed under another day"
 ANOTHER_COST: Final = "the same calls at another cost"
@@ -150,7 +150,7 @@ class Names:
 
 
 def compare(engine: Engine, scope: Scope, activity: Sequence[Mapping[str, Any]], today: date) -> Bill:
-    """Compare OpenRouter's `activity` with its rows in `scope`; `today` is left out, as it is listed from tomorrow on.
+    """Compare OpenRouter's `activity` with its rows in `scope`; `today`, which is not listed yet, is left out.
 
     Raises ValueError if the activity cannot be parsed, and SQLAlchemyError if the rows cannot be read.
     """

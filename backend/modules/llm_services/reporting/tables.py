@@ -253,5 +253,5 @@ def compact(count: int) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a name that can be shown anywhere: control characters and those that turn the writing are replaced."""
+    """Return a name that can be shown anywhere: control characters, and those that reverse text, are replaced."""
     return "".join(character if character.isprintable() else "\ufffd" for character in name)

@@ -43,8 +43,8 @@ LOW_TO_MAX: Final = (*LOW_TO_XHIGH, "max")
 class ClaudeAbilities:
     """The abilities of a Claude model; `max_tokens` is its limit for an answer, thinking included.
 
-    `takes_schema` stands for `output_config.format`, `takes_forced_tool` for a `tool_choice` that requires a tool, and
-    `takes_prefill` for a conversation that ends with an assistant's text.
+    The model accepts `output_config.format` if it `takes_schema`, a `tool_choice` that requires a tool if it
+    `takes_forced_tool`, and a conversation that ends with an assistant's text if it `takes_prefill`.
     """
 
     sampling: Sampling = Sampling.GIVEN
@@ -91,7 +91,7 @@ def claude(model: str) -> ClaudeAbilities:
 
 @dataclass(frozen=True)
 class OpenAIAbilities:
-    """The abilities of an OpenAI model; if `efforts` is empty, the model cannot be told how much to think.
+    """The abilities of an OpenAI model; if `efforts` is empty, the model has no setting for how much to think.
 
     `structured_output` is its best mode for objects: `json_schema`, `json_object`, or None for an instruction in the
     prompt.

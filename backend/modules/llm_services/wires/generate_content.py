@@ -228,7 +228,7 @@ def _parts(message: Part) -> list[Part]:
 
 
 def _signed(parts: list[Part]) -> list[Part]:
-    """Return a turn with a signature on its first call, where the model puts its own."""
+    """Return a turn with a signature on its first call, which is where the model puts its own."""
     first = next((part for part in parts if "functionCall" in part), None)
     if first is None or any("thoughtSignature" in part for part in parts):
         return parts

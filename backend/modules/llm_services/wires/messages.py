@@ -84,7 +84,7 @@ THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 class MessagesWire(Wire):
-    """Text, objects and tool calls; the system prompt is a field of its own."""
+    """Text, objects and tool calls; the system prompt is a separate field."""
 
     api_variant = "messages"
     options = MessagesOptions
@@ -278,7 +278,7 @@ def _tool_call(use: dict[str, Any], index: int) -> ToolCall:
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
-    """Parse the token counts; the API counts cache reads and writes apart from the input, which includes them here."""
+    """Parse the token counts; the API counts cached tokens separately, the result's `input_tokens` includes them."""
     fresh, read, written = (usage.get(name) for name in INPUT_COUNTS)
     requests = mapping(usage.get("server_tool_use"))
     used = {PIECES.get(name, name): count(given) for name, given in requests.items() if name not in FREE_REQUESTS}
