@@ -29,8 +29,8 @@ class Town(BaseModel):
     people: int
 
 
-class City(BaseModel):
-    """A place with a nested place and a list."""
+class City(BaseModel):  # Its docstring is part of the recorded requests.
+    """A place with places in it."""
 
     name: str
     twin: Town | None
