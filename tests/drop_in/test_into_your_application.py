@@ -33,6 +33,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SHOP: Final = Path(__file__).parent / "shop"
 PAGE: Final = (ROOT / "docs/into-your-application.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r"(<!-- not run by the test -->\n)?^```(sh|py)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+VARIANT: Final = re.compile("# [^,]+, with (\\w+)\n")
 EXTRAS: Final[dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "optional-dependencies"
 ]
@@ -88,12 +89,14 @@ class Application:
         assert 0 == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def follow(self) -> list[str]:
-        """Follow the page from its top to its end; return the commands' output."""
+    def follow(self, base: str = "DeclarativeBase") -> list[str]:
+        """Do what the page says for this kind of base, from top to bottom; return what the commands printed."""
         printed = []
         for skipped, language, block in BLOCK.findall(PAGE):
             if language == "py":
-                self._save(block)
+                other_base = VARIANT.match(block)
+                if other_base is None or other_base[1] == base:
+                    self._save(block)
             elif not skipped and "pip install" not in block:
                 printed.append(self.run(block))
         return printed
@@ -135,6 +138,16 @@ def test_the_page_leads_to_a_row(application: Application) -> None:
     databases.close(engine)
     assert [("completed", "openrouter/openai/gpt-4.1-mini")] == [tuple(row) for row in rows]
     assert {"alembic_version", "orders", "llm_requests"} == tables
+
+
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
+def test_the_base_may_be_of_dataclasses(application: Application) -> None:
+    """With a base that is MappedAsDataclass, the page leads to a row too, and Alembic has nothing left to do."""
+    file = application.folder / "modules/db.py"
+    code = file.read_text().replace("(DeclarativeBase)", "(MappedAsDataclass, DeclarativeBase)")
+    file.write_text(code.replace("sessionmaker\n", "MappedAsDataclass, sessionmaker\n", 1))
+    assert "completed 0.000194" in application.follow("MappedAsDataclass")[-2]
+    assert "No new upgrade operations detected." in application.run("alembic check")
 
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True)
