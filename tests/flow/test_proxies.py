@@ -156,9 +156,8 @@ async def test_what_fails_before_the_connection_was_not_sent(
     assert (2, 2) == (len(proxy.asked), len(session.scalars(select(LLMRequestModel)).all()))
 
 
-async def is_silent(proxy: ProxyServer, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+async def is_silent(_proxy: ProxyServer, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Accept the connection and send nothing."""
-    proxy.asked.append("")
     await asyncio.Event().wait()
 
 
@@ -173,7 +172,7 @@ async def test_a_silent_proxy_has_carried_nothing(
             await provider(session, f"https://{HOST}/api/v1", request_timeout=0.2).generate_response(
                 MESSAGES, model=MODEL
             )
-    assert (True, 1) == (caught.value.retryable, len(proxy.asked))
+    assert caught.value.retryable
 
 
 def says_nothing(visit: Visit) -> None:
