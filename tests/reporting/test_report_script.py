@@ -14,6 +14,7 @@ import pytest
 
 from modules.llm_services.config import VARIABLE_NAMES
 from reporting.reported_rows import ONE, SECOND, noon, row, write
+from scripts.programs import run_here
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -192,7 +193,7 @@ def test_it_writes_a_page(sqlite_engine: Engine, tmp_path: Path) -> None:
 )
 def test_an_impossible_argument_is_named(tmp_path: Path, arguments: list[str], message: str) -> None:
     """An invalid argument gives exit code 2 and a sentence, before the database is used."""
-    done = run("sqlite:///never.db", tmp_path, *arguments)
+    done = run_here("backend/scripts/report.py", tmp_path, *arguments, DATABASE_URL="sqlite:///never.db")
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr
     assert "Traceback" not in done.stderr

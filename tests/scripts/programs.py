@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import command_line
+
+import atexit
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from modules.infrastructure.public import Infrastructure, infrastructure_provider
+from modules.llm_services.config import VARIABLE_NAMES
+from support import databases
 from support.processes import bare_environment
 
 if TYPE_CHECKING:
@@ -62,6 +73,27 @@ def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.
     return subprocess.run(
         arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+def run_here(script: str, folder: Path, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in this process, with no other variables than these, where a process of its own proves no more."""
+    output, errors = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        for name in VARIABLE_NAMES:
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [*SCRIPTS[script], *map(str, arguments)])
+        patch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
+        try:
+            exit_code = command_line.run(import_module(Path(script).stem).main)
+        except SystemExit as end:
+            exit_code = int(end.code or 0)
+        if database := infrastructure_provider()._database:
+            databases.close(database.engine)
+            atexit.unregister(database.engine.dispose)
+    return subprocess.CompletedProcess(arguments, exit_code, output.getvalue(), errors.getvalue())
 
 
 def run_customized(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -72,7 +72,6 @@ def run(
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
     )
 
 

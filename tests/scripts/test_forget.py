@@ -15,6 +15,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from modules.llm_services.models import LLMRequestModel
+from scripts.programs import run_here
 from support.calls import ask, rows
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ def run(engine: Engine, folder: Path, *arguments: str, **variables: str) -> subp
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
     )
 
 
@@ -159,7 +159,8 @@ def test_an_impossible_argument_is_named(
     sqlite_engine: Engine, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     """An invalid argument gives exit code 2 and a sentence, and nothing is forgotten."""
-    done = run(sqlite_engine, tmp_path, *arguments)
+    url = sqlite_engine.url.render_as_string()
+    done = run_here("backend/scripts/forget.py", tmp_path, *arguments, DATABASE_URL=url)
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_customized
+from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_customized, run_here
 from stand_in.vendors import OPENROUTER, VENDORS
 from support import databases
 from support.processes import bare_environment
@@ -130,7 +130,7 @@ def test_a_script_finds_the_modules_beside_it(script: str, tmp_path: Path) -> No
 )
 def test_a_wrong_value_is_explained(script: str, option: str, value: str, tmp_path: Path) -> None:
     """An invalid value is shown with the option and what is expected, and not with a function's name."""
-    done = run(command(script, f"{option}={value}"), tmp_path)
+    done = run_here(script, tmp_path, f"{option}={value}")
     line = done.stderr.splitlines()[-1]
     assert WRONG_USAGE == done.returncode
     assert f"argument {option}: {value!r} is not a " in line

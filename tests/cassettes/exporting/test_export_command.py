@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import command_line
-
-import atexit
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import export_cassette
 import pytest
 import yaml
 from sqlalchemy.orm import Session
@@ -23,15 +20,14 @@ from cassettes.exporting.conftest import KEY
 from cassettes.exporting.incidents import QUESTION, WEATHER, City, make_calls
 from cassettes.exporting.test_exported_calls import tool_call_and_result
 from cassettes.recording.record import ROOT
-from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.llm_services import LLMServicesProvider
 from modules.llm_services.types import LLMProviderType
-from support import databases
+from scripts.programs import run_here
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-SCRIPT = ROOT / "backend/scripts/export_cassette.py"
+SCRIPT = "backend/scripts/export_cassette.py"
 TEXT = "openrouter/author/model"
 KEPT = "--keep-prompts"
 OWN_MODEL = "--response-model=cassettes.exporting.incidents:City"
@@ -41,24 +37,9 @@ Calls = Sequence[Callable[[LLMServicesProvider], Any]]
 
 
 @pytest.fixture
-def run(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the command on the test's SQLite file, in this process."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setenv("DATABASE_URL", sqlite_engine.url.render_as_string())
-        monkeypatch.setattr("modules.infrastructure.public._infrastructure", Infrastructure())
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            exit_code = command_line.run(export_cassette.main)
-        except SystemExit as end:
-            exit_code = int(end.code or 0)
-        if database := infrastructure_provider()._database:
-            databases.close(database.engine)
-            atexit.unregister(database.engine.dispose)
-        return subprocess.CompletedProcess(sys.argv, exit_code, *capsys.readouterr())
-
-    return run
+def run(sqlite_engine: Engine) -> Run:
+    """Return what runs the command on the test's SQLite file, in this process."""
+    return partial(run_here, SCRIPT, ROOT, DATABASE_URL=sqlite_engine.url.render_as_string())
 
 
 def request_id_of(engine: Engine, *calls: Callable[[LLMServicesProvider], Any]) -> str:
@@ -153,7 +134,7 @@ def test_a_person_exports_a_row_of_postgresql(postgres_engine: Engine, tmp_path:
     url = postgres_engine.url.render_as_string(hide_password=False)
     environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT / 'tests'}"}
     request_id = request_id_of(postgres_engine, text)
-    command = [sys.executable, "-W", "error", str(SCRIPT), request_id, "--out", str(tmp_path)]
+    command = [sys.executable, "-W", "error", str(ROOT / SCRIPT), request_id, "--out", str(tmp_path)]
     done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
     assert 0 == done.returncode, done.stderr
     assert [".yaml"] == [file.suffix for file in tmp_path.iterdir() if file.is_file() and file.suffix != ".db"]
