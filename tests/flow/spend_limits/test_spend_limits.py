@@ -288,7 +288,7 @@ async def test_rows_that_cannot_be_read_let_nothing_out(
     """If a limit cannot be checked, the call raises an LLMError instead of ignoring the limit."""
     monkeypatch.setenv(DAY, "1")
     hide_table(engine)
-    with Session(engine) as session, pytest.raises(LLMError, match="nothing was sent, for the spend limits cannot be"):
+    with Session(engine) as session, pytest.raises(LLMError, match="nothing was sent, because the spend limits cannot"):
         await ask(session)
     assert 0 == openrouter.requests
 
