@@ -46,6 +46,9 @@ BOTH: Final = {
     "cache_creation": {"ephemeral_5m_input_tokens": 4_000, "ephemeral_1h_input_tokens": 6_000},
 }
 SEARCHED: Final = {"server_tool_use": {"web_search_requests": 5}}
+PAINTED: Final = {
+    "candidates": [{"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}]}}]
+}
 HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flash", "gemini-2.5-flash-image"
 
 
@@ -101,6 +104,7 @@ HAIKU, MINI, FLASH, PAINTER = "claude-haiku-4-5", "gpt-5-mini", "gemini-2.5-flas
         # Searches.
         (CLAUDE, claude(HAIKU, **SEARCHED), 0.056),
         (CLAUDE, claude(HAIKU, server_tool_use={"web_fetch_requests": 5}), 0.006),
+        (CLAUDE, claude(HAIKU, iterations=[{"type": "message", "input_tokens": 1000}]), 0.006),
         (OPENAI, openai(MINI, THOUSAND, output=[{"type": "web_search_call", "action": {"type": "search"}}]), 0.01225),
         (OPENAI, openai(MINI, THOUSAND, output=[{"type": "file_search_call"}]), 0.00475),
         (
@@ -131,9 +135,11 @@ def test_every_part_of_a_body_is_priced(vendor: LLMProviderType, body: dict[str,
         (GEMINI, gemini(FLASH, 1000, 100, trafficType="PROVISIONED_THROUGHPUT"), "provisioned_throughput"),
         (CLAUDE, claude("claude-3-haiku-20240307", **SEARCHED), "web_searches"),
         (CLAUDE, claude(HAIKU, server_tool_use={"new_requests": 1}), "new_requests"),
+        (CLAUDE, claude(HAIKU, iterations=[{"type": "compaction"}, {"type": "message"}]), "compaction"),
         (OPENAI, openai(MINI, THOUSAND, output=[{"type": "code_interpreter_call"}]), "containers"),
         (OPENAI, openai(MINI, THOUSAND, output=[{"type": "image_generation_call"}]), "images"),
         (GEMINI, gemini("gemini-2.0-flash", 15, 1290, candidatesTokensDetails=modality("IMAGE", 1290)), "images"),
+        (GEMINI, gemini(PAINTER, 15, 1290) | PAINTED, "images"),
         (
             GEMINI,
             gemini(FLASH, 9, 9) | {"candidates": [{"groundingMetadata": {"groundingChunks": [{"maps": {}}]}}]},

@@ -171,6 +171,22 @@ def test_no_reference_has_neighbours(model: type[BaseModel]) -> None:
     assert [] == neighbours(generate_content_schema(model.model_json_schema()))
 
 
+@pytest.mark.parametrize(
+    ("property_schema", "sent_schema"),
+    [
+        ({"$ref": "#/definitions/Inner"}, {"$ref": "#/$defs/Inner"}),
+        ({"$ref": "#/definitions/Inner", "description": "x"}, {"type": "string", "description": "x"}),
+        ({"allOf": [{"$ref": "#/definitions/Inner"}], "description": "x"}, {"type": "string", "description": "x"}),
+    ],
+)
+def test_a_schema_of_an_older_draft(property_schema: dict[str, Any], sent_schema: dict[str, Any]) -> None:
+    """The definitions of an older draft, which tools of others have, are those of today's, and lead somewhere."""
+    definitions = {"Inner": {"type": "string"}}
+    schema = {"type": "object", "properties": {"a": property_schema}, "definitions": definitions}
+    sent = generate_content_schema(schema)
+    assert (sent_schema, definitions) == (sent["properties"]["a"], sent["$defs"])
+
+
 def test_a_schema_without_its_definition() -> None:
     """A reference without a definition is left alone; the vendor's error will name it."""
     schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone", "description": "x"}}}

@@ -122,6 +122,17 @@ def test_an_error_in_the_stream_of_a_response(failure: Json) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "fields", [{"status": "queued"}, {"status": "queued", "background": True}, {"background": True}]
+)
+def test_a_stream_that_leaves_a_job_behind(fields: Json) -> None:
+    """A job in the background goes on, and is billed, without its stream: it is not requested again."""
+    _, error, _ = read(ResponsesWire(), {**CREATED, "response": {**CREATED["response"], **fields}})
+    assert error
+    assert False is error.retryable
+    assert "resp_1" in error.message
+
+
 STARTED: Json = {
     "type": "message_start",
     "message": {"id": "msg_1", "role": "assistant", "content": [], "usage": {"input_tokens": 25, "output_tokens": 1}},

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -25,6 +25,7 @@ from cases.bodies import (
     text_block,
     tool_use,
 )
+from cases.scripted_server import Reply
 from modules.llm_services.public import AudioResponse
 
 if TYPE_CHECKING:
@@ -237,3 +238,32 @@ async def test_odd_shapes_do_not_fail_an_answer(caller: Caller, message: dict[st
     """A field with an undocumented form is left out, and the text is still returned."""
     outcome = await caller.text(completion("Ghent", **message))
     assert ("Ghent", COST) == (outcome.response.content, outcome.row.cost_estimate)
+
+
+SPOKEN: Final = b"ID3\x04\0\0\xff\xfb"
+
+
+@pytest.mark.parametrize(
+    ("content", "label"),
+    [
+        *((SPOKEN, label) for label in ("application/octet-stream", "Audio/MPEG", "video/mp4", "text/plain", "", "x")),
+        (SPOKEN, "application/json"),
+        (b"ID3 of letters alone", "application/octet-stream"),
+    ],
+)
+async def test_sound_is_handed_out_whatever_its_label(caller: Caller, content: bytes, label: str) -> None:
+    """Speech that came with another label was paid for: it is sound of the format that was asked for."""
+    reply = Reply(content, headers={"Content-Type": label})
+    outcome = await caller.outcome([reply], lambda llm: llm.generate_audio("Ghent", "alloy", model="tts-1"))
+    assert (content, "audio/mpeg") == (outcome.returned.audio_bytes(), outcome.returned.mime_type)
+
+
+@pytest.mark.parametrize(
+    ("content", "label"),
+    [("<html>", "text/html"), ("busy", "text/plain"), ('{"id": 1}', "application/octet-stream"), ("", "x")],
+)
+async def test_words_are_no_sound(caller: Caller, content: str, label: str) -> None:
+    """A page, a text or JSON in the place of speech is an error."""
+    reply = Reply(content, headers={"Content-Type": label})
+    outcome = await caller.outcome([reply], lambda llm: llm.generate_audio("Ghent", "alloy", model="tts-1"))
+    assert "without an answer" in str(outcome.failure)

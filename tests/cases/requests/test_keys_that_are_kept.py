@@ -230,10 +230,68 @@ async def test_gemini_gets_a_video(caller: Caller) -> None:
     assert ("https://x.example/y.mp4", "video/mp4") == (sent["fileData"]["fileUri"], sent["fileData"]["mimeType"])
 
 
-@pytest.mark.parametrize("model", [OPENROUTER, OPENAI, CLAUDE, GEMINI])
-async def test_an_empty_file_is_refused(caller: Caller, model: str) -> None:
-    """A file part without a file is refused by name before anything is sent."""
-    messages = [LLMMessage(role="user", content=[{"type": "input_file"}])]
-    with pytest.raises(ValueError, match="file"):
+@pytest.mark.parametrize(
+    ("model", "part", "source"),
+    [
+        (CLAUDE, {"type": "input_image", "file_id": "file_1"}, {"type": "file", "file_id": "file_1"}),
+        (GEMINI, {"type": "input_image", "file_id": "files/1"}, {"fileUri": "files/1"}),
+        (GEMINI, {"type": "input_file", "file_id": "files/1"}, {"fileUri": "files/1"}),
+        (GEMINI, {"type": "file", "file": {"file_id": "files/1"}}, {"fileUri": "files/1"}),
+    ],
+)
+async def test_other_vendors_get_what_lies_there_by_its_id(caller: Caller, model: str, part: Any, source: Any) -> None:
+    """An image or a file that lies at Anthropic or Google is sent by its id."""
+    (sent,) = await sent_parts(caller, model, part)
+    assert source in sent.values()
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ({"type": "input_file", "filename": "a.pdf", "file_data": "JVBERi0="}, "application/pdf"),
+        ({"type": "file", "file": {"filename": "a.txt", "file_data": "JVBERi0="}}, "text/plain"),
+        ({"type": "file", "file": {"file_data": "JVBERi0="}}, "application/pdf"),
+    ],
+)
+async def test_bare_base64_is_no_address(caller: Caller, part: Any, kind: str) -> None:
+    """Data without `data:` before it is data on every wire, of the type that the file's name says."""
+    (claude,) = await sent_parts(caller, CLAUDE, part)
+    assert {"type": "base64", "media_type": kind, "data": "JVBERi0="} == claude["source"]
+    assert [{"inlineData": {"mimeType": kind, "data": "JVBERi0="}}] == await sent_parts(caller, GEMINI, part)
+    for model in (OPENAI, OPENROUTER):
+        assert f"data:{kind};base64,JVBERi0=" in json.dumps(await sent_parts(caller, model, part))
+
+
+@pytest.mark.parametrize("model", [CLAUDE, OPENAI])
+async def test_a_video_is_refused_where_none_is_taken(caller: Caller, model: str) -> None:
+    """A wire that has no part for videos refuses one by name before anything is sent."""
+    messages = [LLMMessage(role="user", content=[{"type": "input_video", "video_url": "https://x.example/y.mp4"}])]
+    with pytest.raises(ValueError, match="video_url"):
         await caller.text(completion(), messages=messages, model=model)
     assert ([], []) == (caller.server.requests, list(caller.rows()))
+
+
+@pytest.mark.parametrize("model", [OPENROUTER, OPENAI, CLAUDE, GEMINI])
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_file"},
+        {"type": "file", "file": None},
+        {"type": "input_image", "image_url": None},
+        {"type": "image_url", "image_url": None},
+        {"type": "input_video"},
+        {"type": "video_url", "video_url": {}},
+        {"type": "text", "text": 5},
+    ],
+)
+async def test_an_empty_part_is_refused(caller: Caller, model: str, part: dict[str, Any]) -> None:
+    """A part that holds nothing, or no text, is refused by its type before anything is sent."""
+    with pytest.raises(ValueError, match=part["type"]):
+        await caller.text(completion(), messages=[LLMMessage(role="user", content=[part])], model=model)
+    assert ([], []) == (caller.server.requests, list(caller.rows()))
+
+
+async def test_a_text_of_null_is_an_empty_text(caller: Caller) -> None:
+    """A text that is null is sent as a string, as the wire requires."""
+    parts = [{"type": "text", "text": "hi"}, {"type": "text", "text": None}]
+    assert ["hi", ""] == [part["text"] for part in await sent_parts(caller, OPENROUTER, *parts)]

@@ -26,6 +26,8 @@ from cases.bodies import (
     text_block,
     tool_use,
 )
+from cases.scripted_server import Reply
+from support.streams import END, chunk, event
 
 if TYPE_CHECKING:
     from cases.caller import Caller
@@ -42,6 +44,7 @@ BROKEN = {
     "a name of null": [function_call(None)],
     "a name that is a number": [function_call(5)],
     "a function of null": [{"id": "c", "type": "function", "function": None}],
+    "an object and no list": {"name": "look"},
     "a good one and null": [function_call("look"), None],
 }
 SERVERS = {
@@ -74,8 +77,8 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("calls", BROKEN.values(), ids=BROKEN)
-async def test_a_broken_call_is_an_error(caller: Caller, calls: list[Any]) -> None:
-    """A call without a tool's name raises an LLMValidationError, and the failed row has what was billed."""
+async def test_a_broken_call_is_an_error(caller: Caller, calls: Any) -> None:
+    """No loop answers for a tool that has no name: it is an LLMValidationError, the row failed as billed."""
     outcome = await caller.with_tools(completion(None, "tool_calls", tool_calls=calls))
     assert str(outcome.validation_error)
     assert (COST, INPUT_TOKENS) == (outcome.row.cost_estimate, outcome.row.input_tokens)
@@ -103,6 +106,13 @@ async def test_other_vendors_broken_calls_are_errors(caller: Caller, model: str,
 async def test_what_the_server_ran_is_left_out(caller: Caller, model: str, body: Any) -> None:
     """A search that the vendor ran is not returned as a call: the text is the answer."""
     outcome = await caller.with_tools(body, model=model)
+    assert ("Ghent", None) == (outcome.response.content, outcome.tool_calls)
+
+
+async def test_what_the_server_ran_is_left_out_of_a_stream(caller: Caller) -> None:
+    """It is so in a stream, where a call comes as a delta."""
+    events = b"".join(map(event, (chunk(tool_calls=[{"index": 0, **SEARCH}]), chunk("stop", content="Ghent"))))
+    outcome = await caller.with_tools(Reply(events + END, headers={"Content-Type": "text/event-stream"}), stream=True)
     assert ("Ghent", None) == (outcome.response.content, outcome.tool_calls)
 
 

@@ -75,6 +75,22 @@ async def test_openai_gets_ids_that_it_takes(caller: Caller, ids: list[str]) -> 
     assert ids == [results[call_id] for call_id in sent]
 
 
+@pytest.mark.parametrize(
+    ("author", "allowed"), [("anthropic", CLAUDES), ("~anthropic", CLAUDES), ("openai", re.compile(r"\S{1,64}"))]
+)
+@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
+async def test_they_get_them_behind_openrouter_too(
+    caller: Caller, author: str, allowed: re.Pattern[str], ids: list[str]
+) -> None:
+    """A model's own vendor reads the ids behind OpenRouter: they are mapped by the author in its name."""
+    outcome = await caller.with_tools(completion("Sunny"), model=f"openrouter/{author}/model", messages=history(ids))
+    _, assistant, *results = outcome.payload["messages"]
+    sent = [call["id"] for call in assistant["tool_calls"]]
+    assert all(allowed.fullmatch(call_id) for call_id in sent)
+    assert len(ids) == len(set(sent))
+    assert dict(zip(sent, ids, strict=True)) == {result["tool_call_id"]: result["content"] for result in results}
+
+
 async def test_ids_that_are_taken_stay(caller: Caller) -> None:
     """An id that the vendor accepts is sent unchanged."""
     for read in (at_claude, at_openai):

@@ -224,3 +224,26 @@ async def test_details_of_another_vendor_do_not_fail_a_call(caller: Caller) -> N
         outcome = await caller.with_tools(vendor.text("Sunny"), model=vendor.model, messages=messages)
         assert "Sunny" == outcome.response.content
         assert "Ghent" in json.dumps(outcome.payload)
+
+
+@pytest.mark.parametrize("name", ["openai", "claude", "gemini"])
+async def test_details_of_another_vendor_do_not_reach_openrouter(caller: Caller, name: str) -> None:
+    """OpenRouter gets the call that another vendor made, and no details of a form that it does not know."""
+    vendor_turn = FIRST_TURNS[name]
+    first = await caller.with_tools(vendor_turn.body, model=vendor_turn.model)
+    turn = assistant(first, reasoning_details=first.response.reasoning_details)
+    outcome = await caller.with_tools(completion("Sunny"), messages=[*QUESTION, turn, RESULT])
+    (sent,) = [message for message in outcome.payload["messages"] if message["role"] == "assistant"]
+    assert "reasoning_details" not in sent
+    assert ["look"] == [call["function"]["name"] for call in sent["tool_calls"]]
+
+
+async def test_what_claudes_server_tools_did_goes_back_whole(caller: Caller) -> None:
+    """The call of a server tool and its result are sent together, in a process that does not remember them too."""
+    ran = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {"command": "ls"}}
+    result = {"type": "bash_code_execution_tool_result", "tool_use_id": "srvtoolu_1", "content": {"stdout": "a"}}
+    turn = LLMMessage(role="assistant", content="Done.", reasoning_details=[ran, result])
+    messages = [*QUESTION, turn, LLMMessage(role="user", content="Why?")]
+    vendor = VENDORS["claude"]
+    outcome = await caller.text(vendor.text("So"), model=vendor.model, messages=messages)
+    assert [ran, result] == outcome.payload["messages"][1]["content"][:2]

@@ -35,6 +35,9 @@ LARGE_BYTES: Final = 250_000  # a larger body is decoded in a thread; decoding t
 MAX_QUOTE_CHARACTERS: Final = 200
 LONGEST_ODDITY_BYTES: Final = 300  # the digits of the longest number that `is_well_formed` looks for
 
+UNLABELLED_AUDIO: Final = "application/octet-stream"
+TEXT_LABELS: Final = ("text/", "application/json", "application/problem+json", "application/xml")
+
 NOT_REPEATED: Final = "the request was sent and may have been billed, so it is not repeated"
 
 
@@ -121,7 +124,11 @@ async def _read(response: httpx.Response, exchange: Exchange) -> bool:
     exchange.headers = mask_all(exchange.headers)
     if exchange.is_stream:
         return False
-    decode = partial(_decoded, response, exchange.headers.get("content-type", ""))
+    kind = exchange.headers.get("content-type", "").lower()
+    is_mislabelled = exchange.is_audio and exchange.is_success and _is_mislabelled(response.content, kind)
+    if is_mislabelled:
+        exchange.headers["content-type"] = UNLABELLED_AUDIO
+    decode = partial(_decoded, response, kind, is_audio=is_mislabelled)
     is_large = _size(response.content) >= LARGE_BYTES
     exchange.body = await threads.run(decode) if is_large else decode()
     return is_large
@@ -177,8 +184,17 @@ def _quote(error: Exception) -> str:
     return f"{type(error).__name__}: {quote}" if quote else type(error).__name__
 
 
-def _decoded(response: httpx.Response, kind: str) -> Any:  # noqa: ANN401 - whatever JSON the server sent
-    if kind.startswith("audio/"):
+def _is_mislabelled(content: bytes, kind: str) -> bool:
+    """Return True for audio with another label: it has zero bytes, or it is no JSON and its label is not that of text.
+
+    A request that is repeated because of the label is billed again.
+    """
+    is_text = kind.startswith(TEXT_LABELS) or content.lstrip()[:1] in {b"", b"{"}
+    return not kind.startswith("audio/") and (b"\0" in content or not is_text)
+
+
+def _decoded(response: httpx.Response, kind: str, *, is_audio: bool = False) -> Any:  # noqa: ANN401 - any JSON
+    if is_audio or kind.startswith("audio/"):
         return base64.b64encode(response.content).decode()
     try:
         value = _json(response)

@@ -104,6 +104,7 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                     timeout = attempt.call.options.timeout or provider.config.request_timeout
                     await http.prepare(attempt.endpoint, timeout)
                     attempt.started = time.perf_counter()
+                    attempt.exchange.is_audio = attempt.wire.is_audio
                     if attempt.call.is_streamed:
                         await streaming.post(attempt, timeout, provider.config)
                     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .abilities import takes_default_temperature
 from .chat_completions_stream import ChatCompletionsAssembly
-from .conversation import call_id, join_instruction
+from .conversation import CLAUDES_IDS, OPENAIS_IDS, call_id, join_instruction, safe_id
 from .errors import openai_error
 from .lenient import arguments, items, mapping, moment, openai_usage, present, text, undecodable, usd
 from .schemas import instruction, json_schema_format
@@ -34,6 +34,9 @@ NOT_IN_THE_BODY = {
 }
 
 
+# The ids that the vendors behind a router accept, by the beginning of the model's name there.
+IDS_OF_AUTHORS: Final = {"anthropic": CLAUDES_IDS, "openai": OPENAIS_IDS}
+DETAIL_TYPES: Final = "reasoning."  # the beginning of the types of reasoning details; other vendors' have other types
 LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
 
 
@@ -115,6 +118,7 @@ class ChatCompletionsWire(Wire):
             raise ValueError("max_output_tokens and the option max_completion_tokens are one cap: give one of them")
         defaults = self.excluded_defaults(call, payload)
         payload = {name: value for name, value in payload.items() if name not in defaults}
+        messages = [_message(message, str(payload["model"])) for message in messages]
         return with_extra_body(payload, options.extra_body, defaults_of(call)) | {"messages": messages}
 
     def parse(self, exchange: Exchange, call: LLMCall) -> Answer:
@@ -189,6 +193,22 @@ class ChatCompletionsWire(Wire):
         }
 
 
+def _message(message: dict[str, Any], model: str) -> dict[str, Any]:
+    """Return a message with the ids that the model's vendor accepts, and without other vendors' reasoning details."""
+    rule = IDS_OF_AUTHORS.get(model.removeprefix("~").partition("/")[0])
+    details = message.get("reasoning_details") or []
+    own = [detail for detail in details if (text(mapping(detail).get("type")) or "").startswith(DETAIL_TYPES)]
+    if own != details:
+        message = {name: value for name, value in message.items() if name != "reasoning_details"}
+        message |= {"reasoning_details": own} if own else {}
+    if rule and message.get("tool_calls"):
+        calls = [{**call, "id": safe_id(str(call["id"]), *rule)} for call in message["tool_calls"]]
+        message = {**message, "tool_calls": calls}
+    if rule and message.get("tool_call_id"):
+        message = {**message, "tool_call_id": safe_id(message["tool_call_id"], *rule)}
+    return message
+
+
 def _is_reasoning(payload: dict[str, Any]) -> bool:
     """Return True if the request asks for reasoning, in either of the two fields for it."""
     reasoning = mapping(payload.get("reasoning"))
@@ -240,7 +260,8 @@ def _function_calls(message: dict[str, Any]) -> list[Any]:
     """Return the calls of functions; server tools, which the server ran itself, are left out."""
     if not (message.get("tool_calls") or message.get("function_call")):
         return []
-    calls = items(message.get("tool_calls"))
+    given = message.get("tool_calls")
+    calls = [given] if isinstance(given, dict) and given else items(given)
     calls = [
         call for call in calls if text(mapping(call).get("type")) in {None, "function"} or "function" in mapping(call)
     ]

@@ -217,6 +217,8 @@ class _ToolCall:
         """Return the call in the form of a message."""
         arguments = joined(self.pieces) if self._arguments is None else self._arguments
         own_id = {"id": self.own_id} if self.own_id else {}
+        if not self._function:  # the call of a server tool, or nothing at all
+            return {**self._fields, **own_id}
         function = {**self._function, "arguments": arguments, **({"name": self.name} if self.name else {})}
         return {**self._fields, **own_id, "function": function}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mimetypes
 import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,20 @@ API_VARIANT: Final = "api_variant"
 OF_ONE_WIRE: Final = ("reasoning_details", "reasoning", NATIVE)
 RESULT_ROLES: Final = frozenset({"tool", "function"})
 SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+# The pattern and the length of the ids of tool calls: https://docs.anthropic.com/en/api/messages,
+# https://platform.openai.com/docs/api-reference/responses.
+CLAUDES_IDS: Final = (re.compile("[a-zA-Z0-9_-]+"), 256)
+OPENAIS_IDS: Final = (re.compile(r"[^\s]+"), 64)
 DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
+# The fields of which a content part must have one, by its type.
+NEEDED: Final = {
+    "input_image": ("image_url", "file_id"),
+    "image_url": ("image_url",),
+    "input_file": ("file_data", "file_url", "file_id"),
+    "file": ("file",),
+    "input_video": ("video_url",),
+    "video_url": ("video_url",),
+}
 
 
 class ToolCallMemory:
@@ -192,22 +206,26 @@ def _content(message: LLMMessage) -> str | list[ChatMessage]:
 
 def _part(part: ChatMessage) -> ChatMessage:
     """Translate a part of the Responses API, and keep keys that have no translation; other parts stay unchanged."""
-    if not text(part.get("type")):
+    kind = text(part.get("type"))
+    if not kind:
         raise ValueError("messages contain a content part without a type")
-    match part.get("type"):
-        case "input_text" | "output_text":
-            return {**part, "type": "text", "text": part.get("text") or ""}
+    needed = NEEDED.get(kind, ())
+    if needed and not any(part.get(name) for name in needed):
+        raise ValueError(f"messages contain a part of type {kind} without {' or '.join(needed)}")
+    match kind:
+        case "text" | "input_text" | "output_text":
+            return {**part, "type": "text", "text": _text_of(part)}
         case "input_image" | "image_url" if isinstance(part.get("image_url"), str):
             detail = {"detail": part["detail"]} if part.get("detail") else {}
             return _moved(part, "image_url", {"url": part["image_url"], **detail}, ("detail",))
         case "input_file":
             data = part.get("file_data") or part.get("file_url")
-            if not (data or part.get("file_id")):
-                raise ValueError("messages contain an input_file part without file_data, file_url or file_id")
             named = {"filename": part.get("filename") or ("file" if data else None), "file_data": data}
             file = {"file_id": part.get("file_id"), **named}
             present = {name: value for name, value in file.items() if value}
-            return _moved(part, "file", present, ("filename", "file_data", "file_url", "file_id"))
+            return _moved(part, "file", _with_data_url(present), ("filename", "file_data", "file_url", "file_id"))
+        case "file":
+            return {**part, "file": _with_data_url(mapping(part["file"]))}
         case "input_audio" if "input_audio" not in part:
             sound = {name: part.get(name) for name in ("data", "format")}
             return _moved(part, "input_audio", sound, ("data", "format"))
@@ -215,6 +233,22 @@ def _part(part: ChatMessage) -> ChatMessage:
             return _moved(part, "video_url", {"url": part.get("video_url")}, ())
         case _:
             return part
+
+
+def _text_of(part: ChatMessage) -> str:
+    given = part.get("text")
+    if given is not None and not isinstance(given, str):
+        raise ValueError(f"messages contain a part of type {part['type']} whose text is no string: {given!r:.100}")
+    return given or ""
+
+
+def _with_data_url(file: ChatMessage) -> ChatMessage:
+    """Return a file with its data as an address; the type of bare base64 is that of the file's name."""
+    data = text(file.get("file_data"))
+    if not data or data.startswith("data:") or "://" in data:
+        return file
+    kind = mimetypes.guess_type(str(file.get("filename")))[0] or "application/pdf"
+    return {**file, "file_data": f"data:{kind};base64,{data}"}
 
 
 def _moved(part: ChatMessage, kind: str, inner: ChatMessage, used: tuple[str, ...]) -> ChatMessage:

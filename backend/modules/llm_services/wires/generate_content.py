@@ -103,13 +103,14 @@ class GenerateContentReader(Wire):
         reason = text(candidate.get("finishReason"))
         blocked = text(mapping(body.get("promptFeedback")).get("blockReason"))
         finish = FINISH_REASONS.get(reason or "", reason and reason.lower())
+        images = tuple(filter(None, map(_image_url, parts)))
         is_signed = any("thoughtSignature" in part or part.get("thought") is True for part in parts)
         return Answer(
             content="".join(_texts(parts, is_thought=False)),
             finish_reason="content_filter" if blocked else "tool_calls" if tool_calls and finish == "stop" else finish,
             refusal=blocked,
             tool_calls=tool_calls,
-            usage=_usage(body, candidate),
+            usage=_usage(body, candidate, images),
             response_id=text(body.get("responseId")),
             details={"served_model": text(body.get("modelVersion")), "native_finish_reason": blocked or reason},
             is_found=bool(parts or reason or blocked),
@@ -117,7 +118,7 @@ class GenerateContentReader(Wire):
             tool_turn=tool_turn(tool_calls, parts),
             reasoning="\n".join(_texts(parts, is_thought=True)) or None,
             reasoning_details=parts if is_signed else None,
-            images=tuple(filter(None, map(_image_url, parts))),
+            images=images,
             annotations=tuple(filter(None, (mapping(candidate.get(name)) for name in ANNOTATIONS))),
             media=_sound(parts),
         )
@@ -266,8 +267,9 @@ def _part(part: Part) -> Part:
             return {"text": part["text"]}
         case "image_url" | "video_url" as kind:
             return _file(str(mapping(part.get(kind)).get("url") or ""))
-        case "file":
-            return _file(str(mapping(part.get("file")).get("file_data") or ""))
+        case "file" | "input_image":
+            file = mapping(part.get("file")) or part
+            return _file(str(file.get("file_data") or file.get("file_id") or ""))
         case "input_audio":
             sound = mapping(part.get("input_audio"))
             return {"inlineData": {"mimeType": f"audio/{sound.get('format')}", "data": sound.get("data")}}
@@ -310,14 +312,12 @@ def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
         for tool in call.tools
     ]
     tools = {"tools": [{"functionDeclarations": declarations}]}
-    choice = options.tool_choice
+    choice, config = options.tool_choice, {}
     if isinstance(choice, dict):
-        name = mapping(choice.get("function")).get("name")
-        return tools | {"toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": [name]}}}
-    if choice:
-        mode = {"required": "ANY", "none": "NONE"}.get(choice, "AUTO")
-        return tools | {"toolConfig": {"functionCallingConfig": {"mode": mode}}}
-    return tools
+        config = {"mode": "ANY", "allowedFunctionNames": [mapping(choice.get("function")).get("name")]}
+    elif choice:
+        config = {"mode": {"required": "ANY", "none": "NONE"}.get(choice, "AUTO")}
+    return tools | ({"toolConfig": {"functionCallingConfig": config}} if config else {})
 
 
 def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
@@ -350,17 +350,20 @@ def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
     return playable(text(inline.get("data")) or "", text(inline.get("mimeType")) or "")
 
 
-def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
+def _usage(body: dict[str, Any], candidate: dict[str, Any], images: tuple[str, ...]) -> Usage:
     """Parse the token counts; the API counts thoughts apart from the output, and tool prompts apart from the input.
 
-    JSON from Protobuf leaves out zeros: if the total equals the input, there was no output.
+    JSON from Protobuf leaves out zeros: if the total equals the input, there was no output. Images without a count of
+    their own are pieces.
     """
-    usage = mapping(body.get("usageMetadata"))
+    usage, model = mapping(body.get("usageMetadata")), text(body.get("modelVersion")) or ""
     prompt = total(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
     output = [usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")]
     all_tokens, cached = count(usage.get("totalTokenCount")), count(usage.get("cachedContentTokenCount"))
     is_zero = output == [None, None] and prompt is not None and prompt == all_tokens
     traffic = (text(usage.get("trafficType")) or "").removeprefix("ON_DEMAND_")
+    modalities = {mapping(detail).get("modality") for detail in items(usage.get("candidatesTokensDetails"))}
+    uncounted = {} if "IMAGE" in modalities or not images else {"images": len(images)}
     return Usage(
         input_tokens=prompt,
         output_tokens=0 if is_zero else total(*output),
@@ -368,12 +371,12 @@ def _usage(body: dict[str, Any], candidate: dict[str, Any]) -> Usage:
         cached_input_tokens=cached,
         reasoning_tokens=count(usage.get("thoughtsTokenCount")),
         rates=rates(service_tier=usage.get("serviceTier") or traffic),
-        pieces=_pieces(text(body.get("modelVersion")) or "", mapping(candidate.get("groundingMetadata"))),
+        pieces=_searches(model, mapping(candidate.get("groundingMetadata"))) | uncounted,
         cached=bool(cached),
     )
 
 
-def _pieces(model: str, grounding: dict[str, Any]) -> dict[str, int]:
+def _searches(model: str, grounding: dict[str, Any]) -> dict[str, int]:
     """Count the billed searches: every distinct query that is not empty; up to Gemini 2.5, one for each prompt.
 
     https://ai.google.dev/gemini-api/docs/google-search#pricing

@@ -14,6 +14,7 @@ from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .abilities import claude
 from .conversation import (
+    CLAUDES_IDS,
     DATA_URL,
     NATIVE,
     SYSTEM_ROLES,
@@ -51,6 +52,9 @@ INPUT_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creatio
 RATES: Final = ("service_tier", "speed", "inference_geo")
 # Requests of server tools: those with a price, under the price table's names, and those that cost only tokens.
 PIECES: Final = {"web_search_requests": "web_searches"}
+# The iterations that the token counts include; a compaction is billed besides:
+# https://platform.claude.com/docs/en/build-with-claude/compaction.
+COUNTED_ITERATION: Final = "message"
 FREE_REQUESTS: Final = frozenset({"web_fetch_requests", "tool_search_requests"})
 # An error in a stream follows its 200 and has a type but no status: https://docs.anthropic.com/en/api/errors, and
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html.
@@ -72,13 +76,8 @@ STATUS_BY_TYPE: Final = {
     "internalServerException": 500,
     "serviceUnavailableException": 503,
 }
-# The pattern of tool_use ids: https://docs.anthropic.com/en/api/messages.
-ALLOWED_ID: Final = re.compile("[a-zA-Z0-9_-]+")
-MAX_ID_CHARACTERS: Final = 256
-# Blocks to send back unchanged: thinking with its signatures, and server tools.
-RETURNED_TYPES: Final = frozenset(
-    {"thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result"}
-)
+# Blocks to send back unchanged: thinking with its signatures, and the calls of server tools with their results.
+RETURNED_TYPES: Final = re.compile("thinking|redacted_thinking|[a-z_]+_tool_use|[a-z_]+_tool_result")
 PAUSED: Final = "the model paused before the object was complete (pause_turn)"
 THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
@@ -171,7 +170,7 @@ def _breakpoint(*parts: Block) -> Block:
 
 def _id(own_id: object) -> str:
     """Return a tool call's id in the form that the API accepts."""
-    return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
+    return safe_id(str(own_id), *CLAUDES_IDS)
 
 
 def _turns(messages: list[Block]) -> list[Block]:
@@ -230,7 +229,7 @@ def _blocks(message: Block) -> list[Block]:
     own = [
         detail
         for detail in items(message.get("reasoning_details"))
-        if text(mapping(detail).get("type")) in RETURNED_TYPES
+        if RETURNED_TYPES.fullmatch(text(mapping(detail).get("type")) or "")
     ]
     return own + [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
 
@@ -253,8 +252,10 @@ def _part(part: Block) -> Block:
             by_id = {"type": "file", "file_id": file.get("file_id")}
             source = by_id if file.get("file_id") else _source(str(file.get("file_data") or ""))
             return {"type": "document", "source": source, **_breakpoint(part)}
-        case "input_audio":
-            raise ValueError("Claude models do not accept audio: messages contain an input_audio part")
+        case "input_image":
+            return {"type": "image", "source": {"type": "file", "file_id": part.get("file_id")}, **_breakpoint(part)}
+        case "input_audio" | "video_url" as kind:
+            raise ValueError(f"Claude models accept neither audio nor video: messages contain a part of type {kind}")
         case _:
             return part
 
@@ -282,6 +283,8 @@ def _usage(usage: dict[str, Any]) -> Usage:
     fresh, read, written = (usage.get(name) for name in INPUT_COUNTS)
     requests = mapping(usage.get("server_tool_use"))
     used = {PIECES.get(name, name): count(given) for name, given in requests.items() if name not in FREE_REQUESTS}
+    kinds = [text(mapping(iteration).get("type")) for iteration in items(usage.get("iterations"))]
+    used |= {kind: kinds.count(kind) for kind in kinds if kind and kind != COUNTED_ITERATION}
     return Usage(
         input_tokens=None if fresh is None else total(fresh, read, written),
         output_tokens=count(usage.get("output_tokens")),

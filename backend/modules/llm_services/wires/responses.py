@@ -7,14 +7,13 @@ Requests are checked against the types of OpenAI's own package, and answers agai
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from ..sanitize import excerpt
 from ..types import ToolCall
 from .abilities import OpenAIAbilities, Sampling, nearest_effort, openai
-from .conversation import NATIVE, call_id, join_instruction, plain_text, safe_id, tool_turn
+from .conversation import NATIVE, OPENAIS_IDS, call_id, join_instruction, plain_text, safe_id, tool_turn
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, openai_usage, text, undecodable
 from .responses_stream import ResponsesAssembly
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-# Ids have at most 64 characters: https://platform.openai.com/docs/api-reference/responses.
-ALLOWED_ID: Final = re.compile(r"[^\s]+")
-MAX_ID_CHARACTERS: Final = 64
 VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API has nothing above `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
 # The units by which hosted tools are billed, under the price table's names if it has them:
@@ -202,7 +198,7 @@ def _call(call: Item) -> Item:
 
 def _id(own_id: object) -> str:
     """Return a tool call's id in the form that the API accepts."""
-    return safe_id(str(own_id), ALLOWED_ID, MAX_ID_CHARACTERS)
+    return safe_id(str(own_id), *OPENAIS_IDS)
 
 
 def _part(part: Item) -> Item:
@@ -220,6 +216,8 @@ def _part(part: Item) -> Item:
             if data.startswith("http"):
                 return {"type": "input_file", "file_url": data}
             return {"type": "input_file", "filename": file.get("filename") or "file", "file_data": data}
+        case "video_url":
+            raise ValueError("the Responses API does not accept video: messages contain a part of type video_url")
         case _:
             return part
 

@@ -17,7 +17,7 @@ PARTS: Final = {
     "response.reasoning_summary_text": ("summary", "summary_index", "summary_text", "text"),
 }
 ARGUMENTS: Final = "response.function_call_arguments"
-UNFINISHED: Final = frozenset({"queued", "in_progress"})
+IN_PROGRESS: Final = "in_progress"
 
 
 class ResponsesAssembly(Assembly):
@@ -51,8 +51,8 @@ class ResponsesAssembly(Assembly):
         body = dict(self._response)
         if not items(body.get("output")) and self._items:
             body["output"] = [item.body() for _, item in sorted(self._items.items())]
-        if not self.is_complete and body.get("status") in UNFINISHED:  # only background jobs have these
-            del body["status"]
+        if not (self.is_complete or body.get("background") is True) and body.get("status") == IN_PROGRESS:
+            del body["status"]  # otherwise that of a job in the background, which goes on without the stream
         return {**body, "error": self._error} if self._error else body
 
 

@@ -54,7 +54,8 @@ GENERATE_CONTENT_KEYWORDS: Final = frozenset(_KEYWORD_NAMES.split())
 BOUNDS: Final = frozenset(
     {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "pattern"}
 )
-DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
+OLDER_DEFINITIONS: Final = "definitions"  # the name of `$defs` in older drafts, which many tools' schemas have
+DEFINITION: Final = re.compile(r"#/(?:\$defs|definitions)/([^/]+)")
 MODULE_PATH: Final = re.compile(r"\b(?:\w+\.|<locals>\.)+(?=\w)")
 
 
@@ -236,13 +237,21 @@ def generate_content_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON Schema
     A reference may have no siblings there. One that has is replaced with its definition; in a cycle, it loses the
     siblings.
     """
-    return _generate_content(schema, mapping(mapping(schema).get("$defs")), frozenset())
+    given = mapping(schema)
+    definitions = mapping(given.get("$defs")) or mapping(given.get(OLDER_DEFINITIONS))
+    if OLDER_DEFINITIONS in given and definitions:
+        schema = {**given, "$defs": definitions}
+    return _generate_content(schema, definitions, frozenset())
 
 
 def _generate_content(schema: Any, definitions: dict[str, Any], inside: frozenset[str]) -> Any:  # noqa: ANN401 - JSON Schema
     if not isinstance(schema, dict):
         return schema
+    if len(all_of := items(schema.get("allOf"))) == 1:  # older Pydantic wraps a reference with neighbours in it
+        schema = {**mapping(all_of[0]), **{name: value for name, value in schema.items() if name != "allOf"}}
     name = DEFINITION.fullmatch(str(schema.get("$ref")))
+    if name and OLDER_DEFINITIONS in schema["$ref"]:
+        schema = {**schema, "$ref": f"#/$defs/{name[1]}"}
     if name and any(not keyword.startswith("$") for keyword in schema):
         beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
         if name[1] in inside or name[1] not in definitions:

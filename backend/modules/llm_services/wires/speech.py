@@ -85,6 +85,7 @@ class SpeechWire(Wire):
     api_variant = "speech"
     options = SpeechOptions
     voices = VOICES
+    is_audio = True
 
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /audio/speech."""

@@ -208,14 +208,15 @@ class LLMCall:
 class Exchange:
     """The exchange of one attempt, filled in as the response arrives, so that a failure keeps what has arrived.
 
-    `is_sent` is True if a byte of the request may have been sent. `body` is decoded JSON, base64 audio, or text.
-    `receive` reads a body that is a stream of events; `is_stream` is True then. `incomplete` is None, or says how a
-    stream broke off.
+    `is_audio` is True if audio was requested, `is_sent` if a byte of the request may have been sent. `body` is decoded
+    JSON, base64 audio, or text. `receive` reads a body that is a stream of events; `is_stream` is True then.
+    `incomplete` is None, or says how a stream broke off.
     """
 
     status_code: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    is_audio: bool = False
     is_sent: bool = False
     is_stream: bool = False
     incomplete: str | None = None
@@ -310,7 +311,9 @@ class Wire(ABC):
     options: ClassVar[type[Options]]
     # The voices, by the names that callers may use; for speech only.
     voices: ClassVar[Mapping[str, str]] = {}
-    # The class that assembles the events of a stream; None if the API cannot stream.
+    # Whether the body of an answer is an audio file.
+    is_audio: ClassVar[bool] = False
+    # What puts the events of a stream together; None for an API that is not streamed.
     assembly: ClassVar[type[Assembly] | None] = None
 
     @abstractmethod
