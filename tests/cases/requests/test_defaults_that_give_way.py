@@ -79,6 +79,14 @@ async def test_the_default_is_sent_otherwise(caller: Caller, call: str, options:
     assert 0.7 == (await ask(caller, call, model=OPENROUTER, **options)).payload["temperature"]
 
 
+@pytest.mark.parametrize("is_extra", [False, True])
+async def test_a_fallback_that_refuses_it_is_not_sent_it(caller: Caller, *, is_extra: bool) -> None:
+    """The request is the fallback's too: a default that it refuses is not sent."""
+    models = {"models": ["openai/gpt-4.1", "openrouter/anthropic/claude-opus-4.8"]}
+    outcome = await caller.text(completion(), **({"extra_body": models} if is_extra else models))
+    assert "temperature" not in outcome.payload
+
+
 async def test_a_temperature_in_extra_body_is_the_callers(caller: Caller) -> None:
     """A value in `extra_body` replaces a default silently."""
     assert 0.1 == (await caller.text(completion(), extra_body={"temperature": 0.1})).payload["temperature"]

@@ -293,5 +293,5 @@ async def test_an_empty_part_is_refused(caller: Caller, model: str, part: dict[s
 
 async def test_a_text_of_null_is_an_empty_text(caller: Caller) -> None:
     """A text that is null is sent as a string, as the wire requires."""
-    parts = [{"type": "text", "text": "hi"}, {"type": "text", "text": None}]
+    parts: list[dict[str, Any]] = [{"type": "text", "text": "hi"}, {"type": "text", "text": None}]
     assert ["hi", ""] == [part["text"] for part in await sent_parts(caller, OPENROUTER, *parts)]

@@ -42,6 +42,17 @@ async def test_a_fallback_that_is_no_name_is_refused(caller: Caller, name: str) 
     assert ([], []) == (caller.server.requests, list(caller.rows()))
 
 
+@pytest.mark.parametrize("name", ["openrouter/ openai/gpt-5", "openai/ gpt-5", "openai/gpt 5", "openai/gpt-5 :free"])
+@pytest.mark.parametrize("is_fallback", [False, True])
+async def test_a_space_inside_a_name_is_refused(caller: Caller, name: str, *, is_fallback: bool) -> None:
+    """A space inside a name raises a ValueError before anything is sent, also in a fallback's."""
+    model = f"openrouter/{name.removeprefix('openrouter/')}"
+    options = {"models": [name]} if is_fallback else {"model": model}
+    with pytest.raises(ValueError, match="model"):
+        await caller.text(completion(), **options)
+    assert ([], []) == (caller.server.requests, list(caller.rows()))
+
+
 @pytest.mark.parametrize("space", [" ", "\n", "\t", "  "])
 @pytest.mark.parametrize("is_before", [False, True])
 async def test_space_around_a_name_is_no_part_of_it(caller: Caller, space: str, *, is_before: bool) -> None:

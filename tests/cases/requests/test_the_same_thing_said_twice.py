@@ -122,6 +122,13 @@ async def test_openais_text_is_joined(caller: Caller) -> None:
     assert ("low", "json_schema") == (outcome.payload["text"]["verbosity"], outcome.payload["text"]["format"]["type"])
 
 
+async def test_what_openai_is_to_include_is_joined(caller: Caller) -> None:
+    """`include` in `extra_body` is sent beside what `store=False` includes."""
+    extra = {"include": ["web_search_call.action.sources"]}
+    outcome = await caller.text(VENDORS["openai"].text("Ghent"), model=OPENAI, store=False, extra_body=extra)
+    assert ["reasoning.encrypted_content", "web_search_call.action.sources"] == outcome.payload["include"]
+
+
 async def test_a_provider_in_extra_body_joins_json_schema_mode(caller: Caller) -> None:
     """Preferences in `extra_body` are merged with the `require_parameters` of json_schema mode."""
     outcome = await caller.structured(

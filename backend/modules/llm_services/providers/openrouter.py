@@ -259,11 +259,12 @@ def wire_model(model: str) -> str:
     """Return OpenRouter's own name of a model.
 
     The prefix is removed once if `<author>/<model>` or `@preset/...` follows. A single segment is one of OpenRouter's
-    own models, such as `openrouter/auto`, and keeps the prefix, which is its author. Raises ValueError for empty parts.
+    own models, such as `openrouter/auto`, and keeps the prefix, which is its author. Raises ValueError for empty parts
+    and for spaces.
     """
     rest = model.removeprefix(PREFIX)
     head = rest.split("@", 1)[0]
-    if not rest.strip() or (head and not all(part.strip() for part in head.split("/"))):
+    if rest.split() != [rest] or (head and not all(head.split("/"))):
         raise ValueError(f"{model!r} is not a model name: expected openrouter/<author>/<model>")
     return rest if "/" in head or not head else model
 

@@ -172,7 +172,8 @@ class ChatCompletionsWire(Wire):
         sampling parameters, those of 2026 even if the request does not mention reasoning.
         """
         given = {**payload, **(call.options.extra_body or {})}
-        gives_way = "top_p" in given or _is_reasoning(given) or not takes_default_temperature(str(payload["model"]))
+        models = map(str, [payload["model"], *(given.get("models") or ())])  # with the fallbacks
+        gives_way = "top_p" in given or _is_reasoning(given) or not all(map(takes_default_temperature, models))
         excluded = {"temperature"} if gives_way else set[str]()
         if "max_completion_tokens" in given:
             excluded.add("max_tokens")

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 EFFORTS: Final = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
 SET_BY_THE_CALL: Final = frozenset({"model", "messages", "input", "contents", "prompt", "stream"})
+# The lists of which both the call and `extra_body` may have a part.
+JOINED_LISTS: Final = frozenset({"tools", "include"})
 MAX_TOKENS_NAMES: Final = frozenset({"max_tokens", "max_output_tokens", "maxOutputTokens"})
 KEPT_HEADERS: Final = (
     "content-type",
@@ -364,6 +366,6 @@ def _joined(path: str, own: Any, extra: Any, replaceable: frozenset[str]) -> Any
         both = [key for key in own if key in extra]
         joined = {key: _joined(f"{path}.{key}", own[key], extra[key], replaceable) for key in both}
         return {**own, **extra, **joined}
-    if name == "tools" and isinstance(own, list) and isinstance(extra, list):
+    if name in JOINED_LISTS and isinstance(own, list) and isinstance(extra, list):
         return [*own, *extra]
     raise ValueError(f"option extra_body contradicts the call in {path[1:]}: {extra!r} and {own!r}; give one of them")
