@@ -72,6 +72,20 @@ async def test_a_file_that_is_replaced_takes_the_rows(sqlite_engine: Engine, ser
     assert (request_id, "completed", "Paris") == (row.id, row.status, row.response_content)
 
 
+async def test_a_link_that_leads_elsewhere_takes_the_rows_there(tmp_path: Path) -> None:
+    """A symbolic link that is changed between two calls leads the next row to the new file."""
+    first, second, link = (tmp_path / name for name in ("first.db", "second.db", "link.db"))
+    with ready(f"sqlite:///{first}"), ready(f"sqlite:///{second}") as there:
+        link.symlink_to(first)
+        with ready(f"sqlite:///{link}") as engine, Session(engine) as session:
+            await ask(session)
+            link.unlink()
+            link.symlink_to(second)
+            request_id = await ask(session)
+            session.rollback()
+        assert request_id == only_row(there).id
+
+
 async def test_a_row_does_not_join_a_transaction_in_a_file_that_was_removed(
     sqlite_engine: Engine, serve: Serve
 ) -> None:

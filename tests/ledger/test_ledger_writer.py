@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
 from modules.llm_services.exceptions import LLMError
+from modules.llm_services.ledger.connections import closer
 from modules.llm_services.ledger.ledger import Ledger, new_entry
 from modules.llm_services.ledger.writer import writer_for
 from support.calls import ask, only_row, queued, rows, writer_held
@@ -99,6 +100,25 @@ def test_an_engine_without_a_writer_is_collected(engine: Engine) -> None:
     del own
     gc.collect()
     assert forgotten() is None
+
+
+def connected_once(engine: Engine) -> None:
+    """Connect, and leave the connection to the pool."""
+    engine.connect().close()
+
+
+def test_a_connection_of_another_thread_is_left_to_it(sqlite_engine: Engine) -> None:
+    """If an engine is collected in another thread than its connection was made in, closing it raises nothing."""
+    own = create_engine(sqlite_engine.url, connect_args={"check_same_thread": True})
+    close = closer(own)
+    calling = threading.Thread(target=connected_once, args=[own])
+    calling.start()
+    calling.join()
+    forgotten = weakref.ref(own)
+    del own, calling
+    gc.collect()
+    assert forgotten() is None
+    close()
 
 
 async def test_a_schema_of_the_engines_is_the_ledgers(postgres_engine: Engine) -> None:

@@ -65,6 +65,8 @@ def test_budgets(model: str, budgets: list[int]) -> None:
         ("gemini-2.5-pro", 50, {"thinkingBudget": 128}),
         ("gemini-2.5-pro", -1, {"thinkingBudget": -1}),
         ("gemini-2.5-flash", 5000, {"thinkingBudget": 5000}),
+        ("gemini-2.5-flash", 90_000, {"thinkingBudget": 24_576}),
+        ("gemini-2.5-pro", 90_000, {"thinkingBudget": 32_768}),
         ("gemini-3.8-flash", 0, {"thinkingLevel": "low"}),
         ("gemini-3.8-flash", 5000, {"thinkingLevel": "medium"}),
         ("gemini-3.8-flash", 90_000, {"thinkingLevel": "high"}),
@@ -74,6 +76,16 @@ def test_budgets(model: str, budgets: list[int]) -> None:
 def test_thinking_in_tokens(model: str, tokens: int, thinking: object) -> None:
     """Tokens become a budget, or the level that covers them; -1 leaves the choice to the model."""
     config = sent(model, reasoning={"max_tokens": tokens})["generationConfig"]
+    assert thinking == config.get("thinkingConfig")
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking"),
+    [("gemini-2.5-flash", {"thinkingBudget": 0}), ("gemini-3.8-flash", {"thinkingLevel": "low"})],
+)
+def test_reasoning_that_is_turned_off(model: str, thinking: object) -> None:
+    """`enabled=False` is the effort `none`, and not the model's own choice."""
+    config = sent(model, reasoning={"enabled": False})["generationConfig"]
     assert thinking == config.get("thinkingConfig")
 
 

@@ -108,6 +108,12 @@ def test_efforts(model: str, efforts: str) -> None:
     assert efforts.split() == [sent(model, reasoning={"effort": word})["reasoning"]["effort"] for word in words]
 
 
+@pytest.mark.parametrize(("model", "effort"), [("gpt-5", "minimal"), ("gpt-5.1", "none"), ("gpt-6.1-sol", "low")])
+def test_reasoning_that_is_turned_off(model: str, effort: str) -> None:
+    """`enabled=False` is the effort `none`, or the lowest that the model has."""
+    assert {"effort": effort} == sent(model, reasoning={"enabled": False})["reasoning"]
+
+
 @pytest.mark.parametrize("model", ["gpt-5-chat-latest", "gpt-5.3-chat-latest", "chat-latest", "gpt-4o"])
 def test_models_without_an_effort(model: str) -> None:
     """The chat models have one effort and one verbosity, which are not sent."""

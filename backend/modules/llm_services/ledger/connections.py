@@ -70,7 +70,8 @@ def closer(engine: Engine) -> Callable[[], None]:
             remaining.dispose()
         else:
             for connection in opened:
-                connection.close()
+                with suppress(sqlite3.ProgrammingError):  # it belongs to another thread, and is freed there
+                    connection.close()
 
     return close
 

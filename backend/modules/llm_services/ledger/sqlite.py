@@ -7,7 +7,7 @@ caller's connection holds the write lock, or because there is no second connecti
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +41,11 @@ class DatabaseFile:
         event.listen(engine.pool, "connect", self._note)
 
     def _note(self, connection: DBAPIConnection, _record: object) -> None:
-        self.path = main_file(connection)
+        real = self.path = main_file(connection)
+        given = Path(self.engine.url.database or "").absolute()
+        with suppress(OSError):  # a URI, or no file at all
+            if real and given.samefile(real):
+                self.path = str(given)  # it may be a symbolic link, which may lead elsewhere later
         self.opened = Path(self.path).stat()  # a database in memory has no file
 
 

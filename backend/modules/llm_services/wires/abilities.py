@@ -144,12 +144,13 @@ def openai(model: str) -> OpenAIAbilities:
 
 @dataclass(frozen=True)
 class GeminiAbilities:
-    """The abilities of a Gemini model; `min_budget` is its smallest thinking budget, in tokens."""
+    """The abilities of a Gemini model; `min_budget` and `max_budget` limit its thinking, in tokens."""
 
     sampling: Sampling = Sampling.GIVEN
     thinking: Thinking = Thinking.EFFORT
     levels: tuple[str, ...] = LOW_TO_HIGH
     min_budget: int = 0
+    max_budget: int = 24_576
     signs_calls: bool = True
 
 
@@ -165,7 +166,10 @@ _OLD_GEMINI: Final = (
         GeminiAbilities(Sampling.DEFAULT, Thinking.NONE, signs_calls=False),
     ),
     (r"tts|image|banana|audio|live", GeminiAbilities(thinking=Thinking.NONE)),
-    (r"gemini-2\.5-pro", GeminiAbilities(Sampling.DEFAULT, Thinking.BUDGET, min_budget=128, signs_calls=False)),
+    (
+        r"gemini-2\.5-pro",
+        GeminiAbilities(Sampling.DEFAULT, Thinking.BUDGET, min_budget=128, max_budget=32_768, signs_calls=False),
+    ),
     (r"gemini-2\.5", GeminiAbilities(Sampling.DEFAULT, Thinking.BUDGET, signs_calls=False)),
     (r"gemini-3-pro", GeminiAbilities(Sampling.DEFAULT, levels=("low", "high"))),
     (r"gemini-3\.[1-5]-pro", GeminiAbilities(Sampling.DEFAULT)),

@@ -289,13 +289,12 @@ def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Pa
     reasoning = options.reasoning
     if reasoning is None or abilities.thinking is Thinking.NONE:
         return None
-    tokens, effort = reasoning.max_tokens, reasoning.effort
+    tokens, effort = reasoning.max_tokens, options.effort
     if abilities.thinking is Thinking.BUDGET:
         budget = THINKING_BUDGETS.get(effort or "") if tokens is None else tokens
-        is_dynamic = budget == DYNAMIC_BUDGET
-        return (
-            None if budget is None else {"thinkingBudget": budget if is_dynamic else max(budget, abilities.min_budget)}
-        )
+        if budget not in {None, DYNAMIC_BUDGET}:
+            budget = min(max(budget, abilities.min_budget), abilities.max_budget)
+        return None if budget is None else {"thinkingBudget": budget}
     wanted = effort or (None if tokens in {None, DYNAMIC_BUDGET} else effort_for(tokens, THINKING_BUDGETS))
     return {"thinkingLevel": nearest_effort(wanted, abilities.levels)} if wanted else None
 

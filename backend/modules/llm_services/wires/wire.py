@@ -155,8 +155,10 @@ class Options(BaseModel):
 
     @property
     def effort(self) -> str | None:
-        """The effort, one of EFFORTS."""
-        return self.reasoning.effort if self.reasoning else None
+        """The effort, one of EFFORTS; `none` for reasoning that is turned off."""
+        if self.reasoning is None:
+            return None
+        return self.reasoning.effort or ("none" if self.reasoning.enabled is False else None)
 
     def body(self) -> dict[str, Any]:
         """Return the fields that go into the body under their own names: those that were given and are not None."""
