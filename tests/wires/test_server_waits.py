@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modules.llm_services.wires.errors import server_wait
+from modules.llm_services.wires.messages import MessagesWire
+from modules.llm_services.wires.responses import ResponsesWire
+from modules.llm_services.wires.wire import Exchange, LLMCall, Wire
 from support.openrouter_failures import error, failure
 
 if TYPE_CHECKING:
@@ -123,3 +126,14 @@ def test_a_spent_budget_names_its_reset() -> None:
     for moment in ("2026-08-08T12:10:00Z", "2026-08-08T12:10:00", str(int(ANSWERED_AT + 600))):
         spent = limited(403, "Key limit exceeded (daily limit)", metadata={"limit_usd": 5, "resets_at": moment})
         assert (False, 600.0) == (spent.retryable, spent.retry_after)
+
+
+@pytest.mark.parametrize("wire", [ResponsesWire(), MessagesWire()])
+@pytest.mark.parametrize(("header", "retryable"), [("true", True), ("False", False), ("", None), ("maybe", None)])
+def test_a_server_may_say_whether_to_retry(wire: Wire, header: str, retryable: object) -> None:
+    """`x-should-retry` decides, whatever the status; another value says nothing."""
+    exchange = Exchange(body={"error": {"type": "x", "message": "busy"}})
+    exchange.note(429, {"X-Should-Retry": header})
+    parsed = wire.parse_error(exchange, LLMCall([]))
+    assert parsed is not None
+    assert retryable is parsed.retryable

@@ -43,9 +43,14 @@ def openai_error(exchange: Exchange) -> ParsedError | None:
         int(status),
         text(error.get("message")) or "",
         error_code=code,
-        retryable=False if code in LASTING_CODES else None,
+        retryable=False if code in LASTING_CODES else should_retry(exchange.headers),
         retry_after=server_wait(None, None, exchange.headers),
     )
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """Return what the server states about a retry, as the clients of OpenAI and Anthropic read it; None for nothing."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
 
 
 def server_wait(body_hint: object, reset_hint: object, headers: Mapping[str, str]) -> float | None:

@@ -26,7 +26,7 @@ from .conversation import (
     text_parts,
     tool_turn,
 )
-from .errors import server_wait
+from .errors import server_wait, should_retry
 from .lenient import arguments, count, items, mapping, rates, text, total, undecodable
 from .messages_parameters import ANSWER_TOOL, MessagesOptions, object_parameters, parameters
 from .messages_stream import MessagesAssembly
@@ -158,6 +158,7 @@ class MessagesWire(Wire):
             STATUS_BY_TYPE.get(kind or "", status) if exchange.is_success else status,
             text(error.get("message")) or "",
             error_code=kind,
+            retryable=should_retry(exchange.headers),
             retry_after=server_wait(None, None, exchange.headers),
         )
 

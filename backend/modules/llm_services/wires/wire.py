@@ -55,6 +55,7 @@ KEPT_HEADERS: Final = (
     "x-request-id",
     "x-openrouter-cache-",
     "x-ratelimit-",
+    "x-should-retry",
 )
 
 # The vendors' own finish reasons, which a router may pass on beside its own:
