@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modules.llm_services.config import LLMConfig
+from modules.llm_services.exceptions import LLMError
 from modules.llm_services.model_names import CLAUDE_MODELS
 from modules.llm_services.providers import bedrock
 from modules.llm_services.providers.bedrock import model_id, region_of
+from modules.llm_services.providers.factory import create_llm_provider
 from modules.llm_services.types import LLMProviderType
 from providers.conftest import QUESTION
+from support.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from providers.conftest import At
 
@@ -144,3 +149,20 @@ async def test_an_id_is_called_as_configured(at: At, given: str) -> None:
     await at.llm.generate_response(QUESTION)
     await at.llm.generate_response(QUESTION, model=given)
     assert [(given, "completed")] * 2 == [(row["model"], row["status"]) for row in at.rows()]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize("keys", [{}, {"aws_access_key_id": "AKIDSTANDIN", "aws_secret_access_key": "x" * 40}])
+async def test_an_api_key_is_sent_in_place_of_a_signature(
+    session: Session, keys: dict[str, str], *, is_streamed: bool
+) -> None:
+    """AWS_BEARER_TOKEN_BEDROCK configures Bedrock, and takes precedence over credentials that sign."""
+    async with serving(lambda visit: visit.answer({"message": "no"}, 400)) as server:
+        settings = {"aws_bearer_token": "bedrock-api-key-x", "bedrock_base_url": server.base_url, **keys}
+        config = LLMConfig.model_validate({"provider": LLMProviderType.BEDROCK, **settings})
+        assert LLMProviderType.BEDROCK == config.validate_config()
+        with pytest.raises(LLMError):
+            await create_llm_provider(config, session).generate_response(QUESTION, stream=is_streamed)
+    (visit,) = server.visits
+    assert "authorization: bearer bedrock-api-key-x" in visit.head.lower()
+    assert "AWS4-HMAC-SHA256" not in visit.head

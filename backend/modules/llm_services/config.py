@@ -249,6 +249,7 @@ class LLMConfig(BaseModel):
     aws_session_token: ApiKey | None = Field(
         default=None, repr=False, description="the session token of a temporary AWS key"
     )
+    aws_bearer_token: ApiKey | None = Field(default=None, repr=False, description="Bedrock's API key")
     aws_profile: str | None = Field(default=None, description="a profile in the AWS configuration files")
     aws_region: Region | None = Field(
         default=None, description="the region of Bedrock; None: the profile's region, otherwise us-west-2"

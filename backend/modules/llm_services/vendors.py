@@ -170,17 +170,25 @@ _ROWS: Final = (
             "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
             "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
             "aws_session_token": ("AWS_SESSION_TOKEN",),
+            "aws_bearer_token": ("AWS_BEARER_TOKEN_BEDROCK",),
             "aws_profile": ("AWS_PROFILE",),
             "aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
             "bedrock_model_id": ("BEDROCK_MODEL_ID",),
             "bedrock_base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
         },
-        credentials=(("aws_access_key_id", "aws_secret_access_key"), ("aws_profile",), ("bedrock_serves_claude",)),
+        credentials=(
+            ("aws_access_key_id", "aws_secret_access_key"),
+            ("aws_bearer_token",),
+            ("aws_profile",),
+            ("bedrock_serves_claude",),
+        ),
         how_to_configure=(
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or CLAUDE_PROVIDER=bedrock if a role signs"
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_BEARER_TOKEN_BEDROCK, or AWS_PROFILE, or "
+            "CLAUDE_PROVIDER=bedrock if a role signs"
         ),
         key_variable=(
-            "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE)"
+            "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE or "
+            "AWS_BEARER_TOKEN_BEDROCK)"
         ),
         url_variable="AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         keys_page="https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-authentication.html",

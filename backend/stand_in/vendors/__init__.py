@@ -69,6 +69,7 @@ VENDORS = {
 NO_OTHER_WAY = {
     "GOOGLE_API_KEY": "",
     "AWS_SESSION_TOKEN": "",
+    "AWS_BEARER_TOKEN_BEDROCK": "",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
     "LLM_CACHE_ENABLED": "false",

@@ -112,7 +112,7 @@ class BedrockWire(MessagesWire):
 
 
 class BedrockProvider(LLMProvider):
-    """Claude models at Amazon; requests are signed with credentials from the environment, a profile or a role."""
+    """Claude models at Amazon; requests are signed with credentials of a user, a profile or a role, or have a key."""
 
     provider_type = LLMProviderType.BEDROCK
     required_modules = ("botocore",)
@@ -132,6 +132,8 @@ class BedrockProvider(LLMProvider):
         operation = "invoke-with-response-stream" if call.is_streamed else "invoke"
         path = f"/model/{quote(model_id(call.model, region), safe=':')}/{operation}"
         events = ("botocore.eventstream",) if call.is_streamed else ()
+        if token := self.config.aws_bearer_token:  # takes precedence, as in Amazon's own clients
+            return Endpoint(base_url, path, {"Authorization": f"Bearer {token}"}, imports=events)
         return Endpoint(base_url, path, {}, sign=self._signature, imports=SIGNING_MODULES + events)
 
     def _signature(self, url: str, body: bytes) -> Mapping[str, str]:
@@ -163,7 +165,8 @@ def _ambient_credentials(profile: str | None) -> Credentials:
         raise LLMAuthenticationError(f"Amazon Bedrock: {error}: check AWS_PROFILE") from error
     if credentials is None:
         raise LLMAuthenticationError(
-            "Amazon Bedrock: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            "Amazon Bedrock: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or "
+            "AWS_BEARER_TOKEN_BEDROCK"
         )
     return credentials
 
