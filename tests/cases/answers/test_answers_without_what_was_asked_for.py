@@ -45,6 +45,13 @@ async def speech(caller: Caller, *replies: object, model: str = GEMINI_SPEECH) -
     return await caller.outcome(replies, lambda llm: llm.generate_audio("Hello", "alloy", model=model))
 
 
+async def test_sound_after_something_else_is_sound(caller: Caller) -> None:
+    """A picture or a text before the sound does not hide it."""
+    picture = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}
+    outcome = await speech(caller, spoken({"text": "Here:"}, picture, SOUND))
+    assert "audio/wav" == outcome.returned.mime_type
+
+
 @pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
 async def test_speech_without_sound_is_an_error(caller: Caller, body: Any) -> None:
     """The error is retryable, and the failed row has what was billed."""

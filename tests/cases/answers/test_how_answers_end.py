@@ -162,6 +162,27 @@ async def test_cut_text_is_an_answer(caller: Caller, name: str) -> None:
         assert "completed" == outcome.row.status
 
 
+@pytest.mark.parametrize("reason", ["stop", None])
+@pytest.mark.parametrize(
+    ("native", "ended"), [("MAX_TOKENS", "length"), ("length", "length"), ("SAFETY", "content_filter"), ("STOP", None)]
+)
+async def test_a_text_that_ended_natively_says_so(
+    caller: Caller, reason: str | None, native: str, ended: str | None
+) -> None:
+    """If only the native reason shows that a text was truncated or filtered, it is the caller's finish reason."""
+    outcome = await caller.text(completion("Gh", reason, native))
+    assert ("Gh", ended or reason) == (outcome.response.content, outcome.response.finish_reason)
+
+
+async def test_two_answers_that_differ_are_none(caller: Caller) -> None:
+    """If Claude calls the tool for the object twice, neither object is taken for the answer unless they are equal."""
+    model, whole = "claude-opus-4-1", {"items": ["a"]}
+    twice = claude_message(tool_use("answer", whole), tool_use("answer", {"items": ["b"]}), stop_reason="tool_use")
+    assert "several that differ" in str((await caller.structured(Found, twice, model=model)).validation_error)
+    same = claude_message(tool_use("answer", whole), tool_use("answer", whole), stop_reason="tool_use")
+    assert Found(items=["a"]) == (await caller.structured(Found, same, model=model)).returned
+
+
 async def test_every_vendors_whole_object_is_returned(caller: Caller) -> None:
     """An object from a complete answer is returned."""
     for vendor in VENDORS.values():

@@ -14,7 +14,19 @@ from .conversation import CLAUDES_IDS, OPENAIS_IDS, call_id, join_instruction, s
 from .errors import openai_error
 from .lenient import arguments, items, mapping, moment, openai_usage, present, text, undecodable, usd
 from .schemas import instruction, json_schema_format
-from .wire import EFFORTS, Answer, LLMCall, Number, Options, Wire, defaults_of, failed_end, with_extra_body
+from .wire import (
+    CUT_REASONS,
+    EFFORTS,
+    REFUSED_REASONS,
+    Answer,
+    LLMCall,
+    Number,
+    Options,
+    Wire,
+    defaults_of,
+    failed_end,
+    with_extra_body,
+)
 
 if TYPE_CHECKING:
     from ..types import ToolDefinition
@@ -127,12 +139,12 @@ class ChatCompletionsWire(Wire):
         choice = mapping(next(iter(items(body.get("choices"))), None))
         message = mapping(choice.get("message"))
         parts, images, details, annotations = (items(message.get(name)) for name in LISTS_OF_A_MESSAGE)
-        refusal, reason = text(message.get("refusal")), text(choice.get("finish_reason"))
+        refusal = text(message.get("refusal"))
         calls = _function_calls(message)
         problems = list(map(_problem, calls))
         return Answer(
             content=_content(message),
-            finish_reason="content_filter" if refusal and reason in {None, "stop"} else reason,
+            finish_reason=_finish_reason(choice, refusal),
             refusal=refusal,
             tool_calls=tuple(_tool_call(call, number) for number, call in enumerate(calls) if problems[number] is None),
             usage=self.usage(body, exchange),
@@ -208,6 +220,14 @@ def _message(message: dict[str, Any], model: str) -> dict[str, Any]:
     if rule and message.get("tool_call_id"):
         message = {**message, "tool_call_id": safe_id(message["tool_call_id"], *rule)}
     return message
+
+
+def _finish_reason(choice: dict[str, Any], refusal: str | None) -> str | None:
+    """Return the finish reason; one that only the refusal or the native reason shows takes the place of `stop`."""
+    reason, native = text(choice.get("finish_reason")), str(choice.get("native_finish_reason")).upper()
+    if reason not in {None, "stop"}:
+        return reason
+    return "content_filter" if refusal or native in REFUSED_REASONS else "length" if native in CUT_REASONS else reason
 
 
 def _is_reasoning(payload: dict[str, Any]) -> bool:

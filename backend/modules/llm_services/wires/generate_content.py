@@ -58,6 +58,7 @@ OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"}
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 RETRY_INFO: Final = "RetryInfo"
 PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # these bill one price for all searches of a prompt
+MAKES_IMAGES: Final = re.compile("image|banana")
 DAILY_QUOTA: Final = "PerDay"
 BAD_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED"})
 
@@ -345,8 +346,9 @@ def _image_url(part: dict[str, Any]) -> str | None:
 
 
 def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
-    inline = next((mapping(part["inlineData"]) for part in parts if "inlineData" in part), {})
-    return playable(text(inline.get("data")) or "", text(inline.get("mimeType")) or "")
+    inline = [mapping(part["inlineData"]) for part in parts if "inlineData" in part]
+    sounds = (playable(text(data.get("data")) or "", text(data.get("mimeType")) or "") for data in inline)
+    return next(filter(None, sounds), None)
 
 
 def _usage(body: dict[str, Any], candidate: dict[str, Any], images: tuple[str, ...]) -> Usage:
@@ -362,7 +364,7 @@ def _usage(body: dict[str, Any], candidate: dict[str, Any], images: tuple[str, .
     is_zero = output == [None, None] and prompt is not None and prompt == all_tokens
     traffic = (text(usage.get("trafficType")) or "").removeprefix("ON_DEMAND_")
     modalities = {mapping(detail).get("modality") for detail in items(usage.get("candidatesTokensDetails"))}
-    uncounted = {} if "IMAGE" in modalities or not images else {"images": len(images)}
+    uncounted = {"images": len(images)} if images and "IMAGE" not in modalities and MAKES_IMAGES.search(model) else {}
     return Usage(
         input_tokens=prompt,
         output_tokens=0 if is_zero else total(*output),

@@ -125,7 +125,7 @@ class MessagesWire(Wire):
         reason = text(body.get("stop_reason"))
         is_paused = is_answer and reason == "pause_turn"  # the object may be complete, but the answer goes on
         return Answer(
-            content=json.dumps(answers[0].get("input"), ensure_ascii=False) if answers else spoken,
+            content="\n".join(json.dumps(use.get("input"), ensure_ascii=False) for use in answers) or spoken,
             finish_reason="stop" if answers and reason == "tool_use" else FINISH_REASONS.get(reason or "", reason),
             tool_calls=calls,
             usage=_usage(mapping(body.get("usage"))),
