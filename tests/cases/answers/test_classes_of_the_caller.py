@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import pytest
 from pydantic import (
@@ -17,13 +18,15 @@ from pydantic import (
     model_serializer,
 )
 
-from cases.bodies import COST, INPUT_TOKENS, OUTPUT_TOKENS, completion
+from cases.bodies import COST, GEMINI, INPUT_TOKENS, OUTPUT_TOKENS, candidate, completion, gemini_call
+from cases.scripted_server import Reply
 from modules.llm_services.exceptions import LLMError
 
 if TYPE_CHECKING:
     from cases.bodies import Vendor
     from cases.caller import Caller, Outcome
 
+EVENTS: Final = {"Content-Type": "text/event-stream"}
 ANSWER = '{"total": 0, "count": 0}'
 
 
@@ -235,3 +238,14 @@ async def test_an_odd_value_settles_the_row(caller: Caller, text: str) -> None:
     assert isinstance(outcome.error, LLMError | None)
     assert (INPUT_TOKENS, COST) == (outcome.row.input_tokens, outcome.row.cost_estimate)
     assert outcome.row.response_content is not None
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_an_integer_of_thousands_of_digits_does_not_hide_the_answer(caller: Caller, *, is_streamed: bool) -> None:
+    """If a vendor puts arguments into its JSON unquoted, such an integer is text, and the answer is not lost."""
+    digits = "9" * 5000
+    body = json.dumps(candidate(gemini_call("look", {"n": 0}))).replace('"n": 0', f'"n": {digits}')
+    reply = Reply(f"data: {body}\n\n", headers=EVENTS) if is_streamed else Reply(body)
+    outcome = await caller.with_tools(reply, model=GEMINI, stream=is_streamed)
+    assert [{"n": digits}] == [call.arguments for call in outcome.tool_calls or []]
+    assert INPUT_TOKENS == outcome.row.input_tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from ..pieces import PIECE_LENGTH
 from ..sanitize import redact
 from ..secret import hide_headers, mask_all, mask_record, without_frames
 from ..types import DEEPEST_JSON
-from ..wires.lenient import is_well_formed, well_formed
+from ..wires.lenient import decode, is_well_formed, well_formed
 from . import network
 from .bodies import BodyTooLargeError, SilentStreamError
 
@@ -211,7 +212,12 @@ def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - as above
     if _size(response.content) >= LARGE_BYTES:
         with suppress(ValueError):
             return from_json(response.content)
-    return response.json()
+    try:
+        return response.json()
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of thousands of digits
+        return decode(response.content)
 
 
 def _text(content: bytes, kind: str) -> str:

@@ -15,7 +15,7 @@ import httpx
 from .. import threads
 from ..sanitize import excerpt
 from ..wires.assembly import split_character, whole_characters
-from ..wires.lenient import is_well_formed, mapping, text, well_formed
+from ..wires.lenient import decode, is_well_formed, mapping, text, well_formed
 from . import columns, http
 from .bodies import SilentStreamError
 
@@ -267,7 +267,7 @@ def _decoded(data: bytes) -> tuple[Any, bool]:
 
     Raises ValueError for data that is not JSON, and RecursionError for JSON that nests too deeply.
     """
-    event, is_odd = json.loads(data.decode("utf-8", "replace")), not is_well_formed(data)
+    event, is_odd = decode(data.decode("utf-8", "replace")), not is_well_formed(data)
     if is_odd:
         well_formed(event)
     return event, is_odd

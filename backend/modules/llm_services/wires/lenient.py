@@ -162,6 +162,26 @@ def arguments(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def decode(json_text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Decode JSON; an integer of more digits than Python converts stays text.
+
+    Raises ValueError for what is no JSON, RecursionError for JSON that is nested too deeply.
+    """
+    try:
+        return json.loads(json_text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(json_text, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
 def json_object(value: object) -> dict[str, Any] | None:
     """Return a text decoded as a JSON object, without repair; None if it is not one."""
     try:
