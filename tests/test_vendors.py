@@ -120,6 +120,8 @@ OPENAI, AZURE = (
         ("eu.anthropic.x", {"BEDROCK_MODEL_ID": "eu.anthropic.x"}, LLMProviderType.BEDROCK),
         ("claude-next", {"ANTHROPIC_MODEL": "claude-next"}, LLMProviderType.ANTHROPIC),
         ("gemini-next", {"GEMINI_MODEL": "models/gemini-next"}, LLMProviderType.GEMINI),
+        ("models/gemini-next", {"GEMINI_MODEL": "gemini-next"}, LLMProviderType.GEMINI),
+        ("models/gemini-next", {"LLM_MODELS": "gemini-next=gemini"}, LLMProviderType.GEMINI),
     ],
 )
 def test_a_name_leads_to_its_vendor(

@@ -268,10 +268,11 @@ def route(model: str, config: LLMConfig) -> LLMProviderType:
 
 def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
     """Return the vendor of a name in the maps, or None."""
-    known = config.extra_models.get(model) or MODEL_PROVIDER_MAP.get(model)
-    if known is None and model.removeprefix(GEMINI_PATH) in GEMINI_MODELS:
-        return LLMProviderType.GEMINI
-    return known or _configured_author(model, config)
+    known = config.extra_models.get(model) or MODEL_PROVIDER_MAP.get(model) or _configured_author(model, config)
+    if known is None and model.startswith(GEMINI_PATH):
+        known = _author(model.removeprefix(GEMINI_PATH), config)
+        return known if known is LLMProviderType.GEMINI else None
+    return known
 
 
 def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
