@@ -109,6 +109,8 @@ def test_loopback_is_reached_directly(monkeypatch: pytest.MonkeyPatch, base_url:
     [
         ({}, "None"),
         ({"HTTP_PROXY": "http://one"}, "None"),
+        ({"HTTPS_PROXY": " "}, "None"),
+        ({"HTTPS_PROXY": " ", "ALL_PROXY": " http://two "}, "http://two:80 (ALL_PROXY)"),
         ({"HTTPS_PROXY": "http://one", "ALL_PROXY": "http://two"}, "http://one:80 (HTTPS_PROXY)"),
         ({"HTTPS_PROXY": "http://one", "https_proxy": "two:3128"}, "http://two:3128 (https_proxy)"),
         ({"all_proxy": "https://user:secret@one"}, "https://one:443 (all_proxy)"),

@@ -91,7 +91,7 @@ def proxy_for(base_url: str) -> Proxy | None:
     """
     url = urlsplit(base_url)
     # From the environment, lower case before upper case; on systems other than Linux also from the system's settings.
-    settings = {scheme: Secret(value) for scheme, value in getproxies().items()}
+    settings = {scheme: Secret(value) for scheme, value in getproxies().items() if value.strip()}
     if url.scheme != "https" or _is_loopback(url.hostname or "") or _is_exempt(url, settings.get("no", "")):
         return None
     scheme = next((scheme for scheme in ("https", "all") if settings.get(scheme)), None)
