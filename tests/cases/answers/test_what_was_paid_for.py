@@ -28,6 +28,7 @@ from cases.bodies import (
 )
 from cases.scripted_server import Reply
 from modules.llm_services.public import AudioResponse
+from support.streams import END, chunk, event
 
 if TYPE_CHECKING:
     from cases.bodies import Vendor
@@ -239,6 +240,35 @@ async def test_odd_shapes_do_not_fail_an_answer(caller: Caller, message: dict[st
     """A field with an undocumented form is left out, and the text is still returned."""
     outcome = await caller.text(completion("Ghent", **message))
     assert ("Ghent", COST) == (outcome.response.content, outcome.row.cost_estimate)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Belgium?"}]},
+        {"type": "thinking", "thinking": "Belgium?"},
+        {"type": "reasoning", "text": "Belgium?"},
+    ],
+)
+async def test_thoughts_among_the_parts_are_reasoning(caller: Caller, thought: dict[str, Any]) -> None:
+    """A part of the content that is a thought is handed out as reasoning, and is no text of the answer."""
+    answered = (await caller.text(completion([thought, {"type": "text", "text": "Ghent"}]))).response
+    assert ("Ghent", "Belgium?") == (answered.content, answered.reasoning)
+
+
+async def test_thoughts_among_the_parts_of_a_stream_are_reasoning(caller: Caller) -> None:
+    """It is so in a stream, where a thought comes in pieces."""
+    pieces = [[{"type": "thinking", "thinking": [{"type": "text", "text": text}]}] for text in ("Bel", "gium?")]
+    chunks = [*(chunk(content=piece) for piece in pieces), chunk("stop", content=[{"type": "text", "text": "Ghent"}])]
+    events = b"".join(map(event, chunks)) + END
+    outcome = await caller.text(Reply(events, headers={"Content-Type": "text/event-stream"}), stream=True)
+    assert ("Ghent", "Belgium?") == (outcome.response.content, outcome.response.reasoning)
+
+
+@pytest.mark.parametrize("entry", [PICTURE_URL, {"url": PICTURE_URL}, {"image_url": PICTURE_URL}])
+async def test_a_picture_in_any_form_is_handed_out(caller: Caller, entry: object) -> None:
+    """An entry of `images` may be the URL itself, or have it under either name."""
+    assert [PICTURE_URL] == (await caller.text(completion("", images=[entry]))).response.images
 
 
 SPOKEN: Final = b"ID3\x04\0\0\xff\xfb"

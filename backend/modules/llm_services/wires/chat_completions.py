@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .abilities import takes_default_temperature
-from .chat_completions_stream import ChatCompletionsAssembly
+from .chat_completions_stream import THOUGHT_TYPES, ChatCompletionsAssembly, thought_in
 from .conversation import CLAUDES_IDS, OPENAIS_IDS, call_id, join_instruction, safe_id
 from .errors import openai_error
 from .lenient import arguments, items, mapping, moment, openai_usage, present, text, undecodable, usd
@@ -157,7 +157,7 @@ class ChatCompletionsWire(Wire):
             tool_turn=message | {"tool_calls": calls} if calls else None,
             reasoning=_reasoning(message),
             reasoning_details=list(filter(mapping, details)) or None,
-            images=tuple(filter(None, map(_image_url, [*parts, *images]))),
+            images=tuple(filter(None, [*map(_image_url, parts), *map(_listed_url, images)])),
             annotations=tuple(filter(None, map(mapping, annotations))),
             media=_audio(message, call),
         )
@@ -249,23 +249,31 @@ def _content(message: dict[str, Any]) -> str:
     if content and isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(text(mapping(part).get("text")) or "" for part in content)
+        spoken = [mapping(part) for part in content if mapping(part).get("type") not in THOUGHT_TYPES]
+        return "".join(text(part.get("text")) or "" for part in spoken)
     return text(mapping(message.get("audio")).get("transcript")) or ""
 
 
 def _reasoning(message: dict[str, Any]) -> str | None:
     """Return the reasoning from OpenRouter's field, from DeepSeek's (which others use too), or from the details."""
     plain = text(message.get("reasoning")) or text(message.get("reasoning_content"))
-    if plain or not message.get("reasoning_details"):
+    if plain or not (message.get("reasoning_details") or isinstance(message.get("content"), list)):
         return plain
+    content = map(mapping, items(message.get("content")))
+    spoken = [thought_in(part) for part in content if part.get("type") in THOUGHT_TYPES]
     details = [mapping(detail) for detail in items(message.get("reasoning_details"))]
-    parts = (text(detail.get("text")) or text(detail.get("summary")) for detail in details)
-    return "\n".join(filter(None, parts)) or None
+    parts = [text(detail.get("text")) or text(detail.get("summary")) for detail in details]
+    return "\n".join(filter(None, spoken or parts)) or None
 
 
 def _image_url(image: object) -> str | None:
     url = mapping(image).get("image_url")
     return text(mapping(url).get("url")) or text(url)
+
+
+def _listed_url(image: object) -> str | None:
+    """Return the URL of an entry of `images`, which may also be the URL itself, or have it as `url`."""
+    return text(image) or _image_url(image) or text(mapping(image).get("url"))
 
 
 def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:

@@ -10,11 +10,14 @@ import binascii
 from typing import Any, Final
 
 from .assembly import Assembly, joined
+from .conversation import plain_text
 from .lenient import count, items, json_object, mapping, present, text
 
 # The fields of a delta that are strings to append, and those that are lists to extend.
 TEXTS: Final = ("content", "refusal", "reasoning", "reasoning_content")
 LISTS: Final = ("images", "annotations")
+# Parts of the content that are thoughts, as Mistral has them: https://docs.mistral.ai/capabilities/reasoning/.
+THOUGHT_TYPES: Final = frozenset({"thinking", "reasoning"})
 # Fields of a reasoning detail that arrive in pieces; `data` is encrypted and arrives whole.
 DETAIL_TEXTS: Final = ("text", "summary")
 BEGINNINGS: Final = (*TEXTS, *LISTS, "tool_calls", "function_call", "reasoning_details", "audio")
@@ -133,6 +136,10 @@ class _Message:
 
     def _take_parts(self, parts: list[Any]) -> str:
         """Add content that is given as parts; their texts are appended to the content."""
+        thoughts = [part for part in map(mapping, parts) if part.get("type") in THOUGHT_TYPES]
+        if thoughts:
+            self._texts.setdefault("reasoning", []).extend(map(thought_in, thoughts))
+        parts = [part for part in parts if part not in thoughts]
         added = "".join(text(mapping(part).get("text")) or "" for part in parts)
         self._parts += [part for part in parts if not text(mapping(part).get("text"))]
         self._texts.setdefault("content", []).append(added)
@@ -166,6 +173,11 @@ class _Message:
         if "data" in known:
             known["data"] = _joined_base64(self._audio["data"])
         return known
+
+
+def thought_in(part: dict[str, Any]) -> str:
+    """Return the text of a part of the content that is a thought."""
+    return plain_text(part.get("thinking") or part.get("text"))
 
 
 def _joined_base64(pieces: list[str]) -> str:
