@@ -124,6 +124,15 @@ def test_a_malformed_value_is_named_and_not_repeated(monkeypatch: pytest.MonkeyP
     assert "password" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", [{"LLM_PROVIDER": "openruoter"}, {"LLM_MODELS": "gpt-7=openruoter"}])
+def test_a_misspelt_provider_is_corrected(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> None:
+    """The error for a provider that does not exist lists those that do, and suggests the nearest."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"a provider is one of openai, .*; did you mean openrouter\?"):
+        create_llm_config_from_env()
+
+
 @pytest.mark.parametrize("url", ["http://openrouter.ai/api/v1", "http://192.0.2.1/api", "http://127.0.0.1.example.org"])
 def test_no_key_travels_in_the_clear(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Plain http to another machine is refused."""

@@ -233,13 +233,16 @@ GEMINI_PATH: Final = "models/"  # Google's documentation writes model names with
 def provider_named(name: str) -> LLMProviderType:
     """Return the provider with this name: a value of LLMProviderType or an alias, in upper or lower case.
 
-    Raises ValueError, which lists the known names, for any other name.
+    Raises ValueError for any other name; the message lists the known ones and does not show the name, which may be a
+    key in the wrong variable.
     """
     try:
         return PROVIDER_ALIASES.get(name.lower()) or LLMProviderType(name.lower())
     except ValueError as error:
-        known = ", ".join([*LLMProviderType, *PROVIDER_ALIASES])
-        raise ValueError(f"{name!r} is not a provider; known are {known}") from error
+        known = [*LLMProviderType, *PROVIDER_ALIASES]
+        nearest = get_close_matches(name.lower(), known, 1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise ValueError(f"a provider is one of {', '.join(known)}{hint}") from error
 
 
 def route(model: str, config: LLMConfig) -> LLMProviderType:
