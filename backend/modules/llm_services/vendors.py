@@ -187,8 +187,7 @@ _ROWS: Final = (
             "CLAUDE_PROVIDER=bedrock if a role signs"
         ),
         key_variable=(
-            "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE or "
-            "AWS_BEARER_TOKEN_BEDROCK)"
+            "the AWS credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE)"
         ),
         url_variable="AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         keys_page="https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-authentication.html",

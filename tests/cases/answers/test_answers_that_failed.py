@@ -10,14 +10,12 @@ import pytest
 from pydantic import BaseModel
 
 from cases.bodies import (
-    CLAUDE,
     COST,
     GEMINI,
     INPUT_TOKENS,
     OPENAI,
     OPENROUTER,
     candidate,
-    claude_message,
     completion,
     response,
 )
@@ -140,18 +138,3 @@ async def test_empty_text_that_ended_properly_is_an_answer(caller: Caller) -> No
     """An empty text is returned if nothing says that it failed."""
     outcome = await caller.text(completion(None, "stop"))
     assert ("", "stop") == (outcome.response.content, outcome.response.finish_reason)
-
-
-@pytest.mark.parametrize(
-    ("model", "body"),
-    [
-        (OPENROUTER, completion(None, "tool_calls")),
-        (OPENROUTER, completion("", "function_call", tool_calls=[])),
-        (CLAUDE, claude_message(stop_reason="tool_use")),
-    ],
-)
-async def test_calls_that_did_not_come_are_no_answer(caller: Caller, model: str, body: Any) -> None:
-    """An empty answer that ended in tool calls, and has none, is an error, and not the end of a loop."""
-    outcome = await caller.with_tools(body, model=model)
-    check_failure(outcome, "tool_use" if model == CLAUDE else body["choices"][0]["finish_reason"])
-    assert outcome.failure.retryable

@@ -79,7 +79,7 @@ FAILED_REASONS: Final = {
     "IMAGE_OTHER": True,
     "NO_IMAGE": True,
 }
-ENDED_WELL: Final = frozenset({"stop", "length", "content_filter"})  # these may end an empty answer
+ENDED_WELL: Final = frozenset({"stop", "tool_calls", "function_call", "length", "content_filter"})
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Verbosity = Literal["low", "medium", "high", "xhigh", "max"]
