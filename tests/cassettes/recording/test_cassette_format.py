@@ -69,10 +69,11 @@ def test_a_stream_comes_back_event_by_event(events: list[str]) -> None:
     """Replay returns every event of a stream in order, with every value; comments are events too."""
     body = "".join(f"{event}\n\n" for event in events)
     made = interaction(body, content_type="text/event-stream")
-    assume(events == scrub(events))  # random text may look like a secret
+    values = [_read(event) for event in events]
+    assume((events, values) == (scrub(events), scrub(values)))  # random text may look like a secret
     [back] = deserialize(serialize({"interactions": [made]}))["interactions"]
     replayed = back["response"]["body"]["string"].removesuffix("\n\n").split("\n\n")
-    assert [_read(event) for event in events] == [_read(event) for event in replayed]
+    assert values == [_read(event) for event in replayed]
 
 
 def _read(event: str) -> object:
