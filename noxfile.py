@@ -13,6 +13,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 nox.options.download_python = "never"
 
+# More than there are cores: a third of the time, a test waits for a process that it has started.
+WORKERS = f"--numprocesses={3 * (os.cpu_count() or 2) // 2}"
 SITE = "build/site"
 SCRIPTS_PATH = "backend/scripts:tests"  # where the scripts below tests/ find what they share
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -80,7 +82,7 @@ def oldest(session: nox.Session) -> None:
     (floor,) = [each for each in PYPROJECT["project"]["optional-dependencies"]["module"] if "SQLAlchemy" in each]
     session.install(floor.replace(">=", "=="))
     tests = ["tests/ledger", "tests/drop_in", "tests/service", "tests/reporting", "tests/contract"]
-    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *(session.posargs or tests))
+    session.run("pytest", WORKERS, "--dist=worksteal", *(session.posargs or tests))
 
 
 @nox.session(default=False)
@@ -168,13 +170,13 @@ def run_lint(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session) -> None:
     """Run the tests on every core, and name the slowest."""
-    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--durations=20", *session.posargs)
+    session.run("pytest", WORKERS, "--dist=worksteal", "--durations=20", *session.posargs)
 
 
 def run_conformance(session: nox.Session, *files: str) -> None:
     """Run the tests of the providers with the types of the SDKs, and the tests that need them."""
     judges = ("tests/providers", "tests/providers/conform_openrouter.py", "tests/providers/conform_vendors.py")
-    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *judges, *files, *session.posargs)
+    session.run("pytest", WORKERS, "--dist=worksteal", *judges, *files, *session.posargs)
 
 
 def build_site(session: nox.Session) -> None:
