@@ -54,6 +54,21 @@ async def test_what_to_do_about_a_table_is_in_the_error(engine: Engine, missing:
     assert 1 == len(str(caught.value).splitlines())
 
 
+async def test_a_table_that_may_not_be_written_is_not_missing(postgres_engine: Engine) -> None:
+    """An error about the caller's rights does not say how the table is made."""
+    with apart(postgres_engine.url) as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "RAISE insufficient_privilege USING MESSAGE = 'permission denied for table llm_requests'; END $$"
+            )
+        )
+        connection.execute(text("CREATE TRIGGER refuse BEFORE INSERT ON llm_requests EXECUTE FUNCTION refuse()"))
+    with Session(postgres_engine) as session, pytest.raises(LLMError, match="permission denied") as caught:
+        await ask(session)
+    assert "migration" not in str(caught.value)
+
+
 def hidden_status(engine: Engine) -> tuple[object, str]:
     """Return id and status of the row in the renamed table."""
     with apart(engine.url) as connection:

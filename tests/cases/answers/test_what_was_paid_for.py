@@ -291,7 +291,14 @@ async def test_sound_is_handed_out_whatever_its_label(caller: Caller, content: b
 
 @pytest.mark.parametrize(
     ("content", "label"),
-    [("<html>", "text/html"), ("busy", "text/plain"), ('{"id": 1}', "application/octet-stream"), ("", "x")],
+    [
+        ("<html>", "text/html"),
+        (" <html>", ""),
+        ("busy", "text/plain"),
+        ('{"id": 1}', "application/octet-stream"),
+        ('[{"error": {}}]', "application/octet-stream"),
+        ("", "x"),
+    ],
 )
 async def test_words_are_no_sound(caller: Caller, content: str, label: str) -> None:
     """A page, a text or JSON in the place of speech is an error."""

@@ -186,11 +186,11 @@ def _quote(error: Exception) -> str:
 
 
 def _is_mislabelled(content: bytes, kind: str) -> bool:
-    """Return True for audio with another label: it has zero bytes, or it is no JSON and its label is not that of text.
+    """Return True for audio with another label: it has zero bytes, or neither it nor its label is that of text.
 
     A request that is repeated because of the label is billed again.
     """
-    is_text = kind.startswith(TEXT_LABELS) or content.lstrip()[:1] in {b"", b"{"}
+    is_text = kind.startswith(TEXT_LABELS) or content.lstrip()[:1] in {b"", b"{", b"[", b"<"}
     return not kind.startswith("audio/") and (b"\0" in content or not is_text)
 
 

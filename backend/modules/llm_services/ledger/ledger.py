@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, inspect, update
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session
 
 from ..exceptions import LLMError
@@ -42,7 +42,9 @@ LEAVE_SECONDS: Final = 1.0
 # The statement passed to a session's `get_bind`: recipes check for an update or a delete, not for an insert.
 # https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
 FOR_WRITING: Final = update(LLMRequestModel)
-# SQLite has no class of its own for these errors.
+# A table or column is missing: PostgreSQL has a code for each of the two errors, SQLite has only messages.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+MISSING_STATES: Final = {"42P01", "42703"}
 MISSING_IN_SQLITE: Final = re.compile("no such (table|column)|has no column")
 CREATE_TABLE: Final = (
     "the table llm_requests has to be as LLMRequestModel declares it: create or change it with a migration, "
@@ -142,8 +144,10 @@ class Ledger:
 
 def _describe(error: Exception) -> str:
     """Return the database's own message, and what to do if the table or one of its columns is missing."""
-    message = str(getattr(error, "orig", None) or error)
-    if isinstance(error, ProgrammingError) or MISSING_IN_SQLITE.search(message):
+    cause = getattr(error, "orig", None) or error
+    message = str(cause)
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg2 has the second
+    if state in MISSING_STATES or MISSING_IN_SQLITE.search(message):
         return "; ".join([*message.splitlines()[:1], CREATE_TABLE])
     return message
 
