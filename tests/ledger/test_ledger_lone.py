@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,14 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.ledger import writer
+from modules.llm_services.ledger import ledger, writer
 from modules.llm_services.ledger.writer import LONE_CALLS, writer_for
-from support.calls import NO_CREDITS, Held, ask, draft, rows
+from support.calls import NO_CREDITS, Held, ask, draft, many_turns, rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from modules.llm_services.ledger.sqlite import DatabaseFile
     from support.calls import Serve
 
 
@@ -128,3 +130,31 @@ async def test_lone_calls_do_not_let_the_log_grow(sqlite_engine: Engine, monkeyp
         for _ in range(3 * writer.CHECKPOINT_PERIOD):
             await ask(session)
     assert log_bytes(sqlite_engine) < 2 * after_two_checkpoints
+
+
+async def test_a_settlement_does_not_overtake_the_insert_of_a_cancelled_call(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the ledger's thread is about to insert the row, it settles the row too, even though it is not writing yet."""
+    own, begun, gate = writer_for(sqlite_engine), asyncio.Event(), threading.Event()
+    check, loop = own.check, asyncio.get_running_loop()
+
+    def check_when_let_go(file: DatabaseFile) -> None:
+        if file is own.file:
+            loop.call_soon_threadsafe(begun.set)
+            gate.wait()
+        check(file)
+
+    monkeypatch.setattr(own, "check", check_when_let_go)
+    monkeypatch.setattr(ledger, "LEAVE_SECONDS", float("inf"))
+    with Session(sqlite_engine) as session:
+        call = asyncio.create_task(ask(session))
+        await begun.wait()
+        call.cancel()
+        await many_turns()
+        written_first = rows(sqlite_engine)
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert [] == written_first
+    assert ["failed"] == [row.status for row in rows(sqlite_engine)]

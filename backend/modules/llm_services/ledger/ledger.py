@@ -62,11 +62,15 @@ def lock_timeout(request_timeout: float) -> float:
 
 @dataclass(eq=False)
 class Entry:
-    """A row of a call; `is_open` once its pending state is written or queued. `schemas` belong to its session."""
+    """A row of a call; `is_open` once its pending state is written or queued. `schemas` belong to its session.
+
+    `is_left` if its caller did not wait for the pending state, which the ledger's thread may not have written yet.
+    """
 
     id: UUID
     row: dict[str, Any]
     is_open: bool = False
+    is_left: bool = False
     schemas: Mapping[str | None, str | None] | None = None
 
 
@@ -126,11 +130,11 @@ class Ledger:
             may_join = writer.is_sqlite and (writer.is_shared or caller is not None)
             (writer.open_entries.discard if changes else writer.open_entries.add)(entry)
             is_written = may_join and write_in_caller_transaction(caller, bind.engine, writer, write)
-            if not (is_written or writer.write_alone(write)):
+            if not (is_written or (not entry.is_left and writer.write_alone(write))):
                 writer.submit(write)
                 await written(writer, write, is_leaving=is_leaving)
         except asyncio.CancelledError:
-            entry.is_open = entry.is_open or write.error is None
+            entry.is_open, entry.is_left = entry.is_open or write.error is None, True
             raise
         except (
             SQLAlchemyError,
