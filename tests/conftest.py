@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
-from modules.llm_services import cache, config, secret
+from modules.llm_services import cache, config, secret, threads
+from modules.llm_services.flow import streaming
 from modules.llm_services.flow.loop import TOOL_CALLS
+from modules.llm_services.ledger import ledger
 from modules.llm_services.providers import base
 from support import databases
 
@@ -26,6 +28,13 @@ os.environ["AWS_CONFIG_FILE"] = os.devnull  # keep a profile on this machine fro
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# Of the module's own time limits, those that a stalled machine exceeds although everything is in order.
+SHORT_LIMITS = [
+    (cache, "PATIENCE_SECONDS"),
+    (ledger, "LEAVE_SECONDS"),
+    (streaming, "END_OF_BODY_SECONDS"),
+    (threads, "FORK_SECONDS"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,13 @@ def _nothing_remembered() -> None:
     config._config.cache_clear()  # else the keys of a known environment would not be remembered again
     cache._store.cache_clear()
     TOOL_CALLS._turns.clear()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make short time limits a minute long; a test of a limit sets its own."""
+    for module, name in SHORT_LIMITS:
+        monkeypatch.setattr(module, name, 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modules.llm_services.models import LLMRequestModel
     from stand_in.scenario import Scenario
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 GENERATION = re.compile(r"gen-\d{10}-[A-Za-z0-9]{20}")
 
 

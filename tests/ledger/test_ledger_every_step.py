@@ -10,8 +10,7 @@ from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
 from ledger.stepping import CancelledAt
-from modules.llm_services.ledger import ledger
-from modules.llm_services.ledger.writer import NEVER, writer_for
+from modules.llm_services.ledger.writer import writer_for
 from support.calls import ANSWER, ask, draft, read, rows
 
 if TYPE_CHECKING:
@@ -84,16 +83,9 @@ def settled(engine: Engine, known: set[object]) -> list[str]:
 @PREPARED
 @pytest.mark.parametrize("interrupted_at", [cancelled_at, timed_out_at], ids=["cancel", "timeout"])
 async def test_a_call_can_be_interrupted_wherever_it_waits(
-    engine: Engine,
-    serve: Serve,
-    prepare: Callable[[Session], None],
-    interrupted_at: Interrupt,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    late: bool,
+    engine: Engine, serve: Serve, prepare: Callable[[Session], None], interrupted_at: Interrupt, *, late: bool
 ) -> None:
     """For each step in turn: the row, if there is one, is not pending, and no connection or task remains."""
-    monkeypatch.setattr(ledger, "LEAVE_SECONDS", NEVER)
     known: set[object] = set()
     interrupted, step, ends = True, 0, list[list[str]]()
     async with serve(lambda visit: visit.answer(ANSWER)):

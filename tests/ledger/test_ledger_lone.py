@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.ledger import ledger, writer
+from modules.llm_services.ledger import writer
 from modules.llm_services.ledger.writer import LONE_CALLS, writer_for
 from support.calls import NO_CREDITS, Held, ask, draft, many_turns, rows
 
@@ -146,7 +146,6 @@ async def test_a_settlement_does_not_overtake_the_insert_of_a_cancelled_call(
         check(file)
 
     monkeypatch.setattr(own, "check", check_when_let_go)
-    monkeypatch.setattr(ledger, "LEAVE_SECONDS", float("inf"))
     with Session(sqlite_engine) as session:
         call = asyncio.create_task(ask(session))
         await begun.wait()

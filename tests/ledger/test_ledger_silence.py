@@ -43,6 +43,12 @@ def silent(postgres_engine: Engine) -> Iterator[tuple[SilentWay, Engine]]:
         yield way, engine
 
 
+@pytest.fixture
+def leaving_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a cancelled caller wait only briefly for its settlement."""
+    monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
+
+
 async def test_a_silent_database_stops_the_call(
     silent: tuple[SilentWay, Engine], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +104,7 @@ async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
     assert "completed" == row.status
 
 
+@pytest.mark.usefixtures("leaving_soon")
 async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
 ) -> None:
@@ -128,6 +135,7 @@ async def ask_until(event: Coroutine[None, None, object], session: Session) -> N
         await ask(session)
 
 
+@pytest.mark.usefixtures("leaving_soon")
 async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
 ) -> None:
@@ -147,11 +155,9 @@ async def test_a_deadline_of_the_callers_holds_while_the_database_is_silent(
     assert ("completed", 0.25) == (only_row(postgres_engine).status, only_row(postgres_engine).cost_estimate)
 
 
-async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
-    sqlite_engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("leaving_soon")
+async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(sqlite_engine: Engine, serve: Serve) -> None:
     """A call that is cancelled while another connection holds the write lock ends at once; its row is settled later."""
-    monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
     async with serve(Held()) as server:
         with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
             draft(other)
@@ -165,11 +171,11 @@ async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(
     assert [] == server.visits
 
 
+@pytest.mark.usefixtures("leaving_soon")
 async def test_what_a_cancelled_caller_does_not_hear_is_logged(
-    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sqlite_engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If a settlement fails after its caller was cancelled, the log has a line with the row's id."""
-    monkeypatch.setattr(ledger, "LEAVE_SECONDS", 0.05)
     with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
         draft(other)
         with pytest.raises(TimeoutError):
