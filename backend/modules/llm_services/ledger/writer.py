@@ -80,9 +80,8 @@ class PendingWrite:
 
     @property
     def size(self) -> int:
-        """The number of characters to write."""
-        values = map(self.row.__getitem__, self.changes) if self.changes else self.row.values()
-        return sum(len(value) for value in values if isinstance(value, str))
+        """The number of characters of the row; SQLite writes all of them again when one column changes."""
+        return sum(len(value) for value in self.row.values() if isinstance(value, str))
 
     @property
     def is_patient(self) -> bool:
