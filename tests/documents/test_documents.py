@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stand_in.vendors import OPENROUTER
 from stand_in.vendors import environment as stand_in_environment
-from support.processes import bare_environment, without_slow_steps
+from support.processes import bare_environment, run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -36,10 +34,9 @@ def environment(base_url: str) -> dict[str, str]:
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     """Run Python in development mode, with warnings as errors, and return its output."""
-    python = [sys.executable, "-X", "dev", "-W", "error", *command]
-    done = subprocess.run(python, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    done = run_python(command, environment, folder)
     # Which models end soon depends on the date.
-    errors = without_slow_steps(done.stderr).splitlines()
+    errors = done.stderr.splitlines()
     assert [] == [line for line in errors if not re.match(r"model \S+ end(s|ed) on ", line)]
     assert 0 == done.returncode
     return done.stdout
@@ -95,7 +92,7 @@ def test_ask_says_why_it_failed(
     environment: dict[str, str], tmp_path: Path, model: str, status: int, words: str
 ) -> None:
     """A failed call exits with 1 and shows its failed row; an unknown model exits with 2."""
-    command = [sys.executable, str(ROOT / "backend/scripts/ask.py"), "Why?", "--model", model]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [str(ROOT / "backend/scripts/ask.py"), "Why?", "--model", model]
+    done = run_python(command, environment, tmp_path)
     assert status == done.returncode
     assert words in done.stdout + done.stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,7 @@ from modules.llm_services.types import MessageRole
 from modules.shared_models import Base
 from support.calls import COMPLETION, QUESTION, Held, Lesson
 from support.databases import apart
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,8 +147,7 @@ def test_a_script_without_a_database_ends_in_a_line(tmp_path: Path, script: list
         "PYTHONPATH": str(BACKEND),
         "DATABASE_URL": "postgresql+psycopg:///nowhere?host=/nowhere",
     }
-    command = [sys.executable, str(BACKEND / "scripts" / script[0]), *script[1:]]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = run_python([str(BACKEND / "scripts" / script[0]), *script[1:]], environment, tmp_path)
     (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "/nowhere" in line]
     assert status == done.returncode
     assert "Traceback" not in done.stderr, line

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ from modules.llm_services.types import MessageRole
 from modules.llm_services.wires.wire import Exchange
 from support.calls import rows
 from support.databases import apart
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,14 +98,8 @@ def change(engine: Engine, row: LLMRequestModel, **values: object) -> None:
 def reconcile(engine: Engine, folder: Path, *arguments: str, key: str = KEY) -> tuple[int, list[str], str]:
     """Run reconcile_costs.py as a process, with warnings as errors; return its exit code, lines and errors."""
     url = engine.url.render_as_string(hide_password=False)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(BACKEND / "scripts/reconcile_costs.py"), *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_API_KEY": key},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    environment = os.environ | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "OPENROUTER_API_KEY": key}
+    done = run_python([str(BACKEND / "scripts/reconcile_costs.py"), *arguments], environment, folder)
     assert not key or key not in done.stdout + done.stderr
     return done.returncode, done.stdout.splitlines(), done.stderr
 
@@ -174,7 +167,7 @@ def assert_reconciled(old: LLMRequestModel, row: LLMRequestModel, entry: dict[st
     tokens = entry["native_tokens_prompt"], entry["native_tokens_completion"]
     assert (*tokens, sum(tokens)) == (row.input_tokens, row.output_tokens, row.tokens_used)
     raw = dict(row.response_raw or {})
-    assert old.updated_at <= row.updated_at
+    assert old.updated_at.replace(microsecond=0) <= row.updated_at  # SQLite's clock shows whole seconds
     assert timedelta(minutes=2) > datetime.now(UTC) - datetime.fromisoformat(raw.pop("reconciled_at"))
     assert {**(old.response_raw or {}), "cost_source": "reconciled"} == raw
     said = {"cost_estimate", "input_tokens", "output_tokens", "tokens_used", "response_raw", "updated_at"}

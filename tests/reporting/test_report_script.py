@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +13,11 @@ import pytest
 from modules.llm_services.config import VARIABLE_NAMES
 from reporting.reported_rows import ONE, SECOND, noon, row, write
 from scripts.programs import run_here
+from support.processes import run_python
 
 if TYPE_CHECKING:
+    import subprocess
+
     from sqlalchemy import Engine
 
     from stand_in.pytest_plugin import LLMStandIn
@@ -32,16 +33,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run report.py as a process, with warnings as errors."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
-    return subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/report.py"), *arguments],
-        cwd=folder,
-        env=environment
-        | {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "COLUMNS": str(columns)}
-        | {"OPENROUTER_BASE_URL": base_url},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    environment |= {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "COLUMNS": str(columns)}
+    environment |= {"OPENROUTER_BASE_URL": base_url}
+    return run_python([str(BACKEND / "scripts/report.py"), *arguments], environment, folder)
 
 
 def of(engine: Engine) -> str:

@@ -19,7 +19,7 @@ import pytest
 from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.llm_services.config import VARIABLE_NAMES
 from support import databases
-from support.processes import bare_environment
+from support.processes import bare_environment, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +68,13 @@ def environment(**variables: str) -> dict[str, str]:
     return bare_environment(**{"PYTHONPATH": path, **variables})
 
 
-def run(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def run(script: str, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end."""
+    return run_python([*SCRIPTS[script], *arguments], environment(**variables), folder)
+
+
+def run_alone(arguments: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, which imports everything itself, to its end."""
     return subprocess.run(
         arguments, env=environment(**variables), cwd=folder, capture_output=True, text=True, check=False
     )
@@ -100,4 +105,4 @@ def run_customized(arguments: Sequence[str], folder: Path, **variables: str) -> 
     """Run a command to its end, with SITE_CUSTOMIZE."""
     (folder / "sitecustomize.py").write_text(SITE_CUSTOMIZE)
     path = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
-    return run(arguments, folder, **{**variables, "PYTHONPATH": path})
+    return run_alone(arguments, folder, **{**variables, "PYTHONPATH": path})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.programs import command, run
+from scripts.programs import run
 from stand_in.vendors import VENDORS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ HINT = {"LLM_PROVIDER": "openai"}
 
 def ask(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Run ask.py; return the exit code, and the output on one line."""
-    done = run(command("backend/scripts/ask.py", "Why?", *arguments), folder, **variables)
+    done = run("backend/scripts/ask.py", folder, "Why?", *arguments, **variables)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 

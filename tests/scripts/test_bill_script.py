@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +17,10 @@ from modules.llm_services import LLMError
 from modules.llm_services.models import LLMRequestModel
 from stand_in import running
 from support.calls import ask, rows
+from support.processes import run_python
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from sqlalchemy import Engine
@@ -65,14 +65,8 @@ def run(
         "OPENROUTER_BASE_URL": server,
         "OPENROUTER_MANAGEMENT_KEY": MANAGEMENT_KEY,
     }
-    return subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/reconcile_costs.py"), *arguments],
-        cwd=folder,
-        env=dict(os.environ) | settings | variables,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    command = [str(BACKEND / "scripts/reconcile_costs.py"), *arguments]
+    return run_python(command, os.environ | settings | variables, folder)
 
 
 def this_month() -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
@@ -17,8 +15,11 @@ from sqlalchemy.orm import Session
 from modules.llm_services.models import LLMRequestModel
 from scripts.programs import run_here
 from support.calls import ask, rows
+from support.processes import run_python
 
 if TYPE_CHECKING:
+    import subprocess
+
     from sqlalchemy import Engine
 
     from stand_in.pytest_plugin import LLMStandIn
@@ -32,14 +33,7 @@ def run(engine: Engine, folder: Path, *arguments: str, **variables: str) -> subp
     """Run forget.py as a process, with warnings as errors."""
     url = engine.url.render_as_string(hide_password=False)
     settings = {"PYTHONPATH": str(BACKEND), "DATABASE_URL": url, "LLM_CACHE_DIR": str(folder / "answers"), **variables}
-    return subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", str(BACKEND / "scripts/forget.py"), *arguments],
-        cwd=folder,
-        env=dict(os.environ) | settings,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    return run_python([str(BACKEND / "scripts/forget.py"), *arguments], os.environ | settings, folder)
 
 
 @pytest.fixture

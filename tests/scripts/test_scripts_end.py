@@ -6,14 +6,16 @@ from command_line import INTERRUPTED, NO_DATABASE, NOBODY_READS, WRONG_USAGE
 
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_customized, run_here
+from scripts.programs import SCRIPTS, STAND_IN, command, environment, run, run_alone, run_customized, run_here
 from stand_in.vendors import OPENROUTER, VENDORS
 from support import databases
 from support.processes import bare_environment
@@ -82,7 +84,7 @@ def test_a_missing_package_is_a_line_with_the_command(script: str, module: str, 
 def test_help_needs_no_package(script: str, option: str, tmp_path: Path) -> None:
     """The help, with every option, works with only the standard library installed."""
     arguments = [sys.executable, "-S", *SCRIPTS[script], option]
-    alone, whole = run(arguments, tmp_path), run(command(script, option), tmp_path)
+    alone, whole = run_alone(arguments, tmp_path), run(script, tmp_path, option)
     assert (0, "") == (alone.returncode, alone.stderr)
     assert alone.stdout.startswith("usage: ")
     assert whole.stdout == alone.stdout
@@ -90,7 +92,7 @@ def test_help_needs_no_package(script: str, option: str, tmp_path: Path) -> None
 
 def test_a_question_may_look_like_an_option(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
     """What follows `--` is not an option, so it does not show the help."""
-    done = run(command(ASK, "--", "-h"), tmp_path, **VENDORS[OPENROUTER].environment(llm_stand_in.url))
+    done = run(ASK, tmp_path, "--", "-h", **VENDORS[OPENROUTER].environment(llm_stand_in.url))
     assert (0, True) == (done.returncode, 'It was asked: "-h"' in done.stdout)
 
 
@@ -149,7 +151,7 @@ def test_what_is_no_database_is_a_line(script: str, arguments: list[str], conten
         file.write_bytes(content)
     else:
         file.mkdir()
-    done = run(command(script, *arguments), tmp_path, DATABASE_URL=f"sqlite:///{file}", **KEY)
+    done = run(script, tmp_path, *arguments, DATABASE_URL=f"sqlite:///{file}", **KEY)
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"{script.rpartition('/')[2]}: the database: ")
     assert NO_DATABASE == done.returncode
@@ -158,7 +160,7 @@ def test_what_is_no_database_is_a_line(script: str, arguments: list[str], conten
 @pytest.mark.parametrize(("script", "arguments"), READERS)
 def test_a_database_that_is_not_there_is_not_made(script: str, arguments: list[str], tmp_path: Path) -> None:
     """A misspelt path gives one line that names it, exit code 2, and no new file."""
-    done = run(command(script, *arguments), tmp_path, DATABASE_URL="sqlite:///misspelt.db", **KEY)
+    done = run(script, tmp_path, *arguments, DATABASE_URL="sqlite:///misspelt.db", **KEY)
     (line,) = done.stderr.splitlines()
     assert "there is no SQLite file misspelt.db: is this the right DATABASE_URL?" in line
     assert (WRONG_USAGE, False) == (done.returncode, (tmp_path / "misspelt.db").exists())
@@ -186,7 +188,7 @@ def test_a_table_that_is_not_there_is_not_made(
 ) -> None:
     """A database without the table gives one line, exit code 2, and no table; nothing is read or written."""
     url = other_database.url.render_as_string(hide_password=False)
-    done = run(command(script, *arguments), tmp_path, DATABASE_URL=url, **KEY)
+    done = run(script, tmp_path, *arguments, DATABASE_URL=url, **KEY)
     (line,) = done.stderr.splitlines()
     assert f"the table llm_requests cannot be read in {other_database.url.render_as_string()}: " in line
     assert line.endswith(": is this the right DATABASE_URL?")
@@ -202,14 +204,19 @@ def test_an_older_table_is_named_with_its_column(
     with other_database.begin() as connection:
         connection.execute(text("CREATE TABLE llm_requests (id VARCHAR(36), status VARCHAR(50))"))
     url = other_database.url.render_as_string(hide_password=False)
-    done = run(command(script, *arguments), tmp_path, DATABASE_URL=url, **KEY)
+    done = run(script, tmp_path, *arguments, DATABASE_URL=url, **KEY)
     (line,) = done.stderr.splitlines()
     assert "llm_requests.user_id" in line
     assert (WRONG_USAGE, "") == (done.returncode, done.stdout)
 
 
-@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("script", [REPORT, SETTLE, FORGET])
+@pytest.mark.parametrize(
+    ("script", "redirection"),
+    [
+        *((REPORT, redirection) for redirection in ("<&-", ">&-", "2>&-")),
+        *((script, "<&- >&- 2>&-") for script in (REPORT, SETTLE, FORGET)),
+    ],
+)
 def test_a_closed_stream_is_no_failure(script: str, redirection: str, sqlite_engine: Engine, tmp_path: Path) -> None:
     """A script with a closed standard input, output or error, as from a timer, works."""
     variables = environment(DATABASE_URL=sqlite_engine.url.render_as_string())
@@ -233,7 +240,7 @@ def test_a_full_disk_is_a_line(options: list[str], sqlite_engine: Engine, tmp_pa
 def test_an_answer_is_shown_where_the_terminal_knows_ascii_alone(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
     """A character that the terminal's encoding lacks is escaped, so that a paid answer is shown."""
     variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
-    done = run(command(ASK, "Is it \u2713?"), tmp_path, PYTHONIOENCODING="ascii", **variables)
+    done = run_alone(command(ASK, "Is it \u2713?"), tmp_path, PYTHONIOENCODING="ascii", **variables)
     assert (0, "") == (done.returncode, done.stderr)
     assert r'It was asked: "Is it \u2713?"' in done.stdout
 
@@ -241,7 +248,7 @@ def test_an_answer_is_shown_where_the_terminal_knows_ascii_alone(llm_stand_in: L
 def test_no_columns_are_as_many_as_there_are(sqlite_engine: Engine, tmp_path: Path) -> None:
     """COLUMNS=0, which some programs set if they do not know the width, counts as unset."""
     url = sqlite_engine.url.render_as_string()
-    outputs = [run(command(REPORT), tmp_path, DATABASE_URL=url, COLUMNS=columns).stdout for columns in ("0", "80")]
+    outputs = [run(REPORT, tmp_path, DATABASE_URL=url, COLUMNS=columns).stdout for columns in ("0", "80")]
     assert "LLM spend" in outputs[0]
     assert outputs[0].splitlines()[2:] == outputs[1].splitlines()[2:]
 
@@ -249,13 +256,11 @@ def test_no_columns_are_as_many_as_there_are(sqlite_engine: Engine, tmp_path: Pa
 def test_a_file_that_cannot_be_written_is_a_line(llm_stand_in: LLMStandIn, tmp_path: Path) -> None:
     """If the cassette cannot be written, the line names the path."""
     variables = VENDORS[OPENROUTER].environment(llm_stand_in.url)
-    assert 0 == run(command(ASK, "Why?", "--model", "openrouter/author/model"), tmp_path, **variables).returncode
+    assert 0 == run(ASK, tmp_path, "Why?", "--model", "openrouter/author/model", **variables).returncode
     (tmp_path / "out").write_text("a file, not a folder")
-    code = (
-        "import sqlite3; print(sqlite3.connect('llm_services.db').execute('SELECT id FROM llm_requests').fetchone()[0])"
-    )
-    request_id = run([sys.executable, "-c", code], tmp_path).stdout.strip()
-    done = run(command(EXPORT, request_id, "--out", str(tmp_path / "out")), tmp_path, **variables)
+    with closing(sqlite3.connect(tmp_path / "llm_services.db")) as connection:
+        (request_id,) = connection.execute("SELECT id FROM llm_requests").fetchone()
+    done = run(EXPORT, tmp_path, request_id, "--out", str(tmp_path / "out"), **variables)
     (line,) = done.stderr.splitlines()
     assert str(tmp_path / "out") in line
     assert WRONG_USAGE == done.returncode

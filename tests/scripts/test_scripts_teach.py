@@ -54,7 +54,7 @@ VARIABLES = {
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_teaches(script: str, tmp_path: Path) -> None:
     """`--help` shows the usage, the variables and the exit codes."""
-    done = run(command(script, "--help"), tmp_path)
+    done = run(script, tmp_path, "--help")
     assert (0, "") == (done.returncode, done.stderr)
     name = script.rpartition("/")[2]
     example = f"nox -s {'record' if name == 'record.py' else 'bench'}" if name in {"record.py", "run.py"} else name
@@ -92,7 +92,7 @@ def test_nobody_reads_on(script: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> None:
     """An unknown option is named, with exit code 2 (pytest's 4) and no traceback."""
-    done = run(command(script, "--no-such-option"), tmp_path)
+    done = run(script, tmp_path, "--no-such-option")
     assert done.returncode in {2, 4}
     assert "--no-such-option" in done.stderr or "required" in done.stderr
     assert "Traceback" not in done.stderr
@@ -107,7 +107,7 @@ def test_an_unknown_option_is_a_matter_of_usage(script: str, tmp_path: Path) -> 
 def test_a_variable_that_is_wrong_is_named(script: str, variable: str, value: str, tmp_path: Path) -> None:
     """An invalid variable gives one sentence that names it, and exit code 2."""
     key = {"OPENROUTER_API_KEY": "sk-or-scripts"}
-    done = run(command(script, *WHERE_ROWS_ARE[script]), tmp_path, **key, **{variable: value})
+    done = run(script, tmp_path, *WHERE_ROWS_ARE[script], **key, **{variable: value})
     assert 2 == done.returncode
     assert variable in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +21,11 @@ from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.public import LLMMessage, llm_services_provider
 from modules.llm_services.types import MessageRole
 from support.databases import apart
+from support.processes import run_python
 from support.server import serving
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
     from pathlib import Path
     from uuid import UUID
@@ -80,14 +80,8 @@ def script(engine: Engine, folder: Path, *arguments: str) -> subprocess.Complete
         "DATABASE_URL": engine.url.render_as_string(hide_password=False),
         "REQUEST_TIMEOUT": "600",
     }
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(BACKEND / "scripts/settle_abandoned.py"), *arguments],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    command = [str(BACKEND / "scripts/settle_abandoned.py"), *arguments]
+    return run_python(command, os.environ | environment, folder)
 
 
 def settled(done: subprocess.CompletedProcess[str]) -> set[str]:

@@ -1,0 +1,87 @@
+"""An interpreter that imports the packages once, and then forks a process for each program that it is sent.
+
+The process runs the program, and ends as any process of Python does. `support.processes.run_python` uses it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from runpy import run_module
+from types import ModuleType
+from typing import Final, NamedTuple
+
+BACKEND: Final = Path(__file__).resolve().parents[2] / "backend"
+# What most calls and scripts import.
+IMPORTED: Final = (
+    "genai_prices",
+    "httpx_aiohttp",
+    "rich.live",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "modules.llm_services",
+    "modules.llm_services.flow.transport",
+)
+
+
+class Program(NamedTuple):
+    """What Python is started with; the files 0, 1 and 2 in `streams` are its standard streams."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    streams: str
+
+
+def fork_for_each_program(connection: Connection) -> Program | None:
+    """Answer each program with its exit code; return the program in its process, and None when all have come."""
+    while True:
+        try:
+            program = Program(*connection.recv())
+        except EOFError:
+            return None
+        if not (process := os.fork()):
+            return program
+        _, status = os.waitpid(process, 0)
+        connection.send(os.waitstatus_to_exitcode(status))
+
+
+def execute(program: Program) -> None:
+    """Run a program as `__main__`, with its own environment, streams and paths."""
+    os.environ.clear()
+    os.environ.update(program.environment)
+    os.chdir(program.folder)
+    for stream, flags in enumerate((os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)):
+        file = os.open(f"{program.streams}/{stream}", flags)
+        os.dup2(file, stream)
+        os.close(file)
+    sys.path[:1] = [path for path in program.environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    option, *sys.argv = program.arguments if program.arguments[0] in {"-c", "-m"} else ["", *program.arguments]
+    if option == "-m":
+        sys.path.insert(0, program.folder)
+        run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        return
+    sys.modules["__main__"] = main = ModuleType("__main__")
+    if option == "-c":
+        code, sys.argv[0] = sys.argv[0], option
+        sys.path.insert(0, "")
+    else:
+        main.__file__ = sys.argv[0]
+        code = Path(main.__file__).read_text(encoding="utf-8")
+        sys.path.insert(0, str(Path(main.__file__).parent))
+    exec(compile(code, sys.argv[0], "exec"), vars(main))  # noqa: S102 - as Python does
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(BACKEND)
+    for name in IMPORTED:
+        import_module(name)
+    gc.freeze()  # otherwise each process would look through all of this when it ends
+    with Connection(int(sys.argv[1])) as connection:
+        program = fork_for_each_program(connection)
+    if program:
+        execute(program)
