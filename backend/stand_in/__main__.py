@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted, or print what was requested; return the exit code."""
     try:
         return _run(_parser().parse_args(arguments))
-    except KeyboardInterrupt:  # interrupted before it serves
+    except (KeyboardInterrupt, BrokenPipeError):  # interrupted before it serves, or nobody reads the help
         return 0
     except ModuleNotFoundError as error:
         sys.stderr.write(f"stand_in: {error}: {sys.executable} -m pip install {error.name}\n")

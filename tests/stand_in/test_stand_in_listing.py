@@ -90,19 +90,22 @@ def test_the_document_has_the_tables() -> None:
     assert printed("--markdown") == page.split(BEGIN)[1].split(END)[0]
 
 
-def unread(*arguments: str) -> subprocess.Popen[bytes]:
+def unread(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
     """Start the command line with a closed standard output, as behind `| head`."""
     reading, writing = os.pipe()
     os.close(reading)
-    process = subprocess.Popen([*COMMAND, *arguments], cwd=BACKEND, stdout=writing, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=BACKEND, env=os.environ | variables, stdout=writing, stderr=subprocess.PIPE
+    )
     os.close(writing)
     return process
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("argument", ["--list", "--help", "--markdown"])
-def test_what_nobody_reads_is_cut_without_a_word(argument: str) -> None:
+def test_what_nobody_reads_is_cut_without_a_word(argument: str, unbuffered: str) -> None:
     """A closed pipe ends the output, with exit code 0 and nothing on standard error."""
-    with unread(argument) as process:
+    with unread(argument, PYTHONUNBUFFERED=unbuffered) as process:
         _, said = process.communicate()
     assert (0, b"") == (process.returncode, said)
 
