@@ -63,9 +63,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 class Application:
     """The shop in a separate folder, with a database and with the stand-in instead of OpenRouter."""
 
-    def __init__(self, folder: Path, url: URL, base_url: str) -> None:
-        """Copy the shop in its original state; its tables exist."""
+    def __init__(self, folder: Path, url: URL, base_url: str, original: Path = SHOP) -> None:
+        """Copy the shop, by default in its original state."""
         self.folder, self.url = folder, url
+        self.printed: list[str] = []
         self.environment = {
             **bare_environment(),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -73,8 +74,7 @@ class Application:
             "DATABASE_URL": url.render_as_string(hide_password=False),
             **VENDORS[OPENROUTER].environment(base_url),
         }
-        shutil.copytree(SHOP, folder, dirs_exist_ok=True)
-        self.run("alembic upgrade head")
+        shutil.copytree(original, folder, dirs_exist_ok=True)
 
     def run(self, command: str) -> str:
         """Run a command of the page in the shop's folder; return its output."""
@@ -89,17 +89,16 @@ class Application:
         assert 0 == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def follow(self, base: str = "DeclarativeBase") -> list[str]:
-        """Do what the page says for this kind of base, from top to bottom; return what the commands printed."""
-        printed = []
+    def follow(self, base: str = "DeclarativeBase") -> None:
+        """Make the shop's own tables, and do what the page says for this kind of base, from top to bottom."""
+        self.run("alembic upgrade head")
         for skipped, language, block in BLOCK.findall(PAGE):
             if language == "py":
                 other_base = VARIANT.match(block)
                 if other_base is None or other_base[1] == base:
                     self._save(block)
             elif not skipped and "pip install" not in block:
-                printed.append(self.run(block))
-        return printed
+                self.printed.append(self.run(block))
 
     def _save(self, block: str) -> None:
         """Write a file that names itself in its first line, or add to it above the line with target_metadata."""
@@ -112,26 +111,45 @@ class Application:
         file.write_text(code)
 
 
+def sqlite_shop(folder: Path, base_url: str, original: Path = SHOP) -> Application:
+    """Return a shop on SQLite, in this folder."""
+    return Application(folder, make_url(f"sqlite:///{folder}/shop.db"), base_url, original)
+
+
+@pytest.fixture(scope="module")
+def followed(base_url: str, tmp_path_factory: pytest.TempPathFactory) -> Application:
+    """Return the shop on SQLite, in which the page has been followed; tests work in copies of it."""
+    application = sqlite_shop(tmp_path_factory.mktemp("shop"), base_url)
+    application.follow()
+    return application
+
+
+@pytest.fixture
+def application(followed: Application, base_url: str, tmp_path: Path) -> Application:
+    """Return a copy of the shop on SQLite, in which the page has been followed."""
+    return sqlite_shop(tmp_path, base_url, followed.folder)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def application(
-    request: pytest.FixtureRequest, base_url: str, postgres_server: URL, tmp_path: Path
-) -> Iterator[Application]:
-    """Return the shop before the page is followed, on each database."""
+def led(request: pytest.FixtureRequest, base_url: str, tmp_path: Path) -> Iterator[Application]:
+    """Return the shop on each database, in which the page has been followed."""
     if request.param == "sqlite":
-        yield Application(tmp_path, make_url(f"sqlite:///{tmp_path}/shop.db"), base_url)
+        yield request.getfixturevalue("followed")
     else:
-        databases.empty(postgres_server)
-        yield Application(tmp_path, postgres_server, base_url)
-        databases.empty(postgres_server)
+        url = request.getfixturevalue("postgres_server")
+        databases.empty(url)
+        application = Application(tmp_path, url, base_url)
+        application.follow()
+        yield application
+        databases.empty(url)
 
 
-def test_the_page_leads_to_a_row(application: Application) -> None:
+def test_the_page_leads_to_a_row(led: Application) -> None:
     """At the end of the page, a call's row is in the shop's database, and Alembic finds no difference."""
-    printed = application.follow()
-    assert 'This is the stand-in for OpenRouter, not a model. It was asked: "What is a ledger?"' in printed[-2]
-    assert "completed 0.000194" in printed[-2]
-    assert "No new upgrade operations detected." in application.run("alembic check")
-    engine = create_engine(application.url)
+    assert 'This is the stand-in for OpenRouter, not a model. It was asked: "What is a ledger?"' in led.printed[-2]
+    assert "completed 0.000194" in led.printed[-2]
+    assert "No new upgrade operations detected." in led.run("alembic check")
+    engine = create_engine(led.url)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT status, model FROM llm_requests")).all()
     tables = set(inspect(engine).get_table_names())
@@ -140,28 +158,25 @@ def test_the_page_leads_to_a_row(application: Application) -> None:
     assert {"alembic_version", "orders", "llm_requests"} == tables
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
-def test_the_base_may_be_of_dataclasses(application: Application) -> None:
+def test_the_base_may_be_of_dataclasses(base_url: str, tmp_path: Path) -> None:
     """With a base that is MappedAsDataclass, the page leads to a row too, and Alembic has nothing left to do."""
+    application = sqlite_shop(tmp_path, base_url)
     file = application.folder / "modules/db.py"
     code = file.read_text().replace("(DeclarativeBase)", "(MappedAsDataclass, DeclarativeBase)")
     file.write_text(code.replace("sessionmaker\n", "MappedAsDataclass, sessionmaker\n", 1))
-    assert "completed 0.000194" in application.follow("MappedAsDataclass")[-2]
+    application.follow("MappedAsDataclass")
+    assert "completed 0.000194" in application.printed[-2]
     assert "No new upgrade operations detected." in application.run("alembic check")
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_a_call_needs_no_other_package(application: Application) -> None:
     """A call succeeds with only the packages on the page, and their requirements."""
-    application.follow()
     assert "completed 0.000194" in application.run(command_without_others("first_call.py", []))
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_needs_no_other_package(application: Application, script: str) -> None:
     """Each script works with only the module's packages and those in its line of the table."""
-    application.follow()
     shutil.copytree(ROOT / "backend/cassette", application.folder / "cassette")
     shutil.copy(ROOT / "backend/scripts/export_cassette.py", application.folder / "scripts")
     with sqlite3.connect(application.folder / "shop.db") as connection:
@@ -171,7 +186,6 @@ def test_a_script_needs_no_other_package(application: Application, script: str) 
     application.run(f"{command} {ARGUMENTS.get(script, '')}")
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_an_exported_cassette_is_in_the_application(application: Application) -> None:
     """A cassette is written below the working directory, where forget.py finds it."""
     test_a_script_needs_no_other_package(application, "export_cassette.py")
@@ -180,10 +194,8 @@ def test_an_exported_cassette_is_in_the_application(application: Application) ->
     assert f"review and delete: cassettes/exported/{file.name}" in printed
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True)
 def test_the_copied_scripts_find_the_module(application: Application) -> None:
     """Each script that the page copies runs in the application, and is in the page's table."""
-    application.follow()
     copied = sorted(path.name for path in (application.folder / "scripts").glob("*.py") if path.stem != "command_line")
     assert [] == [script for script in copied if f"| `{script}` |" not in PAGE]
     printed = [application.run(f"python scripts/{script} --help") for script in copied]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,7 +13,7 @@ import pytest
 from modules.llm_services.config import VARIABLE_NAMES
 from modules.llm_services.flow import loop
 from modules.llm_services.flow.network import CERTIFICATE_VARIABLES
-from support.processes import bare_environment, without_slow_steps
+from support.processes import EVERYTHING, NEEDED, bare_environment, run_python
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -47,26 +45,34 @@ class Process(Protocol):
         """Run `script` with these settings in its environment, and return what it prints."""
 
 
-@pytest.fixture
-def process(tmp_path: Path) -> Process:
-    """Return a Process that warns about everything that is left open."""
+def process_in(folder: Path, imported: tuple[str, ...]) -> Process:
+    """Return a Process in a folder, that starts with these modules imported, and warns about what is left open."""
 
     def ran(*arguments: str, script: str = "one_call.py", **environment: str) -> dict[str, Any]:
-        command = [sys.executable, "-X", "dev", "-W", "error", str(HERE / script), *arguments]
         settings = bare_environment(
             PYTHONPATH=os.pathsep.join([f"{ROOT}/backend", f"{ROOT}/tests"]),
-            DATABASE_URL=f"sqlite:///{tmp_path / 'process.db'}",
+            DATABASE_URL=f"sqlite:///{folder / 'process.db'}",
             OPENROUTER_API_KEY="sk-or-v1-process",
             MAX_RETRIES="0",
         )
-        done = subprocess.run(
-            command, env=settings | environment, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert (0, "") == (done.returncode, without_slow_steps(done.stderr))
+        done = run_python([str(HERE / script), *arguments], settings | environment, folder, imported=imported)
+        assert (0, "") == (done.returncode, done.stderr)
         outcome: dict[str, Any] = json.loads(done.stdout)
         return outcome
 
     return ran
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    """Return a Process."""
+    return process_in(tmp_path, EVERYTHING)
+
+
+@pytest.fixture
+def importing_process(tmp_path: Path) -> Process:
+    """Return a Process that itself imports the module, and what a call needs."""
+    return process_in(tmp_path, NEEDED)
 
 
 CITIES = ("Paris", "Rome", "Oslo", "Bern")

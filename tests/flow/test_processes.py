@@ -59,16 +59,18 @@ def test_a_setting_that_leads_nowhere_is_named(process: Process, variable: str, 
     assert [["failed", "LLMError"]] == outcome["rows"]
 
 
-async def test_settings_that_are_not_used_fail_no_call(process: Process, server: Server) -> None:
+async def test_settings_that_are_not_used_fail_no_call(importing_process: Process, server: Server) -> None:
     """A desktop's network settings, or a malformed NO_PROXY, do not affect a call to this machine."""
     settings = {"ALL_PROXY": "socks://127.0.0.1:9", "HTTPS_PROXY": "htp://", "NO_PROXY": "localhost,fd07::/64,[::1"}
-    outcome = await asyncio.to_thread(process, "1", "aiohttp_socks", OPENROUTER_BASE_URL=server.base_url, **settings)
+    outcome = await asyncio.to_thread(
+        importing_process, "1", "aiohttp_socks", OPENROUTER_BASE_URL=server.base_url, **settings
+    )
     assert ["hello"] == outcome["said"]
 
 
-def test_a_socks_proxy_needs_its_package(process: Process) -> None:
+def test_a_socks_proxy_needs_its_package(importing_process: Process) -> None:
     """If a SOCKS proxy's package is missing, the error names the variable, the package and the command."""
-    outcome = process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
+    outcome = importing_process("1", "aiohttp_socks", OPENROUTER_BASE_URL=ELSEWHERE, ALL_PROXY="socks://127.0.0.1:7890")
     assert outcome["said"][0].startswith("LLMError False: ALL_PROXY=socks://127.0.0.1:7890 is a SOCKS proxy")
     assert "pip install aiohttp-socks; nothing was sent" in outcome["said"][0]
 
@@ -86,10 +88,10 @@ def test_a_socks_proxy_needs_its_package(process: Process) -> None:
     ],
 )
 def test_a_missing_package_is_named_when_the_provider_is_built(
-    process: Process, missing: str, settings: dict[str, str]
+    importing_process: Process, missing: str, settings: dict[str, str]
 ) -> None:
     """Before any row, an error names the missing package and the command that installs it."""
-    outcome = process("1", missing, OPENROUTER_BASE_URL="http://127.0.0.1:9", **settings)
+    outcome = importing_process("1", missing, OPENROUTER_BASE_URL="http://127.0.0.1:9", **settings)
     package = missing.replace("_", "-")
     assert [f"RuntimeError None: the package {package} is not installed: pip install {package}"] == outcome["said"]
     assert [] == outcome["rows"]
@@ -110,9 +112,9 @@ async def test_a_missing_price_table_is_named(monkeypatch: pytest.MonkeyPatch) -
         await pricing.load()
 
 
-async def test_nothing_is_imported_while_a_call_is_timed(process: Process, server: Server) -> None:
+async def test_nothing_is_imported_while_a_call_is_timed(importing_process: Process, server: Server) -> None:
     """Everything is imported, in one of the module's threads, before the first call's time starts."""
-    outcome = await asyncio.to_thread(process, "2", OPENROUTER_BASE_URL=server.base_url)
+    outcome = await asyncio.to_thread(importing_process, "2", OPENROUTER_BASE_URL=server.base_url)
     assert (["hello", "hello"], []) == (outcome["said"], outcome["imported"])
     assert all(thread.startswith("llm-services") for thread in outcome["threads"].values())
 

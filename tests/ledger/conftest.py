@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ import pytest
 
 from support.calls import Lesson
 from support.outages import Pauses
+from support.processes import run_python
 from support.server import serving
 
 if TYPE_CHECKING:
@@ -78,11 +78,9 @@ def many_calls(processes: int, url: URL, folder: Path) -> int:
         "PYTHONPATH": str(HERE.parents[1] / "backend"),
         "DATABASE_URL": url.render_as_string(hide_password=False),
     }
-    command = [sys.executable, str(HERE / "many_calls.py")]
-    running = [
-        subprocess.Popen(command, cwd=folder, env=os.environ | settings, stderr=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in running]
+    with ThreadPoolExecutor(processes) as pool:
+        command, environment = [str(HERE / "many_calls.py")], os.environ | settings
+        running = [pool.submit(run_python, command, environment, folder) for _ in range(processes)]
+    ends = [(done.result().stderr, done.result().returncode) for done in running]
     assert [("", 0)] * processes == ends
     return CALLS * processes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,13 +18,15 @@ from providers.conftest import QUESTION
 from providers.test_every_vendor import WEATHER, City
 from stand_in.vendors.bedrock import AWS_SECRET, Bedrock
 from support.doors import DOORS
+from support.processes import NEEDED, bare_environment, run_python
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy.orm import Session
 
     from providers.conftest import At
+
+
+BACKEND = Path(__file__).resolve().parents[2] / "backend"
 
 
 def only(*providers: LLMProviderType) -> pytest.MarkDecorator:
@@ -186,7 +187,7 @@ LATE = "genai_prices httpx2 botocore aiohttp openai anthropic google.genai fasta
 
 
 @pytest.mark.parametrize("provider", list(LLMProviderType))
-def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
+def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType, tmp_path: Path) -> None:
     """Importing `public` loads no provider and no price table; making a provider loads only its own files."""
     others = sorted({file_of(other) for other in VENDORS} - {file_of(provider)})
     program = (
@@ -198,8 +199,8 @@ def test_nobody_pays_for_what_is_not_used(provider: LLMProviderType) -> None:
         f"provider_class({provider.value!r})\n"
         f"assert not [n for n in sys.modules if n in late or n.removeprefix(files) in {others}]\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd="backend")
-    assert "" == done.stderr
+    done = run_python(["-c", program], bare_environment(PYTHONPATH=str(BACKEND)), tmp_path, imported=NEEDED)
+    assert (0, "") == (done.returncode, done.stderr)
     assert DOORS.keys() | {LLMProviderType.OPENROUTER} == VENDORS.keys()
 
 

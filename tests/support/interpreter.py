@@ -1,4 +1,4 @@
-"""An interpreter that imports the packages once, and then forks a process for each program that it is sent.
+"""An interpreter that imports what its arguments name, once, and then forks a process for each program that it is sent.
 
 The process runs the program, and ends as any process of Python does. `support.processes.run_python` uses it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,20 +17,13 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 BACKEND: Final = Path(__file__).resolve().parents[2] / "backend"
-# What most calls and scripts import.
-IMPORTED: Final = (
-    "genai_prices",
-    "httpx_aiohttp",
-    "rich.live",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlalchemy.dialects.sqlite",
-    "modules.llm_services",
-    "modules.llm_services.flow.transport",
-)
 
 
 class Program(NamedTuple):
-    """What Python is started with; the files 0, 1 and 2 in `streams` are its standard streams."""
+    """What Python is started with; the files 0, 1 and 2 in `streams` are its standard streams.
+
+    The pipe `end` is for its exit code.
+    """
 
     arguments: list[str]
     environment: dict[str, str]
@@ -38,16 +32,21 @@ class Program(NamedTuple):
 
 
 def fork_for_each_program(connection: Connection) -> Program | None:
-    """Answer each program with its exit code; return the program in its process, and None when all have come."""
+    """Return each program in a process of its own, whose parent writes its exit code; return None after the last."""
     while True:
         try:
             program = Program(*connection.recv())
         except EOFError:
             return None
-        if not (process := os.fork()):
-            return program
-        _, status = os.waitpid(process, 0)
-        connection.send(os.waitstatus_to_exitcode(status))
+        with suppress(ChildProcessError):  # when there is no parent left
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not os.fork():
+            if not (process := os.fork()):
+                return program
+            _, status = os.waitpid(process, 0)
+            Path(program.streams, "end").write_text(str(os.waitstatus_to_exitcode(status)))
+            os._exit(0)
 
 
 def execute(program: Program) -> None:
@@ -78,7 +77,7 @@ def execute(program: Program) -> None:
 
 if __name__ == "__main__":
     sys.path[0] = str(BACKEND)
-    for name in IMPORTED:
+    for name in sys.argv[2:]:
         import_module(name)
     gc.freeze()  # otherwise each process would look through all of this when it ends
     with Connection(int(sys.argv[1])) as connection:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from cases.bodies import OPENROUTER
+from support.processes import NEEDED, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,14 +83,8 @@ def call_in_a_new_process(
         "options": options,
     }
     path = os.pathsep.join(part for part in sys.path if part)
-    done = subprocess.run(
-        [sys.executable, "-c", CALL],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path, **(environment or {})},
-    )
+    variables = {**os.environ, "PYTHONPATH": path, **(environment or {})}
+    done = run_python(["-c", CALL], variables, folder, json.dumps(told), imported=NEEDED)
     assert 0 == done.returncode, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

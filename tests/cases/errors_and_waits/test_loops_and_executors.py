@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from cases.bodies import OPENROUTER, VENDORS, completion
 from cases.scripted_server import Reply
 from modules.llm_services.exceptions import LLMTimeoutError
 from modules.llm_services.public import LLMMessage
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -47,6 +47,7 @@ class Noted(logging.Handler):
         logged.append(record.getMessage())
 logging.getLogger().addHandler(Noted(logging.WARNING))
 async def call(llm):
+    asyncio.get_running_loop().slow_callback_duration = 60  # a warning about a busy machine
     try:
         await llm.generate_response([LLMMessage(role="user", content="Which city?")], model=told["model"])
     except LLMError as error:
@@ -91,18 +92,12 @@ def check_silence(
 ) -> None:
     """Run three tasks on a loop each, and assert that nothing is logged or warned about and no socket stays open."""
     told = {"url": f"sqlite:///{folder / 'loops.db'}", "way": way, "model": model}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT],
-        input=json.dumps(told | {"fails": fails, "is_shared": is_shared}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-            "LOG_LEVEL": "ERROR",  # which models end soon depends on the date
-        },
-    )
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        "LOG_LEVEL": "ERROR",  # which models end soon depends on the date
+    }
+    done = run_python(["-c", SCRIPT], variables, folder, json.dumps(told | {"fails": fails, "is_shared": is_shared}))
     assert (0, "") == (done.returncode, done.stderr)
     assert {"logged": [], "open": 0} == json.loads(done.stdout)
     assert 3 <= len(server.requests)

@@ -23,6 +23,7 @@ from cassettes.recording.record import ROOT
 from modules.llm_services import LLMServicesProvider
 from modules.llm_services.types import LLMProviderType
 from scripts.programs import run_here
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -134,8 +135,7 @@ def test_a_person_exports_a_row_of_postgresql(postgres_engine: Engine, tmp_path:
     url = postgres_engine.url.render_as_string(hide_password=False)
     environ = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT / 'tests'}"}
     request_id = request_id_of(postgres_engine, text)
-    command = [sys.executable, "-W", "error", str(ROOT / SCRIPT), request_id, "--out", str(tmp_path)]
-    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
+    done = run_python([str(ROOT / SCRIPT), request_id, "--out", str(tmp_path)], environ, tmp_path)
     assert 0 == done.returncode, done.stderr
     assert [".yaml"] == [file.suffix for file in tmp_path.iterdir() if file.is_file() and file.suffix != ".db"]
 

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from modules.llm_services import cache
 from modules.llm_services.cache import ResponseCache
 from modules.llm_services.config import create_llm_config_from_env
 from modules.llm_services.public import llm_services_provider
-from support.processes import bare_environment, without_slow_steps
+from support.processes import bare_environment, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,9 +231,8 @@ with stand_in.running() as url:
     asyncio.run(main())
 """
     environment = bare_environment(PYTHONPATH=str(ROOT / "backend"), **settings)
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", lines]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (0, "True\n", "") == (done.returncode, done.stdout, without_slow_steps(done.stderr))
+    done = run_python(["-c", lines], environment, tmp_path)
+    assert (0, "True\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_what_is_kept_is_readable(directory: Path) -> None:

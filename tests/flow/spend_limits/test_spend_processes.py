@@ -56,9 +56,10 @@ async def test_two_processes_share_a_limit(
     assert (4, 4) == (openrouter.requests, len(rows(engine)))
 
 
-async def test_limits_that_are_off_are_not_imported(openrouter: OpenRouter, process: Process) -> None:
+async def test_limits_that_are_off_are_not_imported(openrouter: OpenRouter, importing_process: Process) -> None:
     """Without a limit, a call does not import the module of the limits."""
-    other = await asyncio.to_thread(process, "1", script=SCRIPT, OPENROUTER_BASE_URL=openrouter.served.base_url)
+    base_url = openrouter.served.base_url
+    other = await asyncio.to_thread(importing_process, "1", script=SCRIPT, OPENROUTER_BASE_URL=base_url)
     assert {"answered": 1, "has_imported": False} == other
 
 

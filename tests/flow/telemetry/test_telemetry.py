@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from modules.llm_services.exceptions import LLMError
 from modules.llm_services.models import LLMRequestModel
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS
-from support.processes import bare_environment
+from support.processes import NEEDED, bare_environment, run_python
 from support.server import Visit, serving
 
 if TYPE_CHECKING:
@@ -183,10 +181,8 @@ asyncio.run(llm_services_provider().generate_response(question, model="{MODEL}")
 print([name for name in sys.modules if name.startswith("opentelemetry")])
 """
     environment = bare_environment(PYTHONPATH=str(BACKEND), OPENROUTER_BASE_URL=base_url, OPENROUTER_API_KEY=KEY)
-    done = subprocess.run(
-        [sys.executable, "-c", lines], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert "[]\n" == done.stdout
+    done = run_python(["-c", lines], environment, tmp_path, imported=NEEDED)
+    assert (0, "[]\n") == (done.returncode, done.stdout)
 
 
 async def test_the_log_line_has_the_facts_beside_it(llm: LLMServicesProvider, caplog: pytest.LogCaptureFixture) -> None:
