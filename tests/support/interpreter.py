@@ -79,6 +79,7 @@ if __name__ == "__main__":
     sys.path[0] = str(BACKEND)
     for name in sys.argv[2:]:
         import_module(name)
+    print("ready", flush=True)  # noqa: T201 - processes.py waits for it
     gc.freeze()  # otherwise each process would look through all of this when it ends
     with Connection(int(sys.argv[1])) as connection:
         program = fork_for_each_program(connection)

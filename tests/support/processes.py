@@ -77,14 +77,23 @@ def started(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = N
 
 @cache
 def _interpreter(imported: tuple[str, ...]) -> Connection:
-    """Start an interpreter that imports these modules; it ends with this process."""
+    """Start an interpreter that imports these modules; it ends with this process. Raise RuntimeError if it fails."""
     there, here = Pipe(duplex=False)
     command = [sys.executable, "-X", "dev", "-W", "error", str(INTERPRETER), str(there.fileno()), *imported]
-    nothing = subprocess.DEVNULL
-    process = subprocess.Popen(  # Ctrl-C is for the tests
-        command, pass_fds=[there.fileno()], stdin=nothing, stdout=nothing, start_new_session=True
+    process = subprocess.Popen(
+        command,
+        pass_fds=[there.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the tests
     )
     there.close()
+    assert process.stdout
+    with process.stdout as output:
+        is_ready = output.readline()
+    if not is_ready:
+        here.close()
+        raise RuntimeError(f"an interpreter that imports {', '.join(imported)} ended with {process.wait()}")
 
     def end() -> None:
         here.close()
