@@ -61,7 +61,11 @@ def ask(
 AUDIO: Final = {"inlineData": {"mimeType": "audio/wav", "data": LONG}}
 # By the page's first column: the provider, the call, and the server's answer.
 CASES: Final[dict[str, tuple[type, Callable[..., Coroutine[Any, Any, object]], object]]] = {
-    "a picture or file that you send as a `data:` URL": (OpenRouterProvider, ask(PICTURE), completion(content="ok")),
+    "a picture, file or sound that you send in base64 or as a `data:` URL": (
+        OpenRouterProvider,
+        ask(PICTURE),
+        completion(content="ok"),
+    ),
     "text that you send": (OpenRouterProvider, ask(LONG), completion(content="ok")),
     "the text of the answer": (OpenRouterProvider, ask(), completion(content=LONG)),
     "an object": (

@@ -6,7 +6,6 @@ https://cachelib.readthedocs.io. If the cache fails, the call is a miss and a li
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import re
@@ -14,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import packages, threads
+from . import packages, pieces, threads
 from .sanitize import redact
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _row_id(entry: bytes) -> str | None:
 
 def key_of(*facts: object) -> str:
     """Return the key of a request; the order of an object's fields is part of it, because it affects the answer."""
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return pieces.sha256(json.dumps(pieces.digested(facts)))
 
 
 @cache

@@ -6,6 +6,7 @@ loop, for a tenth of a second on ten megabytes. Between pieces, the loop can run
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ CUT_WINDOW: Final = 4096
 FEW: Final = 32
 SHORT: Final = 256
 BATCH: Final = 64
+LARGE_TEXT: Final = 50_000  # characters
+LEVELS_OF_DATA: Final = 20  # large texts are not expected deeper in JSON
 
 
 def of_text(text: str) -> Iterator[str]:
@@ -39,6 +42,29 @@ def of_text(text: str) -> Iterator[str]:
 def mapped(work: Callable[[str], str], text: str) -> str:
     """Return the result of `work` on a text, which is called with pieces if the text is large."""
     return work(text) if len(text) <= PIECE_LENGTH else "".join(map(work, of_text(text)))
+
+
+def replaced(work: Callable[[str, str], str], value: Any, name: str = "", level: int = 0) -> Any:  # noqa: ANN401 - JSON
+    """Return JSON with the result of `work` in place of each large text; it is called with the field and the text."""
+    match value:
+        case str():
+            return work(name, value) if len(value) > LARGE_TEXT else value
+        case dict() if level < LEVELS_OF_DATA:
+            return {key: replaced(work, item, key, level + 1) for key, item in value.items()}
+        case list() | tuple() if level < LEVELS_OF_DATA:
+            return [replaced(work, item, name, level + 1) for item in value]
+        case _:
+            return value
+
+
+def digested(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return JSON with the SHA-256 of each large text, which takes less time than its encoding."""
+    return replaced(lambda _name, text: sha256(text), value)
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 of a text, which may have lone surrogates; other threads run while it is computed."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def encoded(encoder: json.JSONEncoder, value: Any) -> str:  # noqa: ANN401 - JSON

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import threads
+from .. import pieces, threads
 from ..exceptions import LLMError
 from ..ledger.ledger import SANITIZERS
 from ..sanitize import redact, sanitize_early, without_account
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
 
 # English is read aloud at about 150 words a minute, and a word has six characters with its space.
 SPOKEN_CHARACTERS_PER_SECOND: Final = 15.0
-MAX_DATA_CHARACTERS: Final = 50_000
 DATA_EXCERPT_CHARACTERS: Final = 100
+TEXT_FIELDS: Final = frozenset({"text", "content"})
+# The beginning of a `data:` URL or of base64.
+DATA: Final = re.compile(r"data:|[A-Za-z0-9+/_-]{100}")
 
 
 def pending(attempt: Attempt) -> dict[str, Any]:
     """Return the columns that are known before the request is sent."""
     call = attempt.call
-    messages = [_message(message) for message in call.messages]
+    messages, params = [_message(message) for message in call.messages], call.params
+    if len(attempt.body) > pieces.LARGE_TEXT:
+        messages, params = pieces.replaced(_shortened, messages), pieces.replaced(_shortened, params)
     claim = attempt.claim.params if attempt.claim else {}
     first = {"first_attempt": str(attempt.first_id)} if attempt.first_id else {}
     columns = {
@@ -43,7 +48,7 @@ def pending(attempt: Attempt) -> dict[str, Any]:
         "temperature": call.temperature,
         "max_output_tokens": call.max_output_tokens,
         "messages": messages,
-        "additional_params": {**call.params, **claim, **first} or None,
+        "additional_params": {**params, **claim, **first} or None,
         "request_payload": attempt.body,
         "retry_attempt": attempt.number,
     }
@@ -51,23 +56,16 @@ def pending(attempt: Attempt) -> dict[str, Any]:
 
 
 def _message(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as the row stores it: role, content, and the other fields that are set.
-
-    Images and files are shortened to their beginning; `request_payload` has them in full.
-    """
-    content = message.content
-    if isinstance(content, list):
-        content = [{name: _without_data(value) for name, value in part.items()} for part in content]
+    """Return a message as the row stores it: role, content, and the other fields that are set."""
     fields = message.model_dump(mode="json", exclude={"content"}, exclude_none=True)
-    return {"role": message.role, "content": content, **fields}
+    return {"role": message.role, "content": message.content, **fields}
 
 
-def _without_data(value: Any) -> Any:  # noqa: ANN401 - a part's content
-    if isinstance(value, dict):
-        return {name: _without_data(inner) for name, inner in value.items()}
-    if isinstance(value, str) and len(value) > MAX_DATA_CHARACTERS and value.startswith("data:"):
-        return f"{value[:DATA_EXCERPT_CHARACTERS]}… ({len(value)} characters, whole in request_payload)"
-    return value
+def _shortened(name: str, text: str) -> str:
+    """Return the beginning of a `data:` URL or of base64, which `request_payload` has whole; other texts unchanged."""
+    if name in TEXT_FIELDS or not DATA.match(text):
+        return text
+    return f"{text[:DATA_EXCERPT_CHARACTERS]}… ({len(text)} characters, whole in request_payload)"
 
 
 def completed(attempt: Attempt, completion: Completion) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from sqlalchemy import select
 
-from .. import threads
+from .. import pieces, threads
 from ..exceptions import LLMError, LLMTimeoutError
 from ..ledger.ledger import Entry
 from ..ledger.maintenance import longest_attempt
@@ -136,7 +136,9 @@ class Job:
             [tool.model_dump(mode="json") for tool in call.tools],
             None if call.response_model is None else wire_schema(call.response_model),
         ]
-        return hmac.new(self._key.encode(errors="replace"), json.dumps(asked).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key.encode(errors="replace"), json.dumps(pieces.digested(asked)).encode(), hashlib.sha256
+        ).hexdigest()
 
     def row_id(self, day: str, number: int) -> UUID:
         """Return the row id for attempt `number` (from 0) on `day`."""

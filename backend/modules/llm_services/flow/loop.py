@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Entry
     from ..providers.base import LLMProvider
     from ..sanitize import JSONText
-    from ..types import LLMMessage
     from ..wires.wire import LLMCall, Wire
     from .attempt import Completion
 
@@ -153,7 +152,7 @@ async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
         endpoint=provider.endpoint(call),
         call=call,
         payload=payload,
-        body=await _encoded(call, payload),
+        body=await _encoded(payload),
     )
     if provider.config.store != "all" or call.options.store_content is not None:
         from . import figures_only  # noqa: PLC0415 - a call whose content is stored does without it
@@ -162,21 +161,24 @@ async def _first_attempt(provider: LLMProvider, call: LLMCall) -> Attempt:
     return attempt
 
 
-async def _encoded(call: LLMCall, payload: dict[str, Any]) -> JSONText:
+async def _encoded(payload: dict[str, Any]) -> JSONText:
     """Encode a payload once, for both the request and the row; a large one in a thread."""
-    if sum(map(_size, call.messages)) < LARGE_CHARACTERS:
+    if not _is_large(payload):
         return encode_payload(payload)
     return await threads.run(partial(encode_payload, payload, is_large=True))
 
 
-def _size(message: LLMMessage) -> int:
-    """Return the approximate number of characters of a message: its texts and the URLs of its parts."""
-    content = message.content or ""
-    if isinstance(content, str):
-        return len(content)
-    values = (value for part in content for value in part.values())
-    texts = (value.get("url") or value.get("file_data") if isinstance(value, dict) else value for value in values)
-    return sum(len(text) for text in texts if isinstance(text, str))
+def _is_large(value: Any) -> bool:  # noqa: ANN401 - JSON
+    """Return True if the texts in a JSON value have LARGE_CHARACTERS together; an item counts as a character."""
+    left, rest = LARGE_CHARACTERS, [value]
+    while rest and left > 0:
+        item = rest.pop()
+        if isinstance(item, str):
+            left -= len(item)
+        elif isinstance(item, dict | list | tuple):
+            left -= len(item)
+            rest.extend(item.values() if isinstance(item, dict) else item)
+    return left <= 0
 
 
 def _in_neutral_form(wire: Wire, call: LLMCall) -> LLMCall:
@@ -199,7 +201,7 @@ async def _next_attempt(attempt: Attempt, error: LLMError, max_retries: int) -> 
     if corrected:
         call = _in_neutral_form(attempt.wire, corrected)
         payload = attempt.wire.render(call)
-        body = await _encoded(call, payload)
+        body = await _encoded(payload)
     return replace(
         attempt,
         call=call,

@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import pieces
 from .lenient import arguments, items, json_object, mapping, text
 
 if TYPE_CHECKING:
@@ -140,7 +141,9 @@ def _id_key(call_id: object) -> str:
 def _fingerprint(messages: Sequence[LLMMessage]) -> str:
     """Return the key of a conversation: all of it except the system prompt, which may contain the time of day."""
     said = [message.model_dump(mode="json") for message in messages if message.role not in SYSTEM_ROLES]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    # Python keeps the hash of a text, and a conversation has several fingerprints.
+    short = pieces.replaced(lambda _name, text: f"{len(text)} {hash(text)}", said)
+    return hashlib.sha256(json.dumps(short).encode()).hexdigest()
 
 
 def _function_name(call: object) -> object:
