@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from modules.llm_services.addresses import OPENROUTER_BASE_URL
 from modules.llm_services.config import (
-    OPENROUTER_BASE_URL,
     VARIABLE_NAMES,
     LLMConfig,
     create_llm_config_from_env,

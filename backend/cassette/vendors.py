@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from modules.llm_services.config import OPENROUTER_BASE_URL, VARIABLE_NAMES, VARIABLES, LLMConfig
+from modules.llm_services.addresses import OPENROUTER_BASE_URL
+from modules.llm_services.config import VARIABLE_NAMES, VARIABLES, LLMConfig
 from modules.llm_services.types import LLMProviderType
 from modules.llm_services.vendors import VENDORS as ROWS
 

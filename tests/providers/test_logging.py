@@ -54,7 +54,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize(
     ("option", "ending"),
     [
-        ("max_tokens", "sent; did you mean max_output_tokens?"),
+        ("max_output_token", "sent; did you mean max_output_tokens?"),
         ("temperature_", "sent; did you mean temperature?"),
         ("qqqqq", "not sent"),
     ],

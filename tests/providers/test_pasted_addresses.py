@@ -7,18 +7,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modules.llm_services.config import LLMConfig
 from modules.llm_services.types import LLMProviderType
+from modules.llm_services.vendors import route
 from providers.conftest import QUESTION
 
 if TYPE_CHECKING:
     from providers.conftest import At
 
 PASTED = {
-    LLMProviderType.OPENAI: ["/", "/responses", "/chat/completions/"],
-    LLMProviderType.AZURE_OPENAI: ["/openai", "/openai/v1", "/openai/v1/", "/openai/deployments/d/chat/completions"],
-    LLMProviderType.ANTHROPIC: ["/", "/v1", "/v1/messages"],
-    LLMProviderType.GEMINI: ["/", "/models/"],
+    LLMProviderType.OPENAI: ["/", "/responses", "/chat/completions/", "/models", "/chat"],
+    LLMProviderType.AZURE_OPENAI: [
+        *("/openai", "/openai/v1", "/openai/v1/", "/OpenAI/v1", "/models"),
+        *("/openai/deployments/d/chat/completions", "/openai/v1/responses?api-version=preview"),
+    ],
+    LLMProviderType.ANTHROPIC: ["/", "/v1", "/v1/messages", "/v1/models"],
+    LLMProviderType.GEMINI: ["/", "/models/", "/models/gemini-3.8-flash:generateContent", "/openai/chat/completions"],
 }
+BEGINNINGS = {
+    "openai_base_url": ("https://api.openai.com", "https://api.openai.com/v1"),
+    "gemini_base_url": (
+        "https://generativelanguage.googleapis.com/",
+        "https://generativelanguage.googleapis.com/v1beta",
+    ),
+    "openrouter_base_url": ("https://openrouter.ai/api", "https://openrouter.ai/api/v1"),
+    "anthropic_base_url": ("https://api.anthropic.com/", "https://api.anthropic.com"),
+}
+
+
+@pytest.mark.parametrize(("field", "pasted", "expected"), [(name, *pair) for name, pair in BEGINNINGS.items()])
+def test_the_end_of_the_default_address_may_be_left_out(field: str, pasted: str, expected: str) -> None:
+    """A host, or a host with part of the path, is completed; another host is not changed."""
+    assert expected == getattr(LLMConfig.model_validate({field: pasted}), field)
+    assert "https://gateway.example/x" == getattr(LLMConfig.model_validate({field: "https://gateway.example/x"}), field)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +72,24 @@ async def test_a_deployment_is_called_by_its_name(at: At) -> None:
     assert ("azure_openai", "prod-chat-eu", "completed") == tuple(
         at.row()[column] for column in ("provider", "model", "status")
     )
+
+
+@pytest.mark.parametrize(
+    ("provider", "field", "name"),
+    [
+        (LLMProviderType.AZURE_OPENAI, "openai_model", "prod-chat-eu"),
+        (LLMProviderType.OPENAI, "openai_model", "ft:gpt-4.1:acme::1"),
+        (LLMProviderType.BEDROCK, "anthropic_model", "claude-of-next-year"),
+    ],
+)
+def test_the_default_providers_model_is_called_there_by_its_name(
+    provider: LLMProviderType, field: str, name: str
+) -> None:
+    """A default model leads to the default provider, even if another vendor shares the setting and has a key."""
+    keys = {
+        "openai_api_key": "sk-of-another",
+        "azure_openai_api_key": "k",
+        "azure_openai_endpoint": "https://r.example",
+    }
+    config = LLMConfig.model_validate({**keys, "provider": provider, field: name})
+    assert provider is route(name, config)

@@ -161,13 +161,17 @@ def test_the_best_way_to_an_object(model: str, form: str | None) -> None:
         ("openai/gpt-4o", True),
         ("openai/gpt-oss-120b", True),
         ("anthropic/claude-sonnet-4.5", True),
-        ("google/gemini-3.8-flash", True),
+        ("google/gemini-2.5-flash", True),
+        ("google/gemini-3.5-flash", True),
+        ("google/gemini-3.8-flash", False),
+        ("google/gemini-4-argon", False),
+        ("anthropic/claude-sonnet-4.5:thinking", False),
         ("meta-llama/llama-3.3-70b-instruct", True),
         ("auto", True),
     ],
 )
 def test_the_default_temperature_at_routers(model: str, is_sent: bool) -> None:  # noqa: FBT001 - a column
-    """Chat Completions leaves out a default temperature for models that refuse one; the caller's is sent."""
+    """Chat Completions leaves out a default temperature for models that refuse or ignore one; the caller's is sent."""
     assert is_sent == ("temperature" in sent(model, wire=ChatCompletionsWire))
     assert 0.2 == sent(model, wire=ChatCompletionsWire, temperature=0.2)["temperature"]
 

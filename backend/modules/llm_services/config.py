@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -24,11 +23,21 @@ from pydantic import (
     ValidationError,
 )
 
+from .addresses import (
+    ANTHROPIC_URL,
+    GEMINI_URL,
+    OPENAI_URL,
+    OPENROUTER_BASE_URL,
+    AnthropicUrl,
+    AzureUrl,
+    BaseUrl,
+    GeminiUrl,
+    OpenAIUrl,
+    OpenRouterUrl,
+)
 from .secret import MASK, Secret, remember
 from .types import LONGEST_MODEL_NAME, LLMProviderType
 from .vendors import GEMINI_PATH, OPENAI_IMAGE_MODEL, VENDORS, Variables, provider_named
-
-OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
 
 BYTES_PER_MEGABYTE: Final = 1_000_000
 
@@ -85,21 +94,6 @@ def _region(text: str) -> str:
     return text
 
 
-def _base_url(text: str) -> str:
-    message = "must be an http(s) URL with a host and without user, query or fragment"
-    try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(message) from error
-    plain = parts.scheme in {"http", "https"} and host and not ("@" in parts.netloc or parts.query or parts.fragment)
-    if not plain or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(message)
-    if parts.scheme == "http" and not _is_loopback(host or ""):
-        raise ValueError("must be https: a key is not sent to another machine unencrypted")
-    return text.rstrip("/")
-
-
 def _cache_url(text: str) -> str:
     message = f"must be the URL of a Redis or Valkey server: {', '.join(CACHE_SCHEMES)}, then ://host:port/database"
     try:
@@ -113,12 +107,6 @@ def _cache_url(text: str) -> str:
     if parts.password:
         remember(unquote(parts.password))
     return Secret(text)
-
-
-def _without(path: str) -> BeforeValidator:
-    """Remove from the end of an address a path that the provider adds itself; `path` is a regular expression."""
-    pasted = re.compile(rf"(?:{path})/*\s*$")
-    return BeforeValidator(lambda value: pasted.sub("", value) if isinstance(value, str) else value)
 
 
 def _extra_models(value: object) -> object:
@@ -137,15 +125,6 @@ def _extra_models(value: object) -> object:
     return models
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -153,15 +132,8 @@ def _upper(value: object) -> object:
 # A dump to Python keeps the Secret, so that a new LLMConfig can be made from it; a dump to JSON has a mask.
 Masked = PlainSerializer(lambda _key: MASK, return_type=str, when_used="json-unless-none")
 ApiKey = Annotated[str, AfterValidator(_api_key), Masked]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CacheUrl = Annotated[str, AfterValidator(_cache_url), Masked]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
-OpenAIUrl = Annotated[BaseUrl, _without("/(?:responses|chat/completions|images/generations|audio/speech)")]
-# Besides https://<resource>.openai.azure.com/openai/v1, the portal shows target URIs: .../openai/deployments/<name>/...
-AzureUrl = Annotated[BaseUrl, _without(r"/openai(?:/(?:v1|deployments|responses)\b.*)?")]
-AnthropicUrl = Annotated[BaseUrl, _without("/v1(?:/messages)?")]
-GeminiUrl = Annotated[BaseUrl, _without("/models(?:/.*)?|(?<=/v1beta)/openai")]
-OpenRouterUrl = Annotated[BaseUrl, _without("/chat/completions")]
 ModelName = Annotated[str, Field(max_length=LONGEST_MODEL_NAME)]
 GeminiModelName = Annotated[ModelName, AfterValidator(lambda name: name.removeprefix(GEMINI_PATH))]
 Region = Annotated[str, AfterValidator(_region)]
@@ -219,7 +191,7 @@ class LLMConfig(BaseModel):
     openai_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.OPENAI], description="the default model of OpenAI and Azure OpenAI"
     )
-    openai_base_url: OpenAIUrl = Field(default="https://api.openai.com/v1", description="the address of OpenAI's API")
+    openai_base_url: OpenAIUrl = Field(default=OPENAI_URL, description="the address of OpenAI's API")
     azure_openai_api_key: ApiKey | None = Field(default=None, repr=False, description="Azure's key")
     azure_openai_endpoint: AzureUrl | None = Field(
         default=None, description="the address of your resource: https://<resource>.openai.azure.com"
@@ -228,9 +200,7 @@ class LLMConfig(BaseModel):
     gemini_model: GeminiModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.GEMINI], description="the default model of Gemini"
     )
-    gemini_base_url: GeminiUrl = Field(
-        default="https://generativelanguage.googleapis.com/v1beta", description="the address of Gemini's API"
-    )
+    gemini_base_url: GeminiUrl = Field(default=GEMINI_URL, description="the address of Gemini's API")
     gemini_tts_model: GeminiModelName = Field(
         default=VENDORS[LLMProviderType.GEMINI].speech_model or "", description="the default model for speech"
     )
@@ -238,9 +208,7 @@ class LLMConfig(BaseModel):
     anthropic_model: ModelName = Field(
         default=DEFAULT_MODELS[LLMProviderType.ANTHROPIC], description="the default model of Anthropic and Bedrock"
     )
-    anthropic_base_url: AnthropicUrl = Field(
-        default="https://api.anthropic.com", description="the address of Anthropic's API"
-    )
+    anthropic_base_url: AnthropicUrl = Field(default=ANTHROPIC_URL, description="the address of Anthropic's API")
     claude_provider: Literal["anthropic", "bedrock"] = Field(
         default="anthropic", description="the provider of Claude models"
     )

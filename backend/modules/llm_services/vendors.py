@@ -278,7 +278,12 @@ def _author(model: str, config: LLMConfig) -> LLMProviderType | None:
 
 
 def _configured_author(model: str, config: LLMConfig) -> LLMProviderType | None:
-    """Return the vendor with this model as its configured default: a deployment at Azure, an id at Bedrock."""
+    """Return the vendor with this model as its configured default: a deployment at Azure, an id at Bedrock.
+
+    If it is the default of the default provider, that provider serves it.
+    """
+    if config.provider and model == config.default_model(config.provider):
+        return config.provider
     for vendor in VENDORS.values():
         own_fields = {*vendor.model_fields, *vendor.speech_model_fields} & vendor.variables.keys()
         if model in {getattr(config, name) for name in own_fields}:

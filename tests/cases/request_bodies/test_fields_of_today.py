@@ -80,6 +80,70 @@ async def test_two_caps_are_refused(caller: Caller) -> None:
     assert [] == caller.server.requests
 
 
+LIMITS: Final = {"openrouter": "max_tokens", "openai": "max_output_tokens", "claude": "max_tokens"}
+
+
+@pytest.mark.parametrize("option", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("name", VENDORS)
+async def test_a_limit_by_another_name_is_sent(caller: Caller, name: str, option: str) -> None:
+    """A limit under the name that another API has for it is sent to every vendor, and is in its column."""
+    vendor = VENDORS[name]
+    options: dict[str, Any] = {option: 50}
+    outcome = await caller.text(vendor.text("Ghent"), model=vendor.model, **options)
+    if (name, option) == ("openrouter", "max_completion_tokens"):
+        assert 50 == outcome.payload[option]
+        return
+    payload = outcome.payload.get("generationConfig", outcome.payload)
+    assert (50, 50) == (payload[LIMITS.get(name, "maxOutputTokens")], outcome.row.max_output_tokens)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_tokens": 5, "max_output_tokens": 6}, {"max_tokens": 5, "max_completion_tokens": 6}]
+)
+async def test_two_names_of_a_limit_are_refused(caller: Caller, limits: dict[str, Any]) -> None:
+    """Two different limits raise a ValueError that names an option."""
+    with pytest.raises(ValueError, match="max_tokens"):
+        await caller.text(model=VENDORS["openai"].model, **limits)
+    assert ([], []) == (caller.server.requests, list(caller.rows()))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "field", "expected"),
+    [
+        ("openai", "gpt-5-mini", "reasoning", {"effort": "high"}),
+        ("claude", "claude-opus-5-5", "output_config", {"effort": "high"}),
+        ("claude", "claude-haiku-4-5", "thinking", {"type": "enabled", "budget_tokens": 10_000}),
+        ("gemini", "gemini-3.8-flash", "generationConfig", {"thinkingConfig": {"thinkingLevel": "high"}}),
+    ],
+)
+async def test_reasoning_effort_is_an_effort_everywhere(
+    caller: Caller, name: str, model: str, field: str, expected: dict[str, Any]
+) -> None:
+    """`reasoning_effort` is sent to every vendor as `reasoning.effort` is."""
+    outcome = await caller.text(VENDORS[name].text("Ghent"), model=model, reasoning_effort="high")
+    assert expected == outcome.payload[field]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "field"),
+    [
+        ("openai", "max_tool_calls", 3, "max_tool_calls"),
+        ("openai", "prompt_cache_retention", "24h", "prompt_cache_retention"),
+        ("openai", "previous_response_id", "resp_1", "previous_response_id"),
+        ("claude", "inference_geo", "us", "inference_geo"),
+        ("claude", "container", "c_1", "container"),
+        ("gemini", "service_tier", "flex", "serviceTier"),
+        ("gemini", "cached_content", "cachedContents/1", "cachedContent"),
+    ],
+)
+async def test_what_affects_another_vendors_bill_is_sent(
+    caller: Caller, name: str, option: str, value: Any, field: str
+) -> None:
+    """The same is true of the other vendors' fields that decide what a call costs."""
+    outcome = await caller.text(VENDORS[name].text("Ghent"), model=VENDORS[name].model, **{option: value})
+    assert value == outcome.payload[field]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

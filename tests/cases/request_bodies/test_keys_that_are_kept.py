@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EPHEMERAL: Final = {"type": "ephemeral"}
 AN_HOUR: Final = {"type": "ephemeral", "ttl": "1h"}
 PICTURE: Final = "data:image/png;base64,iVBORw0KGgo="
+DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DOCUMENT: Final = "data:application/pdf;base64,JVBERi0="
 
 
@@ -249,7 +250,7 @@ async def test_other_vendors_get_what_lies_there_by_its_id(caller: Caller, model
     ("part", "kind"),
     [
         ({"type": "input_file", "filename": "a.pdf", "file_data": "JVBERi0="}, "application/pdf"),
-        ({"type": "file", "file": {"filename": "a.txt", "file_data": "JVBERi0="}}, "text/plain"),
+        ({"type": "file", "file": {"filename": "a.docx", "file_data": "JVBERi0="}}, DOCX),
         ({"type": "file", "file": {"file_data": "JVBERi0="}}, "application/pdf"),
     ],
 )

@@ -79,3 +79,20 @@ async def test_the_default_model_from_the_environment_has_none(caller: Caller, m
     monkeypatch.setenv("ANTHROPIC_MODEL", " claude-haiku-4-5 ")
     outcome = await caller.text(VENDORS["claude"].text("Ghent"), model=None)
     assert "claude-haiku-4-5" == outcome.payload["model"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "is_translated"),
+    [
+        ({"type": "openrouter:advisor", "parameters": {"model": "openrouter/openai/gpt-5"}}, True),
+        ({"type": "openrouter:subagent", "parameters": {"models": ["openrouter/openai/gpt-5 "]}}, True),
+        ({"type": "function", "function": {"name": "f", "description": "openrouter/openai/gpt-5"}}, False),
+    ],
+)
+async def test_the_models_of_server_tools_lose_the_prefix(
+    caller: Caller, tool: dict[str, Any], *, is_translated: bool
+) -> None:
+    """A model that a server tool calls has OpenRouter's own name; a function's description is not changed."""
+    sent = str((await caller.text(completion(), extra_body={"tools": [tool]})).payload["tools"])
+    assert (True, not is_translated) == ("openai/gpt-5" in sent, "openrouter/openai" in sent)
+    assert "gpt-5 " not in sent

@@ -81,6 +81,9 @@ ARGUMENT_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "user_id": (int,),
 }
 
+# Other APIs' names of `max_output_tokens`.
+LIMIT_NAMES: Final = frozenset({"max_tokens", "max_completion_tokens"})
+
 _logged_options: set[str] = set()
 _logged_ends: dict[str, date] = {}
 
@@ -210,6 +213,7 @@ class LLMProvider(metaclass=ABCMeta):
     def _filled_in(self, call: LLMCall) -> LLMCall:
         """Return `call` with the configured defaults; raise ValueError, naming the argument, for an invalid one."""
         config, options = self.config, self.wires[call.kind].options
+        call = _with_limit(call, options)
         temperature = config.temperature if call.temperature is None else call.temperature
         tokens = config.max_output_tokens if call.max_output_tokens is None else call.max_output_tokens
         model = call.model.strip() or DEFAULT_MODELS[call.kind](config, self.provider_type) or ""
@@ -272,6 +276,21 @@ class LLMProvider(metaclass=ABCMeta):
             return
         if self.config.log_requests:
             _log(entry, logging.INFO)
+
+
+def _with_limit(call: LLMCall, known: type[Options]) -> LLMCall:
+    """Return a call with `max_output_tokens` from an option that has another API's name for it.
+
+    Raises ValueError for two different limits.
+    """
+    names = [name for name in LIMIT_NAMES - known.model_fields.keys() if call.params.get(name) is not None]
+    if not names or call.kind is not Kind.TEXT:
+        return call
+    limits = {arguments.of_type(name, call.params[name], int) for name in names} | {call.max_output_tokens} - {None}
+    if len(limits) > 1:
+        raise ValueError(f"max_output_tokens and the option {' and '.join(sorted(names))} differ: give one of them")
+    params = {name: value for name, value in call.params.items() if name not in names}
+    return replace(call, max_output_tokens=limits.pop(), params=params)
 
 
 def _named(model: str | None) -> str:

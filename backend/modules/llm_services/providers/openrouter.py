@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, cast
 
 from pydantic import BaseModel, Field
 
-from ..config import OPENROUTER_BASE_URL
+from ..addresses import OPENROUTER_BASE_URL
 from ..flow.http import Endpoint
 from ..types import LLMProviderType, Usage
 from ..wires.chat_completions import NOT_IN_THE_BODY, ChatCompletionsOptions, ChatCompletionsWire
@@ -270,11 +270,13 @@ def wire_model(model: str) -> str:
 
 
 def _own_names(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a body with OpenRouter's own names for its fallback models and for the models in plugins."""
-    models = value.get("models")
-    named = {"models": [wire_model(str(model).strip()) for model in models]} if isinstance(models, list) else {}
-    plugins = {"plugins": _without_prefix(value["plugins"])} if "plugins" in value else {}
-    return {**value, **named, **plugins}
+    """Return a body with OpenRouter's own names for its fallback models, and for those in plugins and server tools."""
+    own: dict[str, Any] = {"plugins": _without_prefix(value["plugins"])} if "plugins" in value else {}
+    if isinstance(models := value.get("models"), list):
+        own["models"] = [wire_model(str(model).strip()) for model in models]
+    if isinstance(tools := value.get("tools"), list):
+        own["tools"] = [tool if mapping(tool).get("type") == "function" else _without_prefix(tool) for tool in tools]
+    return value | own
 
 
 def _without_prefix(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from ..config import OPENROUTER_BASE_URL
+from ..addresses import OPENROUTER_BASE_URL
 from ..exceptions import LLMError
 from ..sanitize import redact
 from ..secret import without_frames

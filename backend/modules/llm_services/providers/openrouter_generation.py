@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import httpx
 
-from ..config import OPENROUTER_BASE_URL
+from ..addresses import OPENROUTER_BASE_URL
 from ..exceptions import LLMError
 from ..flow import network
 from ..sanitize import redact

@@ -185,10 +185,17 @@ def gemini(model: str) -> GeminiAbilities:
     return next((abilities for name, abilities in OLD_GEMINI if name.search(model)), NEWEST_GEMINI)
 
 
+THINKING_VARIANT: Final = ":thinking"  # OpenRouter's suffix for a model that reasons before every answer
+
+
 def takes_default_temperature(model: str) -> bool:
     """Return True if a model, by its name at a router, accepts the default temperature."""
+    if THINKING_VARIANT in model:
+        return False
     if "claude" in model:
         return claude(model).sampling is Sampling.DEFAULT
+    if "gemini" in model:
+        return gemini(model).sampling is Sampling.DEFAULT
     return not OPENAI_NAME.search(model) or openai(model).sampling is Sampling.DEFAULT
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ..sanitize import excerpt
 from ..types import AudioResponse, ToolCall, Usage
 from .abilities import takes_default_temperature
 from .chat_completions_stream import THOUGHT_TYPES, ChatCompletionsAssembly, thought_in
-from .conversation import CLAUDES_IDS, OPENAIS_IDS, call_id, join_instruction, safe_id
+from .conversation import CLAUDES_IDS, OPENAIS_IDS, call_id, choice_mode, chosen_tool, join_instruction, safe_id
 from .errors import openai_error
 from .lenient import arguments, items, mapping, moment, openai_usage, present, text, undecodable, usd
 from .schemas import instruction, json_schema_format
 from .wire import (
     CUT_REASONS,
-    EFFORTS,
     REFUSED_REASONS,
     Answer,
     LLMCall,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 NOT_IN_THE_BODY = {
     "structured_output",
     "reasoning",
+    "reasoning_effort",
     "verbosity",
     "text",
     "extra_body",
@@ -72,21 +72,14 @@ class ChatCompletionsOptions(Options):
     prompt_cache_key: str | None = None
     prompt_cache_options: dict[str, Any] | None = None
     audio: dict[str, Any] | None = None
-    reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
     max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
     service_tier: str | None = None
     user: str | None = None
 
-    @model_validator(mode="after")
-    def _one_effort(self) -> Self:
-        if self.effort and self.reasoning_effort not in {None, self.effort}:
-            raise ValueError("reasoning_effort and reasoning.effort differ: give one of them")
-        return self
-
     def body(self) -> dict[str, Any]:
         """Return the fields of the body: the options that are not None."""
         body = self.model_dump(exclude=NOT_IN_THE_BODY, exclude_none=True)
-        common = {"verbosity": self.any_verbosity, "reasoning_effort": self.reasoning_effort or self.effort}
+        common = {"verbosity": self.any_verbosity, "reasoning_effort": self.effort}
         return body | present(common)
 
 
@@ -116,6 +109,8 @@ class ChatCompletionsWire(Wire):
             "max_tokens": call.max_output_tokens,
             **options.body(),
         }
+        if options.tool_choice:
+            payload["tool_choice"] = _tool_choice(options.tool_choice)
         if call.is_streamed:
             payload |= self.stream_parameters
         messages = call.chat_messages
@@ -208,6 +203,9 @@ class ChatCompletionsWire(Wire):
 
 def _message(message: dict[str, Any], model: str) -> dict[str, Any]:
     """Return a message with the ids that the model's vendor accepts, and without other vendors' reasoning details."""
+    content = message["content"]
+    if isinstance(content, list) and any(part.get("type") == "input_image" for part in content):
+        raise ValueError("Chat Completions takes no image by its file_id: messages contain a part of type input_image")
     rule = IDS_OF_AUTHORS.get(model.removeprefix("~").partition("/")[0])
     details = message.get("reasoning_details") or []
     own = [detail for detail in details if (text(mapping(detail).get("type")) or "").startswith(DETAIL_TYPES)]
@@ -242,6 +240,13 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     function = tool.model_dump(exclude={"cache_control"}, exclude_none=True)
     breakpoint_ = {"cache_control": tool.cache_control} if tool.cache_control else {}
     return {"type": "function", "function": function, **breakpoint_}
+
+
+def _tool_choice(choice: str | dict[str, Any]) -> str | dict[str, Any]:
+    """Return a tool choice in this API's form."""
+    if name := chosen_tool(choice):
+        return {"type": "function", "function": {"name": name}}
+    return choice_mode(choice) or choice
 
 
 def _content(message: dict[str, Any]) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mimetypes
 import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import pieces
+from . import parts
 from .lenient import arguments, items, json_object, mapping, text
 
 if TYPE_CHECKING:
@@ -35,16 +35,8 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 # https://platform.openai.com/docs/api-reference/responses.
 CLAUDES_IDS: Final = (re.compile("[a-zA-Z0-9_-]+"), 256)
 OPENAIS_IDS: Final = (re.compile(r"[^\s]+"), 64)
-DATA_URL: Final = re.compile(r"data:(?P<type>[^;,]+);base64,(?P<data>.*)", re.DOTALL)
-# The fields of which a content part must have one, by its type.
-NEEDED: Final = {
-    "input_image": ("image_url", "file_id"),
-    "image_url": ("image_url",),
-    "input_file": ("file_data", "file_url", "file_id"),
-    "file": ("file",),
-    "input_video": ("video_url",),
-    "video_url": ("video_url",),
-}
+# Anthropic's and Google's name for `required` is `any`.
+CHOICE_MODES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 
 class ToolCallMemory:
@@ -200,64 +192,25 @@ def _call(call: ChatMessage, position: int) -> ChatMessage:
 def _content(message: LLMMessage) -> str | list[ChatMessage]:
     content: str | list[ChatMessage] = message.content or ""
     if isinstance(content, list):
-        content = [_part(part) for part in content]
+        content = [parts.translated(part) for part in content]
     if not message.cache_control:
         return content
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return [*parts[:-1], {**parts[-1], "cache_control": message.cache_control}] if parts else parts
+    given = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*given[:-1], {**given[-1], "cache_control": message.cache_control}] if given else given
 
 
-def _part(part: ChatMessage) -> ChatMessage:
-    """Translate a part of the Responses API, and keep keys that have no translation; other parts stay unchanged."""
-    kind = text(part.get("type"))
-    if not kind:
-        raise ValueError("messages contain a content part without a type")
-    needed = NEEDED.get(kind, ())
-    if needed and not any(part.get(name) for name in needed):
-        raise ValueError(f"messages contain a part of type {kind} without {' or '.join(needed)}")
-    match kind:
-        case "text" | "input_text" | "output_text":
-            return {**part, "type": "text", "text": _text_of(part)}
-        case "input_image" | "image_url" if isinstance(part.get("image_url"), str):
-            detail = {"detail": part["detail"]} if part.get("detail") else {}
-            return _moved(part, "image_url", {"url": part["image_url"], **detail}, ("detail",))
-        case "input_file":
-            data = part.get("file_data") or part.get("file_url")
-            named = {"filename": part.get("filename") or ("file" if data else None), "file_data": data}
-            file = {"file_id": part.get("file_id"), **named}
-            present = {name: value for name, value in file.items() if value}
-            return _moved(part, "file", _with_data_url(present), ("filename", "file_data", "file_url", "file_id"))
-        case "file":
-            return {**part, "file": _with_data_url(mapping(part["file"]))}
-        case "input_audio" if "input_audio" not in part:
-            sound = {name: part.get(name) for name in ("data", "format")}
-            return _moved(part, "input_audio", sound, ("data", "format"))
-        case "input_video":
-            return _moved(part, "video_url", {"url": part.get("video_url")}, ())
-        case _:
-            return part
+def chosen_tool(choice: object) -> str | None:
+    """Return the name of the function that a tool choice requires, in the form of any API; None if it names none."""
+    named = mapping(choice)
+    if named.get("type") not in {"function", "tool"}:
+        return None
+    return text(mapping(named.get("function")).get("name")) or text(named.get("name"))
 
 
-def _text_of(part: ChatMessage) -> str:
-    given = part.get("text")
-    if given is not None and not isinstance(given, str):
-        raise ValueError(f"messages contain a part of type {part['type']} whose text is no string: {given!r:.100}")
-    return given or ""
-
-
-def _with_data_url(file: ChatMessage) -> ChatMessage:
-    """Return a file with its data as an address; the type of bare base64 is that of the file's name."""
-    data = text(file.get("file_data"))
-    if not data or data.startswith("data:") or "://" in data:
-        return file
-    kind = mimetypes.guess_type(str(file.get("filename")))[0] or "application/pdf"
-    return {**file, "file_data": f"data:{kind};base64,{data}"}
-
-
-def _moved(part: ChatMessage, kind: str, inner: ChatMessage, used: tuple[str, ...]) -> ChatMessage:
-    """Return a part as Chat Completions has it; keys without a translation are kept."""
-    kept = {name: value for name, value in part.items() if name not in used}
-    return {**kept, "type": kind, kind: inner}
+def choice_mode(choice: object) -> str | None:
+    """Return how a choice that names no tool restricts the model: auto, none or required; another choice is None."""
+    mode = text(mapping(choice).get("type")) if mapping(choice).keys() == {"type"} else choice
+    return CHOICE_MODES.get(mode) if isinstance(mode, str) else None
 
 
 def tool_turn(calls: Sequence[ToolCall], native: list[Any]) -> ChatMessage | None:
@@ -287,8 +240,8 @@ def system_parts(messages: list[ChatMessage]) -> list[ChatMessage]:
 
 def text_parts(content: object) -> list[ChatMessage]:
     """Return content as parts, without empty texts."""
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
-    return [part for part in parts if part.get("type") != "text" or part.get("text")]
+    given = [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
+    return [part for part in given if part.get("type") != "text" or part.get("text")]
 
 
 def call_id(given: object, index: int, name: str) -> str:

@@ -5,20 +5,31 @@ Requests are checked against the types of Google's own package, and answers agai
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..sanitize import excerpt
 from ..types import ToolCall, Usage
 from .abilities import GeminiAbilities, Sampling, Thinking, effort_for, gemini, nearest_effort
-from .conversation import DATA_URL, NATIVE, SYSTEM_ROLES, call_id, plain_text, system_parts, text_parts, tool_turn
+from .conversation import call_id, choice_mode, chosen_tool, system_parts, tool_turn
 from .errors import server_wait
+from .generate_content_contents import contents_of, part_of
 from .generate_content_stream import GenerateContentAssembly
-from .lenient import arguments, count, items, json_object, mapping, present, rates, text, total, undecodable
+from .lenient import arguments, count, items, mapping, present, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
 from .speech import playable
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, failed_end, with_extra_body
+from .wire import (
+    Answer,
+    LLMCall,
+    Number,
+    Options,
+    ParsedError,
+    Wire,
+    defaults_of,
+    failed_end,
+    has_own_tools,
+    with_extra_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +61,6 @@ FINISH_REASONS: Final = {
         "content_filter",
     ),
 }
-# The signature for a call that another model made, or that was made up, because some models require a signature for
-# every step: https://ai.google.dev/gemini-api/docs/thought-signatures.
-NO_SIGNATURE: Final = "skip_thought_signature_validator"
-# A field of this API's parts that the reasoning details of other vendors do not have.
-OWN_PART_KEYS: Final = frozenset({"thoughtSignature", "functionCall", "thought"})
 ANNOTATIONS: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 RETRY_INFO: Final = "RetryInfo"
 PRICED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")  # these bill one price for all searches of a prompt
@@ -74,6 +80,10 @@ class GenerateContentOptions(Options):
     frequency_penalty: Number | None = None
     tool_choice: str | dict[str, Any] | None = None
     safety_settings: list[dict[str, Any]] | None = None
+    cached_content: str | None = None
+    service_tier: str | None = None
+    response_modalities: list[str] | None = None
+    media_resolution: str | None = None
 
     def generation_config(self) -> dict[str, Any]:
         """Return the fields of `generationConfig`."""
@@ -85,6 +95,8 @@ class GenerateContentOptions(Options):
             "stopSequences": stops,
             "presencePenalty": self.presence_penalty,
             "frequencyPenalty": self.frequency_penalty,
+            "responseModalities": self.response_modalities,
+            "mediaResolution": self.media_resolution,
         }
         return present(given)
 
@@ -98,7 +110,7 @@ class GenerateContentReader(Wire):
         body = mapping(exchange.body)
         candidate = mapping(next(iter(items(body.get("candidates"))), None))
         parts = [mapping(part) for part in items(mapping(candidate.get("content")).get("parts"))]
-        calls = [mapping(part.get("functionCall")) for part in parts if part.get("functionCall")]
+        calls = [mapping(part["functionCall"]) for part in parts if part.get("functionCall") is not None]
         readable = [number for number, function in enumerate(calls) if _problem(function) is None]
         tool_calls = tuple(_tool_call(calls[number], number) for number in readable)
         reason = text(candidate.get("finishReason"))
@@ -156,7 +168,7 @@ class GenerateContentWire(GenerateContentReader):
     def render(self, call: LLMCall) -> dict[str, Any]:
         """Return the body of POST /models/<model>:generateContent."""
         options, abilities = cast("GenerateContentOptions", call.options), gemini(call.model)
-        texts = [_part(part) for part in system_parts(call.chat_messages)]
+        texts = [part_of(part) for part in system_parts(call.chat_messages)]
         config = {
             "temperature": call.temperature,
             "maxOutputTokens": call.max_output_tokens,
@@ -172,9 +184,11 @@ class GenerateContentWire(GenerateContentReader):
             config |= {"responseMimeType": "application/json", "responseJsonSchema": schema}
         payload = {
             "systemInstruction": {"parts": texts} if texts else None,
-            "contents": _contents(call.chat_messages, signs_calls=abilities.signs_calls),
+            "contents": contents_of(call.chat_messages, signs_calls=abilities.signs_calls),
             "generationConfig": present(config),
             "safetySettings": options.safety_settings,
+            "cachedContent": options.cached_content,
+            "serviceTier": options.service_tier,
             **_tools(call, options),
         }
         return with_extra_body(payload, options.extra_body, defaults_of(call))
@@ -189,100 +203,6 @@ RULES: Final[tuple[tuple[str, Callable[[LLMCall, GeminiAbilities, Part], bool]],
         ),
     ),
 )
-
-
-def _contents(messages: list[Part], *, signs_calls: bool) -> list[Part]:
-    """Map Chat Completions messages to the contents of user and model; adjacent ones of the same role are joined."""
-    calls = [call for message in messages for call in items(message.get("tool_calls"))]
-    names = {call["id"]: call["function"].get("name") for call in calls}
-    own_ids = {mapping(part.get("functionCall")).get("id") for message in messages for part in _own_parts(message)} - {
-        None
-    }
-    joined: list[Part] = []
-    for message in messages:
-        if message["role"] in SYSTEM_ROLES:
-            continue
-        role = "model" if message["role"] == "assistant" else "user"
-        parts = _result(message, names, own_ids) if message["role"] == "tool" else _parts(message)
-        if signs_calls and role == "model":
-            parts = _signed(parts)
-        if joined and joined[-1]["role"] == role:
-            joined[-1]["parts"] += parts
-        else:
-            joined.append({"role": role, "parts": parts})
-    return [content for content in joined if content["parts"]]
-
-
-def _result(message: Part, names: dict[str, Any], own_ids: set[Any]) -> list[Part]:
-    """Return a tool's result as the API expects it: an object, under the tool's name."""
-    result = plain_text(message.get("content"))
-    decoded = json_object(result)
-    response = {"result": result} if decoded is None else decoded
-    own_id = {"id": message["tool_call_id"]} if message["tool_call_id"] in own_ids else {}
-    return [{"functionResponse": {**own_id, "name": names.get(message["tool_call_id"]), "response": response}}]
-
-
-def _parts(message: Part) -> list[Part]:
-    calls = items(message.get("tool_calls"))
-    if own := _own_parts(message):
-        return _native(own, [call["function"]["name"] for call in calls])
-    return [_part(part) for part in text_parts(message.get("content"))] + [_function_call(call) for call in calls]
-
-
-def _signed(parts: list[Part]) -> list[Part]:
-    """Return a turn with a signature on its first call, which is where the model puts its own."""
-    first = next((part for part in parts if "functionCall" in part), None)
-    if first is None or any("thoughtSignature" in part for part in parts):
-        return parts
-    return [{**part, "thoughtSignature": NO_SIGNATURE} if part is first else part for part in parts]
-
-
-def _function_call(call: Part) -> Part:
-    function = call["function"]
-    return {"functionCall": {"name": function.get("name"), "args": arguments(function.get("arguments")) or {}}}
-
-
-def _own_parts(message: Part) -> list[Part]:
-    """Return an assistant's turn in this API's form, which is remembered or was sent by the caller."""
-    details = items(message.get("reasoning_details"))
-    is_own = any(OWN_PART_KEYS & mapping(part).keys() for part in details)
-    return items(message.get(NATIVE)) or (details if is_own else [])
-
-
-def _native(parts: list[Part], answered: list[str]) -> list[Part]:
-    """Return the model's own parts, with thought signatures, but without calls that have no result."""
-    left = list(answered)
-    kept: list[Part] = []
-    for part in parts:
-        name = mapping(part.get("functionCall")).get("name")
-        if name is None or name in left:
-            kept.append(part)
-            if name is not None:
-                left.remove(name)
-    return kept
-
-
-def _part(part: Part) -> Part:
-    match part.get("type"):
-        case "text":
-            return {"text": part["text"]}
-        case "image_url" | "video_url" as kind:
-            return _file(str(mapping(part.get(kind)).get("url") or ""))
-        case "file" | "input_image":
-            file = mapping(part.get("file")) or part
-            return _file(str(file.get("file_data") or file.get("file_id") or ""))
-        case "input_audio":
-            sound = mapping(part.get("input_audio"))
-            return {"inlineData": {"mimeType": f"audio/{sound.get('format')}", "data": sound.get("data")}}
-        case _:
-            return part
-
-
-def _file(address: str) -> Part:
-    if inline := DATA_URL.fullmatch(address):
-        return {"inlineData": {"mimeType": inline["type"], "data": inline["data"]}}
-    kind = mimetypes.guess_type(address.partition("?")[0])[0]
-    return {"fileData": {"fileUri": address, **({"mimeType": kind} if kind else {})}}
 
 
 def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Part | None:
@@ -301,8 +221,6 @@ def _thinking(options: GenerateContentOptions, abilities: GeminiAbilities) -> Pa
 
 
 def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
-    if not call.tools:
-        return {}
     declarations = [
         {
             "name": tool.name,
@@ -311,13 +229,18 @@ def _tools(call: LLMCall, options: GenerateContentOptions) -> dict[str, Any]:
         }
         for tool in call.tools
     ]
-    tools = {"tools": [{"functionDeclarations": declarations}]}
-    choice, config = options.tool_choice, {}
-    if isinstance(choice, dict):
-        config = {"mode": "ANY", "allowedFunctionNames": [mapping(choice.get("function")).get("name")]}
-    elif choice:
-        config = {"mode": {"required": "ANY", "none": "NONE"}.get(choice, "AUTO")}
-    return tools | ({"toolConfig": {"functionCallingConfig": config}} if config else {})
+    name, mode = chosen_tool(options.tool_choice), choice_mode(options.tool_choice)
+    config: dict[str, Any] = {}
+    if name:
+        config = {"mode": "ANY", "allowedFunctionNames": [name]}
+    elif options.tool_choice:
+        config = {"mode": {"required": "ANY", "none": "NONE"}.get(mode or "", "AUTO")}
+    if not (declarations or has_own_tools(options)):
+        return {}
+    return {
+        "tools": [{"functionDeclarations": declarations}] if declarations else None,
+        "toolConfig": {"functionCallingConfig": config} if config else None,
+    }
 
 
 def _tool_call(call: dict[str, Any], index: int) -> ToolCall:
@@ -339,10 +262,12 @@ def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:
 
 
 def _image_url(part: dict[str, Any]) -> str | None:
-    inline = mapping(part.get("inlineData"))
-    kind, data = text(inline.get("mimeType")) or "", text(inline.get("data"))
-    is_image = data is not None and kind.startswith("image/") and part.get("thought") is not True
-    return f"data:{kind};base64,{data}" if is_image else None
+    """Return the URL of an image, which is inline or stored at Google; drafts in the model's thoughts are left out."""
+    inline, stored = mapping(part.get("inlineData")), mapping(part.get("fileData"))
+    kind, data = text(inline.get("mimeType") or stored.get("mimeType")) or "", text(inline.get("data"))
+    if part.get("thought") is True or not kind.startswith("image/"):
+        return None
+    return f"data:{kind};base64,{data}" if data else text(stored.get("fileUri"))
 
 
 def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:

@@ -6,6 +6,7 @@ against exchanges that others recorded live (`tests/wires/test_recorded_exchange
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,7 +16,6 @@ from ..types import ToolCall, Usage
 from .abilities import claude
 from .conversation import (
     CLAUDES_IDS,
-    DATA_URL,
     NATIVE,
     SYSTEM_ROLES,
     call_id,
@@ -23,13 +23,13 @@ from .conversation import (
     plain_text,
     safe_id,
     system_parts,
-    text_parts,
     tool_turn,
 )
 from .errors import server_wait, should_retry
 from .lenient import arguments, count, items, mapping, rates, text, total, undecodable
 from .messages_parameters import ANSWER_TOOL, MessagesOptions, object_parameters, parameters
 from .messages_stream import MessagesAssembly
+from .parts import inline
 from .schemas import instruction
 from .wire import Answer, LLMCall, ParsedError, Wire, defaults_of, with_extra_body
 
@@ -78,6 +78,7 @@ STATUS_BY_TYPE: Final = {
 }
 # Blocks to send back unchanged: thinking with its signatures, and the calls of server tools with their results.
 RETURNED_TYPES: Final = re.compile("thinking|redacted_thinking|[a-z_]+_tool_use|[a-z_]+_tool_result")
+TEXT_TYPES: Final = ("text/", "application/json", "application/xml")
 PAUSED: Final = "the model paused before the object was complete (pause_turn)"
 THINKING_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 
@@ -191,9 +192,12 @@ def _turns(messages: list[Block]) -> list[Block]:
 def _without_blank(blocks: list[Block]) -> list[Block]:
     """Return blocks without blank texts, which models write before a tool call and the API refuses.
 
-    anomalyco/opencode#31259: "text content blocks must contain non-whitespace text".
+    anomalyco/opencode#31259: "text content blocks must contain non-whitespace text". The last block gets the cache
+    breakpoint of one that is left out.
     """
-    return [block for block in blocks if block.get("type") != "text" or str(block.get("text") or "").strip()]
+    written = [block for block in blocks if block.get("type") != "text" or str(block.get("text") or "").strip()]
+    blank = [block for block in blocks if block not in written]
+    return [*written[:-1], {**_breakpoint(*blank), **written[-1]}] if written and blank else written
 
 
 def _check_end(turns: list[Block], model: str) -> None:
@@ -219,7 +223,7 @@ def _thinking_is_missing(turns: list[Block]) -> bool:
 def _blocks(message: Block) -> list[Block]:
     content = message.get("content")
     if message["role"] == "tool":
-        result = {"type": "tool_result", "tool_use_id": _id(message["tool_call_id"]), "content": plain_text(content)}
+        result = {"type": "tool_result", "tool_use_id": _id(message["tool_call_id"]), "content": _result(content)}
         return [{**result, **_breakpoint(*items(content))}]
     calls = items(message.get("tool_calls"))
     if NATIVE in message:
@@ -232,7 +236,8 @@ def _blocks(message: Block) -> list[Block]:
         for detail in items(message.get("reasoning_details"))
         if RETURNED_TYPES.fullmatch(text(mapping(detail).get("type")) or "")
     ]
-    return own + [_part(part) for part in text_parts(content)] + [_use(call) for call in calls]
+    written = [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
+    return own + [_part(part) for part in written] + [_use(call) for call in calls]
 
 
 def _use(call: Block) -> Block:
@@ -241,30 +246,59 @@ def _use(call: Block) -> Block:
     return {"type": "tool_use", "id": _id(call["id"]), "name": function.get("name"), "input": given}
 
 
+def _result(content: object) -> str | list[Block]:
+    """Return a tool's result: a text, or blocks if it contains images or files."""
+    if all(part.get("type") == "text" for part in items(content)):
+        return plain_text(content)
+    blocks = _without_blank([_part(part) for part in items(content)])
+    return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
+
+
 def _part(part: Block) -> Block:
     match part.get("type"):
         case "text":
             return {**part, "text": part["text"]}
         case "image_url":
             source = _source(str(mapping(part.get("image_url")).get("url") or ""))
-            return {"type": "image", "source": source, **_breakpoint(part)}
+            return {**_beside(part, "image_url"), "type": "image", "source": source}
         case "file":
             file = mapping(part.get("file"))
             by_id = {"type": "file", "file_id": file.get("file_id")}
             source = by_id if file.get("file_id") else _source(str(file.get("file_data") or ""))
-            return {"type": "document", "source": source, **_breakpoint(part)}
+            kind = "image" if str(source.get("media_type")).startswith("image/") else "document"
+            return {**_beside(part, "file"), "type": kind, "source": _text_source(source)}
         case "input_image":
-            return {"type": "image", "source": {"type": "file", "file_id": part.get("file_id")}, **_breakpoint(part)}
+            source = {"type": "file", "file_id": part.get("file_id")}
+            return {**_beside(part, "file_id", "detail"), "type": "image", "source": source}
         case "input_audio" | "video_url" as kind:
             raise ValueError(f"Claude models accept neither audio nor video: messages contain a part of type {kind}")
         case _:
             return part
 
 
+def _beside(part: Block, *used: str) -> Block:
+    """Return the keys of a part that its translation does not use, such as `cache_control`, `title` or `citations`."""
+    return {name: value for name, value in part.items() if name not in used}
+
+
 def _source(address: str) -> Block:
-    if inline := DATA_URL.fullmatch(address):
-        return {"type": "base64", "media_type": inline["type"], "data": inline["data"]}
+    if inlined := inline(address):
+        return {"type": "base64", "media_type": inlined[0], "data": inlined[1]}
     return {"type": "url", "url": address}
+
+
+def _text_source(source: Block) -> Block:
+    """Return the source of a text file as text: the API takes base64 of PDF only.
+
+    https://platform.claude.com/docs/en/build-with-claude/files#file-types-and-content-blocks
+    """
+    if not str(source.get("media_type")).startswith(TEXT_TYPES):
+        return source
+    try:
+        written = base64.b64decode(source["data"]).decode()
+    except ValueError:
+        return source
+    return {"type": "text", "media_type": "text/plain", "data": written}
 
 
 def _problem(use: dict[str, Any]) -> str | None:

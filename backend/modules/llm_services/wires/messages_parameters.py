@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .abilities import ClaudeAbilities, Sampling, Thinking, claude, effort_for, nearest_effort
+from .conversation import choice_mode, chosen_tool
 from .lenient import mapping, present
 from .schemas import output_format_schema, wire_schema
-from .wire import LLMCall, Number, Options
+from .wire import LLMCall, Number, Options, has_own_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,9 @@ FORCING: Final = frozenset({"any", "tool"})
 class MessagesOptions(Options):
     """Options of the Messages API; `stop` is sent as `stop_sequences`."""
 
-    sent: ClassVar[frozenset[str]] = frozenset({"top_p", "top_k", "stop_sequences", "service_tier", "metadata"})
+    sent: ClassVar[frozenset[str]] = frozenset(
+        {"top_p", "top_k", "stop_sequences", "service_tier", "metadata", "container", "inference_geo"}
+    )
 
     top_p: Number | None = None
     top_k: int | None = None
@@ -44,6 +47,8 @@ class MessagesOptions(Options):
     thinking: dict[str, Any] | None = None
     cache_control: dict[str, Any] | None = None
     service_tier: str | None = None
+    container: str | dict[str, Any] | None = None
+    inference_geo: str | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the fields of the body; of the metadata only `user_id`, because the API refuses other names.
@@ -200,7 +205,7 @@ def _thinking(options: MessagesOptions, abilities: ClaudeAbilities) -> tuple[Par
 
 
 def _tools(call: LLMCall, options: MessagesOptions) -> Parameters:
-    if not call.tools:
+    if not (call.tools or has_own_tools(options)):
         return {}
     tools = [
         {
@@ -210,14 +215,16 @@ def _tools(call: LLMCall, options: MessagesOptions) -> Parameters:
         for tool in call.tools
     ]
     choice = _tool_choice(options.tool_choice)
-    if options.parallel_tool_calls is False:
+    if options.parallel_tool_calls is False and choice != {"type": "none"}:
         choice = {"type": "auto", **(choice or {}), "disable_parallel_tool_use": True}
-    return {"tools": tools, "tool_choice": choice}
+    return {"tools": tools or None, "tool_choice": choice}
 
 
 def _tool_choice(choice: str | Parameters | None) -> Parameters | None:
     """Return a tool choice in this API's form."""
-    if isinstance(choice, dict):
-        function = mapping(choice.get("function"))
-        return {"type": "tool", "name": function["name"]} if function.get("name") else choice
-    return {"type": {"required": "any"}.get(choice, choice)} if choice else None
+    name, mode = chosen_tool(choice), choice_mode(choice)
+    if isinstance(choice, dict) and mode is None and (name is None or choice["type"] == "tool"):
+        return choice
+    if name:
+        return {"type": "tool", "name": name}
+    return {"type": "any" if mode == "required" else mode or choice} if choice else None

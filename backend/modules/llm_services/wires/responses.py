@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 from ..sanitize import excerpt
 from ..types import ToolCall
 from .abilities import OpenAIAbilities, Sampling, nearest_effort, openai
-from .conversation import NATIVE, OPENAIS_IDS, call_id, join_instruction, plain_text, safe_id, tool_turn
+from .conversation import (
+    NATIVE,
+    OPENAIS_IDS,
+    call_id,
+    choice_mode,
+    chosen_tool,
+    join_instruction,
+    plain_text,
+    safe_id,
+    tool_turn,
+)
 from .errors import openai_error
 from .lenient import arguments, count, items, mapping, moment, openai_usage, text, undecodable
 from .responses_stream import ResponsesAssembly
 from .schemas import instruction, json_schema_format
-from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, with_extra_body
+from .wire import Answer, LLMCall, Number, Options, ParsedError, Wire, defaults_of, has_own_tools, with_extra_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +40,7 @@ Item = dict[str, Any]
 
 VERBOSITIES: Final = {"xhigh": "high", "max": "high"}  # the API has nothing above `high`
 FINISH_REASONS: Final = {"max_output_tokens": "length"}
+KEPT_KEYS: Final = ("prompt_cache_breakpoint",)  # what the API takes on every part, besides its content
 # The units by which hosted tools are billed, under the price table's names if it has them:
 # https://platform.openai.com/docs/pricing#built-in-tools.
 PIECES: Final = {
@@ -57,6 +68,15 @@ class ResponsesOptions(Options):
             "safety_identifier",
             "prompt_cache_key",
             "truncation",
+            "background",
+            "context_management",
+            "conversation",
+            "max_tool_calls",
+            "moderation",
+            "previous_response_id",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "top_logprobs",
         }
     )
 
@@ -70,6 +90,15 @@ class ResponsesOptions(Options):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     truncation: str | None = None
+    background: bool | None = None
+    context_management: list[dict[str, Any]] | None = None
+    conversation: str | dict[str, Any] | None = None
+    max_tool_calls: int | None = None
+    moderation: dict[str, Any] | None = None
+    previous_response_id: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: str | None = None
+    top_logprobs: int | None = None
 
 
 class ResponsesWire(Wire):
@@ -90,8 +119,8 @@ class ResponsesWire(Wire):
             **options.body(),
             **_reasoning_and_sampling(call, options),
         }
-        if call.tools:
-            payload["tools"] = [_tool(tool) for tool in call.tools]
+        if call.tools or has_own_tools(options):
+            payload["tools"] = [_tool(tool) for tool in call.tools] or None
             payload["tool_choice"] = _tool_choice(options.tool_choice)
         if call.response_model is not None:
             _request_json(payload, call, options)
@@ -164,9 +193,8 @@ def _input(messages: list[Item]) -> list[Item]:
 def _items(message: Item) -> list[Item]:
     content = message.get("content")
     if message["role"] == "tool":
-        return [
-            {"type": "function_call_output", "call_id": _id(message["tool_call_id"]), "output": plain_text(content)}
-        ]
+        own_id = _id(message["tool_call_id"])
+        return [{"type": "function_call_output", "call_id": own_id, "output": _result(content)}]
     if message["role"] != "assistant":
         parts = [_part(part) for part in content] if isinstance(content, list) else content
         return [{"role": message["role"], "content": parts}]
@@ -201,25 +229,45 @@ def _id(own_id: object) -> str:
     return safe_id(str(own_id), *OPENAIS_IDS)
 
 
+def _result(content: object) -> str | list[Item]:
+    """Return a tool's result: a text, or parts if it contains images or files."""
+    is_text = all(part.get("type") == "text" for part in items(content))
+    return plain_text(content) if is_text else [_part(part) for part in items(content)]
+
+
 def _part(part: Item) -> Item:
+    kept = {name: part[name] for name in KEPT_KEYS if name in part}
     match part.get("type"):
         case "text":
-            return {"type": "input_text", "text": part.get("text") or ""}
+            return {"type": "input_text", "text": part.get("text") or "", **kept}
         case "image_url":
             image = mapping(part.get("image_url"))
-            return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+            return {
+                "type": "input_image",
+                "image_url": image.get("url"),
+                "detail": image.get("detail") or "auto",
+                **kept,
+            }
+        case "input_image":
+            return {"type": "input_image", "file_id": part["file_id"], "detail": part.get("detail") or "auto", **kept}
         case "file":
-            file = mapping(part.get("file"))
-            if file.get("file_id"):
-                return {"type": "input_file", "file_id": file["file_id"]}
-            data = str(file.get("file_data") or "")
-            if data.startswith("http"):
-                return {"type": "input_file", "file_url": data}
-            return {"type": "input_file", "filename": file.get("filename") or "file", "file_data": data}
-        case "video_url":
-            raise ValueError("the Responses API does not accept video: messages contain a part of type video_url")
+            detail = {"detail": part["detail"]} if part.get("detail") else {}
+            return {"type": "input_file", **_file(mapping(part.get("file"))), **detail, **kept}
+        case "video_url" | "input_audio" as kind:
+            raise ValueError(
+                f"the Responses API accepts neither audio nor video: messages contain a part of type {kind}"
+            )
         case _:
             return part
+
+
+def _file(file: Item) -> Item:
+    if file.get("file_id"):
+        return {"file_id": file["file_id"]}
+    data = str(file.get("file_data") or "")
+    if data.startswith("http"):
+        return {"file_url": data}
+    return {"filename": file.get("filename") or "file", "file_data": data}
 
 
 # The sampling parameters that are left out, and when. A reasoning model refuses all of them, except with the effort
@@ -273,10 +321,10 @@ def _tool(tool: ToolDefinition) -> Item:
 
 
 def _tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-    """Return a choice of a function in this API's form."""
-    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
-        return {"type": "function", "name": choice["function"].get("name")}
-    return choice
+    """Return a tool choice in this API's form."""
+    if name := chosen_tool(choice):
+        return {"type": "function", "name": name}
+    return choice_mode(choice) or choice
 
 
 def _request_json(payload: dict[str, Any], call: LLMCall, options: ResponsesOptions) -> None:

@@ -107,11 +107,12 @@ class Text(BaseModel):
 class Options(BaseModel):
     """The options that work with every vendor; a wire leaves out an option that its API has no field for.
 
-    The vendor checks the values, because they change without notice. `extra_body` has further fields, which are merged
-    into the request. `metadata` labels the row, for reports; it is sent if the API has a field for it. `use_cache`
-    turns the response cache on or off. `store_content=False` keeps the text of prompt and answer out of the table.
-    `timeout`, in seconds, replaces REQUEST_TIMEOUT. `stream` requests the answer as a stream. A call with an
-    `idempotency_key` that was answered within a day returns that answer, and nothing is sent.
+    The vendor checks the values, because they change without notice. `reasoning_effort` is another name of
+    `reasoning.effort`. `extra_body` has further fields, which are merged into the request. `metadata` labels the row,
+    for reports; it is sent if the API has a field for it. `use_cache` turns the response cache on or off.
+    `store_content=False` keeps the text of prompt and answer out of the table. `timeout`, in seconds, replaces
+    REQUEST_TIMEOUT. `stream` requests the answer as a stream. A call with an `idempotency_key` that was answered within
+    a day returns that answer, and nothing is sent.
     """
 
     model_config = STRICT
@@ -120,6 +121,7 @@ class Options(BaseModel):
     sent: ClassVar[frozenset[str]] = frozenset()
 
     reasoning: Reasoning | None = None
+    reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
     verbosity: Verbosity | None = None
     text: Text | None = None
     extra_body: dict[str, Any] | None = None
@@ -145,6 +147,11 @@ class Options(BaseModel):
             raise ValueError(f"option {'; '.join(problems)}") from error
         if options.verbosity and options.text and options.text.verbosity not in {None, options.verbosity}:
             raise ValueError("options verbosity and text.verbosity differ: give one of them")
+        if options.reasoning_effort and options.effort not in {None, options.reasoning_effort}:
+            raise ValueError("options reasoning_effort and reasoning.effort differ: give one of them")
+        if options.reasoning_effort:
+            reasoning = (options.reasoning or Reasoning()).model_copy(update={"effort": options.reasoning_effort})
+            options = options.model_copy(update={"reasoning": reasoning, "reasoning_effort": None})
         if replaced := SET_BY_THE_CALL & set(options.extra_body or {}):
             raise ValueError(f"option extra_body must not contain {', '.join(sorted(replaced))}: the call sets it")
         return options
@@ -341,6 +348,11 @@ def failed_end(exchange: Exchange, *reasons: str | None) -> ParsedError | None:
         return None
     retryable, message = FAILED_REASONS[failed.upper()], f"the answer ended with {failed}"
     return ParsedError(exchange.status_code or 0, message, error_code=failed, retryable=retryable)
+
+
+def has_own_tools(options: Options) -> bool:
+    """Return True if `extra_body` has tools, such as those that the vendor runs itself."""
+    return bool((options.extra_body or {}).get("tools"))
 
 
 def defaults_of(call: LLMCall) -> frozenset[str]:
