@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ class Town(BaseModel):
     people: int
 
 
-class City(BaseModel):  # Its docstring is part of the recorded requests.
+class City(BaseModel):
     """A place with places in it."""
 
     name: str
@@ -42,6 +43,17 @@ WEATHER = ToolDefinition(
     description="The weather of a city.",
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
+
+
+SNAPSHOTS = Path(__file__).parent / "__snapshots__" / "test_every_vendor.ambr"
+
+
+@pytest.mark.parametrize("model", [City, Town])
+def test_the_docstring_of_the_pydantic_model_is_part_of_the_recorded_requests(model: type[BaseModel]) -> None:
+    """The schemas in the snapshots have it as their description, so a new one needs new snapshots."""
+    assert f"'description': {model.__doc__!r}," in SNAPSHOTS.read_text(encoding="utf-8"), (
+        f"the docstring of {model.__name__} was edited: restore it, or run pytest with --snapshot-update"
+    )
 
 
 async def test_text(at: At, snapshot: SnapshotAssertion) -> None:

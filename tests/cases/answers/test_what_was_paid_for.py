@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +15,14 @@ from cases.bodies import (
     CLAUDE,
     COST,
     GEMINI,
+    INPUT_TOKENS,
     OPENAI,
     OPENROUTER,
     candidate,
     claude_message,
     completion,
     function_call,
+    gemini_call,
     output_call,
     output_message,
     response,
@@ -86,6 +89,28 @@ PICTURES = {
         "Here",
         [PICTURE_URL],
     ),
+    "openrouter, base64 without a URL": (OPENROUTER, completion("", images=[{"b64_json": PICTURE}]), "", [PICTURE_URL]),
+    "gemini, stored at Google": (
+        GEMINI,
+        candidate({"fileData": {"mimeType": "image/png", "fileUri": "https://x.example/files/1"}}),
+        "",
+        ["https://x.example/files/1"],
+    ),
+    "gemini, stored without a type": (
+        GEMINI,
+        candidate({"text": "Here"}, {"fileData": {"fileUri": "https://x.example/a.png?x=1"}}),
+        "Here",
+        ["https://x.example/a.png?x=1"],
+    ),
+    "openai's code interpreter": (
+        OPENAI,
+        response(
+            {"type": "code_interpreter_call", "outputs": [{"type": "image", "url": "https://x.example/plot.png"}]},
+            output_message("Here"),
+        ),
+        "Here",
+        ["https://x.example/plot.png"],
+    ),
     "openai's tool": (
         OPENAI,
         response({"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PICTURE}),
@@ -125,6 +150,45 @@ async def test_sound_is_handed_out(caller: Caller, model: str, body: Any) -> Non
     assert isinstance(audio, AudioResponse)
     assert (SOUND, b"RIFF") == (audio.audio_base64, audio.audio_bytes())
     assert audio.mime_type.startswith("audio/")
+
+
+async def test_samples_in_several_parts_are_one_sound(caller: Caller) -> None:
+    """Samples that Gemini splits are joined, in order."""
+    parts = [
+        {"inlineData": {"mimeType": "audio/L16;rate=24000", "data": base64.b64encode(samples).decode()}}
+        for samples in (b"aabb", b"ccdd")
+    ]
+    audio = (await caller.text(candidate(*parts), model=GEMINI)).response.audio
+    assert audio.audio_bytes().endswith(b"aabbccdd")
+
+
+@pytest.mark.parametrize("citation", ["https://x.example/a", {"url": "https://x.example/a"}])
+async def test_citations_beside_the_choices_are_annotations(caller: Caller, citation: Any) -> None:
+    """Perplexity's models send them there; annotations of the message take precedence."""
+    (mark,) = (await caller.text(completion("x") | {"citations": [citation]})).response.annotations
+    assert "https://x.example/a" in str(mark)
+    own = {"type": "url_citation", "url_citation": {"url": "https://x.example/b"}}
+    body = completion("x", annotations=[own]) | {"citations": [citation]}
+    assert [own] == (await caller.text(body)).response.annotations
+
+
+@pytest.mark.parametrize("levels", [150, 600])
+@pytest.mark.parametrize("model", [CLAUDE, GEMINI, OPENAI, OPENROUTER])
+async def test_arguments_that_nest_too_deeply_hide_nothing_else(caller: Caller, model: str, levels: int) -> None:
+    """The text is handed out, and the row has the tokens and the cost, whatever form a vendor's arguments have."""
+    nested = '{"a":' * levels + "1" + "}" * levels
+    bodies = {
+        CLAUDE: claude_message({"type": "text", "text": "Ghent"}, tool_use("look", "nested"), stop_reason="tool_use"),
+        GEMINI: candidate({"text": "Ghent"}, gemini_call("look", "nested")),
+        OPENAI: response(output_message("Ghent"), output_call("look", nested)),
+        OPENROUTER: completion("Ghent", "tool_calls", tool_calls=[function_call("look", nested)]),
+    }
+    body = json.dumps(bodies[model]).replace('"nested"', nested)
+    outcome = await caller.with_tools(Reply(body, headers={"Content-Type": "application/json"}), model=model)
+    error = outcome.validation_error
+    assert error.response
+    assert "Ghent" == error.response.content
+    assert (INPUT_TOKENS, True) == (outcome.row.input_tokens, bool(outcome.row.cost_estimate))
 
 
 ANNOTATIONS = {

@@ -93,6 +93,7 @@ async def test_a_broken_call_is_an_error(caller: Caller, calls: Any) -> None:
         (CLAUDE, claude_message({"type": "tool_use", "id": "toolu_1"}, stop_reason="tool_use")),
         (GEMINI, candidate(gemini_call("", {}))),
         (GEMINI, candidate({"functionCall": {"args": {"city": "Ghent"}}})),
+        (GEMINI, candidate({"functionCall": {}})),
     ],
 )
 async def test_other_vendors_broken_calls_are_errors(caller: Caller, model: str, body: Any) -> None:

@@ -39,7 +39,7 @@ WEATHER: Final = ToolDefinition(
 )
 
 
-class City(BaseModel):  # Its docstring is part of the recorded requests.
+class City(BaseModel):
     """A city and the country it lies in."""
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 from cassette.format import PADDING, deserialize, serialize
 from cassette.scrubbing import scrub
 from cassettes.recording.record import decompress
+from cassettes.recording.scenarios import City
+
+CASSETTES = Path(__file__).resolve().parents[3] / "cassettes"
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(
@@ -232,3 +236,11 @@ def test_an_id_of_the_models_own_is_a_word() -> None:
 def test_a_key_is_masked_in_a_fields_name() -> None:
     """A key in the name of a field is masked like any other."""
     assert {"[redacted]": 1} == scrub({"sk-or-v1-" + "0f" * 32: 1})
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "bedrock", "gemini", "openai", "openrouter"])
+def test_the_docstring_of_the_pydantic_model_city_is_part_of_the_recorded_requests(vendor: str) -> None:
+    """The schema in a request has it as its description, so a new one needs new recordings."""
+    assert str(City.__doc__) in (CASSETTES / vendor / "structured.yaml").read_text(encoding="utf-8"), (
+        "the docstring of City was edited: restore it, or record the cassettes again with `nox -s record`"
+    )

@@ -20,7 +20,7 @@ from ..pieces import PIECE_LENGTH
 from ..sanitize import redact
 from ..secret import hide_headers, mask_all, mask_record, without_frames
 from ..types import DEEPEST_JSON
-from ..wires.lenient import decode, is_well_formed, well_formed
+from ..wires.lenient import decode, is_well_formed, shallow, well_formed
 from . import network
 from .bodies import BodyTooLargeError, SilentStreamError
 
@@ -199,7 +199,7 @@ def _decoded(response: httpx.Response, kind: str, *, is_audio: bool = False) -> 
         return base64.b64encode(response.content).decode()
     try:
         value = _json(response)
-        return value if _is_well_formed(response.content) else well_formed(value)
+        return value if _is_well_formed(response.content) else well_formed(shallow(value))
     except (ValueError, RecursionError):
         return _text(response.content, kind)
 

@@ -15,7 +15,7 @@ import httpx
 from .. import threads
 from ..sanitize import excerpt
 from ..wires.assembly import split_character, whole_characters
-from ..wires.lenient import decode, is_well_formed, mapping, text, well_formed
+from ..wires.lenient import decode, is_well_formed, mapping, shallow, text, well_formed
 from . import columns, http
 from .bodies import SilentStreamError
 
@@ -251,7 +251,7 @@ class _Stream:
             with suppress(ValueError, RecursionError):
                 return well_formed(json.loads(b"".join(self._before_events)))
         body = self._assembly.body()
-        return well_formed(body) if self._is_odd else body
+        return well_formed(shallow(body)) if self._is_odd else body
 
 
 async def _keep_failed(stream: _Stream, attempt: Attempt, error: BaseException) -> None:
@@ -267,10 +267,7 @@ def _decoded(data: bytes) -> tuple[Any, bool]:
 
     Raises ValueError for data that is not JSON, and RecursionError for JSON that nests too deeply.
     """
-    event, is_odd = decode(data.decode("utf-8", "replace")), not is_well_formed(data)
-    if is_odd:
-        well_formed(event)
-    return event, is_odd
+    return decode(data.decode("utf-8", "replace")), not is_well_formed(data)
 
 
 def _excerpt(data: bytes) -> str:

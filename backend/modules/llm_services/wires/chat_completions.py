@@ -153,7 +153,10 @@ class ChatCompletionsWire(Wire):
             reasoning=_reasoning(message),
             reasoning_details=list(filter(mapping, details)) or None,
             images=tuple(filter(None, [*map(_image_url, parts), *map(_listed_url, images)])),
-            annotations=tuple(filter(None, map(mapping, annotations))),
+            annotations=tuple(
+                [mark for mark in annotations if mapping(mark)]
+                or (_citations(body["citations"]) if "citations" in body else [])
+            ),
             media=_audio(message, call),
         )
 
@@ -278,7 +281,15 @@ def _image_url(image: object) -> str | None:
 
 def _listed_url(image: object) -> str | None:
     """Return the URL of an entry of `images`, which may also be the URL itself, or have it as `url`."""
-    return text(image) or _image_url(image) or text(mapping(image).get("url"))
+    data = text(mapping(image).get("b64_json"))
+    inline = data and f"data:image/png;base64,{data}"
+    return text(image) or _image_url(image) or text(mapping(image).get("url")) or inline
+
+
+def _citations(given: object) -> list[dict[str, Any]]:
+    """Return the citations of Perplexity's models, which are beside the choices; a URL becomes an annotation."""
+    urls = [{"type": "url_citation", "url_citation": {"url": url}} for url in items(given) if text(url)]
+    return urls or [mark for mark in items(given) if mapping(mark)]
 
 
 def _audio(message: dict[str, Any], call: LLMCall) -> AudioResponse | None:

@@ -5,6 +5,7 @@ Requests are checked against the types of Google's own package, and answers agai
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,7 +18,7 @@ from .generate_content_contents import contents_of, part_of
 from .generate_content_stream import GenerateContentAssembly
 from .lenient import arguments, count, items, mapping, present, rates, text, total, undecodable
 from .schemas import generate_content_schema, wire_schema
-from .speech import playable
+from .speech import joined_samples, playable
 from .wire import (
     Answer,
     LLMCall,
@@ -264,16 +265,19 @@ def _texts(parts: list[dict[str, Any]], *, is_thought: bool) -> list[str]:
 def _image_url(part: dict[str, Any]) -> str | None:
     """Return the URL of an image, which is inline or stored at Google; drafts in the model's thoughts are left out."""
     inline, stored = mapping(part.get("inlineData")), mapping(part.get("fileData"))
-    kind, data = text(inline.get("mimeType") or stored.get("mimeType")) or "", text(inline.get("data"))
-    if part.get("thought") is True or not kind.startswith("image/"):
+    data, address = text(inline.get("data")), text(stored.get("fileUri")) or ""
+    kind = text(inline.get("mimeType") or stored.get("mimeType")) or mimetypes.guess_type(address.partition("?")[0])[0]
+    if part.get("thought") is True or not (kind or "").startswith("image/"):
         return None
-    return f"data:{kind};base64,{data}" if data else text(stored.get("fileUri"))
+    return f"data:{kind};base64,{data}" if data else address or None
 
 
 def _sound(parts: list[dict[str, Any]]) -> AudioResponse | None:
+    """Return the sound; samples in several parts belong together."""
     inline = [mapping(part["inlineData"]) for part in parts if "inlineData" in part]
-    sounds = (playable(text(data.get("data")) or "", text(data.get("mimeType")) or "") for data in inline)
-    return next(filter(None, sounds), None)
+    given = [(text(data.get("data")) or "", text(data.get("mimeType")) or "") for data in inline]
+    sounds = [(data, kind) for data, kind in given if playable(data, kind)]
+    return playable(*joined_samples(sounds)) if sounds else None
 
 
 def _usage(body: dict[str, Any], candidate: dict[str, Any], images: tuple[str, ...]) -> Usage:

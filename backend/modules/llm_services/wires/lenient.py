@@ -27,6 +27,8 @@ MAX_USD: Final = 1_000_000.0  # no call costs more than this
 LIST_PRICE_RATES: Final = frozenset(
     {"auto", "default", "standard", "unspecified", "on_demand", "global", "not_available"}
 )
+# Deeper arguments of a tool call may have been made text by `shallow`, in a body that has them at a few levels.
+DEEPEST_ARGUMENTS: Final = DEEPEST_JSON - 10
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -144,6 +146,25 @@ def well_formed(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, J
             return value
 
 
+def shallow(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return JSON with its lists and objects below DEEPEST_JSON levels as text; `well_formed` accepts the result."""
+    match value:
+        case dict() | list() if depth >= DEEPEST_JSON:
+            return json.dumps(value)
+        case dict():
+            return {key: shallow(item, depth + 1) for key, item in value.items()}
+        case list():
+            return [shallow(item, depth + 1) for item in value]
+        case _:
+            return value
+
+
+def _nests(value: object, levels: int) -> bool:
+    """Return True if a value nests at least this many levels."""
+    children = value.values() if isinstance(value, dict) else items(value)
+    return levels == 0 or any(_nests(child, levels - 1) for child in children if isinstance(child, dict | list))
+
+
 def arguments(value: object) -> dict[str, Any] | None:
     """Return a tool call's arguments, decoded and repaired: {} if there are none, None if they are not an object."""
     if isinstance(value, str) and value.strip():
@@ -159,7 +180,7 @@ def arguments(value: object) -> dict[str, Any] | None:
             return None
     if not value or (isinstance(value, str) and not value.strip()):
         return {}
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not _nests(value, DEEPEST_ARGUMENTS) else None
 
 
 def decode(json_text: str | bytes) -> Any:  # noqa: ANN401 - any JSON

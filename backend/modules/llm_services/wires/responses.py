@@ -162,7 +162,7 @@ class ResponsesWire(Wire):
             tool_turn=tool_turn(tool_calls, output),
             reasoning=_reasoning(output),
             reasoning_details=output if any(item.get("type") == "reasoning" for item in output) else None,
-            images=tuple(filter(None, map(_image_url, output))),
+            images=tuple(filter(None, (url for item in output for url in _image_urls(item)))),
             annotations=tuple(
                 filter(None, (mapping(mark) for part in parts for mark in items(part.get("annotations"))))
             ),
@@ -348,10 +348,11 @@ def _reasoning(output: list[Item]) -> str | None:
     return "\n".join(filter(None, (text(mapping(part).get("text")) for part in parts))) or None
 
 
-def _image_url(item: Item) -> str | None:
-    """Return the image of an image generation tool as a `data:` URL."""
+def _image_urls(item: Item) -> list[str | None]:
+    """Return the image of an image generation tool as a `data:` URL, and the images that a code interpreter drew."""
+    drawn = [text(mapping(output).get("url")) for output in items(item.get("outputs"))]
     data = text(item.get("result")) if item.get("type") == "image_generation_call" else None
-    return data and f"data:image/{text(item.get('output_format')) or 'png'};base64,{data}"
+    return [data and f"data:image/{text(item.get('output_format')) or 'png'};base64,{data}", *drawn]
 
 
 def _problem(call: dict[str, Any]) -> str | None:

@@ -59,6 +59,18 @@ def playable(data: str, kind: str) -> AudioResponse | None:
     return AudioResponse(audio_base64=wav, mime_type="audio/wav", duration_seconds=round(seconds, 3))
 
 
+def joined_samples(sounds: list[tuple[str, str]]) -> tuple[str, str]:
+    """Return the base64 and the type of sounds: samples of the first one's type are joined, of others it is the first.
+
+    Files, such as MP3, cannot be joined.
+    """
+    data, kind = sounds[0]
+    if kind.partition(";")[0].strip().lower() not in SAMPLES:
+        return data, kind
+    samples = b"".join(base64.b64decode(piece) for piece, its_kind in sounds if its_kind == kind)
+    return base64.b64encode(samples).decode(), kind
+
+
 def _wave_file(samples: bytes, rate: int) -> tuple[str, float]:
     """Return 16-bit mono samples as a WAV file in base64, and its length in seconds."""
     file = io.BytesIO()
