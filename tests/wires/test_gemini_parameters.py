@@ -205,6 +205,21 @@ def test_a_schema_without_its_definition() -> None:
     assert {"$ref": "#/$defs/Gone"} == generate_content_schema(schema)["properties"]["a"]
 
 
+@pytest.mark.parametrize("reference", ["#", "#/properties/b", "https://x.example/schema.json"])
+def test_a_reference_to_no_definition_has_no_neighbours(reference: str) -> None:
+    """A reference to another place, which tools of others have, loses what the API refuses beside it."""
+    properties = {"a": {"$ref": reference, "description": "x"}, "b": {"type": "string"}}
+    assert {"$ref": reference} == generate_content_schema({"type": "object", "properties": properties})["properties"][
+        "a"
+    ]
+
+
+def test_a_list_of_items_of_an_older_draft() -> None:
+    """A list with a schema for each place has today's keyword."""
+    schema = {"type": "array", "items": [{"type": "string"}, {"type": "integer"}], "additionalItems": False}
+    assert [{"type": "string"}, {"type": "integer"}] == generate_content_schema(schema)["prefixItems"]
+
+
 class Mood(Enum):
     """Values of several types."""
 
@@ -224,10 +239,12 @@ class Mood(Enum):
         ({"enum": ["a", 1, 1.5]}, {"enum": ["a", 1, 1.5]}),
         ({"const": "a", "type": "string"}, {"enum": ["a"], "type": "string"}),
         ({"enum": [1, True]}, {"anyOf": [{"enum": [1]}, {"type": "boolean"}]}),
+        ({"enum": ["a", {"b": 1}], "title": "T"}, {"title": "T"}),
+        ({"const": [1], "type": "array"}, {"type": "array"}),
     ],
 )
 def test_enums(schema: dict[str, Any], sent_schema: dict[str, Any]) -> None:
-    """Enums keep only strings and numbers; true, false and null become types."""
+    """Enums keep only strings and numbers: true, false and null become types; with lists or objects, it is left out."""
     assert sent_schema == generate_content_schema(schema)
 
 

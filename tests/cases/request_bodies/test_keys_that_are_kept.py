@@ -281,6 +281,8 @@ async def test_a_video_is_refused_where_none_is_taken(caller: Caller, model: str
         {"type": "input_image", "image_url": None},
         {"type": "image_url", "image_url": None},
         {"type": "input_video"},
+        {"type": "input_audio"},
+        {"type": "input_audio", "input_audio": {"format": "wav"}},
         {"type": "video_url", "video_url": {}},
         {"type": "text", "text": 5},
     ],

@@ -90,6 +90,36 @@ async def test_a_dumped_call_is_too(caller: Caller, dumped: Any, expected: Any) 
     assert assistant["tool_calls"][0]["id"] == result["tool_call_id"]
 
 
+@pytest.mark.parametrize(
+    ("own", "expected_id"),
+    [
+        ({"type": "tool_use", "id": "toolu_1", "name": "now", "input": {"city": "Ghent"}}, "toolu_1"),
+        (
+            {
+                "type": "function_call",
+                "id": "fc_1",
+                "call_id": "call_1",
+                "name": "now",
+                "arguments": '{"city": "Ghent"}',
+            },
+            "call_1",
+        ),
+        ({"functionCall": {"name": "now", "args": {"city": "Ghent"}}}, "call_1_now"),
+    ],
+    ids=["claude", "responses", "gemini"],
+)
+@pytest.mark.parametrize("name", VENDORS)
+async def test_a_call_in_a_vendors_own_form_is_too(caller: Caller, name: str, own: Any, expected_id: str) -> None:
+    """A call as a vendor's body has it reaches every vendor with its name, arguments and id."""
+    turn = LLMMessage(role="assistant", content=None, tool_calls=[own])
+    vendor = VENDORS[name]
+    outcome = await caller.with_tools(vendor.text("Noon"), model=vendor.model, messages=[*QUESTION, turn, RESULT])
+    sent = json.dumps(outcome.payload).replace("\\", "")
+    assert '"city": "Ghent"' in sent
+    assert '"name": "now"' in sent
+    assert name == "gemini" or 2 == sent.count(f'"{expected_id}"')
+
+
 async def test_the_older_function_call_is_too(caller: Caller) -> None:
     """The same is true of `function_call`."""
     turn = LLMMessage(role="assistant", content=None, function_call={"name": "now"})

@@ -35,6 +35,8 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 # https://platform.openai.com/docs/api-reference/responses.
 CLAUDES_IDS: Final = (re.compile("[a-zA-Z0-9_-]+"), 256)
 OPENAIS_IDS: Final = (re.compile(r"[^\s]+"), 64)
+# The fields of a call that is no Chat Completions call: Claude's arguments are its `input`, Gemini's its `args`.
+FIELDS_OF_CALLS: Final = {"name": "name", "arguments": "arguments", "input": "arguments", "args": "arguments"}
 # Anthropic's and Google's name for `required` is `any`.
 CHOICE_MODES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
@@ -92,7 +94,7 @@ class ToolCallMemory:
         its_calls = items(remembered.get("tool_calls"))
         is_same = [_function_name(call) for call in calls] == [_function_name(call) for call in its_calls]
         # Another vendor may have answered the same messages, with other ids.
-        ids = {call.get("id") for call in message.tool_calls or []} - {None, ""}
+        ids = {call.get("call_id") or call.get("id") for call in message.tool_calls or []} - {None, ""}
         if message.reasoning_details or not is_same or ids - {mapping(call).get("id") for call in its_calls}:
             return chat_message
         return chat_message | _of_one_wire(remembered, api_variant)
@@ -177,15 +179,19 @@ def _message(message: LLMMessage, position: int) -> ChatMessage:
 def _call(call: ChatMessage, position: int) -> ChatMessage:
     """Return a call in the neutral form, with its arguments as JSON text.
 
-    Dumped ToolCalls and legacy `function_call`s have other forms. Vendors expect text, but some send calls without
-    arguments, or with an object (Significant-Gravitas/AutoGPT#12289).
+    Dumped ToolCalls, legacy `function_call`s, and the calls in the bodies of Claude, Gemini and the Responses API have
+    other forms. Vendors expect text, but some send calls without arguments, or with an object
+    (Significant-Gravitas/AutoGPT#12289).
     """
-    function = mapping(call.get("function")) or {name: call[name] for name in ("name", "arguments") if name in call}
+    call = mapping(call.get("functionCall")) or call
+    function = mapping(call.get("function")) or {
+        name: call[own_name] for own_name, name in FIELDS_OF_CALLS.items() if own_name in call
+    }
     given = function.get("arguments")
     decoded = arguments(given)
     is_written = isinstance(given, str) and (decoded is None or json_object(given) is not None)
     text_given = given if is_written else json.dumps(decoded or {})
-    own_id = call_id(call.get("id"), position, str(function.get("name")))
+    own_id = call_id(call.get("call_id") or call.get("id"), position, str(function.get("name")))
     return {"id": own_id, "type": "function", "function": {**function, "arguments": text_given}}
 
 

@@ -195,9 +195,14 @@ def _without_blank(blocks: list[Block]) -> list[Block]:
     anomalyco/opencode#31259: "text content blocks must contain non-whitespace text". The last block gets the cache
     breakpoint of one that is left out.
     """
-    written = [block for block in blocks if block.get("type") != "text" or str(block.get("text") or "").strip()]
-    blank = [block for block in blocks if block not in written]
-    return [*written[:-1], {**_breakpoint(*blank), **written[-1]}] if written and blank else written
+    written = [block for block in blocks if not _is_blank(block)]
+    if not written or len(written) == len(blocks):
+        return written
+    return [*written[:-1], {**_breakpoint(*filter(_is_blank, blocks)), **written[-1]}]
+
+
+def _is_blank(block: Block) -> bool:
+    return block.get("type") == "text" and not str(block.get("text") or "").strip()
 
 
 def _check_end(turns: list[Block], model: str) -> None:

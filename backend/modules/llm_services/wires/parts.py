@@ -105,7 +105,10 @@ def _with_data_url(file: Part) -> Part:
 def _sound(part: Part) -> Part:
     """Return sound as base64 with its format, which a `data:` URL may have."""
     sound = mapping(part.get("input_audio")) or {name: part.get(name) for name in ("data", "format")}
-    if inlined := inline(text(sound.get("data")) or ""):
+    given = text(sound.get("data"))
+    if given is None:
+        raise ValueError(f"messages contain a part of type {part['type']} without data")
+    if inlined := inline(given):
         kind, data = inlined
         sound = {**sound, "data": data, "format": sound.get("format") or kind.partition("/")[2].removeprefix("x-")}
     return _moved(part, "input_audio", sound, ("data", "format"))

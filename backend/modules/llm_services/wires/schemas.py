@@ -252,19 +252,26 @@ def _generate_content(schema: Any, definitions: dict[str, Any], inside: frozense
     name = DEFINITION.fullmatch(str(schema.get("$ref")))
     if name and OLDER_DEFINITIONS in schema["$ref"]:
         schema = {**schema, "$ref": f"#/$defs/{name[1]}"}
-    if name and any(not keyword.startswith("$") for keyword in schema):
+    if "$ref" in schema and any(not keyword.startswith("$") for keyword in schema):
         beside = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
-        if name[1] in inside or name[1] not in definitions:
+        if not name or name[1] in inside or name[1] not in definitions:
             return {"$ref": schema["$ref"], **{key: value for key, value in schema.items() if key == "$defs"}}
         return _generate_content({**definitions[name[1]], **beside}, definitions, inside | {name[1]})
     keywords = {**schema, "enum": [schema["const"]]} if "const" in schema else schema
+    if isinstance(keywords.get("items"), list):  # how older drafts write `prefixItems`
+        keywords = {**keywords, "prefixItems": keywords["items"], "items": mapping(keywords.get("additionalItems"))}
     taken = {key: value for key, value in _with_plain_enum(keywords).items() if key in GENERATE_CONTENT_KEYWORDS}
     return {key: _keyword_value(key, value, definitions, inside) for key, value in taken.items()}
 
 
 def _with_plain_enum(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema with only strings and numbers in enums; true, false and null become types."""
+    """Return a schema with only strings and numbers in enums; true, false and null become types.
+
+    An enum with lists or objects is left out.
+    """
     members = items(schema.get("enum"))
+    if any(isinstance(member, dict | list) for member in members):
+        return {keyword: value for keyword, value in schema.items() if keyword not in {"enum", "const"}}
     types = {JSON_TYPES[type(member)] for member in members if member is None or isinstance(member, bool)}
     if not types:
         return schema
