@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.calls import only_row, rows
-from support.processes import without_slow_steps
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -20,23 +20,16 @@ HERE = Path(__file__).parent
 BACKEND = HERE.parents[1] / "backend"
 
 
-def ran(engine: Engine, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a separate process, on the same database, in a folder without a `.env`."""
+def environment(engine: Engine) -> dict[str, str]:
+    """Return the environment of a process on the same database."""
     url = engine.url.render_as_string(hide_password=False)
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    return {**os.environ, "PYTHONPATH": str(BACKEND), "DATABASE_URL": url}
 
 
 def test_a_script_just_ends(engine: Engine, tmp_path: Path) -> None:
     """A script that makes one call and closes nothing prints no warning, with every warning an error."""
-    script = ran(engine, tmp_path, "-X", "dev", "-W", "error", str(HERE / "one_call.py"))
-    assert (0, "") == (script.returncode, without_slow_steps(script.stderr))
+    script = run_python([str(HERE / "one_call.py")], environment(engine), tmp_path)
+    assert (0, "") == (script.returncode, script.stderr)
     row = only_row(engine)
     assert (script.stdout, "completed") == (str(row.id), row.status)
 
@@ -52,7 +45,8 @@ def test_a_process_may_fork_after_its_first_call(
     An idle ledger has closed its connection before the fork, as SQLite requires, and has no thread that Python would
     warn about: https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_
     """
-    script = ran(engine, tmp_path, "-W", warnings, str(HERE / "forked_calls.py"), thread)
+    command = [sys.executable, "-W", warnings, str(HERE / "forked_calls.py"), thread]
+    script = subprocess.run(command, env=environment(engine), cwd=tmp_path, capture_output=True, check=False, text=True)
     assert (0, new_connections, "") == (script.returncode, script.stdout, script.stderr)
     asked = {"before the fork", "in the child", "after the fork"}
     assert asked == {row.messages[0]["content"] for row in rows(engine) if row.status == "completed"}

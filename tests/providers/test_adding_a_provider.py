@@ -7,14 +7,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from modules.llm_services.config import VARIABLE_NAMES
+from support.processes import NEEDED, run_python
 from support.server import serving
 
 if TYPE_CHECKING:
@@ -90,15 +89,9 @@ async def call(backend: Path, base_url: str, **params: Any) -> dict[str, Any]:
     }
     inherited = {name: value for name, value in os.environ.items() if name not in VARIABLE_NAMES}
     database = {"DATABASE_URL": f"sqlite:///{backend.parent / 'llm.db'}", "MAX_RETRIES": "1"}
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", PROGRAM, json.dumps(params)],
-        env={**inherited, **database, **variables, "PYTHONPATH": str(backend)},
-        cwd=backend.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**inherited, **database, **variables, "PYTHONPATH": str(backend)}
+    program = ["-c", PROGRAM, json.dumps(params)]
+    done = await asyncio.to_thread(run_python, program, environment, backend.parent, imported=NEEDED)
     assert "" == done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from cases.bodies import OPENROUTER, VENDORS, completion, function_call
 from cases.caller import QUESTION, tool
 from cases.tools.turns import ARGUMENTS, DETAILS, FIRST_TURNS, FirstTurn
 from modules.llm_services.public import LLMMessage
+from support.processes import run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,23 +109,23 @@ engine.dispose()
 """
 
 
-def in_another_process(caller: Caller, turn: FirstTurn, messages: list[LLMMessage], database: str) -> dict[str, Any]:
-    """Make the second turn's call in another process; return what it sent."""
+def database_in(folder: Path) -> str:
+    """Return the URL of another process's database."""
+    return f"sqlite:///{folder / 'elsewhere.db'}"
+
+
+def in_another_process(caller: Caller, turn: FirstTurn, messages: list[LLMMessage], folder: Path) -> dict[str, Any]:
+    """Make the second turn's call in another process, with the database in the folder; return what it sent."""
     told = {
-        "url": database,
+        "url": database_in(folder),
         "model": turn.model,
         "messages": [message.model_dump(mode="json") for message in messages],
         "tools": [tool().model_dump(mode="json", exclude_none=True)],
     }
     caller.server.script(turn.last)
     path = os.pathsep.join(part for part in sys.path if part)
-    subprocess.run(
-        [sys.executable, "-c", SECOND_TURN],
-        input=json.dumps(told),
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
+    done = run_python(["-c", SECOND_TURN], {**os.environ, "PYTHONPATH": path}, folder, json.dumps(told))
+    assert 0 == done.returncode, done.stderr
     payload: dict[str, Any] = caller.server.requests[-1].body
     return payload
 
@@ -139,11 +139,10 @@ async def test_another_process_sends_it_too(caller: Caller, first_turn: FirstTur
     first = await caller.with_tools(first_turn.body, model=first_turn.model)
     details = first.response.reasoning_details
     messages = [*QUESTION, assistant(first, reasoning_details=details), RESULT]
-    database = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    engine = create_engine(database)
+    engine = create_engine(database_in(tmp_path))
     Base.metadata.create_all(engine)
     engine.dispose()
-    sent = first_turn.read(in_another_process(caller, first_turn, messages, database))
+    sent = first_turn.read(in_another_process(caller, first_turn, messages, tmp_path))
     assert ("look", ARGUMENTS, first_turn.signed) == (sent.name, sent.arguments, sent.signed)
 
 
