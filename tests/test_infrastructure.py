@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
-from modules.infrastructure.database import Database
+from modules.infrastructure.database import CONNECT_TIMEOUT_SECONDS, Database
 from modules.infrastructure.public import Infrastructure, infrastructure_provider
 from modules.shared_models import Base
 
@@ -52,6 +52,24 @@ def test_dotenv_fills_what_the_environment_leaves_open(tmp_path: Path, monkeypat
     monkeypatch.delenv("TEST_OF_DOTENV_B")
     Infrastructure().initialize()
     assert ("environment", "file") == (os.environ.pop("TEST_OF_DOTENV_A"), os.environ.pop("TEST_OF_DOTENV_B"))
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds"), [("", CONNECT_TIMEOUT_SECONDS), ("?connect_timeout=3", "3")], ids=["default", "in the URL"]
+)
+def test_a_silent_server_is_given_up(query: str, seconds: object) -> None:
+    """A connection to PostgreSQL has a time limit, by default or from the URL."""
+    database = Database(f"postgresql+psycopg://localhost/x{query}")
+    given: list[object] = []
+
+    @event.listens_for(database.engine, "do_connect")
+    def _connect(_dialect: object, _record: object, _arguments: object, parameters: dict[str, object]) -> None:
+        given.append(parameters["connect_timeout"])
+        raise ConnectionRefusedError
+
+    with pytest.raises(ConnectionRefusedError):
+        database.engine.connect()
+    assert [seconds] == given
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgres://localhost/x", "sqlite+nodriver:///x.db"])

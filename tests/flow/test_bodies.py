@@ -120,7 +120,9 @@ async def test_inflating_ends_with_the_deadline(session: Session) -> None:
             await called.generate_response(MESSAGES, model=MODEL)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "deflate without a header", "gzip, deflate", "unheard-of"])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "deflate", "deflate without a header", "gzip, deflate", "x-gzip", "unheard-of"]
+)
 async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
     """Every supported content encoding is decoded; an unknown one is ignored."""
     data = json.dumps(completion("hi")).encode()
@@ -130,6 +132,7 @@ async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
         "deflate": zlib.compress(data),
         "deflate without a header": bare.compress(data) + bare.flush(),
         "gzip, deflate": zlib.compress(gzip.compress(data)),
+        "x-gzip": gzip.compress(data),
         "unheard-of": data,
     }[encoding]
     name = encoding.removesuffix(" without a header")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import logging
 import pickle
+import re
 import socket
 import traceback
 from contextlib import nullcontext
@@ -36,12 +38,16 @@ if TYPE_CHECKING:
 HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 TOKEN: Final = "FwoGZXIvYXdzEBYaDH7+bN/qK3x=" * 12
 GATEWAY: Final = "corp.gateway~77/Zx9+Q"
-KEYS: Final = {"Azure's": HEX, "a session token": TOKEN, "a gateway's": GATEWAY}
+LETTERS: Final = "correct.horse~battery/staple+gate"
+KEYS: Final = {"Azure's": HEX, "a session token": TOKEN, "a gateway's": GATEWAY, "one without digits": LETTERS}
 
 ECHOES: Final[dict[str, Callable[[str], str]]] = {
     "whole": lambda key: key,
     "in a word": lambda key: f"<key={key}>",
     "in a URL": lambda key: quote(key, safe=""),
+    "in a path": quote,
+    "in a URL, with lower-case digits": lambda key: re.sub("%..", lambda byte: byte[0].lower(), quote(key, safe="")),
+    "in a URL in a URL": lambda key: quote(quote(key, safe=""), safe=""),
     "in base64": lambda key: base64.b64encode(key.encode()).decode(),
     "in base64, behind a name": lambda key: base64.b64encode(f"me:{key}".encode()).decode(),
     "in base64 of a URL": lambda key: base64.urlsafe_b64encode(f"u:{key}".encode()).decode(),
@@ -49,6 +55,7 @@ ECHOES: Final[dict[str, Callable[[str], str]]] = {
     "its end": lambda key: key[-len(key) * 3 // 4 :],
     "both ends": lambda key: f"{key[:6]}...{key[-4:]}",
     "both ends of stars": lambda key: f"{key[:5]}**********{key[-4:]}",
+    "both ends of an ellipsis": lambda key: f"{key[:6]}\u2026{key[-4:]}",
 }
 
 
@@ -76,11 +83,12 @@ async def test_a_key_that_comes_back_is_masked(
             await called.generate_response(MESSAGES, model=MODEL)
     shown = "".join(traceback.format_exception(caught.value)) if caught else MASK
     assert MASK in shown
-    stored = str(session.execute(text("SELECT * FROM llm_requests")).all())
+    stored = " ".join(map(str, session.execute(text("SELECT * FROM llm_requests")).one()))
     assert MASK in stored
     assert "no access with" in stored
     assert [] == leaks(shown + stored + caplog.text, key)
-    assert echo(key) not in shown + stored + caplog.text
+    for quoted in (echo(key), json.dumps(echo(key))[1:-1]):
+        assert quoted not in shown + stored + caplog.text
 
 
 async def test_a_key_in_a_prompt_is_masked_in_the_row(session: Session) -> None:

@@ -81,6 +81,8 @@ def test_a_socks_proxy_needs_its_package(importing_process: Process) -> None:
         ("httpx", {}),
         ("aiohttp", {}),
         ("httpx_aiohttp", {}),
+        ("certifi", {}),
+        ("json_repair", {}),
         ("cachelib", {"LLM_CACHE_ENABLED": "true"}),
         ("redis", {"LLM_CACHE_ENABLED": "true", "LLM_CACHE_URL": "redis://127.0.0.1:9"}),
         ("genai_prices", BEDROCK),

@@ -82,11 +82,11 @@ class SilentWay:
 
 
 @contextmanager
-def silent_way(url: URL) -> Generator[tuple[SilentWay, Engine]]:
+def silent_way(url: URL, *, pre_ping: bool = False) -> Generator[tuple[SilentWay, Engine]]:
     """Yield a proxy to the server at `url`, and an engine that uses it."""
     way = SilentWay(f"{url.query['host']}/.s.PGSQL.5432")
     way.start()
-    engine = create_engine(url.set(host="127.0.0.1", port=way.port, query={}))
+    engine = create_engine(url.set(host="127.0.0.1", port=way.port, query={}), pool_pre_ping=pre_ping)
     try:
         yield way, engine
     finally:

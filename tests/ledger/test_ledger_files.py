@@ -14,6 +14,8 @@ from support.calls import ANSWER, Held, ask, draft, only_row
 from support.databases import ready
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Engine
 
     from support.calls import Serve
@@ -70,6 +72,24 @@ async def test_a_file_that_is_replaced_takes_the_rows(sqlite_engine: Engine, ser
             request_id = await ask(session)
     row = only_row(sqlite_engine)
     assert (request_id, "completed", "Paris") == (row.id, row.status, row.response_content)
+
+
+def delete(file: Path, suffixes: Iterable[str]) -> None:
+    """Delete the files of SQLite's beside a database."""
+    for suffix in suffixes:
+        Path(f"{file}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("deleted", [["-wal"], ["-wal", "-shm"]], ids=" ".join)
+async def test_a_log_that_was_deleted_stops_the_call(sqlite_engine: Engine, serve: Serve, deleted: list[str]) -> None:
+    """If the -wal is deleted under open connections, an LLMError names it, nothing is sent, and no row is lost."""
+    with Session(sqlite_engine) as session:
+        await ask(session)
+        delete(path_of(sqlite_engine), deleted)
+        async with serve(Held()) as server:
+            with pytest.raises(LLMError, match=r"nothing was sent: .*log was deleted .*test\.db-wal"):
+                await ask(session)
+    assert ([], "completed") == (server.visits, only_row(sqlite_engine).status)
 
 
 async def test_a_link_that_leads_elsewhere_takes_the_rows_there(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from modules.llm_services.exceptions import LLMError
-from modules.llm_services.ledger.writer import writer_for
+from modules.llm_services.ledger.ledger import written
+from modules.llm_services.ledger.writer import PendingWrite, writer_for
 from support.calls import ANSWER, Held, ask, blocked, only_row
 from support.databases import apart
 from support.outages import outage
@@ -46,6 +47,13 @@ async def test_a_server_that_is_down_before_the_call_stops_it(
             with pytest.raises(LLMError, match="nothing was sent: the database") as caught:
                 await ask(session)
     assert ([], None) == (server.visits, caught.value.request_id)
+
+
+async def test_a_timeout_between_two_tries_names_the_reason(postgres_engine: Engine) -> None:
+    """If DATABASE_TIMEOUT ends while a write waits to be repeated, the error has the database's own message."""
+    write = PendingWrite({}, ("status",), timeout=0.0, last_error=OperationalError(None, None, Exception("refused")))
+    with pytest.raises(TimeoutError, match="has not responded for 0 s: refused"):
+        await written(writer_for(postgres_engine), write)
 
 
 async def test_a_server_that_comes_back_in_time_takes_the_answer(

@@ -63,6 +63,50 @@ async def test_the_row_goes_where_a_session_writes(engine: Engine, follower: Eng
     assert request_id == only_row(engine).id
 
 
+class FlushingSession(RoutingSession):
+    """A session that sends only what it flushes to the leader."""
+
+    def get_bind(self, *_: Any, **__: Any) -> Engine:
+        """Ignore the statement."""
+        return self.leader if self._flushing else self.follower
+
+
+async def test_a_session_that_routes_by_its_flushes_writes_to_the_leader(engine: Engine, follower: Engine) -> None:
+    """A recipe that checks only whether the session is flushing sends the row to the leader too."""
+    with FlushingSession(engine, follower) as session:
+        await ask(session)
+        assert not session._flushing
+    assert "completed" == only_row(engine).status
+
+
+async def test_a_row_is_settled_in_the_database_that_it_was_opened_in(
+    engine: Engine, follower: Engine, serve: Serve
+) -> None:
+    """If the session leads to another database by the end of the call, or nowhere, the row is settled where it is."""
+    with RoutingSession(engine, follower) as session:
+
+        def answer(visit: Visit) -> None:
+            session.leader = follower
+            visit.answer(ANSWER)
+
+        async with serve(answer):
+            await ask(session)
+    assert "completed" == only_row(engine).status
+
+
+async def test_a_connection_that_is_closed_during_the_call_is_not_needed(engine: Engine, serve: Serve) -> None:
+    """If the connection that a session is bound to is closed during the call, the row is settled all the same."""
+    connection = engine.connect()
+
+    def answer(visit: Visit) -> None:
+        connection.close()
+        visit.answer(ANSWER)
+
+    async with serve(answer):
+        await ask(Session(connection))
+    assert "completed" == only_row(engine).status
+
+
 async def test_a_scoped_session_makes_calls(engine: Engine) -> None:
     """A scoped_session, such as Flask-SQLAlchemy's, can make calls."""
     scoped = scoped_session(sessionmaker(engine))

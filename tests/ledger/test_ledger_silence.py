@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -104,6 +105,21 @@ async def test_a_connection_that_fell_silent_is_left_for_a_new_one(
     assert "completed" == row.status
 
 
+async def test_a_row_that_was_given_up_is_not_written_later(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the database heals while the pool replaces the silent connection, the call that failed leaves no row."""
+    with silent_way(postgres_engine.url, pre_ping=True) as (way, engine), Session(engine) as session:
+        await ask(session)
+        monkeypatch.setenv("DATABASE_TIMEOUT", "0.2")
+        way.go_silent()
+        with pytest.raises(LLMError, match=NO_RESPONSE):
+            await ask(session)
+        way.heal()
+        writer_for(engine).close()
+    assert "completed" == only_row(postgres_engine).status
+
+
 @pytest.mark.usefixtures("leaving_soon")
 async def test_a_cancelled_call_does_not_wait_for_a_silent_database(
     silent: tuple[SilentWay, Engine], serve: Serve, postgres_engine: Engine
@@ -169,6 +185,27 @@ async def test_while_sqlites_lock_is_held_a_cancelled_call_ends(sqlite_engine: E
     row = only_row(sqlite_engine)
     assert CANCELLED == (row.status, row.error_type, row.error_message)
     assert [] == server.visits
+
+
+@pytest.mark.usefixtures("leaving_soon")
+async def test_the_log_of_a_cancelled_call_says_that_its_row_is_still_pending(
+    sqlite_engine: Engine, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a cancelled caller does not wait for the settlement, the call's line has the status that the row has."""
+    caplog.set_level(logging.INFO, "modules.llm_services")
+    held = Held()
+    async with serve(held):
+        with Session(sqlite_engine) as other, Session(sqlite_engine) as session:
+            call = asyncio.create_task(ask(session))
+            await held.arrived.wait()
+            draft(other)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert "pending" == only_row(sqlite_engine).status
+            other.rollback()
+    assert "cancelled, to be recorded: provider=openrouter" in caplog.text
+    assert "status=failed" not in caplog.text
 
 
 @pytest.mark.usefixtures("leaving_soon")

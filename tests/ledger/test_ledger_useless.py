@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from ledger.conftest import many_calls
+from modules.llm_services.ledger.connections import is_disconnect, is_row_lock
 from modules.llm_services.ledger.writer import writer_for
 from support.calls import ANSWER, ask, only_row, rows
 from support.databases import apart, close
 from support.processes import KILL, if_this_process_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Engine
 
@@ -53,6 +54,29 @@ async def test_a_demoted_primary_is_left_for_its_successor(
         await ask(session)
     close(engine)
     assert ["completed", "completed"] == [row.status for row in rows(postgres_engine)]
+
+
+def with_attribute(name: str) -> Callable[[str], Exception]:
+    """Return a driver's way to make an error with this SQLSTATE as an attribute."""
+
+    def error(state: str) -> Exception:
+        made = Exception("refused")
+        setattr(made, name, state)
+        return made
+
+    return error
+
+
+@pytest.mark.parametrize(
+    "driver_error",
+    [with_attribute("sqlstate"), with_attribute("pgcode"), lambda state: Exception({"C": state, "M": "refused"})],
+    ids=["psycopg", "psycopg2", "pg8000"],
+)
+def test_the_state_of_an_error_is_read_from_every_driver(driver_error: Callable[[str], Exception]) -> None:
+    """A read-only server and a locked row are recognised by their SQLSTATE, wherever the driver keeps it."""
+    read_only, locked = (DBAPIError(None, None, driver_error(state)) for state in ("25006", "55P03"))
+    assert (True, False) == (is_disconnect(read_only), is_row_lock(read_only))
+    assert (False, True) == (is_disconnect(locked), is_row_lock(locked))
 
 
 async def test_a_failover_during_the_call_does_not_lose_the_answer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, SingletonThreadPool, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
+
+LIBPQ_DRIVERS: Final = ("psycopg", "psycopg2")
+CONNECT_TIMEOUT_SECONDS: Final = 30  # a serverless database may have to start first
 
 
 def make_engine(url: str) -> Engine:
@@ -36,12 +39,18 @@ def make_engine(url: str) -> Engine:
 
 
 def _connect_args(url: URL) -> dict[str, object]:
-    """Return psycopg's `prepare_threshold` as a number; in a URL it is text."""
+    """Return a time limit for libpq's connections, and psycopg's `prepare_threshold` as a number; in a URL it is text.
+
+    libpq would wait endlessly for a server that accepts a connection and then is silent.
+    """
+    arguments: dict[str, object] = {}
+    if url.get_driver_name() in LIBPQ_DRIVERS and "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
     threshold = url.query.get("prepare_threshold")
     if threshold is None:
-        return {}
+        return arguments
     try:
-        return {"prepare_threshold": int(str(threshold))}
+        return arguments | {"prepare_threshold": int(str(threshold))}
     except ValueError as error:
         raise ArgumentError(f"prepare_threshold must be a number, not {threshold!r}") from error
 

@@ -13,6 +13,7 @@ ANTHROPIC_URL: Final = "https://api.anthropic.com"
 GEMINI_URL: Final = "https://generativelanguage.googleapis.com/v1beta"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 OPENROUTER_BASE_URL: Final = "https://openrouter.ai/api/v1"
+_HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")  # clients disagree about what other characters mean
 # Paths of APIs of the kind that OpenAI began.
 _PATHS: Final = (
     "responses|completions|chat(?:/completions)?|messages|models|embeddings|images/generations|"
@@ -24,13 +25,14 @@ def _base_url(text: str) -> str:
     message = "must be an http(s) URL with a host and without user, query or fragment"
     try:
         parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
+        host, _port = parts.hostname or "", parts.port
     except ValueError as error:
         raise ValueError(message) from error
-    plain = parts.scheme in {"http", "https"} and host and not ("@" in parts.netloc or parts.query or parts.fragment)
-    if not plain or not text.isascii() or not text.isprintable() or " " in text:
+    has_more = "@" in parts.netloc or parts.query or parts.fragment
+    is_written_plainly = _HOST.fullmatch(host) and text.isascii() and text.isprintable() and " " not in text
+    if parts.scheme not in {"http", "https"} or has_more or not is_written_plainly:
         raise ValueError(message)
-    if parts.scheme == "http" and not _is_loopback(host or ""):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError("must be https: a key is not sent to another machine unencrypted")
     return text.rstrip("/")
 

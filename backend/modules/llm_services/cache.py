@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import packages, pieces, threads
 from .sanitize import redact
+from .secret import mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +45,8 @@ class ResponseCache:
         return await self._try(lambda store: store.get(key))
 
     async def put(self, key: str, entry: dict[str, Any]) -> None:
-        """Store `entry`, a JSON value, under `key`."""
-        await self._try(lambda store: store.set(key, entry))
+        """Store `entry`, a JSON value, under `key`, unless a configured API key is in it."""
+        await self._try(lambda store: _has_no_secret(entry) and store.set(key, entry))
 
     async def _try(self, work: Callable[[BaseCache], Any]) -> Any:  # noqa: ANN401 - what `work` returns
         """Return the result of `work` on the store, or None if it fails; raise RuntimeError if a package is missing."""
@@ -57,6 +58,11 @@ class ResponseCache:
         except Exception as error:  # noqa: BLE001 - a cache is dispensable, whatever befalls it
             logger.warning("the response cache was skipped (%s: %s)", type(error).__name__, redact(str(error)))
             return None
+
+
+def _has_no_secret(entry: dict[str, Any]) -> bool:
+    text = json.dumps(entry)
+    return mask(text) == text
 
 
 def remove_entries(directory: str, url: str | None, chosen: Callable[[set[str]], set[str]]) -> int:

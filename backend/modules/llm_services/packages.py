@@ -7,7 +7,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-HTTP: Final = ("httpx", "aiohttp", "httpx_aiohttp")
+# The packages of every call, which are imported when they are first used: certifi by httpx, json_repair for an answer
+# that is malformed.
+REQUIRED: Final = ("httpx", "certifi", "aiohttp", "httpx_aiohttp", "json_repair")
 
 
 @cache

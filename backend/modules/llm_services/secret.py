@@ -25,12 +25,16 @@ MAX_KEYS: Final = 256
 MIN_KEY_LENGTH: Final = 6
 MIN_LENGTH_WITHOUT_DIGITS: Final = 10
 PART_LENGTH: Final = 8
+PART_LENGTH_WITHOUT_DIGITS: Final = 16
 BASE64_LENGTH: Final = 12
 MIN_QUOTED_AT_ONE_END: Final = 4
 MIN_QUOTED: Final = 6
 # The prefix that keys of one kind share, such as sk-or-v1-.
 FAMILY: Final = re.compile(r"(?:[A-Za-z0-9]{1,6}[-_])*")
-ELLIPSIS: Final = re.compile(r"\*{3,}|\.{3,}|\u2026+|\u2022{3,}")
+# In JSON, the characters U+2026 and U+2022 may be escaped.
+ELLIPSIS: Final = re.compile(r"\*{3,}|\.{3,}|(?:\u2026|\\u2026)+|(?:\u2022|\\u2022){3,}")
+DOTS: Final = ("***", "...", "\u2026", "\u2022", "\\u2026", "\\u2022")  # every match of ELLIPSIS has one
+ESCAPED_BYTE: Final = re.compile("%[0-9A-F]{2}")
 QUOTE_LENGTH: Final = 16
 KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-amz-security-token"})
 
@@ -63,7 +67,9 @@ class _Forms:
         self.head = _shortest_part(key, _family(key))
         reverse = _shortest_part(key[::-1], "")
         self.tail = reverse and reverse[::-1]
-        whole = {key, quote(key, safe=""), key.replace("/", "\\/"), key.replace("\\", "\\\\").replace('"', '\\"')}
+        urls = {quote(key), once := quote(key, safe=""), quote(once, safe="")}
+        urls |= {ESCAPED_BYTE.sub(lambda found: found[0].lower(), url) for url in urls}
+        whole = {key, *urls, key.replace("/", "\\/"), key.replace("\\", "\\\\").replace('"', '\\"')}
         self.whole = sorted(whole | set(_base64_cores(key)), key=len, reverse=True)
 
 
@@ -80,7 +86,8 @@ def _family(key: str) -> str:
 def _shortest_part(key: str, family: str) -> str | None:
     """Return the shortest prefix of a key that does not occur by chance; None if only the whole key is long enough."""
     digits = (index for index, character in enumerate(key) if index >= len(family) and character.isdigit())
-    end = max(len(family) + PART_LENGTH, next(digits, len(key)) + 1)
+    longest = len(family) + PART_LENGTH_WITHOUT_DIGITS
+    end = max(len(family) + PART_LENGTH, min(next(digits, len(key)) + 1, longest))
     return key[:end] if end < len(key) else None
 
 
@@ -129,7 +136,7 @@ def mask(text: str) -> str:
             text = _without_heads(text, key, forms.head)
         if forms.tail and forms.tail in text:
             text = _without_heads(text[::-1], key[::-1], forms.tail[::-1], MASK[::-1])[::-1]
-    if _keys and ("***" in text or "..." in text or "\u2026" in text or "\u2022" in text):
+    if _keys and any(dots in text for dots in DOTS):
         text = pieces.mapped(_without_quotes, text)
     return text
 

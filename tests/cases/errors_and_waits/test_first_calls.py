@@ -46,6 +46,7 @@ MISSING: Final = {
     "httpx-aiohttp": ("httpx_aiohttp",),
     "aiohttp": ("aiohttp",),
     "httpx": ("httpx",),
+    "json-repair": ("json_repair",),
 }
 
 

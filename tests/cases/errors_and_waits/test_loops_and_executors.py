@@ -64,6 +64,13 @@ def generators_shut_down(llm):
     loop.close()
 def run(llm):
     asyncio.run(call(llm))
+def beside_a_running_loop(llm):
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(loop.run_until_complete, call(llm)).result()
+    async def close():
+        loop.close()
+    asyncio.run(close())
 def in_a_thread(llm):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(closed_by_hand, llm).result()
@@ -103,7 +110,9 @@ def check_silence(
     assert 3 <= len(server.requests)
 
 
-@pytest.mark.parametrize("way", ["closed_by_hand", "generators_shut_down", "run", "in_a_thread"])
+@pytest.mark.parametrize(
+    "way", ["closed_by_hand", "generators_shut_down", "run", "in_a_thread", "beside_a_running_loop"]
+)
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_a_loop_may_end_in_any_way(server: ScriptedServer, tmp_path: Path, way: str, *, is_shared: bool) -> None:
     """With a loop for each task, as in Celery, nothing is logged and no socket stays open."""

@@ -47,6 +47,15 @@ def llm(engine: Engine) -> Iterator[LLMServicesProvider]:
 
 
 @pytest.mark.usefixtures("place")
+async def test_an_answer_with_a_key_in_it_is_not_stored(llm: LLMServicesProvider, asked: Asked) -> None:
+    """An answer that quotes a configured key is returned, and not kept."""
+    asked.answers[:] = [completion("Your key is sk-or-caching.")]
+    for _ in range(2):
+        await llm.generate_response(QUESTION, model=MODEL)
+    assert 2 == len(asked.payloads)
+
+
+@pytest.mark.usefixtures("place")
 async def test_the_same_question_is_sent_once(
     llm: LLMServicesProvider, engine: Engine, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:

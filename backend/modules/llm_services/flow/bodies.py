@@ -50,7 +50,8 @@ async def inflated(chunks: AsyncIterable[bytes], content_encoding: str, max_byte
 
     Raises BodyTooLargeError beyond `max_bytes`, and httpx.DecodingError if the body does not match its encoding.
     """
-    encodings = [name.strip().lower() for name in content_encoding.split(",")] if content_encoding else []
+    names = content_encoding.lower().split(",") if content_encoding else []
+    encodings = [name.strip().removeprefix("x-") for name in names]  # x-gzip is an old name of gzip
     decoders = [_Decoder(name) for name in reversed(encodings) if name in accepted_encodings().split(", ")]
     beginning = b""
     size = 0

@@ -25,7 +25,7 @@ from . import network
 from .bodies import BodyTooLargeError, SilentStreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
     from ..sanitize import JSONText
     from ..wires.wire import Exchange
@@ -299,13 +299,21 @@ def _close_clients_with(loop: asyncio.AbstractEventLoop) -> None:
         if any(its_loop is loop for its_loop, _ in list(_clients)):
             closing = _close_clients(loop)
             try:
-                loop.run_until_complete(closing)
-            except RuntimeError:  # the loop is running, or this thread runs another one
+                _run_to_its_end(loop, closing)
+            except RuntimeError:  # the loop is running
                 closing.close()
         close()
 
     with suppress(AttributeError):  # a loop that does not allow attributes
         loop.close = close_clients_first  # type: ignore[method-assign]
+
+
+def _run_to_its_end(loop: asyncio.AbstractEventLoop, work: Coroutine[None, None, None]) -> None:
+    """Run `work` in a loop that is not running; in another thread, if this one runs another loop."""
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 - `get_running_loop` raises
+        loop.run_until_complete(work)
+    else:
+        threads.begin(partial(loop.run_until_complete, work)).result()
 
 
 async def _close_clients(loop: asyncio.AbstractEventLoop) -> None:

@@ -157,7 +157,7 @@ def _close_unwanted(made: Future[DBAPIConnection]) -> None:
 def _socket_of(connection: Any) -> tuple[int, int]:  # noqa: ANN401 - the driver's own
     """Return the file descriptor and inode of a connection's socket, if the driver exposes it."""
     try:
-        descriptor: int = connection.fileno()
+        descriptor: int = getattr(connection, "_usock", connection).fileno()  # pg8000 has no method for it
         return descriptor, os.fstat(descriptor).st_ino
     except (AttributeError, OSError):
         return -1, -1
@@ -206,9 +206,22 @@ def _notice_dead_peer(connection: Any, _record: object) -> None:  # noqa: ANN401
                 copy.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's code for an error, from wherever the driver keeps it."""
+    if not isinstance(error, DBAPIError):
+        return None
+    fields = next(iter(getattr(error.orig, "args", ())), None)  # pg8000 has the fields of the protocol
+    code: str | None = (
+        getattr(error.orig, "sqlstate", None)
+        or getattr(error.orig, "pgcode", None)  # psycopg2
+        or (fields.get("C") if isinstance(fields, dict) else None)
+    )
+    return code
+
+
 def is_useless(error: BaseException) -> bool:
     """Return True if `error` means that the connection is open but cannot be used for writing."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in USELESS_STATES
+    return sqlstate(error) in USELESS_STATES
 
 
 def is_disconnect(error: BaseException) -> bool:
@@ -221,4 +234,4 @@ def is_disconnect(error: BaseException) -> bool:
 
 def is_row_lock(error: BaseException) -> bool:
     """Return True if `error` means that another PostgreSQL transaction has locked the row."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
+    return sqlstate(error) == LOCK_NOT_AVAILABLE

@@ -22,7 +22,7 @@ from ..exceptions import LLMError
 from ..models import LLMRequestModel, new_request_id
 from ..sanitize import column_sanitizer, sanitize_row
 from ..types import RequestStatus
-from .connections import DATABASE_TIMEOUT_SECONDS
+from .connections import DATABASE_TIMEOUT_SECONDS, sqlstate
 from .sqlite import write_in_caller_transaction
 from .writer import PendingWrite, writer_for
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 LOCK_MARGIN_SECONDS: Final = 30.0
 # How long a cancelled caller waits so that its row is settled when it continues; the write itself may take longer.
 LEAVE_SECONDS: Final = 1.0
-# The statement passed to a session's `get_bind`: recipes check for an update or a delete, not for an insert.
-# https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
 FOR_WRITING: Final = update(LLMRequestModel)
 # A table or column is missing: PostgreSQL has a code for each of the two errors, SQLite has only messages.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -60,9 +58,18 @@ def lock_timeout(request_timeout: float) -> float:
     return request_timeout + LOCK_MARGIN_SECONDS
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of a call are written: what its session is bound to, and the session's `schema_translate_map`."""
+
+    session: Session
+    bind: Engine | Connection
+    schemas: Mapping[str | None, str | None] | None
+
+
 @dataclass(eq=False)
 class Entry:
-    """A row of a call; `is_open` once its pending state is written or queued. `schemas` belong to its session.
+    """A row of a call; `is_open` once its pending state is written or queued, in its `place`.
 
     `is_left` if its caller did not wait for the pending state, which the ledger's thread may not have written yet.
     """
@@ -71,7 +78,7 @@ class Entry:
     row: dict[str, Any]
     is_open: bool = False
     is_left: bool = False
-    schemas: Mapping[str | None, str | None] | None = None
+    place: Place | None = None
 
 
 def new_entry(**columns: object) -> Entry:
@@ -97,10 +104,11 @@ class Ledger:
         self._session = session
         self._patience, self.timeout = lock_timeout(request_timeout), database_timeout
 
-    @property
-    def session(self) -> Session:
-        """The caller's session; for a scoped_session, the current one."""
-        return self._session() if isinstance(self._session, scoped_session) else self._session
+    def place(self) -> Place:
+        """Return where the session writes now: the current session, for a scoped_session."""
+        session = self._session() if isinstance(self._session, scoped_session) else self._session
+        bind = _bind_for_writing(session)
+        return Place(session, bind, _translated_schemas(session, callers_connection(session, bind)))
 
     async def open(self, entry: Entry) -> None:
         """Write a pending row; raise LLMError if the database cannot take it.
@@ -109,27 +117,25 @@ class Ledger:
         """
         await self._write(entry, ())
 
-    async def settle(self, entry: Entry, *, is_leaving: bool = False, **columns: object) -> None:
-        """Settle an open row; raise LLMError if the database cannot take it.
+    async def settle(self, entry: Entry, *, is_leaving: bool = False, **columns: object) -> bool:
+        """Settle an open row, and return True once that is done; raise LLMError if the database cannot take it.
 
         A caller that `is_leaving`, because it was cancelled, waits only briefly; the rest happens in the background.
         """
         entry.row |= sanitize_row(columns | {"updated_at": datetime.now(UTC)}, SANITIZERS)
-        await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
+        return await self._write(entry, tuple(sorted({*columns, "updated_at"})), is_leaving=is_leaving)
 
-    async def _write(self, entry: Entry, changes: tuple[str, ...], *, is_leaving: bool = False) -> None:
-        session = self.session
+    async def _write(self, entry: Entry, changes: tuple[str, ...], *, is_leaving: bool = False) -> bool:
         write = PendingWrite(entry.row, changes, self._patience, self.timeout)
         try:
-            bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
-            caller = callers_connection(session, bind)
-            if not entry.is_open:
-                entry.schemas = translated_schemas(session, caller)
-            write.schemas = entry.schemas
-            writer = writer_for(bind.engine)
+            # A settled row stays where it was opened, wherever the session leads by then.
+            place = entry.place = entry.place or self.place()
+            caller = callers_connection(place.session, place.bind)
+            write.schemas = place.schemas
+            writer = writer_for(place.bind.engine)
             may_join = writer.is_sqlite and (writer.is_shared or caller is not None)
             (writer.open_entries.discard if changes else writer.open_entries.add)(entry)
-            is_written = may_join and write_in_caller_transaction(caller, bind.engine, writer, write)
+            is_written = may_join and write_in_caller_transaction(caller, place.bind.engine, writer, write)
             if not (is_written or (not entry.is_left and writer.write_alone(write))):
                 writer.submit(write)
                 await written(writer, write, is_leaving=is_leaving)
@@ -144,14 +150,13 @@ class Ledger:
         ) as error:  # OSError: no response or no file; RuntimeError: the process is ending and its threads take no work
             raise LLMError(f"the database did not take the row of this call: {_describe(error)}") from error
         entry.is_open = True
+        return not write.is_left
 
 
 def _describe(error: Exception) -> str:
     """Return the database's own message, and what to do if the table or one of its columns is missing."""
-    cause = getattr(error, "orig", None) or error
-    message = str(cause)
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg2 has the second
-    if state in MISSING_STATES or MISSING_IN_SQLITE.search(message):
+    message = str(getattr(error, "orig", None) or error)
+    if sqlstate(error) in MISSING_STATES or MISSING_IN_SQLITE.search(message):
         return "; ".join([*message.splitlines()[:1], CREATE_TABLE])
     return message
 
@@ -191,7 +196,8 @@ def _check_silence(writer: Writer, write: PendingWrite) -> None:
         write.timer = write.loop.call_later(left, _check_silence, writer, write)
     else:
         write.is_dropped = not write.changes
-        write.finish(TimeoutError(f"it has not responded for {write.timeout:g} s"))
+        reason = f": {_describe(write.last_error)}" if write.last_error else ""
+        write.finish(TimeoutError(f"it has not responded for {write.timeout:g} s{reason}"))
 
 
 def _leave(write: PendingWrite) -> None:
@@ -199,10 +205,23 @@ def _leave(write: PendingWrite) -> None:
     write.finish(None)
 
 
+def _bind_for_writing(session: Session) -> Engine | Connection:
+    """Return what `session` would write a row to.
+
+    Recipes for routing check whether the session is flushing, or for an update or a delete, not for an insert:
+    https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
+    """
+    is_flushing, session._flushing = getattr(session, "_flushing", False), True  # noqa: SLF001 - what recipes read
+    try:
+        return session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
+    finally:
+        session._flushing = is_flushing  # noqa: SLF001
+
+
 def callers_connection(session: Session, bind: Engine | Connection) -> Connection | None:
     """Return the connection that `session` holds now, or None; never check one out."""
     if isinstance(bind, Connection):
-        return bind
+        return None if bind.closed else bind
     transaction = session.get_transaction()
     held = _connections_of(transaction) if transaction else ()
     return next((connection for connection in held if connection.engine is bind and not connection.closed), None)
@@ -215,7 +234,7 @@ def _connections_of(transaction: SessionTransaction) -> Iterable[Connection]:
     return [connection for connection, *_ in transaction._connections.values()]  # noqa: SLF001
 
 
-def translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:
+def _translated_schemas(session: Session, caller: Connection | None) -> Mapping[str | None, str | None] | None:
     """Return the `schema_translate_map` of the session's connection, or of the session."""
     own = getattr(session, "execution_options", {})  # sessions of SQLAlchemy 2.0 have none
     options = caller.get_execution_options() if caller is not None else own

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, Text, and_, case, cast, func, inspect, not_, or_, select
+from sqlalchemy import Integer, Text, and_, case, cast, func, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import threads
@@ -21,7 +21,6 @@ from ..exceptions import (
 from ..models import LLMRequestModel
 from ..types import CHARACTERS_OF_A_TOKEN, RequestStatus
 from .connections import ServerConnections, derived
-from .ledger import FOR_WRITING, callers_connection, translated_schemas
 from .sqlite import shared_connection
 from .writer import writer_for
 
@@ -88,10 +87,9 @@ class Reader:
 
 def reader_of(ledger: Ledger) -> Reader:
     """Return a reader of the table that `ledger` writes, outside its session's transaction."""
-    session = ledger.session
-    bind = session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
-    schemas = translated_schemas(session, callers_connection(session, bind)) or {}
-    return Reader(bind.engine, tuple(schemas.items()), ledger.timeout, writer_for(bind.engine).is_shared)
+    place = ledger.place()
+    engine, schemas = place.bind.engine, place.schemas or {}
+    return Reader(engine, tuple(schemas.items()), ledger.timeout, writer_for(engine).is_shared)
 
 
 def costs_since(since: datetime, day: datetime, before: datetime, but: Collection[UUID]) -> Select[Any]:

@@ -6,6 +6,8 @@ caller's connection holds the write lock, or because there is no second connecti
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -30,23 +32,57 @@ if TYPE_CHECKING:
 READERS_MILLISECONDS: Final = 10
 NORMAL: Final = 1
 NO_WAIT: Final = "llm_ledger_no_wait"
+DELETED_LOG: Final = "SQLite's log was deleted while it was in use: end the processes that have the database open"
 
 
 class DatabaseFile:
-    """The file that an engine's connections write to; it may be deleted or replaced while they are open."""
+    """The file that an engine's connections write to; it may be deleted or replaced while they are open.
+
+    `opened` has the identity of the file by its path, and of its -wal.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Note the path and the identity of the file at each new connection of `engine`."""
-        self.engine, self.path = engine, ""
+        self.engine = engine
+        self.opened: dict[str, os.stat_result] = {}
+        self._path = self._log = ""
         event.listen(engine.pool, "connect", self._note)
+        event.listen(engine.pool, "close", self._forget_log)
+
+    def check(self) -> None:
+        """Drop connections to a file that was replaced; raise FileNotFoundError if it, or its -wal, was deleted."""
+        is_replaced = not os.path.samestat(Path(self._path).stat(), self.opened[self._path])
+        if not is_replaced and self._log in self.opened:
+            self._save_log()
+            raise FileNotFoundError(errno.ENOENT, DELETED_LOG, self._log)
+        self.engine.dispose()
+
+    def _save_log(self) -> None:
+        """Write the rows of a deleted -wal to the file, unless there is a new one, which they do not belong to.
+
+        The connections stay open: a new one would begin another -wal beside that of the application's connections.
+        """
+        if not Path(self._log).exists():
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint")
 
     def _note(self, connection: DBAPIConnection, _record: object) -> None:
-        real = self.path = main_file(connection)
+        real = self._path = main_file(connection)
+        if not real:
+            return
         given = Path(self.engine.url.database or "").absolute()
-        with suppress(OSError):  # a URI, or no file at all
-            if real and given.samefile(real):
-                self.path = str(given)  # it may be a symbolic link, which may lead elsewhere later
-        self.opened = Path(self.path).stat()  # a database in memory has no file
+        with suppress(OSError):  # a URI
+            if given.samefile(real):
+                self._path = str(given)  # it may be a symbolic link, which may lead elsewhere later
+        opened = {self._path: Path(self._path).stat()}
+        self._log = f"{real}-wal"
+        with suppress(OSError):  # another journal mode
+            opened[self._log] = Path(self._log).stat()
+        self.opened = opened
+
+    def _forget_log(self, _connection: DBAPIConnection, _record: object) -> None:
+        """SQLite deletes the -wal with the last connection."""
+        self.opened = {path: opened for path, opened in self.opened.items() if path != self._log}
 
 
 def main_file(connection: DBAPIConnection) -> str:

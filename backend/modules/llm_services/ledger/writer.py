@@ -60,8 +60,9 @@ class PendingWrite:
     """A row to insert, or one to settle in the columns `changes`, with the `schemas` translation of its session.
 
     The write waits at most `patience` seconds for a lock, and its caller at most `timeout` seconds for a silent
-    database. If it fails, `error` is the reason. The caller continues once it `is_over`. `is_left` means that no caller
-    waits for it any more, and `is_dropped` that it will not be written.
+    database. If it fails, `error` is the reason; `last_error` is that of a try after which it is repeated. The caller
+    continues once it `is_over`. `is_left` means that no caller waits for it any more, and `is_dropped` that it will not
+    be written.
     """
 
     row: Row
@@ -70,6 +71,7 @@ class PendingWrite:
     timeout: float = DATABASE_TIMEOUT_SECONDS
     schemas: Schemas | None = None
     error: Exception | None = None
+    last_error: Exception | None = None
     is_over: bool = False
     is_left: bool = False
     is_dropped: bool = False
@@ -281,11 +283,13 @@ class Writer:
             self._asked_at = time.monotonic()
             try:
                 with self._transaction(wanted) as connection:
-                    self.run(connection, wanted)
+                    self.run(connection, [write for write in wanted if not write.is_dropped])
             except (DBAPIError, sqlite3.Error) as error:
                 pause = self._pause_after(error, wanted, pauses)
                 if pause is None:
                     raise
+                for write in wanted:
+                    write.last_error = error
                 time.sleep(pause)
             else:
                 self._answered_at = time.monotonic()
@@ -320,9 +324,16 @@ class Writer:
             self._answered_at = time.monotonic()
 
     def check(self, file: DatabaseFile) -> None:
-        """Drop connections to a file that was replaced; raise FileNotFoundError if it was deleted."""
-        if file.path and not os.path.samestat(os.stat(file.path), file.opened):  # noqa: PTH116 - Path takes twice as long
-            file.engine.dispose()
+        """Drop connections to a file that was replaced; raise FileNotFoundError if it, or its -wal, was deleted."""
+        try:
+            is_same = all(
+                os.path.samestat(os.stat(path), opened)  # noqa: PTH116 - Path takes twice as long
+                for path, opened in file.opened.items()
+            )
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            file.check()
 
     @contextmanager
     def _transaction(self, batch: Sequence[PendingWrite]) -> Generator[Connection]:

@@ -109,7 +109,8 @@ class LLMProvider(metaclass=ABCMeta):
             )
         self.has_spend_limits = any((config.limit_usd_day, config.limit_usd_month, config.limit_usd_day_per_user))
         needs_prices = self.has_spend_limits or not vendor.reports_cost
-        packages.require(*packages.HTTP, *self.required_modules, *(("genai_prices",) if needs_prices else ()))
+        packages.require(*packages.REQUIRED)
+        packages.require(*self.required_modules, *(("genai_prices",) if needs_prices else ()))
         if config.cache_enabled:
             packages.require("cachelib", *(("redis",) if config.cache_url else ()))
         self.config = config
@@ -269,13 +270,13 @@ class LLMProvider(metaclass=ABCMeta):
             return
         is_leaving = not isinstance(error, Exception)  # the caller was cancelled
         try:
-            await self._ledger.settle(entry, is_leaving=is_leaving, **columns.failed(attempt, error))
+            is_settled = await self._ledger.settle(entry, is_leaving=is_leaving, **columns.failed(attempt, error))
         except LLMError as ledger_error:
             logger.error("llm_request %s stays pending: %s", entry.id, ledger_error)  # the caller gets its own error
             _log(entry, logging.ERROR, "failed, not recorded: ")
             return
         if self.config.log_requests:
-            _log(entry, logging.INFO)
+            _log(entry, logging.INFO, "" if is_settled else "cancelled, to be recorded: ")
 
 
 def _with_limit(call: LLMCall, known: type[Options]) -> LLMCall:

@@ -41,6 +41,7 @@ def import_base() -> None:
 
     Raises RuntimeError, which names the package, if one is not installed.
     """
+    packages.require(*packages.REQUIRED)
     packages.load(f"{__package__}.base")
 
 
