@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from support.server import Visit
+
 
 class City(BaseModel):
     """The object of a structured call."""
@@ -121,6 +123,41 @@ async def test_a_server_that_does_not_stream_is_read_all_the_same(session: Sessi
     assert ["Paris"] == pieces
     assert row.response_raw is not None
     assert body == row.response_raw["body"]
+
+
+@pytest.mark.parametrize("label", ["application/json", "application/octet-stream", "text/plain; charset=utf-8"])
+@pytest.mark.parametrize("is_requested", [True, False], ids=["requested", "not requested"])
+async def test_a_stream_with_another_label_is_read_all_the_same(
+    session: Session, label: str, *, is_requested: bool
+) -> None:
+    """A body of events is parsed as such, whatever it is labelled as; the request, which is billed, is not repeated."""
+    pieces: list[str] = []
+    options: dict[str, Any] = {"on_text": pieces.append} if is_requested else {}
+    body = ": padding\n\nevent: chunk\n" + of_text("Pa", "ris").decode()
+
+    def answer(visit: Visit) -> None:
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {label}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        visit.writer.write((head + body).encode())
+
+    async with serving(answer) as server:
+        response, _request_id = await provider(session, server.base_url, retries=3).generate_response(
+            MESSAGES, model=MODEL, **options
+        )
+    assert ("Paris", 0.25, 1) == (response.content, response.cost_estimate, len(server.visits))
+    assert (["Pa", "ris"] if is_requested else []) == pieces
+
+
+async def test_an_error_of_on_text_stays_its_own_in_a_stream_with_another_label(session: Session) -> None:
+    """What `on_text` raises comes out of the call, and the row has what arrived."""
+
+    def fail(_piece: str) -> None:
+        raise KeyError("mine")
+
+    async with serving(lambda visit: visit.answer(of_text("Pa", "ris").decode())) as server:
+        with pytest.raises(KeyError, match="mine"):
+            await provider(session, server.base_url).generate_response(MESSAGES, model=MODEL, on_text=fail)
+    [row] = rows(session)
+    assert ("failed", "Pa") == (row.status, row.response_content)
 
 
 async def test_what_is_cached_is_handed_out_in_one_piece(

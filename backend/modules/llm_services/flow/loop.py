@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sys
 import time
 from contextlib import nullcontext
@@ -34,6 +35,8 @@ BACKOFF_SECONDS: Final = 0.5
 WAIT_BUDGET_SECONDS: Final = 60.0
 # Encoding this many characters takes about a millisecond.
 LARGE_CHARACTERS: Final = 250_000
+# The beginning of a stream of events: comments and other fields, then data.
+EVENTS: Final = re.compile(r"\s*+(?:(?::|event:|id:|retry:)[^\n]*+\n\s*+)*+data:")
 TOOL_CALLS: Final = ToolCallMemory()
 
 
@@ -111,6 +114,8 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                         attempt.is_large = await http.post(
                             attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
                         )
+                    if isinstance(body := attempt.exchange.body, str) and EVENTS.match(body, 0, LARGE_CHARACTERS):
+                        await streaming.read_unlabelled(attempt, body, provider.config)
                 completion = await columns.completion(attempt)
                 if attempt.call.on_text and not attempt.is_handed_out:
                     await streaming.hand_out(attempt, completion.response.content)

@@ -20,7 +20,7 @@ from . import columns, http
 from .bodies import SilentStreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 
     from ..config import LLMConfig
     from ..wires.assembly import Assembly
@@ -126,11 +126,34 @@ async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # 
     """
     stream = _Stream(attempt, config.stream_idle_timeout)
     attempt.exchange.receive = stream.receive
+    sending = http.post(
+        attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, config.max_response_bytes
+    )
+    try:
+        await _keep(stream, attempt, sending)
+    finally:
+        attempt.exchange.receive = None
+
+
+async def read_unlabelled(attempt: Attempt, body: str, config: LLMConfig) -> None:
+    """Read `body`, a stream that is labelled as something else, or was not requested; raise what `on_text` raises.
+
+    If it were taken for no answer, the request would be repeated and billed again.
+    """
+    if attempt.wire.assembly:
+        stream = _Stream(attempt, config.stream_idle_timeout)
+        await _keep(stream, attempt, stream.receive(_one_piece(body)))
+
+
+async def _one_piece(body: str) -> AsyncGenerator[bytes]:
+    yield body.encode()
+
+
+async def _keep(stream: _Stream, attempt: Attempt, receiving: Awaitable[bool | None]) -> None:
+    """Put into the exchange what arrives while `receiving` is awaited."""
     own_error: Exception | None = None
     try:
-        attempt.is_large = await http.post(
-            attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, config.max_response_bytes
-        )
+        attempt.is_large = bool(await receiving)
         await stream.keep()
     except CallbackError as raised:
         own_error = raised.error
@@ -138,8 +161,6 @@ async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # 
     except BaseException as error:
         await _keep_failed(stream, attempt, error)
         raise
-    finally:
-        attempt.exchange.receive = None
     if own_error:
         raise own_error
 
