@@ -93,6 +93,17 @@ async def test_an_image_of_todays_models(at: At, model: str, size: str) -> None:
     assert encoded not in f"{row['response_output']} {row['response_content']}"
 
 
+async def test_an_image_that_is_the_body_itself(session: Session) -> None:
+    """A body that is an image, as some gateways send it, is handed out and not paid for again."""
+    image = b"\x89PNG\r\n\x1a\n\x00"
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: {len(image)}\r\nconnection: close\r\n\r\n"
+    async with serving(lambda visit: visit.writer.write(head.encode() + image)) as at:
+        config = LLMConfig(provider=LLMProviderType.OPENAI, openai_api_key="sk-image", openai_base_url=at.base_url)
+        made, _request_id = await OpenAIProvider(config, session).generate_image("A cat")
+    assert (image, 1) == (made.image_bytes(), len(at.visits))
+    assert made.image_url.startswith("data:image/png;base64,")
+
+
 async def test_an_image_without_data(session: Session) -> None:
     """An image without data is an error that is not retried."""
     async with serving(lambda visit: visit.answer({"created": 1, "data": [{"revised_prompt": "a cat"}]})) as at:

@@ -195,7 +195,7 @@ def _is_mislabelled(content: bytes, kind: str) -> bool:
 
 
 def _decoded(response: httpx.Response, kind: str, *, is_audio: bool = False) -> Any:  # noqa: ANN401 - any JSON
-    if is_audio or kind.startswith("audio/"):
+    if is_audio or kind.startswith(("audio/", "image/")):
         return base64.b64encode(response.content).decode()
     try:
         value = _json(response)

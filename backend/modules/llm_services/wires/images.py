@@ -63,7 +63,7 @@ class ImagesWire(Wire):
         body = mapping(exchange.body)
         images = [mapping(image) for image in items(body.get("data"))]
         kind = text(body.get("output_format")) or text(call.params.get("output_format")) or DEFAULT_FORMAT
-        urls = tuple(filter(None, (_url(image, kind) for image in images)))
+        urls = tuple(filter(None, (_url(image, kind) for image in images))) or _urls_of_bytes(exchange)
         revised = text(images[0].get("revised_prompt")) if images else None
         media = ImageResponse(image_url=urls[0], revised_prompt=revised, size=text(body.get("size"))) if urls else None
         is_address = bool(urls) and not urls[0].startswith("data:")
@@ -96,6 +96,13 @@ def _of_gpt_image(model: str, options: dict[str, Any]) -> dict[str, Any]:
     sizes = {**SMALL_SIZES, **fixed}
     names = {"quality": QUALITIES, "size": sizes}
     return {name: names.get(name, {}).get(value, value) for name, value in options.items() if name != "style"}
+
+
+def _urls_of_bytes(exchange: Exchange) -> tuple[str, ...]:
+    """Return a `data:` URL for a body that is the image itself, as some gateways send it: it was paid for."""
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_image = exchange.is_success and kind.startswith("image/") and bool(exchange.body)
+    return (f"data:{kind};base64,{exchange.body}",) if is_image else ()
 
 
 def _url(image: dict[str, Any], kind: str) -> str | None:

@@ -221,8 +221,8 @@ class Exchange:
     """The exchange of one attempt, filled in as the response arrives, so that a failure keeps what has arrived.
 
     `is_audio` is True if audio was requested, `is_sent` if a byte of the request may have been sent. `body` is decoded
-    JSON, base64 audio, or text. `receive` reads a body that is a stream of events; `is_stream` is True then.
-    `incomplete` is None, or says how a stream broke off.
+    JSON, audio or an image in base64, or text. `receive` reads a body that is a stream of events; then `is_stream` is
+    True. `incomplete` is None, or says how a stream broke off.
     """
 
     status_code: int | None = None
