@@ -64,6 +64,7 @@ CONTRADICTIONS: Final = {
     "plugins": {"plugins": [{"id": "web"}], "extra_body": {"plugins": [{"id": "moderation"}]}},
     "verbosity": {"verbosity": "low", "extra_body": {"verbosity": "high"}},
     "reasoning_effort": {"reasoning": {"effort": "low"}, "reasoning_effort": "high"},
+    "reasoning_effort beside none": {"reasoning": {"enabled": False}, "reasoning_effort": "high"},
     "text and verbosity": {"verbosity": "low", "text": {"verbosity": "high"}},
 }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..wires.wire import Exchange, Wire
 
 PREFIX: Final = "openrouter/"
-NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "verbosity"} | {
+NOT_IN_OPENROUTERS_BODY: Final = NOT_IN_THE_BODY - {"reasoning", "reasoning_effort", "verbosity"} | {
     "response_cache",
     "response_cache_ttl",
     "response_cache_clear",

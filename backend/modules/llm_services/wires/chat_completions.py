@@ -55,6 +55,8 @@ LISTS_OF_A_MESSAGE = ("content", "images", "reasoning_details", "annotations")
 class ChatCompletionsOptions(Options):
     """The options, under the API's names; `structured_output` chooses how a structured answer is requested."""
 
+    sends_effort: ClassVar[bool] = True
+
     structured_output: Literal["json_object", "json_schema"] = "json_object"
     top_p: Number | None = None
     frequency_penalty: Number | None = None

@@ -119,6 +119,8 @@ class Options(BaseModel):
 
     # The options that are fields of the body.
     sent: ClassVar[frozenset[str]] = frozenset()
+    # Whether `reasoning_effort` is a field of the body; otherwise it is read as `reasoning.effort`.
+    sends_effort: ClassVar[bool] = False
 
     reasoning: Reasoning | None = None
     reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]  # a tuple of literals
@@ -147,9 +149,9 @@ class Options(BaseModel):
             raise ValueError(f"option {'; '.join(problems)}") from error
         if options.verbosity and options.text and options.text.verbosity not in {None, options.verbosity}:
             raise ValueError("options verbosity and text.verbosity differ: give one of them")
-        if options.reasoning_effort and options.effort not in {None, options.reasoning_effort}:
+        if options.reasoning_effort and options.effort != options.reasoning_effort:
             raise ValueError("options reasoning_effort and reasoning.effort differ: give one of them")
-        if options.reasoning_effort:
+        if options.reasoning_effort and not cls.sends_effort:
             reasoning = (options.reasoning or Reasoning()).model_copy(update={"effort": options.reasoning_effort})
             options = options.model_copy(update={"reasoning": reasoning, "reasoning_effort": None})
         if replaced := SET_BY_THE_CALL & set(options.extra_body or {}):
@@ -165,8 +167,9 @@ class Options(BaseModel):
     def effort(self) -> str | None:
         """The effort, one of EFFORTS; `none` for reasoning that is turned off."""
         if self.reasoning is None:
-            return None
-        return self.reasoning.effort or ("none" if self.reasoning.enabled is False else None)
+            return self.reasoning_effort
+        own = self.reasoning.effort or ("none" if self.reasoning.enabled is False else None)
+        return own or self.reasoning_effort
 
     def body(self) -> dict[str, Any]:
         """Return the fields that go into the body under their own names: those that were given and are not None."""
