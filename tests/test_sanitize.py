@@ -123,3 +123,11 @@ def test_an_account_is_masked_by_its_place() -> None:
     masked = {"message": "no", "metadata": {"organization": MASK, "org_id": MASK}}
     assert {"error": masked, "user_id": MASK, "echo": data} == redact(without_account(body))
     assert data == redact(data)
+
+
+def test_a_schema_in_an_error_is_kept() -> None:
+    """An error may quote the schema of the request, which may have a property that is named like an account id."""
+    schema = {"properties": {"user_id": {"type": "integer"}, "organization": {"type": "string"}}}
+    body = {"error": {"message": "invalid schema", "metadata": {"schema": schema, "user_id": 7}}, "user_id": 7}
+    masked = {"message": "invalid schema", "metadata": {"schema": schema, "user_id": MASK}}
+    assert {"error": masked, "user_id": MASK} == redact(without_account(body))

@@ -174,6 +174,25 @@ async def test_a_connection_that_breaks_shows_no_key(session: Session) -> None:
     assert HEX not in locals_of(caught.value)
 
 
+async def test_a_key_that_comes_back_is_not_in_a_traceback(session: Session) -> None:
+    """The traceback of an error whose body quotes the key, with local variables, does not show it."""
+    error = {"error": {"message": f"no {HEX}", "code": 401, "metadata": {"raw": HEX}}}
+    async with serving(lambda visit: visit.answer(error, 401)) as server:
+        called = provider(session, server.base_url)
+        called.config = called.config.model_copy(update={"openrouter_api_key": remember(HEX)})
+        with pytest.raises(LLMError, match="refused the API key") as caught:
+            await called.generate_response(MESSAGES, model=MODEL)
+    assert HEX not in locals_of(caught.value)
+
+
+def test_a_refused_address_is_not_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The traceback for an address with a password in it, with local variables, does not show the address."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", f"https://me:{HEX}@openrouter.ai")
+    with pytest.raises(ValueError, match="OPENROUTER_BASE_URL") as caught:
+        create_llm_config_from_env()
+    assert HEX not in locals_of(caught.value)
+
+
 def test_a_malformed_variable_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The traceback for a malformed variable, next to valid keys, shows no key."""
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "OPENROUTER_API_KEY"):

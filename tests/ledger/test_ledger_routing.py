@@ -122,6 +122,27 @@ async def test_a_scoped_session_makes_calls(engine: Engine) -> None:
     assert (["draft"], "completed") == (titles(engine), only_row(engine).status)
 
 
+class Proxy:
+    """A proxy of an application's own, which has no attributes of its own."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        """Stand for `session`."""
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a session has
+        """Return what the session has."""
+        return getattr(self._session, name)
+
+
+async def test_a_proxy_for_a_session_makes_calls(engine: Engine) -> None:
+    """A proxy that is not SQLAlchemy's can make calls, if it has a session's methods."""
+    with Session(engine) as session:
+        await ask(Proxy(session))  # type: ignore[arg-type]  # as above
+    assert "completed" == only_row(engine).status
+
+
 async def test_a_scoped_session_is_that_of_whoever_calls(engine: Engine) -> None:
     """A provider made in one thread uses the current thread's session when it reads."""
     scoped = scoped_session(sessionmaker(engine))

@@ -344,7 +344,9 @@ def _config(
     try:
         config = LLMConfig.model_validate(values)
     except ValidationError as error:
-        raise ValueError(_malformed(error, {field: name for field, name, _text in reversed(given)})) from None
+        message = _malformed(error, {field: name for field, name, _text in reversed(given)})
+        values.clear()  # tracebacks may show it, and a refused address may have a password
+        raise ValueError(message) from None
     if config.store == "figures" and config.cache_enabled:
         raise ValueError("LLM_CACHE_ENABLED: must be off with LLM_STORE=figures: the response cache stores answers")
     provider = _default_provider(provider_override or hint or "", config)

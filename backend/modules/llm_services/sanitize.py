@@ -85,7 +85,7 @@ def without_account(body: Any) -> Any:  # noqa: ANN401 - as above
     """
     if not isinstance(body, dict):
         return body
-    masked = {key: MASK if key in ACCOUNT_FIELDS and isinstance(item, str) else item for key, item in body.items()}
+    masked = {key: MASK if _is_account(key, item) else item for key, item in body.items()}
     error = masked.get("error")
     return {**masked, "error": _without_accounts(error)} if isinstance(error, dict) else masked
 
@@ -93,13 +93,16 @@ def without_account(body: Any) -> Any:  # noqa: ANN401 - as above
 def _without_accounts(value: Any) -> Any:  # noqa: ANN401 - as above
     match value:
         case dict():
-            return {
-                key: MASK if key in ACCOUNT_FIELDS and item else _without_accounts(item) for key, item in value.items()
-            }
+            return {key: MASK if _is_account(key, item) else _without_accounts(item) for key, item in value.items()}
         case list():
             return [_without_accounts(item) for item in value]
         case _:
             return value
+
+
+def _is_account(key: str, value: object) -> bool:
+    """Return True for an account id; under the same name, an echoed schema has an object."""
+    return key in ACCOUNT_FIELDS and isinstance(value, str | int) and bool(value)
 
 
 def excerpt(body: object) -> str:

@@ -105,17 +105,17 @@ async def _send(provider: LLMProvider, attempt: Attempt) -> Completion:
                 if is_sent:
                     timeout = attempt.call.options.timeout or provider.config.request_timeout
                     await http.prepare(attempt.endpoint, timeout)
-                    attempt.started = time.perf_counter()
-                    attempt.exchange.is_audio = attempt.wire.is_audio
+                    attempt.started, exchange = time.perf_counter(), attempt.exchange
+                    exchange.is_audio = attempt.wire.is_audio
                     if attempt.call.is_streamed:
                         await streaming.post(attempt, timeout, provider.config)
                     else:
                         max_bytes = provider.config.max_response_bytes
                         attempt.is_large = await http.post(
-                            attempt.endpoint, attempt.payload, attempt.body, timeout, attempt.exchange, max_bytes
+                            attempt.endpoint, attempt.payload, attempt.body, timeout, exchange, max_bytes
                         )
-                    if isinstance(body := attempt.exchange.body, str) and EVENTS.match(body, 0, LARGE_CHARACTERS):
-                        await streaming.read_unlabelled(attempt, body, provider.config)
+                    if isinstance(exchange.body, str) and EVENTS.match(exchange.body, 0, LARGE_CHARACTERS):
+                        await streaming.read_unlabelled(attempt, provider.config)
                 completion = await columns.completion(attempt)
                 if attempt.call.on_text and not attempt.is_handed_out:
                     await streaming.hand_out(attempt, completion.response.content)

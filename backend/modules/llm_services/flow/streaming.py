@@ -135,14 +135,14 @@ async def post(attempt: Attempt, timeout: float, config: LLMConfig) -> None:  # 
         attempt.exchange.receive = None
 
 
-async def read_unlabelled(attempt: Attempt, body: str, config: LLMConfig) -> None:
-    """Read `body`, a stream that is labelled as something else, or was not requested; raise what `on_text` raises.
+async def read_unlabelled(attempt: Attempt, config: LLMConfig) -> None:
+    """Read a body that is a stream with another label, or was not requested as one; raise what `on_text` raises.
 
     If it were taken for no answer, the request would be repeated and billed again.
     """
     if attempt.wire.assembly:
         stream = _Stream(attempt, config.stream_idle_timeout)
-        await _keep(stream, attempt, stream.receive(_one_piece(body)))
+        await _keep(stream, attempt, stream.receive(_one_piece(attempt.exchange.body)))
 
 
 async def _one_piece(body: str) -> AsyncGenerator[bytes]:

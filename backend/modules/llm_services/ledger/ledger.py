@@ -12,11 +12,12 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import scoped_session
+from sqlalchemy.orm import Session, scoped_session
 
 from ..exceptions import LLMError
 from ..models import LLMRequestModel, new_request_id
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy import Engine, Table
-    from sqlalchemy.orm import Session, SessionTransaction
+    from sqlalchemy.orm import SessionTransaction
 
     from .writer import Writer
 
@@ -211,9 +212,12 @@ def _bind_for_writing(session: Session) -> Engine | Connection:
     Recipes for routing check whether the session is flushing, or for an update or a delete, not for an insert:
     https://docs.sqlalchemy.org/en/20/orm/persistence_techniques.html#custom-vertical-partitioning
     """
-    is_flushing, session._flushing = getattr(session, "_flushing", False), True  # noqa: SLF001 - what recipes read
+    bind = partial(session.get_bind, mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
+    if not isinstance(session, Session):  # a proxy of the application's own
+        return bind()
+    is_flushing, session._flushing = session._flushing, True  # noqa: SLF001 - what these recipes read
     try:
-        return session.get_bind(mapper=inspect(LLMRequestModel), clause=FOR_WRITING)
+        return bind()
     finally:
         session._flushing = is_flushing  # noqa: SLF001
 

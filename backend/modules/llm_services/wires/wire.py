@@ -230,7 +230,7 @@ class Exchange:
 
     status_code: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: Any = field(default=None, repr=False)  # tracebacks may show it before keys are masked in it
     is_audio: bool = False
     is_sent: bool = False
     is_stream: bool = False
@@ -309,11 +309,11 @@ class ParsedError:
     """
 
     status_code: int
-    message: str
+    message: str = field(repr=False)  # as that of Exchange.body
     error_code: str | None = None
     upstream: str | None = None
-    upstream_message: str | None = None
-    remedy: str | None = None
+    upstream_message: str | None = field(default=None, repr=False)
+    remedy: str | None = field(default=None, repr=False)
     retryable: bool | None = None
     retry_after: float | None = None
     is_key_refused: bool = False
