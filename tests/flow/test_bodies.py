@@ -144,6 +144,14 @@ async def test_an_encoded_body_is_read(session: Session, encoding: str) -> None:
     assert f"accept-encoding: {bodies.accepted_encodings()}" in server.visits[0].head.lower()
 
 
+async def test_what_was_only_accepted_is_not_requested_again(session: Session) -> None:
+    """A 202 without an answer is an error that is not retried, because the work may still be done and billed."""
+    async with serving(lambda visit: visit.answer({"id": "job-1"}, 202)) as server:
+        with pytest.raises(LLMError, match="without an answer") as caught:
+            await provider(session, server.base_url, retries=3).generate_response(MESSAGES, model=MODEL)
+    assert (1, False) == (len(server.visits), caught.value.retryable)
+
+
 async def test_a_body_that_is_not_encoded_as_it_says(session: Session) -> None:
     """A body that does not match its Content-Encoding raises an LLMError that says so."""
     async with serving(raw(b"{}", "content-encoding: gzip", "content-length: 2")) as server:

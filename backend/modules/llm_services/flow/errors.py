@@ -55,7 +55,8 @@ def exception_for(
         return LLMValidationError(f"{call.model} refused to answer: {refusal}", status_code=status)
     body = excerpt(exchange.body)
     message = f"{vendor.name} answered {status} for {call.model} without an answer in it: {body}"
-    return LLMError(message, status_code=status, retryable=True)
+    # What was accepted, with a 202, is done and billed later.
+    return LLMError(message, status_code=status, retryable=status != HTTPStatus.ACCEPTED)
 
 
 def _tool_call_problem(answer: Answer) -> str:
