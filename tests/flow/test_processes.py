@@ -7,7 +7,7 @@ import ssl
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trustme
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from flow.conftest import Process
-    from support.server import Server
+    from support.server import Server, Visit
 
 ELSEWHERE = "https://llm.invalid/api/v1"
 BEDROCK = {"MODEL": "claude-haiku-4-5", "CLAUDE_PROVIDER": "bedrock"}
@@ -128,13 +128,23 @@ async def test_a_loop_closed_by_hand_leaves_nothing(process: Process, server: Se
 
 
 async def test_a_loop_closed_by_hand_ends_tls(process: Process, tmp_path: Path) -> None:
-    """The same is true of an encrypted connection."""
+    """The same is true of an encrypted connection, even if the server announces its end and does not end it."""
+
+    async def answer(visit: Visit) -> None:
+        visit.answer(COMPLETION)  # with `connection: close`
+        transport = cast("asyncio.Transport", visit.writer.transport)
+        transport.pause_reading()  # the end of TLS is not answered
+        try:
+            await asyncio.Event().wait()
+        finally:
+            transport.abort()
+
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
 
-    async with serving(lambda visit: visit.answer(COMPLETION), tls) as served:
+    async with serving(answer, tls) as served:
         settings = {"OPENROUTER_BASE_URL": served.base_url, "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
         outcome = await asyncio.to_thread(process, "2", script="loop_by_hand.py", **settings)
     assert {"said": ["hello"] * 2, "logged": [], "open": 0} == outcome

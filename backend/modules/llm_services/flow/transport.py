@@ -106,10 +106,16 @@ class Resolver(AbstractResolver):
 
 
 class Connection(ResponseHandler):
-    """A connection that is not reused after it has received unexpected bytes.
+    """A connection that is not reused after it has received unexpected bytes, and that closes at once.
 
     aiohttp pairs requests and responses by their order only: an extra response would answer the next request.
     """
+
+    def close(self) -> None:
+        """Close without the end of TLS, for which the server would have to answer while the event loop still runs."""
+        if self.transport is not None:
+            self.transport.abort()
+        super().close()
 
     def is_connected(self) -> bool:
         """Return True if an idle connection can be used: it is open, and has received nothing."""
